@@ -1,0 +1,30 @@
+/**
+ * The wire formats a provider can speak: Aperture's `compatibility` flags, under their own names
+ * (aperture.md, section 2.6).
+ */
+export const COMPATIBILITIES = [
+  'openai_chat',
+  'openai_responses',
+  'anthropic_messages',
+  'gemini_generate_content',
+  'google_generate_content',
+  'google_raw_predict',
+  'bedrock_model_invoke',
+  'bedrock_converse',
+] as const;
+export type Compatibility = (typeof COMPATIBILITIES)[number];
+
+/** What an exchange is, as its record says: the format, and for side endpoints which of them. */
+export const APIS = [
+  ...COMPATIBILITIES,
+  'openai_embeddings',
+  'openai_responses_compact',
+  'openai_responses_input_tokens',
+  'anthropic_count_tokens',
+  'gemini_count_tokens',
+  'gemini_embed_content',
+] as const;
+export type Api = (typeof APIS)[number];
+
+/** Whose error bodies and stream errors a caller expects. */
+export type Dialect = 'openai' | 'openai_responses' | 'anthropic' | 'google' | 'aws' | 'plain';

@@ -1,0 +1,61 @@
+import type { Api } from './api.ts';
+import type { IdentitySource } from './caller.ts';
+import type { ExchangeId } from './ids.ts';
+
+/**
+ * What the front door knows when a request is accepted: the payload of the journal's `opened` frame and of an
+ * inspector's `open` message, so that a replay needs nothing else. Headers are redacted before they get here.
+ */
+export interface Opened {
+  id: ExchangeId;
+  received_at_ms: number;
+  login: string;
+  node_id: string;
+  node_name: string;
+  tags: string[];
+  groups: string[];
+  identity_source: IdentitySource;
+  user_agent: string;
+  agent: string;
+  client_version: string;
+  api: Api;
+  method: string;
+  path: string;
+  /** Lower-case name and value, credentials replaced by `[redacted]`. */
+  request_headers: [string, string][];
+  /** As the client wrote it; empty when the request names none. */
+  model: string;
+  /** Empty until a route is found. */
+  provider: string;
+  /** A name for the key that was used, never the key. */
+  key_id: string;
+  grant_ids: string[];
+  config_version: string;
+  /** The world whose prices apply: an inspector knows the last few. */
+  world: number;
+}
+
+/** Every edit of the bytes that the gateway made on purpose (promise 1), recorded with the exchange. */
+export interface Edit {
+  kind: 'inject_usage' | 'drop_usage_event' | 'model_name' | 'accept_encoding' | 'rule';
+  side: 'request' | 'response';
+  detail: string;
+}
+
+export type ExchangeState = 'complete' | 'aborted' | 'error' | 'denied' | 'blocked' | 'interrupted';
+
+/** What the front door knows at the end: the payload of the journal's `closed` frame. */
+export interface Closed {
+  state: ExchangeState;
+  ended_at_ms: number;
+  first_byte_at_ms: number | null;
+  /** Status that the client got; 0 when it got none. */
+  status: number;
+  denied_by: string | null;
+  attempts: { provider: string; started_at_ms: number; outcome: string }[];
+  edits: Edit[];
+  request_bytes: number;
+  response_bytes: number;
+  provider_request_id: string | null;
+  error: { code: string; message: string } | null;
+}

@@ -1,0 +1,71 @@
+import type { StopReason, Usage, UsageState } from './usage.ts';
+
+export interface ToolCall {
+  id: string | null;
+  name: string;
+  /** JSON text as the provider sent it. */
+  arguments: string;
+}
+
+/** What a reader of one response found out. The same for any chunking of the bytes. */
+export interface ResponseFacts {
+  model_served: string | null;
+  response_id: string | null;
+  stop_reason: { raw: string; canonical: StopReason | null } | null;
+  /** Null when the response has none. */
+  usage: Usage | null;
+  usage_state: UsageState;
+  /** Extra facts: counted tokens of a count endpoint, extra iterations, refusal text, seconds of audio. */
+  usage_detail: Record<string, unknown>;
+  /** Words on odd numbers, such as `clamped:input_uncached`. */
+  usage_flags: string[];
+  service_tier: string | null;
+  /** Text of the first choice or candidate, without thoughts and refusals. */
+  text: string;
+  tool_calls: ToolCall[];
+  /** Counts of tools that the provider ran itself, e.g. `web_search`. */
+  server_tools: Record<string, number>;
+  error: ProviderError | null;
+  /** The stream reached its terminal event, or the unary body is whole. */
+  complete: boolean;
+  terminator: string | null;
+  /** Cost in nanodollars that the provider itself reports (OpenRouter and others), decimal string. */
+  reported_cost_nanodollars: string | null;
+}
+
+export interface ProviderError {
+  where: 'http' | 'body' | 'stream' | 'decode';
+  type: string | null;
+  code: string | number | null;
+  message: string | null;
+}
+
+/** What a reader of the request body found out. */
+export interface RequestFacts {
+  model: string | null;
+  stream: boolean;
+  /** The client's own conversation id, where it sends one (wire-formats.md, section 15). */
+  client_session: string | null;
+  parent_session: string | null;
+  agent_id: string | null;
+  /** `previous_response_id` and the like: the id of the exchange this one continues. */
+  previous_response: string | null;
+  /** What the fallback session hash is made of. */
+  system_text: string;
+  first_user_text: string;
+  /** Results of earlier tool calls that this request carries. */
+  tool_results: { id: string; bytes: number; is_error: boolean }[];
+}
+
+/** All that an inspector knows of an exchange at its end. */
+export interface Facts {
+  response: ResponseFacts;
+  request: RequestFacts;
+  request_sha256: string;
+  response_sha256: string;
+  /** Null: the price is unknown, or there is no usage. Never zero for want of a price. Decimal string. */
+  cost_nanodollars: string | null;
+  /** `<basis>/<model>` of the price that was used. */
+  cost_basis: string | null;
+  price_version: string | null;
+}

@@ -1,0 +1,171 @@
+import type { RuleId } from './ids.ts';
+import { unreachable } from '../lib/result.ts';
+
+/** Every way a request can fail by our own word. A fault carries the numbers needed to act on it. */
+export type Fault =
+  | { code: 'no_identity'; why: string }
+  | { code: 'no_role'; login: string }
+  | { code: 'forbidden'; what: string }
+  | { code: 'host_refused'; host: string }
+  | { code: 'cross_site_refused' }
+  | { code: 'path_unknown'; method: string; path: string }
+  | { code: 'method_not_allowed'; method: string; path: string; allow: string }
+  | { code: 'upgrade_refused' }
+  | { code: 'bad_parameter'; name: string; why: string }
+  | { code: 'not_found'; what: string }
+  | { code: 'headers_too_large'; limitBytes: number }
+  | { code: 'body_too_large'; limitBytes: number; decoded: boolean }
+  | { code: 'body_timeout'; afterMs: number }
+  | { code: 'body_encoding_unsupported'; encoding: string }
+  | { code: 'body_encoding_invalid'; encoding: string }
+  | { code: 'body_not_json'; why: string; atByte: number }
+  | { code: 'body_duplicate_key'; key: string; atByte: number }
+  | { code: 'body_bad_field'; field: string; why: string }
+  | { code: 'model_missing' }
+  | { code: 'model_unknown'; model: string }
+  | { code: 'model_other_api'; model: string; asked: string; served: string[] }
+  | { code: 'quota_exceeded'; buckets: string[]; retryAfterSeconds: number }
+  | { code: 'guardrail_blocked'; rule: RuleId; side: 'request' | 'response'; status: number; message: string }
+  | { code: 'guardrail_unavailable'; rule: RuleId; why: string }
+  | { code: 'overloaded'; what: string; limit: number }
+  | { code: 'journal_full'; limitBytes: number }
+  | { code: 'journal_failed'; why: string }
+  | { code: 'draining' }
+  | { code: 'provider_misconfigured'; provider: string; why: string }
+  | { code: 'upstream_unreachable'; provider: string; why: string }
+  | { code: 'upstream_timeout'; provider: string; phase: 'connect' | 'first_byte' | 'idle' | 'total'; afterMs: number }
+  | { code: 'upstream_broken'; provider: string; why: string }
+  | { code: 'upstream_invalid'; provider: string; why: string }
+  | { code: 'inspector_failed'; why: string }
+  | { code: 'client_gone' }
+  | { code: 'revoked'; what: string }
+  | { code: 'store_unavailable'; why: string }
+  | { code: 'internal'; reference: string };
+
+export type FaultCode = Fault['code'];
+
+export interface FaultAnswer {
+  status: number;
+  /** Stable, begins with `gateway_`; what a program should look at. */
+  code: string;
+  /** A sentence that says what was wrong and where, and that the gateway spoke. Never holds a secret. */
+  message: string;
+  /** Seconds, where waiting helps. */
+  retryAfterSeconds?: number;
+  /** False where a retry cannot help (SDKs obey `x-should-retry`). */
+  shouldRetry?: boolean;
+  allow?: string;
+}
+
+/** Seconds a client is asked to wait when we are short of room: SDKs back off by themselves beyond that. */
+const BUSY_RETRY_SECONDS = 1;
+
+/** The answer to a fault, before a dialect gives it its shape (`protocols/<api>/fault.ts`). */
+export function answerTo(fault: Fault): FaultAnswer {
+  const say = (status: number, message: string, more: Partial<FaultAnswer> = {}): FaultAnswer => ({
+    status,
+    code: `gateway_${fault.code}`,
+    message: `gateway: ${message}`,
+    ...more,
+  });
+  switch (fault.code) {
+    case 'no_identity':
+      return say(401, `no identity could be established for this connection: ${fault.why}`);
+    case 'no_role':
+      // The wording that Aperture's clients know (aperture.md, section 3.5).
+      return say(403, `access denied: no role granted`);
+    case 'forbidden':
+      return say(403, `access denied: ${fault.what}`);
+    case 'host_refused':
+      return say(403, `the Host header names "${fault.host}", which is not in server.allowed_hosts`);
+    case 'cross_site_refused':
+      return say(403, 'requests from other sites may not change anything here');
+    case 'path_unknown':
+      return say(404, `no API at ${fault.method} ${fault.path}`);
+    case 'method_not_allowed':
+      return say(405, `${fault.path} takes ${fault.allow}, not ${fault.method}`, { allow: fault.allow });
+    case 'upgrade_refused':
+      return say(426, 'WebSocket is not offered here; use POST with server-sent events');
+    case 'bad_parameter':
+      return say(400, `parameter ${fault.name}: ${fault.why}`);
+    case 'not_found':
+      return say(404, `${fault.what} was not found`);
+    case 'headers_too_large':
+      return say(431, `request headers exceed ${fault.limitBytes} bytes`);
+    case 'body_too_large':
+      return say(
+        413,
+        `the request body exceeds this gateway's limit of ${fault.limitBytes} bytes${fault.decoded ? ' after decompression' : ''} (server.limits.body_bytes)`,
+      );
+    case 'body_timeout':
+      return say(408, `the request body did not arrive within ${fault.afterMs} ms`);
+    case 'body_encoding_unsupported':
+      return say(415, `content-encoding "${fault.encoding}" is not supported; use gzip, deflate, br or zstd`);
+    case 'body_encoding_invalid':
+      return say(400, `the request body is not valid ${fault.encoding}`);
+    case 'body_not_json':
+      return say(400, `the request body is not valid JSON: ${fault.why} at byte ${fault.atByte}`);
+    case 'body_duplicate_key':
+      return say(400, `the request body has the key "${fault.key}" twice (byte ${fault.atByte})`);
+    case 'body_bad_field':
+      return say(400, `the request body's field "${fault.field}" ${fault.why}`);
+    case 'model_missing':
+      return say(400, 'the request names no model');
+    case 'model_unknown':
+      return say(404, `no route found for the model "${fault.model}": it does not exist here or you have no grant for it`);
+    case 'model_other_api':
+      return say(
+        404,
+        `the model "${fault.model}" is available through ${fault.served.join(', ')}, not ${fault.asked}`,
+      );
+    case 'quota_exceeded':
+      return say(429, `budget used up: ${fault.buckets.join(', ')}`, {
+        retryAfterSeconds: fault.retryAfterSeconds,
+        shouldRetry: false,
+      });
+    case 'guardrail_blocked':
+      return say(fault.status, fault.message, { shouldRetry: false });
+    case 'guardrail_unavailable':
+      return say(503, `the rule "${fault.rule}" could not decide (${fault.why}), and it is set to refuse then`);
+    case 'overloaded':
+      return say(503, `too busy: ${fault.what} is at its limit of ${fault.limit}`, {
+        retryAfterSeconds: BUSY_RETRY_SECONDS,
+      });
+    case 'journal_full':
+      return say(503, `the journal is full (${fault.limitBytes} bytes) and set to refuse`, {
+        retryAfterSeconds: BUSY_RETRY_SECONDS,
+      });
+    case 'journal_failed':
+      return say(503, `the journal cannot be written: ${fault.why}`, { retryAfterSeconds: BUSY_RETRY_SECONDS });
+    case 'draining':
+      // The wording that Aperture's clients know (aperture.md, section 3.5).
+      return say(503, 'aperture is restarting, retry this request', { retryAfterSeconds: BUSY_RETRY_SECONDS });
+    case 'provider_misconfigured':
+      return say(502, `provider "${fault.provider}" is not usable: ${fault.why}`);
+    case 'upstream_unreachable':
+      return say(502, `provider "${fault.provider}" could not be reached: ${fault.why}`, {
+        retryAfterSeconds: BUSY_RETRY_SECONDS,
+      });
+    case 'upstream_timeout':
+      return say(
+        504,
+        `provider "${fault.provider}" did not answer within ${fault.afterMs} ms (server.timeouts.${fault.phase})`,
+      );
+    case 'upstream_broken':
+      return say(502, `the connection to provider "${fault.provider}" broke: ${fault.why}`);
+    case 'upstream_invalid':
+      return say(502, `provider "${fault.provider}" did not speak HTTP: ${fault.why}`);
+    case 'inspector_failed':
+      return say(503, `a worker failed: ${fault.why}`, { retryAfterSeconds: BUSY_RETRY_SECONDS });
+    case 'client_gone':
+      return say(499, 'the client left');
+    case 'revoked':
+      return say(403, `access was revoked: ${fault.what}`, { shouldRetry: false });
+    case 'store_unavailable':
+      return say(503, `the database is away: ${fault.why}`, { retryAfterSeconds: BUSY_RETRY_SECONDS });
+    case 'internal':
+      return say(500, `internal error, reference ${fault.reference}`);
+    default:
+      return unreachable(fault);
+  }
+}

@@ -1,0 +1,20 @@
+/** The bounds, one line per holder of bytes. What an operator may set is in config (`server.limits`); these are ours. */
+
+/** A prompt larger than this is scanned in an inspector: 256 KiB take about a millisecond on the main thread. */
+export const SCAN_ON_MAIN_BYTES = 256 * 1024;
+
+/** Copies that one inspector lane may hold unread. Beyond it, exchanges are inspected later, from the journal. */
+export const LANE_CREDIT_BYTES = 32 * 1024 * 1024;
+
+/** What one client may leave unread before its upstream is paused. */
+export const CLIENT_UNSENT_BYTES = 256 * 1024;
+
+/** An SSE event longer than this passes the usage filter unjudged. */
+export const FILTER_EVENT_BYTES = 1024 * 1024;
+
+/** Records waiting for the queue in memory; beyond it they wait in the journal alone. */
+export const RECORDS_WAITING = 20_000;
+
+/** Records per job, and bytes per job (design, section 5: 11.4k records/s in batches of 50). */
+export const RECORDS_PER_JOB = 50;
+export const JOB_BYTES = 1024 * 1024;

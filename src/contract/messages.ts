@@ -1,0 +1,68 @@
+import type { Api } from './api.ts';
+import type { Opened } from './exchange.ts';
+import type { Facts } from './facts.ts';
+import type { Fault } from './fault.ts';
+import type { ExchangeId } from './ids.ts';
+import type { Result } from '../lib/result.ts';
+
+/** The two unions that cross the thread boundary of an inspector. Plain data only; posted as arrays, one per loop turn. */
+export type ToInspector =
+  | { kind: 'world'; world: number; pricing: PricingSlice }
+  | { kind: 'open'; opened: Opened; mode: 'watch' | 'decide' }
+  /** Bytes of the request body as forwarded. */
+  | { kind: 'request'; exchange: ExchangeId; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'head'; exchange: ExchangeId; status: number; headers: [string, string][] }
+  /** Bytes of the response body as the provider sent them. */
+  | { kind: 'bytes'; exchange: ExchangeId; bytes: Uint8Array<ArrayBuffer> }
+  /** `complete`: the provider ended the body; `cut`: anything else. */
+  | { kind: 'end'; exchange: ExchangeId; how: 'complete' | 'cut' }
+  /** Forget it: no answer is wanted any more. */
+  | { kind: 'drop'; exchange: ExchangeId }
+  /** Scan a body that is too large for the main thread; the buffer is given away and comes back. */
+  | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer> };
+
+/** Inspector -> main thread. Each `open` is answered by exactly one `inspected`, each `scan` by one `scanned`. */
+export type FromInspector =
+  | { kind: 'ready' }
+  | { kind: 'release'; exchange: ExchangeId; upToByte: number; replacement?: Uint8Array<ArrayBuffer> }
+  | { kind: 'refuse'; exchange: ExchangeId; fault: Fault }
+  /** This much was taken in; as much more may come. */
+  | { kind: 'credit'; bytes: number }
+  | { kind: 'inspected'; exchange: ExchangeId; outcome: Result<Facts, Fault> }
+  | { kind: 'scanned'; ask: number; body: Uint8Array<ArrayBuffer>; outcome: Result<BodyFields, Fault> };
+
+/** Prices per provider, as config decides them; the table itself is read by each thread from `config/prices.json`. */
+export interface PricingSlice {
+  autoCostBasis: boolean;
+  providers: Record<
+    string,
+    {
+      costBasis: string | undefined;
+      compatibility: string[];
+      modelCostMap: { match: string; as: string; adjustment: string }[];
+    }
+  >;
+}
+
+/** Where a member of the body's top level stands: half-open byte ranges. */
+export interface FieldSpan {
+  keyStart: number;
+  valueStart: number;
+  valueEnd: number;
+}
+
+/** What the scanner reads of a body's top level: all that routing, money and policy use. */
+export interface BodyFields {
+  /** Byte after the opening brace: where a member can be inserted. */
+  objectStart: number;
+  /** True when the top-level object has no members. */
+  empty: boolean;
+  /** Members among the keys that we use, by unescaped key. */
+  spans: Record<string, FieldSpan>;
+  model: string | undefined;
+  /** Every other model that the body can select: `models[]`, `fallbacks[].model`. */
+  otherModels: string[];
+  stream: boolean;
+  /** `stream_options.include_usage`, where the member exists. */
+  includeUsage: boolean | undefined;
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { APIS } from './api.ts';
+import { USAGE_KINDS } from './usage.ts';
+import type { UsageKind } from './usage.ts';
+
+const Usage = z.object(
+  Object.fromEntries(USAGE_KINDS.map((kind) => [kind, z.int().min(0)])) as Record<UsageKind, z.ZodInt>,
+);
+
+/**
+ * What we remember of an exchange: one versioned schema, the same names in queue, database, API and dashboard
+ * (design, section 5). Times are milliseconds since the epoch here and RFC 3339 in the API. Money is a decimal string
+ * of nanodollars.
+ */
+export const ExchangeRecord = z.object({
+  v: z.literal(1),
+  id: z.uuid(),
+  /** Journal segment that holds the `opened` frame, and whose it is: what the watermark counts. */
+  gateway: z.string(),
+  segment: z.int(),
+  received_at: z.number(),
+  first_byte_at: z.number().nullable(),
+  ended_at: z.number(),
+  login: z.string(),
+  node_id: z.string(),
+  node_name: z.string(),
+  tags: z.array(z.string()),
+  groups: z.array(z.string()),
+  identity_source: z.enum(['loopback', 'tailscale', 'proxy_headers', 'token', 'oidc']),
+  agent: z.string(),
+  client_version: z.string(),
+  user_agent: z.string(),
+  provider: z.string(),
+  key_id: z.string(),
+  model: z.string(),
+  model_served: z.string().nullable(),
+  api: z.enum(APIS),
+  method: z.string(),
+  path: z.string(),
+  status: z.int(),
+  stream: z.boolean(),
+  state: z.enum(['complete', 'aborted', 'error', 'denied', 'blocked', 'interrupted']),
+  denied_by: z.string().nullable(),
+  usage: Usage.nullable(),
+  usage_state: z.enum(['final', 'partial', 'estimated', 'absent']),
+  usage_detail: z.record(z.string(), z.unknown()),
+  usage_flags: z.array(z.string()),
+  cost_nanodollars: z.string().regex(/^\d+$/).nullable(),
+  cost_basis: z.string().nullable(),
+  price_version: z.string().nullable(),
+  service_tier: z.string().nullable(),
+  session_id: z.string(),
+  session_base: z.string(),
+  parent_session_id: z.string().nullable(),
+  agent_id: z.string().nullable(),
+  stop_reason: z.string().nullable(),
+  tool_calls: z.array(z.object({ id: z.string().nullable(), name: z.string(), arguments: z.string(), bytes: z.int() })),
+  server_tools: z.record(z.string(), z.number()),
+  attempts: z.array(z.object({ provider: z.string(), started_at_ms: z.number(), outcome: z.string() })),
+  edits: z.array(z.object({ kind: z.string(), side: z.string(), detail: z.string() })),
+  verdicts: z.array(z.record(z.string(), z.unknown())),
+  grant_ids: z.array(z.string()),
+  quota_charges: z.array(z.record(z.string(), z.unknown())),
+  config_version: z.string(),
+  request_bytes: z.int(),
+  response_bytes: z.int(),
+  request_sha256: z.string().nullable(),
+  response_sha256: z.string().nullable(),
+  provider_request_id: z.string().nullable(),
+  response_id: z.string().nullable(),
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+});
+export type ExchangeRecord = z.infer<typeof ExchangeRecord>;
