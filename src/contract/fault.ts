@@ -112,12 +112,12 @@ export function answerTo(fault: Fault): FaultAnswer {
     case 'model_missing':
       return say(400, 'the request names no model');
     case 'model_unknown':
-      return say(404, `no route found for the model "${fault.model}": it does not exist here or you have no grant for it`);
-    case 'model_other_api':
       return say(
         404,
-        `the model "${fault.model}" is available through ${fault.served.join(', ')}, not ${fault.asked}`,
+        `no route found for the model "${fault.model}": it does not exist here or you have no grant for it`,
       );
+    case 'model_other_api':
+      return say(404, `the model "${fault.model}" is available through ${fault.served.join(', ')}, not ${fault.asked}`);
     case 'quota_exceeded':
       return say(429, `budget used up: ${fault.buckets.join(', ')}`, {
         retryAfterSeconds: fault.retryAfterSeconds,
