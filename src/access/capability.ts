@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+/** The capability that both the gateway's config and the tailnet policy file write grants in. */
+export const APERTURE_CAPABILITY = 'tailscale.com/cap/aperture';
+
+/**
+ * One capability object of a grant (aperture.md, section 4.3), as far as anything here reads it. Loose: a field of a
+ * later Aperture must not take away what the rest of the object gives.
+ */
+export const Capability = z.looseObject({
+  role: z.enum(['admin', 'user']).optional(),
+  /** One glob over `provider/model`. Without it, what the object carries applies to every model. */
+  models: z.string().optional(),
+  quotas: z.array(z.looseObject({ bucket: z.string() })).optional(),
+  send_hooks: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        events: z.array(z.string()).default([]),
+        send: z.array(z.string()).default([]),
+      }),
+    )
+    .optional(),
+  /** `Header-Name: value`. */
+  add_headers: z.array(z.string()).optional(),
+  connectors: z.array(z.string()).optional(),
+  read_metrics: z.boolean().optional(),
+  read_pricing: z.boolean().optional(),
+  read_captures: z.boolean().optional(),
+  read_audit: z.boolean().optional(),
+  filterable_headers: z.array(z.string()).optional(),
+  enable_chat_ui: z.boolean().optional(),
+});
+export type Capability = z.infer<typeof Capability>;
