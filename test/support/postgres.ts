@@ -1,0 +1,64 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { systemClock } from '../../src/lib/clock.ts';
+import { migrate, openPool } from '../../src/store/database.ts';
+import type { DatabaseAddress } from '../../src/store/database.ts';
+import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
+import type { EmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
+
+/** A folder of its own that the server's user can pass through, when the tests run as root. */
+export function temporaryFolder(name: string, mode = 0o711): string {
+  const folder = mkdtempSync(join(tmpdir(), `aperture-test-${name}-`));
+  chmodSync(folder, mode);
+  return folder;
+}
+
+export interface TestPostgres {
+  embedded: EmbeddedPostgres;
+  /** A new, empty database on the same server. */
+  database(): Promise<DatabaseAddress>;
+  /** A new database with our schema, and a pool to it. */
+  migrated(): Promise<{ address: DatabaseAddress; pool: pg.Pool }>;
+  stop(): Promise<void>;
+}
+
+/** A real server for one test file; its pools are closed with it. */
+export async function startTestPostgres(name: string): Promise<TestPostgres> {
+  const folder = temporaryFolder(name);
+  const embedded = await startEmbeddedPostgres({ dataDir: folder, clock: systemClock });
+  const pools: pg.Pool[] = [];
+  let databases = 0;
+  const database = async (): Promise<DatabaseAddress> => {
+    if ('url' in embedded.address) throw new Error('the embedded server has a socket');
+    databases += 1;
+    const client = new pg.Client(embedded.address);
+    await client.connect();
+    await client.query(`CREATE DATABASE test_${databases}`);
+    await client.end();
+    return { ...embedded.address, database: `test_${databases}` };
+  };
+  return {
+    embedded,
+    database,
+    migrated: async () => {
+      const address = await database();
+      const pool = openPool(address, {
+        name: 'test',
+        max: 8,
+        statementMs: 20_000,
+        waitMs: 20_000,
+        onError: () => undefined,
+      });
+      pools.push(pool);
+      await migrate(pool);
+      return { address, pool };
+    },
+    stop: async () => {
+      for (const pool of pools) if (!pool.ended) await pool.end();
+      await embedded.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
