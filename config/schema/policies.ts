@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { authorization, duration, money, rate } from './fields.ts';
+
+export const QuotaConfig = z.strictObject({
+  capacity: money().describe('Ceiling and opening balance, as "$10.00"; "$0.00" rejects everything'),
+  rate: rate().prefault('$0.00/day').describe('What flows back, as "$5.00/day"; per min, hour, day, week, month'),
+  on_exceed: z.enum(['reject']).default('reject').describe('What happens when the bucket is empty'),
+});
+export type QuotaConfig = z.output<typeof QuotaConfig>;
+
+export const HookConfig = z.strictObject({
+  url: z.string().default('').describe('Where the hook is called; http or https'),
+  builtin: z.string().default('').describe('A rule of the gateway itself, in place of `url` (extension)'),
+  apikey: z.string().default('').describe('The key sent to the hook'),
+  authorization: authorization().describe('The header in which the key is sent'),
+  timeout: duration('0s', '1h').prefault('5s').describe('How long an answer may take; "0s" means for ever'),
+  disabled: z.boolean().default(false).describe('The hook is not called'),
+  fail_policy: z
+    .enum(['', 'fail_open', 'fail_closed'])
+    .transform((policy) => (policy === '' ? 'fail_open' : policy))
+    .prefault('fail_open')
+    .describe('When a pre_request hook cannot answer: go on without it, or refuse'),
+  preference: z.int().default(0).describe('Higher is called first; ties by name'),
+});
+export type HookConfig = z.output<typeof HookConfig>;

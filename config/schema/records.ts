@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { duration } from './fields.ts';
+
+/** S3 exports hold at most this many records; a larger `limit` is cut silently, as Aperture does. */
+const MOST_EXPORTED = 10_000;
+
+export const DatabaseConfig = z.strictObject({
+  retention: z
+    .strictObject({
+      duration: z
+        .union([z.literal(['', '0']).transform(() => undefined), duration('1h', '3650d')], {
+          error: 'is not a duration between 1h and 3650d, "0" or ""',
+        })
+        .prefault('')
+        .describe('How long records are kept: "30d", "720h". "": a year'),
+      require_export: z.boolean().default(false).describe('Only what was exported is purged'),
+      purge: z
+        .array(z.enum(['captures', 'tools']))
+        .default(['captures'])
+        .describe('What is purged: bodies and headers, tool use'),
+    })
+    .prefault({})
+    .describe('Purging; usage figures are never purged'),
+  save_raws: z.boolean().default(false).describe('Keep bodies that are not text'),
+  keep_encrypted_blobs: z.boolean().default(false).describe('Keep encrypted parts of bodies'),
+  headers: z
+    .strictObject({
+      filterable: z
+        .array(
+          z.strictObject({
+            name: z.string().default('').describe('Header, in any case'),
+            redact_values: z.boolean().default(false).describe('Index its presence only'),
+          }),
+        )
+        .default([])
+        .describe('Headers that logs can be filtered by'),
+    })
+    .prefault({})
+    .describe('Header index'),
+});
+
+export const ExportersConfig = z.strictObject({
+  s3: z
+    .strictObject({
+      bucket_name: z.string().default('').describe('Empty: no export'),
+      endpoint: z.string().default('').describe('For services other than AWS'),
+      region: z.string().default('us-east-1').describe('Always needed'),
+      prefix: z.string().default('').describe('Begins each object name; no slash at its end'),
+      access_key_id: z.string().default('').describe('Static credentials'),
+      access_secret: z.string().default('').describe('Static credentials'),
+      every: z.int().min(1).max(86_400).default(3600).describe('Seconds between exports'),
+      limit: z
+        .int()
+        .min(1)
+        .transform((limit) => Math.min(limit, MOST_EXPORTED))
+        .prefault(1000)
+        .describe('Records per export; at most 10000'),
+    })
+    .prefault({})
+    .describe('Export of records to S3'),
+  webhooks: z
+    .record(z.string(), z.looseObject({ url: z.string().default('').describe('Where records are sent') }))
+    .default({})
+    .describe('Delivery of records to other systems (extension)'),
+});

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { isAddressRange } from '../address.ts';
+import { address, checked, duration, size } from './fields.ts';
+
+export const IDENTITY_SOURCES = ['loopback', 'tailscale', 'proxy_headers', 'oidc', 'token'] as const;
+
+const filePath = () => z.string().min(1, { error: 'is empty' });
+
+const ListenerConfig = z.strictObject({
+  address: address().describe('"127.0.0.1:8080", "[::1]:8080", ":8080" (every address) or "tailscale:80"'),
+  identity: z
+    .array(z.enum(IDENTITY_SOURCES))
+    .min(1, { error: 'names nobody: give at least one source' })
+    .exactOptional()
+    .describe(
+      'How callers are known here. Default: loopback on a loopback address, tailscale on "tailscale:"; elsewhere it must be given',
+    ),
+  tls: z
+    .strictObject({
+      cert_file: filePath().describe('PEM file with the certificate chain'),
+      key_file: filePath().describe('PEM file with the private key'),
+    })
+    .exactOptional()
+    .describe('Certificate; absent: plain HTTP'),
+});
+export type ListenerConfig = z.output<typeof ListenerConfig>;
+
+const hostName = () =>
+  checked(
+    'host name',
+    (text) => /^[A-Za-z0-9._-]+$|^\[[0-9A-Fa-f:.]+\]$/.test(text),
+    'is not a host name without a port',
+  );
+
+export const ServerConfig = z.strictObject({
+  listen: z
+    .array(ListenerConfig)
+    .prefault([{ address: '127.0.0.1:8080' }])
+    .describe('Where the gateway listens'),
+  listen_h2c: z
+    .array(ListenerConfig)
+    .default([])
+    .describe("Further addresses that speak HTTP/2 in the clear, always on Node's own socket layer"),
+  socket: z.enum(['uws', 'node']).default('uws').describe("Socket layer: uWebSockets.js, or Node's own http"),
+  processes: z.int().min(1).max(64).default(1).describe('Processes that share the listen addresses'),
+  inspectors: z
+    .int()
+    .min(1)
+    .max(64)
+    .exactOptional()
+    .describe('Threads that read copies of exchanges, per process. Absent: by the number of cores'),
+  trusted_proxies: z
+    .array(checked('CIDR', isAddressRange, 'is not an IP address or CIDR range'))
+    .default([])
+    .describe('Whose identity headers are believed, on listeners with proxy_headers'),
+  allowed_hosts: z
+    .array(hostName())
+    .default([])
+    .describe('Host names that requests may be addressed to, besides loopback names and the listen addresses'),
+  limits: z
+    .strictObject({
+      body_bytes: size('1KiB', '1GiB').prefault('64MiB').describe('One request body, after decompression'),
+      inflight_bytes: size('1MiB', '1TiB')
+        .prefault('512MiB')
+        .describe('All bodies in flight in one process; beyond it, 503'),
+      headers: size('4KiB', '1MiB')
+        .prefault('64KiB')
+        .describe('Request headers. uWebSockets.js has a cap of its own on their number: 100'),
+      concurrent: z.int().min(1).max(1_000_000).default(10_000).describe('Requests in one process; beyond it, 503'),
+    })
+    .prefault({})
+    .describe('What one process takes on'),
+  timeouts: z
+    .strictObject({
+      connect: duration('10ms', '10m').prefault('10s').describe('Opening a connection to a provider'),
+      first_byte: duration('100ms', '24h').prefault('10m').describe("A provider's first byte"),
+      idle: duration('100ms', '24h').prefault('10m').describe("Silence within a provider's answer"),
+      total: duration('1s', '168h').prefault('1h').describe('A request from accept to end'),
+      body: duration('100ms', '1h').prefault('60s').describe("A client's request body"),
+    })
+    .prefault({})
+    .describe('How long things may take'),
+  journal: z
+    .strictObject({
+      mode: z
+        .enum(['strict', 'behind'])
+        .default('strict')
+        .describe('strict: no response byte leaves before it is in the journal; behind: the journal may lag'),
+      fsync: z
+        .enum(['none', 'interval', 'always'])
+        .default('interval')
+        .describe('When the disk is told to keep it: survives a killed process either way'),
+      max_bytes: size('16MiB', '16TiB').prefault('4GiB').describe('Space that the journal may take'),
+      when_full: z
+        .enum(['refuse', 'drop_bodies'])
+        .default('refuse')
+        .describe('Refuse requests, or go on without bodies and count them'),
+    })
+    .prefault({})
+    .describe('The local record of every exchange'),
+  control: z
+    .strictObject({
+      max_age: duration('1s', '8760h')
+        .exactOptional()
+        .describe('How old the control state may be before every request is denied. Absent: no limit'),
+    })
+    .prefault({})
+    .describe('Config, tokens and revocations from the database'),
+  time_zone: checked('time zone', isTimeZone, 'is not a time zone such as "UTC" or "Europe/Berlin"')
+    .default('UTC')
+    .describe('For days in reports and budgets'),
+  policy_tests: z.array(z.looseObject({})).default([]).describe('Expected decisions, checked when a config is saved'),
+});
+export type ServerConfig = z.output<typeof ServerConfig>;
+
+function isTimeZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== '';
+  } catch (error) {
+    // The only way Intl has to say that it does not know a zone.
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}

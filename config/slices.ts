@@ -1,0 +1,226 @@
+import type { IdentitySource } from '../src/contract/caller.ts';
+import { providerId, modelName } from '../src/contract/ids.ts';
+import type { ProviderId } from '../src/contract/ids.ts';
+import type { PricingSlice } from '../src/contract/messages.ts';
+import type { Provider } from '../src/contract/provider.ts';
+import { assert } from '../src/lib/result.ts';
+import type { Address } from './address.ts';
+import { readBaseUrl } from './base-url.ts';
+import { compatibilityOf } from './compatibility.ts';
+import { readHeaderEntry } from './headers.ts';
+import { identityOf } from './listeners.ts';
+import type { Config } from './schema.ts';
+import type { Authorization } from './schema/fields.ts';
+import { APERTURE_CAPABILITY } from './schema/grants.ts';
+import type { Capability, TempGrantConfig } from './schema/grants.ts';
+import type { ProviderConfig } from './schema/providers.ts';
+import type { ListenerConfig } from './schema/server.ts';
+
+/** What each room is handed of a config: nothing it does not use, in the words of the contract, with units in names. */
+
+/** In the order of the file. One that cannot be reached (no usable baseurl) counts as disabled. */
+export function providersOf(config: Config): Provider[] {
+  return Object.entries(config.providers).map(([id, provider]) => {
+    const baseUrl = readBaseUrl(provider.baseurl);
+    return {
+      id: providerId(id),
+      name: provider.name,
+      description: provider.description,
+      baseUrl: baseUrl.ok ? baseUrl.value : '',
+      models: [...new Set(provider.models)].filter((model) => model !== '').map(modelName),
+      compatibility: compatibilityOf(provider.compatibility),
+      preference: provider.preference,
+      disabled: provider.disabled || !baseUrl.ok || (provider.disabled_without_key && provider.apikey === ''),
+      addHeaders: headersOf(provider),
+      authMode: authModeOf(provider),
+      injectUsage: provider.inject_usage,
+      costBasis: provider.cost_basis === '' ? undefined : provider.cost_basis,
+      modelCostMap: provider.model_cost_map,
+    };
+  });
+}
+
+export interface Credential {
+  /** Secret. Empty: none. */
+  apikey: string;
+  authorization: Authorization;
+  authMode: 'override' | 'passthrough' | 'none';
+  /** Lower-case name, value. May hold secrets. */
+  addHeaders: [string, string][];
+}
+
+/** For the `keys` room alone. */
+export function credentialsOf(config: Config): Map<ProviderId, Credential> {
+  return new Map(
+    Object.entries(config.providers).map(([id, provider]) => [
+      providerId(id),
+      {
+        apikey: provider.apikey,
+        authorization: provider.authorization,
+        authMode: authModeOf(provider),
+        addHeaders: headersOf(provider),
+      },
+    ]),
+  );
+}
+
+function authModeOf({ auth_mode }: ProviderConfig): 'override' | 'passthrough' | 'none' {
+  return auth_mode === '' ? 'override' : auth_mode;
+}
+
+function headersOf({ add_headers }: ProviderConfig): [string, string][] {
+  return add_headers.flatMap((entry): [string, string][] => {
+    const read = readHeaderEntry(entry);
+    return read.kind === 'header' ? [[read.name, read.value]] : [];
+  });
+}
+
+export interface GrantInput {
+  /** `grants[0]`, `temp_grants[0]`: where it stands in the config. */
+  id: string;
+  src: string[];
+  capabilities: Capability[];
+  /** Other capabilities by key, for hooks. */
+  custom: Record<string, unknown[]>;
+}
+
+/** `temp_grants` come after `grants`, translated. */
+export function grantsOf(config: Config): GrantInput[] {
+  const grants = config.grants.map(({ src, app }, index) => {
+    const { [APERTURE_CAPABILITY]: capabilities, ...custom } = app;
+    return { id: `grants[${index}]`, src: sources(src), capabilities: capabilities.map(withUsableHeaders), custom };
+  });
+  const translated = config.temp_grants.map((grant, index) => {
+    return {
+      id: `temp_grants[${index}]`,
+      src: sources(grant.src),
+      capabilities: grant.grants.flatMap(capabilitiesOf),
+      custom: {},
+    };
+  });
+  return [...grants, ...translated];
+}
+
+/** What could not be read stands as an empty string, and names nobody. */
+function sources(src: readonly string[]): string[] {
+  return src.filter((source) => source !== '');
+}
+
+function withUsableHeaders(capability: Capability): Capability {
+  if (capability.add_headers === undefined) return capability;
+  return {
+    ...capability,
+    add_headers: capability.add_headers.filter((entry) => readHeaderEntry(entry).kind === 'header'),
+  };
+}
+
+function capabilitiesOf({ role, providers, hook }: TempGrantConfig['grants'][number]): Capability[] {
+  const capabilities: Capability[] = [];
+  if (role !== undefined) capabilities.push({ role });
+  for (const { provider, model } of providers ?? []) {
+    if (provider !== '' && model !== '') capabilities.push({ models: pattern(provider, model) });
+  }
+  if (hook !== undefined) {
+    const send_hooks = [{ name: hook.hook, events: hook.match.events, send: hook.fields }];
+    for (const provider of hook.match.providers) {
+      for (const model of hook.match.models) capabilities.push({ models: pattern(provider, model), send_hooks });
+    }
+  }
+  return capabilities;
+}
+
+/** In the alpha a star meant any model; a model's name may have segments, so that is two stars today. */
+function pattern(provider: string, model: string): string {
+  if (model !== '*') return `${provider}/${model}`;
+  return provider === '*' ? '**' : `${provider}/**`;
+}
+
+export function pricingOf(config: Config): PricingSlice {
+  return {
+    autoCostBasis: config.auto_cost_basis,
+    providers: Object.fromEntries(
+      providersOf(config).map(({ id, costBasis, compatibility, modelCostMap }) => [
+        id,
+        { costBasis, compatibility, modelCostMap },
+      ]),
+    ),
+  };
+}
+
+export interface Listener {
+  address: Address;
+  /** Never empty. */
+  identity: readonly IdentitySource[];
+  /** CIDR ranges; empty unless `identity` has `proxy_headers`. */
+  trustedProxies: readonly string[];
+  tls: { certFile: string; keyFile: string } | undefined;
+  /** HTTP/2 in the clear. */
+  h2c: boolean;
+}
+
+export interface ServerSettings {
+  listeners: Listener[];
+  socket: 'uws' | 'node';
+  processes: number;
+  /** Undefined: by the number of cores. */
+  inspectors: number | undefined;
+  /** Lower case, without port. */
+  allowedHosts: string[];
+  limits: { bodyBytes: number; inflightBytes: number; headersBytes: number; concurrent: number };
+  timeouts: { connectMs: number; firstByteMs: number; idleMs: number; totalMs: number; bodyMs: number };
+  journal: {
+    mode: 'strict' | 'behind';
+    fsync: 'none' | 'interval' | 'always';
+    maxBytes: number;
+    whenFull: 'refuse' | 'drop_bodies';
+  };
+  control: { maxAgeMs: number | undefined };
+  /** IANA name. */
+  timeZone: string;
+}
+
+export function serverOf({ server }: Config): ServerSettings {
+  const listener = (config: ListenerConfig, h2c: boolean): Listener => {
+    const identity = identityOf(config);
+    assert(identity !== undefined, 'a loaded config names the identity sources of each listener');
+    return {
+      address: config.address,
+      identity,
+      trustedProxies: identity.includes('proxy_headers') ? server.trusted_proxies : [],
+      tls: config.tls && { certFile: config.tls.cert_file, keyFile: config.tls.key_file },
+      h2c,
+    };
+  };
+  const { limits, timeouts, journal } = server;
+  return {
+    listeners: [
+      ...server.listen.map((config) => listener(config, false)),
+      ...server.listen_h2c.map((config) => listener(config, true)),
+    ],
+    socket: server.socket,
+    processes: server.processes,
+    inspectors: server.inspectors,
+    allowedHosts: server.allowed_hosts.map((host) => host.toLowerCase()),
+    limits: {
+      bodyBytes: limits.body_bytes,
+      inflightBytes: limits.inflight_bytes,
+      headersBytes: limits.headers,
+      concurrent: limits.concurrent,
+    },
+    timeouts: {
+      connectMs: timeouts.connect,
+      firstByteMs: timeouts.first_byte,
+      idleMs: timeouts.idle,
+      totalMs: timeouts.total,
+      bodyMs: timeouts.body,
+    },
+    journal: {
+      mode: journal.mode,
+      fsync: journal.fsync,
+      maxBytes: journal.max_bytes,
+      whenFull: journal.when_full,
+    },
+    control: { maxAgeMs: server.control.max_age },
+    timeZone: server.time_zone,
+  };
+}
