@@ -37,7 +37,7 @@ export interface Opened {
 
 /** Every edit of the bytes that the gateway made on purpose (promise 1), recorded with the exchange. */
 export interface Edit {
-  kind: 'inject_usage' | 'drop_usage_event' | 'model_name' | 'accept_encoding' | 'rule';
+  kind: 'inject_usage' | 'drop_usage_event' | 'model_name' | 'content_encoding' | 'rule';
   side: 'request' | 'response';
   detail: string;
 }

@@ -1,0 +1,50 @@
+import { mintExchangeId } from '../contract/ids.ts';
+import { sendFault } from './request-life.ts';
+import type { Arrival } from './request-life.ts';
+import type { FrontServices } from './services.ts';
+
+/** Answers are for whoever asked, now: nothing in between may keep them. */
+const JSON_HEADERS: [string, string][] = [
+  ['content-type', 'application/json'],
+  ['cache-control', 'no-store'],
+  ['x-content-type-options', 'nosniff'],
+];
+
+/** `/metrics` and the JSON API under `/api/`. What needs the database is asked of the thread that reads it. */
+export async function answerApi(services: FrontServices, arrival: Arrival): Promise<void> {
+  const { request, response, caller, access } = arrival;
+  const id = mintExchangeId(arrival.receivedAtMs);
+  if (request.method !== 'GET') {
+    sendFault(
+      services,
+      response,
+      'plain',
+      { code: 'method_not_allowed', method: request.method, path: request.path.slice(0, 255), allow: 'GET' },
+      id,
+    );
+    return;
+  }
+  if (request.path === '/metrics') {
+    if (access.role !== 'admin' || !access.readMetrics) {
+      sendFault(services, response, 'plain', { code: 'forbidden', what: '/metrics needs admin and read_metrics' }, id);
+      return;
+    }
+    const text = await services.renderMetrics();
+    response.send(200, [['content-type', services.metrics.registry.contentType]], text);
+    return;
+  }
+  if (request.path === '/api/whoami') {
+    const { login, nodeId, nodeName, tags, groups, source } = caller;
+    const who = { login, node_id: nodeId, node_name: nodeName, tags, groups, identity_source: source, role: access.role };
+    response.send(200, JSON_HEADERS, JSON.stringify(who));
+    return;
+  }
+  const answer = await services.askApi({
+    method: request.method,
+    path: request.path,
+    query: request.query,
+    caller: { login: caller.login, role: access.role ?? 'user' },
+  });
+  if (!answer.ok) sendFault(services, response, 'plain', answer.fault, id);
+  else response.send(answer.value.status, JSON_HEADERS, answer.value.body);
+}

@@ -1,0 +1,108 @@
+import type { Caller } from '../contract/caller.ts';
+import type { Dialect } from '../contract/api.ts';
+import type { Fault } from '../contract/fault.ts';
+import { mintExchangeId } from '../contract/ids.ts';
+import type { CallerAccess } from '../access/grants.ts';
+import { failed, ok, unreachable } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import { matchEndpoint } from '../protocols/registry.ts';
+import type { Endpoint } from '../protocols/registry.ts';
+import { answerApi } from './api-door.ts';
+import { faultOf } from './faults.ts';
+import { crossSite, hostAllowed } from './host-check.ts';
+import { answerModels } from './models-door.ts';
+import { answerProbe } from './probes.ts';
+import { requestLife, sendFault } from './request-life.ts';
+import type { Arrival } from './request-life.ts';
+import type { FrontServices } from './services.ts';
+import type { Accept, ClientRequest, ClientResponse } from './socket.ts';
+import type { World } from './world.ts';
+
+/** Methods that change or cost something: these must not come from a page of another site. */
+const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
+/** Everything that knocks comes through here: probes, models, the JSON API, and requests to models. */
+export function createFrontDoor(services: FrontServices): Accept {
+  return (request, response, listener) => {
+    const receivedAtMs = services.clock.nowMs();
+    receive(services, request, response, listener, receivedAtMs).catch((error: unknown) => {
+      const id = mintExchangeId(receivedAtMs);
+      sendFault(services, response, 'plain', faultOf(services.log, error, id), id);
+    });
+  };
+}
+
+async function receive(
+  services: FrontServices,
+  request: ClientRequest,
+  response: ClientResponse,
+  listener: number,
+  receivedAtMs: number,
+): Promise<void> {
+  // A request sees one world from its first byte to its last.
+  const world = services.worlds.current;
+  const refuse = (dialect: Dialect, fault: Fault): void => {
+    sendFault(services, response, dialect, fault, mintExchangeId(receivedAtMs));
+  };
+  if (answerProbe(services, request, response)) return;
+
+  const endpoint = endpointOf(request);
+  const dialect = 'dialect' in endpoint ? endpoint.dialect : 'plain';
+  const host = request.header('host') ?? '';
+  if (!hostAllowed(host, world.allowedHosts)) return refuse(dialect, { code: 'host_refused', host: host.slice(0, 255) });
+  if (WRITES.has(request.method) && crossSite((name) => request.header(name), host)) {
+    return refuse(dialect, { code: 'cross_site_refused' });
+  }
+
+  const known = identified(world, request, listener);
+  const identity = known instanceof Promise ? await known : known;
+  if (response.gone) return;
+  if (!identity.ok) return refuse(dialect, identity.fault);
+  const { caller, access } = identity.value;
+  if (access.role === undefined) return refuse(dialect, { code: 'no_role', login: caller.login });
+  const arrival: Arrival = { world, receivedAtMs, request, response, caller, access };
+
+  switch (endpoint.kind) {
+    case 'exchange':
+      return requestLife(services, arrival, endpoint);
+    case 'models':
+    case 'model':
+      return answerModels(services, arrival, endpoint);
+    case 'api':
+      return answerApi(services, arrival);
+    case 'wrong_method':
+      return refuse(dialect, {
+        code: 'method_not_allowed',
+        method: request.method,
+        path: request.path.slice(0, 255),
+        allow: endpoint.allow,
+      });
+    case 'upgrade':
+      return refuse(dialect, { code: 'upgrade_refused' });
+    case 'unknown':
+      return refuse(dialect, { code: 'path_unknown', method: request.method, path: request.path.slice(0, 255) });
+    default:
+      return unreachable(endpoint);
+  }
+}
+
+function endpointOf(request: ClientRequest): Endpoint | { kind: 'api' } {
+  if (request.path.startsWith('/api/') || request.path === '/metrics') return { kind: 'api' };
+  return matchEndpoint(request.method, request.path, request.query, (name) => request.header(name));
+}
+
+type Identity = Result<{ caller: Caller; access: CallerAccess }, Fault>;
+
+/** Who it is and what they may do; a promise only where somebody must be looked up. */
+function identified(world: World, request: ClientRequest, listener: number): Identity | Promise<Identity> {
+  const identifier = world.identifiers[listener];
+  if (identifier === undefined) return failed({ code: 'no_identity', why: 'this listener has no identity source' });
+  const answer = identifier.identify(request);
+  return answer instanceof Promise
+    ? answer.then((result) => withAccess(world, result))
+    : withAccess(world, answer);
+}
+
+function withAccess(world: World, result: Result<Caller, Fault>): Identity {
+  return result.ok ? ok({ caller: result.value, access: world.access.decide(result.value) }) : result;
+}

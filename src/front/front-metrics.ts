@@ -1,0 +1,136 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { FaultCode } from '../contract/fault.ts';
+import type { ExchangeRecord } from '../contract/record.ts';
+import { USAGE_KINDS } from '../contract/usage.ts';
+
+/** Powers of about two from a tenth of a millisecond: what the gateway itself adds. */
+const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+/** From a fast unary reply to a long agent turn. */
+const DURATION_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
+
+/**
+ * The front door's metrics. Labels are bounded: APIs, states and fault codes are closed lists, providers come from
+ * config. Logins and models are in the database, never in a label (failure-modes row 44).
+ */
+export class FrontMetrics {
+  readonly registry: Registry;
+  readonly #requests: Counter<'api' | 'provider' | 'state'>;
+  readonly #refused: Counter<'code'>;
+  readonly #duration: Histogram<'api'>;
+  readonly #firstByte: Histogram<'api'>;
+  readonly #overhead: Histogram;
+  readonly #tokens: Counter<'provider' | 'kind'>;
+  readonly #cost: Counter<'provider'>;
+  readonly #unpriced: Counter<'provider'>;
+  readonly #usageStates: Counter<'provider' | 'usage_state'>;
+
+  constructor(registry: Registry) {
+    this.registry = registry;
+    const registers = [registry];
+    this.#requests = new Counter({
+      name: 'aperture_requests_total',
+      help: 'Accepted requests, by how they ended',
+      labelNames: ['api', 'provider', 'state'],
+      registers,
+    });
+    this.#refused = new Counter({
+      name: 'aperture_refused_total',
+      help: 'Requests answered by the gateway itself, by the fault',
+      labelNames: ['code'],
+      registers,
+    });
+    this.#duration = new Histogram({
+      name: 'aperture_request_duration_seconds',
+      help: 'From acceptance to the last byte',
+      labelNames: ['api'],
+      buckets: DURATION_SECONDS,
+      registers,
+    });
+    this.#firstByte = new Histogram({
+      name: 'aperture_first_byte_seconds',
+      help: "From acceptance to the provider's first body byte",
+      labelNames: ['api'],
+      buckets: DURATION_SECONDS,
+      registers,
+    });
+    this.#overhead = new Histogram({
+      name: 'aperture_overhead_seconds',
+      help: 'From acceptance to the send upstream: what the gateway adds before the provider has the request',
+      buckets: OVERHEAD_SECONDS,
+      registers,
+    });
+    this.#tokens = new Counter({
+      name: 'aperture_tokens_total',
+      help: 'Tokens by kind (disjoint)',
+      labelNames: ['provider', 'kind'],
+      registers,
+    });
+    this.#cost = new Counter({
+      name: 'aperture_cost_dollars_total',
+      help: 'Known cost; rounded by the exposition format, exact in the database',
+      labelNames: ['provider'],
+      registers,
+    });
+    this.#unpriced = new Counter({
+      name: 'aperture_unknown_cost_total',
+      help: 'Requests with usage but without a known price',
+      labelNames: ['provider'],
+      registers,
+    });
+    this.#usageStates = new Counter({
+      name: 'aperture_usage_state_total',
+      help: "Accepted requests by what is known of their usage: the provider's last word, a part, an estimate, nothing",
+      labelNames: ['provider', 'usage_state'],
+      registers,
+    });
+  }
+
+  /** A gauge read when metrics are rendered. */
+  gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  /** A counter kept elsewhere, read when metrics are rendered. */
+  total(name: string, help: string, read: () => number): void {
+    let before = 0;
+    new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        const now = read();
+        if (now > before) this.inc(now - before);
+        before = now;
+      },
+    });
+  }
+
+  refused(code: FaultCode): void {
+    this.#refused.inc({ code });
+  }
+
+  record(record: ExchangeRecord): void {
+    const { api, provider, state } = record;
+    this.#requests.inc({ api, provider, state });
+    this.#duration.observe({ api }, (record.ended_at - record.received_at) / 1000);
+    if (record.first_byte_at !== null) {
+      this.#firstByte.observe({ api }, (record.first_byte_at - record.received_at) / 1000);
+    }
+    const sentAtMs = record.attempts[0]?.started_at_ms;
+    if (sentAtMs !== undefined) this.#overhead.observe((sentAtMs - record.received_at) / 1000);
+    this.#usageStates.inc({ provider, usage_state: record.usage_state });
+    if (record.usage === null) return;
+    for (const kind of USAGE_KINDS) {
+      if (record.usage[kind] > 0) this.#tokens.inc({ provider, kind }, record.usage[kind]);
+    }
+    if (record.cost_nanodollars === null) this.#unpriced.inc({ provider });
+    else this.#cost.inc({ provider }, Number(record.cost_nanodollars) / 1e9);
+  }
+}

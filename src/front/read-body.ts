@@ -1,0 +1,76 @@
+import type { Fault } from '../contract/fault.ts';
+import type { ByteBudget } from '../lib/byte-budget.ts';
+import { failed, ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import type { ClientRequest, ClientResponse } from './socket.ts';
+
+export interface BodyLimits {
+  body_bytes: number;
+  body_timeout_ms: number;
+}
+
+/**
+ * The request's body, whole, in memory that is ours. Its bytes are taken from the budget; the caller gives them back
+ * when the exchange has ended. Nothing is taken when it fails.
+ */
+export function readBody(
+  request: ClientRequest,
+  response: ClientResponse,
+  limits: BodyLimits,
+  budget: ByteBudget,
+): Promise<Result<Uint8Array<ArrayBuffer>, Fault>> {
+  const tooLarge: Fault = { code: 'body_too_large', limitBytes: limits.body_bytes, decoded: false };
+  const declared = Number(request.header('content-length') ?? '0');
+  if (declared > limits.body_bytes) return Promise.resolve(failed(tooLarge));
+  if (!budget.admits(declared)) {
+    return Promise.resolve(failed({ code: 'overloaded', what: 'bytes in flight', limit: budget.limitBytes }));
+  }
+  return new Promise((resolve) => {
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    let bytes = 0;
+    let timer: NodeJS.Timeout | undefined;
+    let settled = false;
+    const settle = (result: Result<Uint8Array<ArrayBuffer>, Fault>): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      if (!result.ok) budget.give(bytes);
+      resolve(result);
+    };
+    response.onGone(() => {
+      settle(failed({ code: 'client_gone' }));
+    });
+    response.onData((chunk, last) => {
+      if (settled) return;
+      bytes += chunk.byteLength;
+      budget.take(chunk.byteLength);
+      if (bytes > limits.body_bytes) {
+        settle(failed(tooLarge));
+        return;
+      }
+      if (chunk.byteLength > 0) chunks.push(chunk);
+      if (last) settle(ok(joined(chunks, bytes)));
+      else if (budget.usedBytes > budget.limitBytes) {
+        budget.refused += 1;
+        settle(failed({ code: 'overloaded', what: 'bytes in flight', limit: budget.limitBytes }));
+      }
+    });
+    if (settled) return;
+    if (response.gone) settle(failed({ code: 'client_gone' }));
+    timer = setTimeout(() => {
+      settle(failed({ code: 'body_timeout', afterMs: limits.body_timeout_ms }));
+    }, limits.body_timeout_ms);
+  });
+}
+
+function joined(chunks: Uint8Array<ArrayBuffer>[], bytes: number): Uint8Array<ArrayBuffer> {
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}

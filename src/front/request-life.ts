@@ -1,0 +1,248 @@
+import type { Caller } from '../contract/caller.ts';
+import type { Dialect } from '../contract/api.ts';
+import type { Closed, Edit, Opened } from '../contract/exchange.ts';
+import type { Fault } from '../contract/fault.ts';
+import { answerTo } from '../contract/fault.ts';
+import { mintExchangeId } from '../contract/ids.ts';
+import type { ExchangeId } from '../contract/ids.ts';
+import type { CallerAccess } from '../access/grants.ts';
+import { failed, ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import { faultOf } from './faults.ts';
+import type { Endpoint } from '../protocols/registry.ts';
+import { shapeFault } from '../protocols/fault-shapes.ts';
+import { Exchange } from '../proxy/exchange.ts';
+import { redactHeaders } from '../proxy/headers.ts';
+import { agentOf } from '../records/agent.ts';
+import { planRoute } from '../routing/plan.ts';
+import type { Route } from '../routing/plan.ts';
+import { forwardedBody, usageFilter } from './edits.ts';
+import { readBody } from './read-body.ts';
+import { scannedBody } from './scan-body.ts';
+import type { ScannedBody } from './scan-body.ts';
+import type { FrontServices } from './services.ts';
+import type { ClientRequest, ClientResponse } from './socket.ts';
+import { upstreamRequest } from './upstream-request.ts';
+import type { World } from './world.ts';
+
+export type ExchangeEndpoint = Extract<Endpoint, { kind: 'exchange' }>;
+
+/** A request whose caller and role are known. */
+export interface Arrival {
+  world: World;
+  receivedAtMs: number;
+  request: ClientRequest;
+  response: ClientResponse;
+  caller: Caller;
+  access: CallerAccess;
+}
+
+/** What is asked for: the scanned body, and the model by name. */
+interface Asked {
+  scanned: ScannedBody;
+  model: string;
+}
+
+/**
+ * The life of a request to a model, top to bottom. Identity and role are behind it; from the moment its body is read
+ * the request is accepted, and exactly one record comes of it.
+ */
+export async function requestLife(services: FrontServices, arrival: Arrival, endpoint: ExchangeEndpoint): Promise<void> {
+  const { request, response, world } = arrival;
+  const { budget, live, state } = services;
+  const id = mintExchangeId(arrival.receivedAtMs);
+  const refuse = (fault: Fault): void => {
+    sendFault(services, response, endpoint.dialect, fault, id);
+  };
+
+  // Room.
+  if (state.draining) return refuse({ code: 'draining' });
+  if (live.size >= world.limits.concurrent) {
+    return refuse({ code: 'overloaded', what: 'concurrent requests', limit: world.limits.concurrent });
+  }
+  const admitted = services.journal.admit();
+  if (!admitted.ok) return refuse(admitted.fault);
+
+  // Body.
+  const read = await readBody(request, response, world.limits, budget);
+  if (!read.ok) return refuse(read.fault);
+  const body = read.value;
+  const done = (): void => {
+    budget.give(body.byteLength);
+    live.remove(id);
+  };
+  live.add(id, { refuse: () => undefined });
+
+  // Accepted: every way on ends in a record.
+  const denied = (fault: Fault, asked: { model: string; provider: string }): void => {
+    const opened = openedFrame(arrival, endpoint, id, { ...asked, keyId: '', grantIds: [] });
+    deny(services, arrival, endpoint.dialect, opened, fault, body.byteLength);
+    done();
+  };
+  let begun = false;
+  try {
+    const asked = await ask(services, arrival, endpoint, body);
+    if (!asked.ok) return denied(asked.fault, { model: endpoint.model ?? '', provider: '' });
+    const { model } = asked.value;
+    const routed = route(arrival, endpoint, asked.value);
+    if (!routed.ok) return denied(routed.fault, { model, provider: '' });
+    const { provider, grantIds } = routed.value;
+    const key = world.keys.authorize(provider, request.headers);
+    if (!key.ok) return denied(key.fault, { model, provider: provider.id });
+    const edits: Edit[] = [];
+    const forwarded = forwardedBody(asked.value.scanned, endpoint, routed.value, edits);
+    const opened = openedFrame(arrival, endpoint, id, { model, provider: provider.id, keyId: key.value.keyId, grantIds });
+    if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
+
+    // Opened: in the journal before a byte leaves.
+    begun = true;
+    services.journal.append(id, 'opened', opened);
+    if (forwarded.body.byteLength > 0) services.journal.append(id, 'request', forwarded.body);
+    const settling = services.settler.open(opened, services.journal.segmentOf(id));
+    const tap = services.inspectors.open(opened, settling);
+    tap.request(forwarded.body);
+
+    // Sent; from here on the exchange runs by itself.
+    const exchange = new Exchange(services, {
+      opened,
+      dialect: endpoint.dialect,
+      provider: provider.id,
+      upstream: upstreamRequest(arrival, endpoint, routed.value, key.value, forwarded),
+      requestBytes: body.byteLength,
+      timeouts: world.timeouts,
+      edits,
+      wireFilter: forwarded.usageInjected ? usageFilter : undefined,
+      tap,
+      client: response,
+      onClosed: (closed) => {
+        settling.closed(closed);
+        done();
+      },
+    });
+    live.add(id, exchange);
+    exchange.start();
+  } catch (error) {
+    // A bug of ours: it ends this request and is counted, and the request still has its record.
+    const fault = faultOf(services.log, error, id);
+    if (begun) throw error;
+    denied(fault, { model: '', provider: '' });
+  }
+}
+
+/** Decodes and scans the body, and finds the model's name. */
+async function ask(
+  services: FrontServices,
+  arrival: Arrival,
+  endpoint: ExchangeEndpoint,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<Result<Asked, Fault>> {
+  const scanned = await scannedBody(services.inspectors, arrival, endpoint.protocol.api, body);
+  if (!scanned.ok) return scanned;
+  const model = endpoint.modelIn === 'path' ? endpoint.model : scanned.value.fields.model;
+  if (model === undefined) return failed({ code: 'model_missing' });
+  return ok({ scanned: scanned.value, model });
+}
+
+/** Grants and route; every model that the body can select is checked, not only the first. */
+function route(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Result<Route, Fault> {
+  const allows = (provider: string, model: string): readonly string[] | undefined =>
+    arrival.access.may(provider, model);
+  const { compatibility, api } = endpoint.protocol;
+  const routed = planRoute({ model: asked.model, compatibility, api, providers: arrival.world.routing, allows });
+  if (!routed.ok) return routed;
+  for (const other of asked.scanned.fields.otherModels) {
+    if (allows(routed.value.provider.id, other) === undefined) return failed({ code: 'model_unknown', model: other });
+  }
+  return routed;
+}
+
+function openedFrame(
+  arrival: Arrival,
+  endpoint: ExchangeEndpoint,
+  id: ExchangeId,
+  found: { model: string; provider: string; keyId: string; grantIds: readonly string[] },
+): Opened {
+  const { caller, request, world } = arrival;
+  const userAgent = request.header('user-agent') ?? '';
+  const { agent, version } = agentOf(userAgent);
+  return {
+    id,
+    received_at_ms: arrival.receivedAtMs,
+    login: caller.login,
+    node_id: caller.nodeId,
+    node_name: caller.nodeName,
+    tags: caller.tags,
+    groups: caller.groups,
+    identity_source: caller.source,
+    user_agent: userAgent.slice(0, MAX_USER_AGENT),
+    agent,
+    client_version: version,
+    api: endpoint.protocol.api,
+    method: request.method,
+    path: request.path,
+    request_headers: redactHeaders(request.headers),
+    model: found.model,
+    provider: found.provider,
+    key_id: found.keyId,
+    grant_ids: [...found.grantIds],
+    config_version: world.configVersion,
+    world: world.number,
+  };
+}
+
+/** A user agent longer than this tells nothing more. */
+const MAX_USER_AGENT = 512;
+
+/** A request that we refuse after accepting it: answered, and recorded as `denied`. */
+function deny(
+  services: FrontServices,
+  arrival: Arrival,
+  dialect: Dialect,
+  opened: Opened,
+  fault: Fault,
+  requestBytes: number,
+): void {
+  const { code, message } = answerTo(fault);
+  const shaped = shapeFault(dialect, fault, opened.id);
+  const closed: Closed = {
+    state: fault.code === 'client_gone' ? 'aborted' : 'denied',
+    ended_at_ms: services.clock.nowMs(),
+    first_byte_at_ms: null,
+    status: shaped.status,
+    denied_by: code,
+    attempts: [],
+    edits: [],
+    request_bytes: requestBytes,
+    response_bytes: 0,
+    provider_request_id: null,
+    error: { code, message },
+  };
+  services.metrics.refused(fault.code);
+  services.journal.append(opened.id, 'opened', opened);
+  services.journal.append(opened.id, 'closed', closed);
+  services.journal.barrier(opened.id, () => {
+    arrival.response.send(shaped.status, [...shaped.headers, ['x-aperture-request-id', opened.id]], shaped.body);
+  });
+  services.settler.denied(opened, services.journal.segmentOf(opened.id), closed);
+}
+
+/** A refusal before acceptance: answered and counted, never a record each. */
+export function sendFault(
+  services: FrontServices,
+  response: ClientResponse,
+  dialect: Dialect,
+  fault: Fault,
+  id: ExchangeId,
+): void {
+  services.metrics.refused(fault.code);
+  const shaped = shapeFault(dialect, fault, id);
+  const headers: [string, string][] = [...shaped.headers, ['x-aperture-request-id', id]];
+  // The rest of an oversized or late body is not worth reading.
+  if (fault.code === 'body_too_large' || fault.code === 'body_timeout') headers.push(['connection', 'close']);
+  response.send(shaped.status, headers, shaped.body);
+}
+
+function withoutHeader(headers: [string, string][], name: string): void {
+  const at = headers.findIndex((header) => header[0] === name);
+  if (at >= 0) headers.splice(at, 1);
+}

@@ -1,0 +1,51 @@
+import type { Api } from '../contract/api.ts';
+import type { Fault } from '../contract/fault.ts';
+import { SCAN_ON_MAIN_BYTES } from '../contract/limits.ts';
+import type { BodyFields } from '../contract/messages.ts';
+import type { InspectorPool } from '../inspect/pool.ts';
+import { failed, ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import { scanBody } from '../protocols/body-scan.ts';
+import { decodeWhole } from '../protocols/decode.ts';
+import type { Arrival } from './request-life.ts';
+
+export interface ScannedBody {
+  /** As it came. */
+  original: Uint8Array<ArrayBuffer>;
+  /** Free of its content-encoding; the same bytes where there was none. */
+  decoded: Uint8Array<ArrayBuffer>;
+  fields: BodyFields;
+}
+
+/**
+ * Decodes and scans a request body: what we check is what the provider reads. A large body is scanned on an inspector,
+ * so that it stalls nobody else's reply.
+ */
+export async function scannedBody(
+  inspectors: InspectorPool,
+  arrival: Arrival,
+  api: Api,
+  original: Uint8Array<ArrayBuffer>,
+): Promise<Result<ScannedBody, Fault>> {
+  const encoding = (arrival.request.header('content-encoding') ?? 'identity').trim().toLowerCase();
+  if (encoding === 'identity' || encoding === '') {
+    const scanned = await scan(inspectors, api, original);
+    if (!scanned.ok) return scanned;
+    return ok({ original: scanned.value.body, decoded: scanned.value.body, fields: scanned.value.fields });
+  }
+  const decoded = await decodeWhole(encoding, original, arrival.world.limits.body_bytes);
+  if (!decoded.ok) return decoded;
+  const scanned = await scan(inspectors, api, decoded.value);
+  if (!scanned.ok) return scanned;
+  return ok({ original, decoded: scanned.value.body, fields: scanned.value.fields });
+}
+
+async function scan(
+  inspectors: InspectorPool,
+  api: Api,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<Result<{ body: Uint8Array<ArrayBuffer>; fields: BodyFields }, Fault>> {
+  if (body.byteLength > SCAN_ON_MAIN_BYTES) return inspectors.scan(api, body);
+  const fields = scanBody(api, body);
+  return fields.ok ? ok({ body, fields: fields.value }) : failed(fields.fault);
+}

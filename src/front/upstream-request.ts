@@ -1,0 +1,37 @@
+import type { Authorization } from '../keys/provider-key.ts';
+import { upstreamHeaders, upstreamQuery } from '../proxy/headers.ts';
+import type { UpstreamRequest } from '../proxy/upstream.ts';
+import { upstreamUrl } from '../proxy/url.ts';
+import type { Route } from '../routing/plan.ts';
+import type { ForwardedBody } from './edits.ts';
+import type { Arrival, ExchangeEndpoint } from './request-life.ts';
+
+/** The request as the provider gets it: our target and credential, the caller's path, headers and bytes. */
+export function upstreamRequest(
+  arrival: Arrival,
+  endpoint: ExchangeEndpoint,
+  route: Route,
+  key: Authorization,
+  forwarded: ForwardedBody,
+): UpstreamRequest {
+  const { request, access } = arrival;
+  const { provider, model } = route;
+  const target = upstreamUrl(provider.baseUrl, endpoint.upstreamPath, upstreamQuery(request.query));
+  return {
+    origin: target.origin,
+    path: target.path,
+    method: request.method,
+    headers: upstreamHeaders({
+      clientHeaders: forwarded.decoded
+        ? request.headers.filter((header) => header[0] !== 'content-encoding')
+        : request.headers,
+      host: target.host,
+      auth: key,
+      addHeaders: [...provider.addHeaders, ...access.headersFor(provider.id, model)],
+      acceptEncoding: forwarded.usageInjected ? 'identity' : undefined,
+      dialect: endpoint.dialect,
+      bodyBytes: forwarded.body.byteLength,
+    }),
+    body: forwarded.body.byteLength > 0 ? forwarded.body : null,
+  };
+}

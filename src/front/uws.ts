@@ -1,0 +1,242 @@
+import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js';
+import type { Accept, ClientRequest, ClientResponse, FrontSocket } from './socket.ts';
+import { statusLine } from './status-line.ts';
+
+const EMPTY = new Uint8Array(0);
+
+/** What one connection may send before anybody reads it; then its socket is paused. */
+const EARLY_BODY_BYTES = 64 * 1024;
+
+/** The request as copied inside the callback: uWebSockets' own object is gone after it. */
+class UwsRequest implements ClientRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: [string, string][] = [];
+  readonly remoteAddress: string;
+
+  constructor(res: HttpResponse, req: HttpRequest) {
+    // This build lower-cases what the name says it keeps.
+    this.method = req.getCaseSensitiveMethod().toUpperCase();
+    this.path = req.getUrl();
+    this.query = req.getQuery();
+    req.forEach((name, value) => {
+      this.headers.push([name, value]);
+    });
+    this.remoteAddress = Buffer.from(res.getRemoteAddressAsText()).toString('latin1');
+  }
+
+  header(name: string): string | undefined {
+    for (const header of this.headers) if (header[0] === name) return header[1];
+    return undefined;
+  }
+}
+
+/** Body under a declared length: what uWebSockets could not take yet, and where in the body it begins. */
+interface Unsent {
+  at: number;
+  bytes: Uint8Array;
+}
+
+class UwsResponse implements ClientResponse {
+  gone = false;
+  readonly #res: HttpResponse;
+  readonly #headOnly: boolean;
+  #onGone: (() => void) | undefined;
+  #onDrain: (() => void) | undefined;
+  #contentLength: number | undefined;
+  #unsent: Unsent | undefined;
+  #ended = false;
+  #closeAfter = false;
+  /** Body bytes that came before anybody asked for them (identity may have to look somebody up). */
+  #early: Uint8Array<ArrayBuffer>[] = [];
+  #earlyBytes = 0;
+  #earlyLast = false;
+  #earlyPaused = false;
+  #take: ((chunk: Uint8Array<ArrayBuffer>, last: boolean) => void) | undefined;
+
+  constructor(res: HttpResponse, headOnly: boolean) {
+    this.#res = res;
+    this.#headOnly = headOnly;
+    // Before anything asynchronous, or uWebSockets ends the process.
+    res.onAborted(() => {
+      if (this.gone) return;
+      this.gone = true;
+      if (!this.#ended) this.#onGone?.();
+    });
+    res.onWritable((offset) => this.#writable(offset));
+    // Attached at once as well: what arrives before there is a handler is lost.
+    res.onData((chunk, last) => {
+      // The buffer is neutered when this callback returns.
+      this.#received(chunk.byteLength === 0 ? EMPTY : new Uint8Array(chunk.slice(0)), last);
+    });
+  }
+
+  onGone(then: () => void): void {
+    this.#onGone = then;
+  }
+
+  onData(take: (chunk: Uint8Array<ArrayBuffer>, last: boolean) => void): void {
+    this.#take = take;
+    const early = this.#early;
+    this.#early = [];
+    if (this.#earlyPaused && !this.gone && !this.#ended) this.#res.resume();
+    early.forEach((chunk, index) => {
+      take(chunk, this.#earlyLast && index === early.length - 1);
+    });
+  }
+
+  pauseBody(): void {
+    if (!this.gone && !this.#ended) this.#res.pause();
+  }
+
+  resumeBody(): void {
+    if (!this.gone && !this.#ended) this.#res.resume();
+  }
+
+  send(status: number, headers: readonly (readonly [string, string])[], body: string | Uint8Array): void {
+    if (this.gone || this.#ended) return;
+    this.#ended = true;
+    this.#early = [];
+    if (this.#earlyPaused) this.#res.resume();
+    this.#res.cork(() => {
+      this.#writeHead(status, headers);
+      if (this.#headOnly) this.#res.endWithoutBody(Buffer.byteLength(body));
+      else this.#res.end(body, this.#closeAfter);
+    });
+  }
+
+  head(status: number, headers: readonly (readonly [string, string])[], contentLength: number | undefined): void {
+    if (this.gone || this.#ended) return;
+    this.#contentLength = contentLength;
+    this.#res.cork(() => {
+      this.#writeHead(status, headers);
+    });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.gone || this.#ended || chunk.byteLength === 0) return true;
+    if (this.#headOnly) return true;
+    if (this.#contentLength === undefined) {
+      let taken = true;
+      this.#res.cork(() => {
+        taken = this.#res.write(chunk);
+      });
+      return taken;
+    }
+    if (this.#unsent !== undefined) {
+      this.#unsent.bytes = Buffer.concat([this.#unsent.bytes, chunk]);
+      return false;
+    }
+    return this.#writeSized(chunk);
+  }
+
+  onDrain(then: () => void): void {
+    this.#onDrain = then;
+  }
+
+  end(): void {
+    if (this.gone || this.#ended) return;
+    if (this.#contentLength !== undefined && !this.#headOnly) {
+      // The last byte under a declared length ends the response by itself; too few bytes is a broken response.
+      if (this.#contentLength === 0) {
+        this.#ended = true;
+        this.#res.cork(() => this.#res.end());
+      } else if (this.#unsent === undefined) this.reset();
+      return;
+    }
+    this.#ended = true;
+    this.#res.cork(() => {
+      if (this.#headOnly) this.#res.endWithoutBody(this.#contentLength);
+      else this.#res.end();
+    });
+  }
+
+  reset(): void {
+    if (this.gone || this.#ended) return;
+    this.#ended = true;
+    this.#res.close();
+  }
+
+  #received(chunk: Uint8Array<ArrayBuffer>, last: boolean): void {
+    if (this.#take !== undefined) {
+      this.#take(chunk, last);
+      return;
+    }
+    // Once an answer was sent without reading the body, the rest of it is dropped.
+    if (this.#ended) return;
+    this.#early.push(chunk);
+    this.#earlyLast = last;
+    this.#earlyBytes += chunk.byteLength;
+    if (!last && this.#earlyBytes >= EARLY_BODY_BYTES && !this.#earlyPaused) {
+      this.#earlyPaused = true;
+      this.#res.pause();
+    }
+  }
+
+  #writeHead(status: number, headers: readonly (readonly [string, string])[]): void {
+    this.#res.writeStatus(statusLine(status));
+    for (const [name, value] of headers) {
+      // uWebSockets writes these itself.
+      if (name === 'connection') this.#closeAfter = value === 'close';
+      else if (name !== 'date') this.#res.writeHeader(name, value);
+    }
+  }
+
+  #writeSized(chunk: Uint8Array): boolean {
+    const total = this.#contentLength ?? 0;
+    const at = this.#res.getWriteOffset();
+    let ok = false;
+    let done = false;
+    this.#res.cork(() => {
+      [ok, done] = this.#res.tryEnd(chunk, total);
+    });
+    if (done) this.#ended = true;
+    if (ok || done) return true;
+    this.#unsent = { at, bytes: new Uint8Array(chunk) };
+    return false;
+  }
+
+  #writable(offset: number): boolean {
+    if (this.#unsent !== undefined) {
+      const { at, bytes } = this.#unsent;
+      this.#unsent = undefined;
+      if (!this.#writeSized(bytes.subarray(offset - at))) return false;
+    }
+    if (!this.#ended) this.#onDrain?.();
+    return true;
+  }
+}
+
+/** One app per listen address: uWebSockets tells no local address, and identity is judged per listener. */
+export function createUwsSocket(accept: Accept, listener: number): FrontSocket {
+  const app = App();
+  let listening: us_listen_socket | undefined;
+  app.any('/*', (res, req) => {
+    const response = new UwsResponse(res, req.getMethod() === "head");
+    accept(new UwsRequest(res, req), response, listener);
+  });
+  return {
+    listen(host, port) {
+      return new Promise((resolve, reject) => {
+        app.listen(host, port, (socket) => {
+          if (socket === false) {
+            reject(new Error(`cannot listen on ${host}:${port}: the address is taken or not ours`));
+            return;
+          }
+          listening = socket;
+          // The typings name one struct for sockets and one for listen sockets; the function takes either.
+          resolve(us_socket_local_port(socket));
+        });
+      });
+    },
+    stopListening() {
+      if (listening !== undefined) us_listen_socket_close(listening);
+      listening = undefined;
+    },
+    close() {
+      app.close();
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import type { Access } from '../access/grants.ts';
+import type { PricingSlice } from '../contract/messages.ts';
+import type { Identifier } from '../identity/identify.ts';
+import type { Keys } from '../keys/provider-key.ts';
+import type { ExchangeTimeouts } from '../proxy/exchange.ts';
+import type { ModelMetadata } from '../routing/models-list.ts';
+import type { RoutingTable } from '../routing/plan.ts';
+
+/**
+ * A world is pure compiled config, swapped by one reference: built beside the old one, so that a request sees one world
+ * from its first byte to its last (design, section 6).
+ */
+export interface World {
+  /** Counts up within a process; inspectors know prices by it. */
+  readonly number: number;
+  /** Hash of the config text: what records name. */
+  readonly configVersion: string;
+  /** One per listener, in the order of `server.listen`. */
+  readonly identifiers: readonly Identifier[];
+  readonly access: Access;
+  readonly routing: RoutingTable;
+  readonly keys: Keys;
+  readonly pricing: PricingSlice;
+  readonly modelMetadata: (provider: string, model: string) => ModelMetadata | undefined;
+  /** Lower-case host names beside those that need no listing. */
+  readonly allowedHosts: ReadonlySet<string>;
+  readonly limits: { readonly body_bytes: number; readonly body_timeout_ms: number; readonly concurrent: number };
+  readonly timeouts: ExchangeTimeouts;
+}
+
+/** The one reference. */
+export class Worlds {
+  current: World;
+
+  constructor(first: World) {
+    this.current = first;
+  }
+}

@@ -1,0 +1,14 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import type { Opened } from '../contract/exchange.ts';
+import type { Facts, RequestFacts, ResponseFacts } from '../contract/facts.ts';
+import type { Fault } from '../contract/fault.ts';
+import { failed, ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import { costOf } from '../pricing/cost.ts';
+import type { PriceTable } from '../pricing/table.ts';
+import { createDecoder, decodeWhole } from '../protocols/decode.ts';
+import type { Decoder } from '../protocols/decode.ts';
+import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
+import { protocolFor } from '../protocols/registry.ts';
+import type { PricingSlice } from '../contract/messages.ts';

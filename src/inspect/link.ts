@@ -1,0 +1,81 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { FromInspector, ToInspector } from '../contract/messages.ts';
+
+/**
+ * From this size on, handing the memory over is cheaper than copying it: bench/micro/thread-hop.bench.ts.
+ */
+export const TRANSFER_FROM_BYTES = 16 * 1024;
+
+/** undici's and uWebSockets' chunks are views on a larger read; posting a view copies all of it. Copy what we keep. */
+export function keep(view: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(view);
+}
+
+/**
+ * One end of a thread's port: messages of one turn of the event loop leave together, since a post costs microseconds
+ * whatever its size.
+ */
+export class Outbox<T> {
+  readonly #port: MessagePort;
+  readonly #buffersOf: (message: T) => Uint8Array<ArrayBuffer> | undefined;
+  #messages: T[] = [];
+  #transfers: ArrayBuffer[] = [];
+  #scheduled = false;
+  #closed = false;
+
+  constructor(port: MessagePort, buffersOf: (message: T) => Uint8Array<ArrayBuffer> | undefined) {
+    this.#port = port;
+    this.#buffersOf = buffersOf;
+  }
+
+  /** Gives the message's bytes away: not to be touched after it. */
+  post(message: T): void {
+    if (this.#closed) return;
+    const bytes = this.#buffersOf(message);
+    if (bytes !== undefined && bytes.byteLength >= TRANSFER_FROM_BYTES) this.#transfers.push(bytes.buffer);
+    this.#messages.push(message);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.flush();
+    });
+  }
+
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#messages.length === 0 || this.#closed) return;
+    const messages = this.#messages;
+    const transfers = this.#transfers;
+    this.#messages = [];
+    this.#transfers = [];
+    this.#port.postMessage(messages, transfers);
+  }
+
+  close(): void {
+    this.flush();
+    this.#closed = true;
+  }
+}
+
+export function bytesToInspector(message: ToInspector): Uint8Array<ArrayBuffer> | undefined {
+  switch (message.kind) {
+    case 'request':
+    case 'bytes':
+      return message.bytes;
+    case 'scan':
+      return message.body;
+    default:
+      return undefined;
+  }
+}
+
+export function bytesFromInspector(message: FromInspector): Uint8Array<ArrayBuffer> | undefined {
+  switch (message.kind) {
+    case 'release':
+      return message.replacement;
+    case 'scanned':
+      return message.body;
+    default:
+      return undefined;
+  }
+}

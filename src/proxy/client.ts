@@ -1,0 +1,34 @@
+/** The client's side of an exchange, as the proxy needs it; the front door's response satisfies it. */
+export interface ClientStream {
+  readonly gone: boolean;
+  onGone(then: () => void): void;
+  send(status: number, headers: readonly (readonly [string, string])[], body: string | Uint8Array): void;
+  head(status: number, headers: readonly (readonly [string, string])[], contentLength: number | undefined): void;
+  /** False when the client has not taken all that was written. */
+  write(chunk: Uint8Array): boolean;
+  onDrain(then: () => void): void;
+  end(): void;
+  reset(): void;
+}
+
+/** The journal as the proxy needs it. */
+export interface ExchangeJournal {
+  append(exchange: string, kind: 'head' | 'response' | 'closed', payload: Uint8Array | object): void;
+  /** Runs `release` once all that this exchange has appended so far is written; in order per exchange. */
+  barrier(exchange: string, release: () => void): void;
+}
+
+/** Copies for an inspector; the pool's tap satisfies it. */
+export interface ExchangeTap {
+  head(status: number, headers: [string, string][]): void;
+  response(bytes: Uint8Array): void;
+  end(how: 'complete' | 'cut'): void;
+}
+
+/** Edits response bytes on the wire; holds back at most the current event. */
+export interface WireFilter {
+  push(chunk: Uint8Array): Uint8Array[];
+  end(): Uint8Array[];
+  /** What it changed, for the record; undefined when nothing was. */
+  edit(): string | undefined;
+}

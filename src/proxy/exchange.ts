@@ -1,0 +1,390 @@
+import type { Dialect } from '../contract/api.ts';
+import type { Closed, Edit, ExchangeState, Opened } from '../contract/exchange.ts';
+import type { Fault } from '../contract/fault.ts';
+import { answerTo } from '../contract/fault.ts';
+import { CLIENT_UNSENT_BYTES } from '../contract/limits.ts';
+import type { ByteBudget } from '../lib/byte-budget.ts';
+import type { Clock } from '../lib/clock.ts';
+import { unreachable } from '../lib/result.ts';
+import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
+import type { ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
+import { clientResponseHeaders } from './headers.ts';
+import type { UpstreamCall, UpstreamEvents, UpstreamFailure, UpstreamRequest, Upstreams } from './upstream.ts';
+import type { Watchdog, Watched } from './watchdog.ts';
+
+export interface ExchangeTimeouts {
+  connect_ms: number;
+  first_byte_ms: number;
+  idle_ms: number;
+  total_ms: number;
+}
+
+/** What all exchanges of a process share. */
+export interface ExchangeServices {
+  clock: Clock;
+  journal: ExchangeJournal;
+  upstreams: Upstreams;
+  watchdog: Watchdog;
+  budget: ByteBudget;
+}
+
+/** What one exchange was planned to be. */
+export interface ExchangePlan {
+  opened: Opened;
+  dialect: Dialect;
+  provider: string;
+  upstream: UpstreamRequest;
+  requestBytes: number;
+  timeouts: ExchangeTimeouts;
+  edits: Edit[];
+  /** Made for an event stream whose usage event the client did not ask for. */
+  wireFilter: (() => WireFilter) | undefined;
+  tap: ExchangeTap;
+  client: ClientStream;
+  /** Called once, when the record's facts at the wire are known. */
+  onClosed: (closed: Closed) => void;
+}
+
+type State =
+  | { at: 'journaling' }
+  | { at: 'waiting'; call: UpstreamCall; sinceMs: number }
+  | { at: 'streaming'; call: UpstreamCall; lastByteAtMs: number }
+  | { at: 'ended' };
+
+/**
+ * One request against its plan: opened in the journal, sent, its bytes journaled, copied to the inspector and released
+ * to the client, and closed. The wire path of an exchange stays on this thread, and no response byte is written to the
+ * client before it is in the journal.
+ */
+export class Exchange implements UpstreamEvents, Watched {
+  readonly #services: ExchangeServices;
+  readonly #plan: ExchangePlan;
+  #state: State = { at: 'journaling' };
+  #attempts: Closed['attempts'] = [];
+  #sentAtMs = 0;
+  #firstByteAtMs: number | null = null;
+  #status = 0;
+  #headReleased = false;
+  #eventStream = false;
+  #filter: WireFilter | undefined;
+  #providerRequestId: string | null = null;
+  #responseBytes = 0;
+  /** Bytes that arrived and that the client's socket has not taken. */
+  #unsentBytes = 0;
+  #paused = false;
+  #pausedAtMs = 0;
+  #lastReleased = 0;
+
+  constructor(services: ExchangeServices, plan: ExchangePlan) {
+    this.#services = services;
+    this.#plan = plan;
+  }
+
+  /** Runs the exchange. The `opened` frame and the request's bytes are in the journal's hands already. */
+  start(): void {
+    const { client, opened } = this.#plan;
+    this.#services.watchdog.add(this);
+    client.onGone(() => {
+      this.#clientGone();
+    });
+    client.onDrain(() => {
+      this.#drained();
+    });
+    if (client.gone) {
+      this.#clientGone();
+      return;
+    }
+    // A request that reached a provider has a record, also after kill -9: so it is sent once it is journaled.
+    this.#services.journal.barrier(opened.id, () => {
+      if (this.#state.at === 'journaling') this.#send();
+    });
+  }
+
+  /** Ends the exchange by our own decision (drain, kill switch, deadline): the stream ends with an error event. */
+  refuse(fault: Fault, state: ExchangeState = 'error'): void {
+    if (this.#state.at === 'ended') return;
+    this.#abortUpstream();
+    this.#fail(fault, state);
+  }
+
+  checkDeadlines(nowMs: number): void {
+    const { timeouts, provider, opened } = this.#plan;
+    const expired = (phase: 'first_byte' | 'idle' | 'total', afterMs: number): void => {
+      this.refuse({ code: 'upstream_timeout', provider, phase, afterMs });
+    };
+    if (nowMs - opened.received_at_ms > timeouts.total_ms) {
+      expired('total', timeouts.total_ms);
+      return;
+    }
+    switch (this.#state.at) {
+      case 'waiting':
+        if (nowMs - this.#state.sinceMs > timeouts.first_byte_ms) expired('first_byte', timeouts.first_byte_ms);
+        return;
+      case 'streaming':
+        if (this.#paused) {
+          // The provider is not to blame while we do not read: here it is the client that stopped.
+          if (nowMs - this.#pausedAtMs > timeouts.idle_ms) this.#clientStalled();
+        } else if (nowMs - this.#state.lastByteAtMs > timeouts.idle_ms) expired('idle', timeouts.idle_ms);
+        return;
+      case 'journaling':
+      case 'ended':
+        return;
+      default:
+        return unreachable(this.#state);
+    }
+  }
+
+  // -- Upstream -----------------------------------------------------------------------------------------------------
+
+  head(status: number, headers: [string, string][]): void {
+    if (this.#state.at !== 'waiting') return;
+    const { call } = this.#state;
+    const nowMs = this.#services.clock.nowMs();
+    this.#state = { at: 'streaming', call, lastByteAtMs: nowMs };
+    this.#status = status;
+    this.#outcome(String(status));
+    const { opened, tap, wireFilter, client } = this.#plan;
+    const contentType = valueOf(headers, 'content-type') ?? '';
+    const encoded = (valueOf(headers, 'content-encoding') ?? 'identity') !== 'identity';
+    this.#eventStream = contentType.startsWith('text/event-stream');
+    if (this.#eventStream && !encoded && status === 200) this.#filter = wireFilter?.();
+    this.#providerRequestId = valueOf(headers, 'x-request-id') ?? valueOf(headers, 'request-id') ?? null;
+    this.#services.journal.append(opened.id, 'head', { status, headers });
+    tap.head(status, headers);
+    const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
+    const answer = this.#clientHeaders(headers, nowMs);
+    this.#services.journal.barrier(opened.id, () => {
+      this.#headReleased = true;
+      client.head(status, answer, Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined);
+    });
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#state.at !== 'streaming') return;
+    const nowMs = this.#services.clock.nowMs();
+    this.#state.lastByteAtMs = nowMs;
+    this.#firstByteAtMs ??= nowMs;
+    this.#responseBytes += chunk.byteLength;
+    const { opened, tap } = this.#plan;
+    this.#services.journal.append(opened.id, 'response', chunk);
+    tap.response(chunk);
+    this.#forward(this.#filter === undefined ? [chunk] : this.#filter.push(chunk));
+  }
+
+  end(): void {
+    if (this.#state.at !== 'streaming') return;
+    if (this.#filter !== undefined) this.#forward(this.#filter.end());
+    this.#close('complete', null, () => {
+      this.#plan.client.end();
+    });
+  }
+
+  failed(failure: UpstreamFailure): void {
+    const { provider } = this.#plan;
+    if (this.#state.at === 'ended') return;
+    if (this.#state.at === 'waiting') this.#outcome(failure.kind);
+    // Nothing of the request left, so nothing can have been billed: a socket that died while it was idle.
+    if (!failure.sent && failure.kind === 'broken' && this.#attempts.length < 2) {
+      this.#send();
+      return;
+    }
+    switch (failure.kind) {
+      case 'connect_timeout':
+        this.#fail({
+          code: 'upstream_timeout',
+          provider,
+          phase: 'connect',
+          afterMs: this.#plan.timeouts.connect_ms,
+        });
+        return;
+      case 'unreachable':
+        this.#fail({ code: 'upstream_unreachable', provider, why: failure.why });
+        return;
+      case 'invalid':
+        this.#fail({ code: 'upstream_invalid', provider, why: failure.why });
+        return;
+      case 'broken':
+        this.#fail({ code: 'upstream_broken', provider, why: failure.why });
+        return;
+      default:
+        return unreachable(failure.kind);
+    }
+  }
+
+  // -- Inside -------------------------------------------------------------------------------------------------------
+
+  #send(): void {
+    const nowMs = this.#services.clock.nowMs();
+    if (this.#sentAtMs === 0) this.#sentAtMs = nowMs;
+    this.#attempts.push({ provider: this.#plan.provider, started_at_ms: nowMs, outcome: 'pending' });
+    // The state comes first: undici may report a refusal before `call` returns.
+    const early: { call: UpstreamCall | undefined } = { call: undefined };
+    const proxy: UpstreamCall = {
+      pause: () => early.call?.pause(),
+      resume: () => early.call?.resume(),
+      abort: () => early.call?.abort(),
+    };
+    this.#state = { at: 'waiting', call: proxy, sinceMs: nowMs };
+    early.call = this.#services.upstreams.call(this.#plan.upstream, this);
+  }
+
+  /** Writes to the client what is journaled, and pauses this upstream, and no other, when the client is slow. */
+  #forward(chunks: Uint8Array[]): void {
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.byteLength;
+    if (bytes === 0) return;
+    const { opened, client } = this.#plan;
+    this.#unsentBytes += bytes;
+    this.#services.budget.take(bytes);
+    if (this.#unsentBytes > CLIENT_UNSENT_BYTES) this.#pause();
+    this.#services.journal.barrier(opened.id, () => {
+      if (client.gone) return;
+      let taken = true;
+      for (const chunk of chunks) taken = client.write(chunk) && taken;
+      this.#lastReleased += bytes;
+      if (taken) this.#taken(bytes);
+      else this.#pause();
+    });
+  }
+
+  #taken(bytes: number): void {
+    this.#unsentBytes -= bytes;
+    this.#lastReleased -= bytes;
+    this.#services.budget.give(bytes);
+    if (this.#unsentBytes === 0) this.#resume();
+  }
+
+  /** The client's socket has taken all that was written so far. */
+  #drained(): void {
+    this.#taken(this.#lastReleased);
+    this.#resume();
+  }
+
+  #pause(): void {
+    if (this.#paused || this.#state.at !== 'streaming') return;
+    this.#paused = true;
+    this.#pausedAtMs = this.#services.clock.nowMs();
+    this.#state.call.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#state.at !== 'streaming') return;
+    this.#paused = false;
+    this.#state.lastByteAtMs = this.#services.clock.nowMs();
+    this.#state.call.resume();
+  }
+
+  #clientGone(): void {
+    if (this.#state.at === 'ended') return;
+    this.#abortUpstream();
+    this.#close('aborted', { code: 'client_gone' }, () => {
+      // Nobody is there.
+    });
+  }
+
+  #clientStalled(): void {
+    this.#abortUpstream();
+    this.#close('aborted', { code: 'client_gone' }, () => {
+      this.#plan.client.reset();
+    });
+  }
+
+  #abortUpstream(): void {
+    if (this.#state.at !== 'waiting' && this.#state.at !== 'streaming') return;
+    if (this.#state.at === 'waiting') this.#outcome('aborted');
+    this.#state.call.abort();
+  }
+
+  /** Ends in failure: an error answer while none was begun; else a broken stream stays broken. */
+  #fail(fault: Fault, state: ExchangeState = 'error'): void {
+    const { client, dialect, opened } = this.#plan;
+    if (this.#state.at !== 'streaming') {
+      const shaped = shapeFault(dialect, fault, opened.id);
+      this.#status = shaped.status;
+      this.#close(state, fault, () => {
+        client.send(shaped.status, [...shaped.headers, ...this.#ownHeaders(undefined)], shaped.body);
+      });
+      return;
+    }
+    const event = this.#closingEvent(fault);
+    this.#close(state, fault, () => {
+      if (event !== undefined && this.#headReleased) client.write(Buffer.from(event));
+      client.reset();
+    });
+  }
+
+  /**
+   * The event with which we end a stream by our own decision. What the provider broke is passed on as a broken
+   * connection: agents then repeat the request, and no SDK takes the fragment for an answer.
+   */
+  #closingEvent(fault: Fault): string | undefined {
+    if (!this.#eventStream || fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
+    const event = faultEvent(this.#plan.dialect, fault, this.#plan.opened.id);
+    // A blank line first: the provider's last event may be half written.
+    return event === undefined ? undefined : `\n\n${event}`;
+  }
+
+  #close(state: ExchangeState, fault: Fault | null, release: () => void): void {
+    const { opened, tap, onClosed, edits, requestBytes } = this.#plan;
+    const edit = this.#filter?.edit();
+    if (edit !== undefined) edits.push({ kind: 'drop_usage_event', side: 'response', detail: edit });
+    const streamed = this.#state.at === 'streaming';
+    this.#state = { at: 'ended' };
+    this.#services.watchdog.remove(this);
+    const closed: Closed = {
+      state,
+      ended_at_ms: this.#services.clock.nowMs(),
+      first_byte_at_ms: this.#firstByteAtMs,
+      status: this.#status,
+      denied_by: null,
+      attempts: this.#attempts,
+      edits,
+      request_bytes: requestBytes,
+      response_bytes: this.#responseBytes,
+      provider_request_id: this.#providerRequestId,
+      error: fault === null ? null : { code: `gateway_${fault.code}`, message: answerTo(fault).message },
+    };
+    this.#services.journal.append(opened.id, 'closed', closed);
+    this.#services.journal.barrier(opened.id, () => {
+      release();
+      this.#services.budget.give(this.#unsentBytes);
+      this.#unsentBytes = 0;
+      this.#lastReleased = 0;
+    });
+    tap.end(streamed && state === 'complete' ? 'complete' : 'cut');
+    onClosed(closed);
+  }
+
+  #outcome(outcome: string): void {
+    const attempt = this.#attempts.at(-1);
+    if (attempt !== undefined) attempt.outcome = outcome;
+  }
+
+  #clientHeaders(headers: [string, string][], nowMs: number): [string, string][] {
+    const answer = clientResponseHeaders(headers);
+    if (this.#eventStream) {
+      // Proxies in between otherwise hold events back (failure-modes row 16).
+      if (valueOf(headers, 'x-accel-buffering') === undefined) answer.push(['x-accel-buffering', 'no']);
+      if (valueOf(headers, 'cache-control') === undefined) answer.push(['cache-control', 'no-cache']);
+    }
+    answer.push(...this.#ownHeaders(nowMs));
+    if (valueOf(headers, 'x-request-id') === undefined) answer.push(['x-request-id', this.#plan.opened.id]);
+    return answer;
+  }
+
+  /** Our id, and our times: `gateway` from acceptance to the send, `upstream` from there to the provider's head. */
+  #ownHeaders(headAtMs: number | undefined): [string, string][] {
+    const { opened } = this.#plan;
+    const own: [string, string][] = [['x-aperture-request-id', opened.id]];
+    if (this.#sentAtMs === 0) return own;
+    const gateway = (this.#sentAtMs - opened.received_at_ms).toFixed(3);
+    const upstream = headAtMs === undefined ? '' : `, upstream;dur=${(headAtMs - this.#sentAtMs).toFixed(3)}`;
+    own.push(['server-timing', `gateway;dur=${gateway}${upstream}`]);
+    return own;
+  }
+}
+
+function valueOf(headers: [string, string][], name: string): string | undefined {
+  for (const header of headers) if (header[0] === name) return header[1];
+  return undefined;
+}

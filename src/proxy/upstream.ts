@@ -1,0 +1,170 @@
+import { Agent } from 'undici';
+import type { Dispatcher } from 'undici';
+import { errorChain } from '../lib/log.ts';
+
+export interface UpstreamRequest {
+  /** `https://api.example.com`, from config alone. */
+  origin: string;
+  path: string;
+  method: string;
+  /** Name, value, name, value, ... */
+  headers: string[];
+  /** Sent as it is; not touched until the exchange has ended. */
+  body: Uint8Array | null;
+}
+
+export interface UpstreamFailure {
+  /** False when no byte of the request can have left: only then may it be sent again. */
+  sent: boolean;
+  kind: 'unreachable' | 'connect_timeout' | 'invalid' | 'broken';
+  why: string;
+}
+
+/** Called in order; after `end` or `failed` nothing more comes. Chunks are views: copy what outlives the turn. */
+export interface UpstreamEvents {
+  head(status: number, headers: [string, string][]): void;
+  data(chunk: Uint8Array): void;
+  end(): void;
+  failed(failure: UpstreamFailure): void;
+}
+
+export interface UpstreamCall {
+  pause(): void;
+  resume(): void;
+  /** Closes the connection. No event follows. */
+  abort(): void;
+}
+
+export interface Upstreams {
+  call(request: UpstreamRequest, events: UpstreamEvents): UpstreamCall;
+  close(): Promise<void>;
+}
+
+export interface UpstreamOptions {
+  connectTimeoutMs: number;
+}
+
+/**
+ * How long an idle connection is kept where the provider does not say: providers close theirs after 30 to 120 s
+ * (failure-modes row 26), and a request on a connection that is being closed is lost.
+ */
+const IDLE_SOCKET_MS = 20_000;
+
+/** A provider's own `keep-alive: timeout=…` is believed up to this. */
+const IDLE_SOCKET_MAX_MS = 120_000;
+
+/** The reason given to undici for our own aborts; nobody sees it. */
+const ABORTED = new Error('aborted by the gateway');
+
+/** Upstream connections, pooled by origin, over undici. Sockets outlive a change of config. */
+export function createUpstreams(options: UpstreamOptions): Upstreams {
+  const agent = new Agent({
+    // Our own timers are the only authority (failure-modes row 25): undici's default kills silent streams at 300 s.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: IDLE_SOCKET_MS,
+    keepAliveMaxTimeout: IDLE_SOCKET_MAX_MS,
+    pipelining: 1,
+    // How many exchanges run at once is the front door's to limit (server.limits.concurrent).
+    connections: null,
+    connect: { timeout: options.connectTimeoutMs, noDelay: true },
+    maxHeaderSize: 64 * 1024,
+  });
+  return {
+    call(request, events) {
+      const call = new Call(events);
+      try {
+        agent.dispatch(
+          {
+            origin: request.origin,
+            path: request.path,
+            method: request.method as Dispatcher.HttpMethod,
+            headers: request.headers,
+            body: request.body,
+          },
+          call,
+        );
+      } catch (error) {
+        // Arguments that undici refuses: nothing was sent.
+        call.onResponseError(undefined, error);
+      }
+      return call;
+    },
+    async close() {
+      await agent.destroy();
+    },
+  };
+}
+
+class Call implements UpstreamCall, Dispatcher.DispatchHandler {
+  readonly #events: UpstreamEvents;
+  #controller: Dispatcher.DispatchController | undefined;
+  #sent = false;
+  #over = false;
+
+  constructor(events: UpstreamEvents) {
+    this.#events = events;
+  }
+
+  pause(): void {
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  abort(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#controller?.abort(ABORTED);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Called as undici is about to write. A request that was aborted while it waited for a connection ends here.
+    this.#controller = controller;
+    if (this.#over) controller.abort(ABORTED);
+    else this.#sent = true;
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    // 1xx heads are between the provider and us.
+    if (this.#over || status < 200) return;
+    this.#events.head(status, rawPairs(controller.rawHeaders));
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#over) this.#events.data(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.end();
+  }
+
+  onResponseError(_controller: unknown, error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.failed({ sent: this.#sent, kind: kindOf(error, this.#sent), why: errorChain(error) });
+  }
+}
+
+function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): [string, string][] {
+  if (!Array.isArray(raw)) return [];
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([text(raw[i]).toLowerCase(), text(raw[i + 1])]);
+  return pairs;
+}
+
+function text(raw: Buffer | string | undefined): string {
+  return typeof raw === 'string' ? raw : (raw?.toString('latin1') ?? '');
+}
+
+function kindOf(error: unknown, sent: boolean): UpstreamFailure['kind'] {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'connect_timeout';
+  if (!sent) return 'unreachable';
+  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') return 'invalid';
+  return 'broken';
+}

@@ -1,0 +1,32 @@
+// Programs that tests and benchmarks need from Debian's packages: installed when we are root there, asked for otherwise.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+function onPath(program) {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin'];
+  return folders.some((folder) => existsSync(`${folder}/${program}`));
+}
+
+/** @param {{ program: string, package: string }[]} needs */
+export function ensurePrograms(needs) {
+  const missing = needs.filter((need) => !onPath(need.program));
+  if (missing.length === 0) return;
+  const packages = missing.map((need) => need.package);
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    console.error(`Please install ${packages.join(' ')} first, e.g.: sudo apt-get install -y ${packages.join(' ')}`);
+    process.exit(1);
+  }
+  console.log(`Installing ${packages.join(' ')} ...`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // No service is started: tests start their own servers on ports of their own.
+  const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...env, RUNLEVEL: '1' } };
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', ...packages],
+  ]) {
+    if (spawnSync('apt-get', args, quiet).status !== 0) {
+      console.error(`apt-get ${args.join(' ')} failed; please install ${packages.join(' ')} by hand.`);
+      process.exit(1);
+    }
+  }
+}

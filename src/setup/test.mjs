@@ -1,0 +1,12 @@
+// `npm test [files]`, `npm run test:long`: installs what is missing, builds, runs every test.
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { ensurePrograms } from './debian.mjs';
+import { install, root, run } from './install.mjs';
+
+const args = process.argv.slice(2).filter((arg) => arg !== '--long');
+const env = { ...process.env, ...(process.argv.includes('--long') ? { APERTURE_TEST_LONG: '1' } : {}) };
+ensurePrograms([{ program: 'redis-server', package: 'redis-server' }]);
+install();
+build();
+run(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], { env });
