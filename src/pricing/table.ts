@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { failed, ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import type { CostBasis } from './basis.ts';
+
+/** Kinds of rates, in picodollars (1e-12 USD) per token. What stands in for a missing one says `rates.ts`. */
+export const RATE_NAMES = [
+  'input',
+  'output',
+  'reasoning',
+  'cache_read',
+  'cache_read_audio',
+  'cache_write',
+  'cache_write_5m',
+  'cache_write_1h',
+  'audio_in',
+  'audio_out',
+  'image_in',
+  'image_out',
+] as const;
+export type RateName = (typeof RATE_NAMES)[number];
+
+/** Ways of being served that have rates of their own. */
+export const SERVICES = ['batch', 'flex', 'priority', 'fast'] as const;
+export type Service = (typeof SERVICES)[number];
+
+/** Whose price lists the table holds; `basis.ts` says which of them a cost basis reads. */
+export const TABLE_PROVIDERS = ['openai', 'anthropic', 'gemini', 'vertex', 'bedrock'] as const;
+export type TableProvider = (typeof TABLE_PROVIDERS)[number];
+
+const Rates = z.partialRecord(z.enum(RATE_NAMES), z.int().min(0));
+
+const ModelPrice = z.object({
+  mode: z.string(),
+  rates: Rates,
+  /** Rates of the whole request when its total input is above the limit; ascending. What is not given stays. */
+  tiers: z.array(z.object({ above_input_tokens: z.int().positive(), rates: Rates })).default([]),
+  services: z.partialRecord(z.enum(SERVICES), Rates).default({}),
+  /** Per search, or once per prompt that searched at all. */
+  web_search: z.object({ picodollars: z.int().min(0), per: z.enum(['search', 'prompt']) }).optional(),
+  /** Token limits: max_context, max_input, max_output. */
+  context: z.record(z.string(), z.int()).optional(),
+});
+export type ModelPrice = z.infer<typeof ModelPrice>;
+export type Rates = z.infer<typeof Rates>;
+
+const PriceFile = z.object({
+  version: z.string().min(1),
+  providers: z.record(z.enum(TABLE_PROVIDERS), z.record(z.string(), ModelPrice)),
+});
+
+export interface PriceTable {
+  /** `<as of>-<hash of the content>`, and a mark for each set of overrides: what a record's price_version says. */
+  readonly version: string;
+  readonly providers: ReadonlyMap<TableProvider, ReadonlyMap<string, ModelPrice>>;
+  /** The operator's own prices (`overrides.ts`), by cost basis and exact name; they go first. */
+  readonly own: ReadonlyMap<CostBasis, ReadonlyMap<string, ModelPrice>>;
+}
+
+/** Reads the text of `config/prices.json`. The fault lists what is wrong with it, one line a problem. */
+export function parsePriceTable(text: string): Result<PriceTable, string[]> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return failed([`not JSON: ${error instanceof Error ? error.message : String(error)}`]);
+  }
+  const parsed = PriceFile.safeParse(json);
+  if (!parsed.success) return failed(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  const { version, providers } = parsed.data;
+  return ok({
+    version,
+    providers: new Map(TABLE_PROVIDERS.map((name) => [name, new Map(Object.entries(providers[name]))])),
+    own: new Map(),
+  });
+}
+
+/** Reads the price table once per thread, at start. Throws when the file is not one of ours: nothing runs without it. */
+export function loadPriceTable(file: string): PriceTable {
+  const table = parsePriceTable(readFileSync(file, 'utf8'));
+  if (!table.ok) throw new Error(`${file} is not a price table: ${table.fault.slice(0, 5).join('; ')}`);
+  return table.value;
+}
