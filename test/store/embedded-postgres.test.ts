@@ -97,23 +97,17 @@ describe('the embedded Postgres', () => {
       await expect(intruder.connect()).rejects.toThrow(/password/);
     });
 
-    test('that was left running is adopted, and its password still fits', async () => {
+    test('a second gateway adopts it, and leaves it running for the first', async () => {
       await ask(server, 'CREATE TABLE kept AS SELECT 1 AS n');
-      const second = await start(dataDir);
-      running.pop();
+      const first = new pg.Client(connectionOf(server.address));
+      await first.connect();
+      const second = await startEmbeddedPostgres({ dataDir, clock: systemClock });
       expect(second.how).toBe('adopted');
       expect(pidOf(second)).toBe(pidOf(server));
       expect(await ask(second, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
-    });
-
-    test('is left running while another client uses it', async () => {
-      const other = new pg.Client(connectionOf(server.address));
-      await other.connect();
-      const second = await start(dataDir);
-      running.pop();
       expect(await second.stop()).toBe('left_running');
-      expect(await ask(server, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
-      await other.end();
+      expect((await first.query('SELECT 1 AS n')).rows).toEqual([{ n: 1 }]);
+      await first.end();
     });
 
     test('killed while it is held, it comes back by itself', async () => {

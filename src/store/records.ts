@@ -1,0 +1,304 @@
+import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { ExchangeRecord } from '../contract/record.ts';
+import { USAGE_KINDS } from '../contract/usage.ts';
+import type { Clock } from '../lib/clock.ts';
+import { storableJson, storableText } from '../lib/storable-text.ts';
+import { isUuid7 } from '../lib/uuid7.ts';
+import { isAway } from './database.ts';
+import { dayOf, daysAround, ensurePartitions } from './partitions.ts';
+import type { Day } from './partitions.ts';
+
+export interface RecordStore {
+  /**
+   * Stores what a job carried. Idempotent: a record that is there already changes nothing, neither rows nor sums nor
+   * watermarks, whoever stores it at the same time. What is no record goes to `dead_records`, and holds up no other.
+   *
+   * @throws Error when the database is away or its schema is not ours; nothing is lost then, the job is to be retried.
+   */
+  store(batch: readonly unknown[]): Promise<Stored>;
+  /** How many records of this gateway's journal segments from `fromSegment` on are stored. */
+  watermarks(gateway: string, fromSegment: number): Promise<Watermark[]>;
+  /** Makes the partitions of the coming days. Called now and then; `store` makes what is missing by itself. */
+  prepareDays(): Promise<void>;
+}
+
+export interface Stored {
+  /** Rows that are new. */
+  inserted: number;
+  /** Records that went to `dead_records`. */
+  dead: number;
+}
+
+export interface Watermark {
+  segment: number;
+  recordsIn: number;
+}
+
+/**
+ * Strings that stand in an index are cut at this many characters: an entry may have 2,704 bytes, a character up to four,
+ * and clients choose some of them (model, session).
+ */
+const INDEXED_TEXT_CHARS = 500;
+const CUT = '…';
+/** Two writers of one segment, or of one day's first record, may get in each other's way; then one of them repeats. */
+const CONFLICT_ATTEMPTS = 6;
+/** A live journal has tens of segments; beyond this, the oldest are told first. */
+const WATERMARKS_AT_ONCE = 10_000;
+
+export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
+  /** Days whose partitions were seen. One that was dropped since announces itself (`isPartitionMissing`). */
+  let known = new Set<Day>();
+
+  const prepare = async (days: readonly Day[]): Promise<void> => {
+    const missing = [...new Set(days)].filter((day) => !known.has(day)).sort((a, b) => a - b);
+    if (missing.length === 0) return;
+    await ensurePartitions(pool, missing);
+    for (const day of missing) known.add(day);
+  };
+
+  const insert = async (records: readonly ExchangeRecord[]): Promise<number> => {
+    const rows = storableJson(records.map(rowOf));
+    const days = records.map((record) => dayOf(record.id));
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await prepare(days);
+        const answer = await pool.query(INSERT, [rows]);
+        return Inserted.parse(answer.rows[0]).inserted;
+      } catch (error) {
+        if (attempt === CONFLICT_ATTEMPTS || !(isPartitionMissing(error) || isConflict(error))) throw error;
+        if (isPartitionMissing(error)) known = new Set();
+      }
+    }
+  };
+
+  /** A row that the database rejects is found by halves, so that the others get in. */
+  const insertWhatFits = async (records: readonly ExchangeRecord[]): Promise<Stored> => {
+    if (records.length === 0) return { inserted: 0, dead: 0 };
+    try {
+      return { inserted: await insert(records), dead: 0 };
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      const [only] = records;
+      if (records.length === 1 && only !== undefined) return { inserted: 0, dead: await bury(only, messageOf(error)) };
+      const middle = records.length >> 1;
+      const first = await insertWhatFits(records.slice(0, middle));
+      const second = await insertWhatFits(records.slice(middle));
+      return { inserted: first.inserted + second.inserted, dead: first.dead + second.dead };
+    }
+  };
+
+  const bury = async (record: unknown, error: string): Promise<number> => {
+    const body = storableJson(record);
+    const id = WithId.safeParse(record);
+    const answer = await pool.query(
+      `INSERT INTO aperture.dead_records (sha256, record_id, error, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+      [createHash('sha256').update(body).digest('hex'), id.success ? storableText(id.data.id) : null, error, body],
+    );
+    return answer.rowCount ?? 0;
+  };
+
+  return {
+    store: async (batch) => {
+      const good: ExchangeRecord[] = [];
+      let dead = 0;
+      for (const candidate of batch) {
+        const parsed = ExchangeRecord.safeParse(candidate);
+        if (!parsed.success) dead += await bury(candidate, z.prettifyError(parsed.error));
+        else if (!isUuid7(parsed.data.id)) dead += await bury(candidate, 'the id is not a UUIDv7');
+        else good.push(parsed.data);
+      }
+      const stored = await insertWhatFits(good);
+      return { inserted: stored.inserted, dead: dead + stored.dead };
+    },
+    watermarks: async (gateway, fromSegment) => {
+      const answer = await pool.query(
+        `SELECT segment, records_in FROM aperture.journal_segments
+          WHERE gateway = $1 AND segment >= $2 ORDER BY segment LIMIT $3`,
+        [gateway, fromSegment, WATERMARKS_AT_ONCE],
+      );
+      return z
+        .array(WatermarkRow)
+        .parse(answer.rows)
+        .map((row) => ({ segment: row.segment, recordsIn: row.records_in }));
+    },
+    prepareDays: () => prepare(daysAround(clock.nowMs())),
+  };
+}
+
+const Inserted = z.object({ inserted: z.int() });
+const WithId = z.object({ id: z.string() });
+const WatermarkRow = z.object({ segment: z.coerce.number(), records_in: z.coerce.number() });
+
+/** A record as the statement reads it: times in whole microseconds, indexed strings cut. */
+function rowOf(record: ExchangeRecord): unknown {
+  return {
+    ...record,
+    gateway: cut(record.gateway),
+    login: cut(record.login),
+    node_id: cut(record.node_id),
+    model: cut(record.model),
+    session_id: cut(record.session_id),
+    response_id: record.response_id === null ? null : cut(record.response_id),
+    groups: [...record.groups].sort(),
+    received_us: microseconds(record.received_at),
+    first_byte_us: record.first_byte_at === null ? null : microseconds(record.first_byte_at),
+    ended_us: microseconds(record.ended_at),
+  };
+}
+
+function microseconds(ms: number): number {
+  return Math.round(ms * 1000);
+}
+
+function cut(text: string): string {
+  return text.length <= INDEXED_TEXT_CHARS ? text : text.slice(0, INDEXED_TEXT_CHARS) + CUT;
+}
+
+const TIMES = ['received', 'first_byte', 'ended'];
+const TEXTS = [
+  'login',
+  'node_id',
+  'node_name',
+  'identity_source',
+  'agent',
+  'client_version',
+  'user_agent',
+  'provider',
+  'key_id',
+  'model',
+  'model_served',
+  'api',
+  'method',
+  'path',
+  'state',
+  'denied_by',
+  'usage_state',
+  'cost_basis',
+  'price_version',
+  'service_tier',
+  'session_id',
+  'session_base',
+  'parent_session_id',
+  'agent_id',
+  'stop_reason',
+  'config_version',
+  'request_sha256',
+  'response_sha256',
+  'provider_request_id',
+  'response_id',
+];
+const OTHERS: Record<string, string> = {
+  id: 'uuid',
+  gateway: 'text',
+  segment: 'bigint',
+  tags: 'text[]',
+  groups: 'text[]',
+  status: 'int',
+  stream: 'boolean',
+  usage_detail: 'jsonb',
+  usage_flags: 'text[]',
+  cost_nanodollars: 'bigint',
+  tool_calls: 'jsonb',
+  server_tools: 'jsonb',
+  attempts: 'jsonb',
+  edits: 'jsonb',
+  verdicts: 'jsonb',
+  grant_ids: 'text[]',
+  quota_charges: 'jsonb',
+  request_bytes: 'bigint',
+  response_bytes: 'bigint',
+  error: 'jsonb',
+};
+const PLAIN: Record<string, string> = { ...OTHERS, ...Object.fromEntries(TEXTS.map((name) => [name, 'text'])) };
+
+const list = (names: readonly string[], of: (name: string) => string): string => names.map(of).join(', ');
+
+/** Measures of a roll-up row, each summed over the new records of one group. */
+const MEASURES: Record<string, string> = {
+  requests: 'count(*)',
+  refused: 'count(*) FILTER (WHERE refused)',
+  usage_absent: `count(*) FILTER (WHERE NOT refused AND usage_state = 'absent')`,
+  usage_partial: `count(*) FILTER (WHERE usage_state = 'partial')`,
+  usage_estimated: `count(*) FILTER (WHERE usage_state = 'estimated')`,
+  cost_unknown: 'count(*) FILTER (WHERE NOT refused AND cost_nanodollars IS NULL)',
+  ...Object.fromEntries(
+    [...USAGE_KINDS, 'cost_nanodollars', 'request_bytes', 'response_bytes'].map((name) => [
+      name,
+      `coalesce(sum(${name}), 0)`,
+    ]),
+  ),
+};
+const ROLLUP_BY = ['login', 'node_id', 'groups', 'model', 'provider', 'agent', 'api', 'status'];
+
+/**
+ * One statement, hence one transaction and one round trip: the rows; of those that were new, the watermark; of those,
+ * the roll-ups. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
+ */
+const INSERT = `
+WITH input AS (
+  SELECT * FROM json_to_recordset($1::json) AS (
+    usage json,
+    ${list(TIMES, (name) => `${name}_us bigint`)},
+    ${list(Object.keys(PLAIN), (name) => `${name} ${PLAIN[name] ?? ''}`)}
+  )
+), inserted AS (
+  INSERT INTO aperture.records (
+    ${list(TIMES, (name) => `${name}_at`)},
+    ${list(USAGE_KINDS, (kind) => kind)},
+    ${list(Object.keys(PLAIN), (name) => name)}
+  )
+  SELECT
+    ${list(TIMES, (name) => `timestamptz 'epoch' + ${name}_us * interval '1 microsecond'`)},
+    ${list(USAGE_KINDS, (kind) => `(usage->>'${kind}')::bigint`)},
+    ${list(Object.keys(PLAIN), (name) => name)}
+  FROM input
+  ORDER BY id
+  ON CONFLICT (id) DO NOTHING
+  RETURNING gateway, segment, received_at, usage_state, cost_nanodollars, request_bytes, response_bytes,
+    state IN ('denied', 'blocked') AND attempts = '[]' AS refused,
+    ${list(USAGE_KINDS, (kind) => kind)},
+    ${list(ROLLUP_BY, (name) => name)}
+), watermark AS (
+  INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
+  SELECT gateway, segment, count(*) FROM inserted GROUP BY 1, 2 ORDER BY 1, 2
+  ON CONFLICT (gateway, segment) DO UPDATE SET records_in = old.records_in + excluded.records_in
+), rollup AS (
+  INSERT INTO aperture.rollup_hour AS old (
+    hour, key, ${list(ROLLUP_BY, (name) => name)}, ${list(Object.keys(MEASURES), (name) => name)}
+  )
+  SELECT
+    date_trunc('hour', received_at, 'UTC'),
+    sha256(convert_to(json_build_array(${list(ROLLUP_BY, (name) => name)})::text, 'UTF8')),
+    ${list(ROLLUP_BY, (name) => name)},
+    ${list(Object.values(MEASURES), (sum) => sum)}
+  FROM inserted
+  GROUP BY 1, 2, ${list(ROLLUP_BY, (name) => name)}
+  ORDER BY 1, 2
+  ON CONFLICT (hour, key) DO UPDATE SET ${list(Object.keys(MEASURES), (name) => `${name} = old.${name} + excluded.${name}`)}
+)
+SELECT count(*)::int AS inserted FROM inserted`;
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** 23514 with no constraint named: "no partition of relation found for row". */
+function isPartitionMissing(error: unknown): boolean {
+  return codeOf(error) === '23514';
+}
+
+/** Serialization failure, deadlock, lock timeout. */
+function isConflict(error: unknown): boolean {
+  return ['40001', '40P01', '55P03'].includes(codeOf(error));
+}
+
+/** Data exceptions, constraint violations, values beyond a limit of the server: this row, and not the database. */
+function isDataError(error: unknown): boolean {
+  return !isAway(error) && ['22', '23', '54'].some((kind) => codeOf(error).startsWith(kind));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? storableText(error.message) : 'rejected by the database';
+}
