@@ -16,6 +16,11 @@ export interface ResponseReader {
   push(bytes: Uint8Array): void;
   /** `complete`: the body ended as HTTP says it should; `cut`: it did not. Called once. */
   end(how: 'complete' | 'cut'): ResponseFacts;
+  /**
+   * After `end`: the response as one JSON value, a stream put together again; undefined where it could not be read.
+   * Whole up to 64 Mi characters; beyond that the facts carry the flag `kept_truncated`.
+   */
+  rebuilt?(): unknown;
 }
 
 export interface RequestInput {

@@ -1,11 +1,14 @@
-import { emptyRequestFacts, emptyResponseFacts } from '../facts.ts';
 import type { Protocol } from '../protocol.ts';
+import { openReader } from '../reader.ts';
+import { readChatRequest } from './request.ts';
+import { ChatAssembly } from './stream.ts';
+import { factsOfCompletion } from './unary.ts';
 
 export const openaiChat: Protocol = {
   api: 'openai_chat',
   compatibility: 'openai_chat',
   dialect: 'openai',
   billable: true,
-  readRequest: emptyRequestFacts,
-  openResponse: () => ({ push: () => undefined, end: emptyResponseFacts }),
+  readRequest: readChatRequest,
+  openResponse: (head) => openReader(head, { stream: () => new ChatAssembly(), unary: factsOfCompletion }),
 };
