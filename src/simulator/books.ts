@@ -114,7 +114,7 @@ export class Ledger {
   totals: Totals = freshTotals();
   #number = 0;
   /** Entries from before a reset may still end; they are nobody's then. */
-  #first = 1;
+  readonly #live = new Set<BookEntry>();
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -123,6 +123,7 @@ export class Ledger {
   open(entry: Omit<BookEntry, 'number'>): BookEntry {
     this.#number += 1;
     const opened: BookEntry = { number: this.#number, ...entry };
+    this.#live.add(opened);
     this.#entries.push(opened);
     // Forgetting in blocks keeps it cheap.
     if (this.#entries.length >= this.#capacity * 2) {
@@ -136,7 +137,7 @@ export class Ledger {
   }
 
   close(entry: BookEntry): void {
-    if (entry.number < this.#first) return;
+    if (!this.#live.delete(entry)) return;
     const { totals } = this;
     totals.live -= 1;
     bump(totals.endings, entry.ending);
@@ -162,6 +163,7 @@ export class Ledger {
     const { connections } = this.totals;
     this.#entries = [];
     this.totals = { ...freshTotals(), connections };
-    this.#first = this.#number + 1;
+    this.#number = 0;
+    this.#live.clear();
   }
 }

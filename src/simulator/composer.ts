@@ -328,6 +328,13 @@ export class Composer {
     if (fixture === undefined) {
       return this.#refused(incoming, steering, prompt.model, { status: 404, message: `x-sim: no fixture ${name}` });
     }
+    // 101 is the transcript of a socket: there is nothing to answer a request with.
+    if (fixture.status < 200) {
+      return this.#refused(incoming, steering, prompt.model, {
+        status: 400,
+        message: `x-sim: ${name} is a transcript`,
+      });
+    }
     const answer: Answer = {
       kind: 'whole',
       status: fixture.status,

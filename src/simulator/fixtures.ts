@@ -23,11 +23,12 @@ const Expected = z.looseObject({
   response_file: z.string().regex(/^[\w.-]+$/),
   response: z.looseObject({ status: z.int(), headers: z.record(z.string(), z.string()) }),
   stream: z.boolean(),
-  model_served: z.string().nullable(),
-  response_id: z.string().nullable(),
-  stop_reason: z.looseObject({ raw: z.string().nullable() }).nullable(),
-  usage: UsageShape.nullable(),
-  usage_state: z.enum(['final', 'partial', 'absent']),
+  // Transcripts of several turns have these per turn: the books then say nothing of them.
+  model_served: z.string().nullable().default(null),
+  response_id: z.string().nullable().default(null),
+  stop_reason: z.looseObject({ raw: z.string().nullable() }).nullable().default(null),
+  usage: UsageShape.nullable().default(null),
+  usage_state: z.enum(['final', 'partial', 'absent']).default('absent'),
   split_offsets: z.array(z.int().positive()).optional(),
 });
 

@@ -115,6 +115,9 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 
 const IN_TEXT = /\[\[sim:([^\]]*)\]\]|sim:\{([^}]*)\}/g;
 
+/** The same with what joins it to the name. */
+const IN_NAME = /[-\s]*(?:\[\[sim:[^\]]*\]\]|sim:\{[^}]*\})/g;
+
 /** The settings of each `[[sim: …]]` and `sim:{…}` in a text, joined; empty when there is none. */
 export function steeringIn(text: string): string {
   // Prompts are long and nearly always without one.
@@ -124,7 +127,7 @@ export function steeringIn(text: string): string {
 
 /** A model's name without the settings that a client hung on it. */
 export function withoutSteering(name: string): string {
-  return name.includes('sim:') ? name.replaceAll(IN_TEXT, '').trim() : name;
+  return name.includes('sim:') ? name.replaceAll(IN_NAME, '') : name;
 }
 
 export type SteeringResult = { ok: true; value: Steering } | { ok: false; why: string };

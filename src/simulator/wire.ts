@@ -11,6 +11,12 @@ import type { Steering } from './steering.ts';
 const LINGER_MS = 2000;
 
 /**
+ * A reader on libuv that finds the last bytes and a reset together takes the reset for a plain end: let it read the bytes
+ * first, so that a reset is seen as one.
+ */
+const RESET_AFTER_MS = 20;
+
+/**
  * The way of one answer to its client: counts and digests the body's bytes, encodes, cuts them in pieces, breaks them
  * off where the request said so. Without such settings a write goes straight to Node's response.
  */
@@ -238,8 +244,12 @@ export class Wire {
     do await nextTurn();
     while (!this.#isClosed() && this.#socket.writableLength > 0);
     if (this.#isClosed()) return;
-    if (this.#steering.cut === 'rst') this.#socket.resetAndDestroy();
-    else this.#halfClose();
+    if (this.#steering.cut !== 'rst') {
+      this.#halfClose();
+      return;
+    }
+    if (this.#socket.bytesWritten > 0) await this.sleep(RESET_AFTER_MS);
+    if (!this.#isClosed()) this.#socket.resetAndDestroy();
   }
 
   /** Something that is not HTTP, then FIN. */
