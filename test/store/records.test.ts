@@ -226,7 +226,7 @@ describe('storing records', () => {
     });
     expect(await store.store(odd)).toEqual({ inserted: 7, dead: 0 });
     const { rows } = await pool.query<{ partition: string }>(
-      'SELECT relname AS partition FROM aperture.records JOIN pg_class ON pg_class.oid = tableoid ORDER BY id',
+      'SELECT (SELECT relname FROM pg_class WHERE oid = r.tableoid) AS partition FROM aperture.records AS r ORDER BY id',
     );
     expect(rows.map((row) => row.partition)).toEqual([
       'records_19700101',
