@@ -98,8 +98,10 @@ interface CompiledGrant {
 const REMEMBERED_SETS = 4_096;
 const REMEMBERED_CALLERS = 65_536;
 
-/** Models remembered for each set of grants: asked for are those of the config, so this is never reached. */
+/** Models remembered for each set of grants. Most are the config's; a client may ask for fallbacks of its own making. */
 const REMEMBERED_MODELS = 4_096;
+/** A longer name is judged each time: it is a client's invention, and would fill memory. */
+const REMEMBERED_NAME_CHARACTERS = 256;
 
 /** Compiles the grants of one world: callers find theirs by index, so the number of grants does not matter to them. */
 export function compileAccess(grants: readonly GrantInput[]): Access {
@@ -258,7 +260,7 @@ function accessOf(grants: readonly CompiledGrant[], unreadableCapabilities: numb
     let access = models.get(name);
     if (access === undefined) {
       access = modelAccess(rules, [provider, ...model.split('/')]);
-      models.set(name, access);
+      if (name.length <= REMEMBERED_NAME_CHARACTERS) models.set(name, access);
     }
     return access;
   }

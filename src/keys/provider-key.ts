@@ -1,0 +1,129 @@
+import { createHmac } from 'node:crypto';
+import type { Fault } from '../contract/fault.ts';
+import type { ProviderId } from '../contract/ids.ts';
+import type { Provider } from '../contract/provider.ts';
+import { failed, ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+
+/** A provider's credential as config has read it. */
+export interface Credential {
+  /** Secret. Empty: none. */
+  apikey: string;
+  authorization: AuthorizationKind;
+  authMode: 'override' | 'passthrough' | 'none';
+}
+
+export type AuthorizationKind = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'hec' | 'cf-aig-authorization';
+
+/** The id of a key that is the client's own: whose it is, we cannot know. */
+export const CLIENT_KEY_ID = 'client';
+
+/** What a request is sent with. The headers are behind a getter, so that no log or JSON of it shows them. */
+export class Authorization {
+  /** A name for the key: the same for the same key, and nothing of it. Empty where no key is sent. */
+  readonly keyId: string;
+  readonly #headers: readonly (readonly [string, string])[];
+
+  constructor(keyId: string, headers: readonly (readonly [string, string])[]) {
+    this.keyId = keyId;
+    this.#headers = headers;
+  }
+
+  get headers(): readonly (readonly [string, string])[] {
+    return this.#headers;
+  }
+}
+
+/** How one provider's requests are authorized, made ready once. */
+type Way =
+  | { kind: 'fixed'; answer: Result<Authorization, Fault> }
+  | { kind: 'client first'; names: readonly string[]; otherwise: Result<Authorization, Fault> };
+
+/** Marks a Google service account's key file, base64, in place of a key. */
+const KEY_FILE = 'keyfile::';
+
+/** Where key names come from when the operator's secret is not given: they stay the same over restarts. */
+const NAME_KEY = 'aperture provider key name';
+
+/** Documented for passthrough; a provider whose own kind of header is another one takes that too. */
+const CLIENT_CREDENTIALS = ['authorization', 'x-api-key'];
+
+/** The only holder of providers' credentials: they go in here, and out only as headers of an upstream request. */
+export class Keys {
+  readonly #ways = new Map<string, Way>();
+
+  constructor(credentials: ReadonlyMap<ProviderId, Credential>, nameKey: string | Uint8Array) {
+    for (const [id, credential] of credentials) this.#ways.set(id, wayOf(id, credential, nameKey));
+  }
+
+  /** Takes the client's headers, names in lower case: in passthrough they may hold the credential to use. */
+  authorize(
+    provider: Pick<Provider, 'id'>,
+    clientHeaders: readonly (readonly [string, string])[],
+  ): Result<Authorization, Fault> {
+    const way = this.#ways.get(provider.id);
+    if (way === undefined) return misconfigured(provider.id, 'its credential was not loaded');
+    if (way.kind === 'fixed') return way.answer;
+    const own = clientHeaders.filter(([name, value]) => way.names.includes(name) && value.trim() !== '');
+    return own.length > 0 ? ok(new Authorization(CLIENT_KEY_ID, own)) : way.otherwise;
+  }
+}
+
+/** `nameKey` keys the hash that names keys in records. */
+export function createKeys(
+  credentials: ReadonlyMap<ProviderId, Credential>,
+  nameKey: string | Uint8Array = NAME_KEY,
+): Keys {
+  return new Keys(credentials, nameKey);
+}
+
+function wayOf(id: string, credential: Credential, nameKey: string | Uint8Array): Way {
+  switch (credential.authMode) {
+    case 'none':
+      return { kind: 'fixed', answer: ok(new Authorization('', [])) };
+    case 'override':
+      return { kind: 'fixed', answer: configured(id, credential, nameKey) };
+    case 'passthrough': {
+      const own = headerOf(credential.authorization, '')[0];
+      const names = CLIENT_CREDENTIALS.includes(own) ? CLIENT_CREDENTIALS : [...CLIENT_CREDENTIALS, own];
+      return { kind: 'client first', names, otherwise: configured(id, credential, nameKey) };
+    }
+  }
+}
+
+function configured(id: string, credential: Credential, nameKey: string | Uint8Array): Result<Authorization, Fault> {
+  // Keys from files and secret stores often come with the line's end.
+  const key = credential.apikey.trim();
+  // A server without a key wants no header, and an empty one would be refused.
+  if (key === '') return ok(new Authorization('', []));
+  if (key.startsWith(KEY_FILE)) return misconfigured(id, 'keyfile:: keys are not supported yet');
+  if (!/^[\x20-\x7e]+$/.test(key)) {
+    return misconfigured(id, 'its apikey holds characters that no header can carry');
+  }
+  return ok(new Authorization(nameOf(key, nameKey), [headerOf(credential.authorization, key)]));
+}
+
+/** aperture.md, section 2.4. */
+function headerOf(kind: AuthorizationKind, key: string): [string, string] {
+  switch (kind) {
+    case 'bearer':
+      return ['authorization', `Bearer ${key}`];
+    case 'x-api-key':
+      return ['x-api-key', key];
+    case 'x-goog-api-key':
+      return ['x-goog-api-key', key];
+    case 'hec':
+      return ['authorization', `Splunk ${key}`];
+    case 'cf-aig-authorization':
+      return ['cf-aig-authorization', `Bearer ${key}`];
+  }
+}
+
+/** 32 bits tell an operator's keys apart; the HMAC keeps them from saying anything about the key. */
+function nameOf(key: string, nameKey: string | Uint8Array): string {
+  return `key_${createHmac('sha256', nameKey).update(key).digest('hex').slice(0, 8)}`;
+}
+
+function misconfigured(provider: string, why: string): Result<never, Fault> {
+  return failed({ code: 'provider_misconfigured', provider, why });
+}
