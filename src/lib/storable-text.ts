@@ -11,7 +11,12 @@ export function storableText(text: string): string {
 /** JSON text of plain data, with every string in it made storable. */
 export function storableJson(value: unknown): string {
   const json = JSON.stringify(value);
-  return MAYBE_IN_JSON.test(json) ? JSON.stringify(storableValue(value)) : json;
+  return isStorableJson(json) ? json : JSON.stringify(storableValue(value));
+}
+
+/** Whether this output of `JSON.stringify` is surely storable. */
+export function isStorableJson(json: string): boolean {
+  return !MAYBE_IN_JSON.test(json);
 }
 
 function storableValue(value: unknown): unknown {
