@@ -1,5 +1,6 @@
 import type { ResponseFacts } from '../contract/facts.ts';
 import { emptyResponseFacts } from './facts.ts';
+import { JsonItems } from './json-items.ts';
 import { isObject, parseJson } from './json.ts';
 import type { JsonObject } from './json.ts';
 import type { ResponseHead, ResponseReader } from './protocol.ts';
@@ -23,6 +24,8 @@ export interface Shapes {
   stream: (() => Assembly) | undefined;
   /** Facts of a whole body with a good status. */
   unary: (body: unknown) => ResponseFacts;
+  /** True where a JSON array is a stream as well, sent piecewise. */
+  arrayStreams?: boolean;
 }
 
 /** The largest unary body that is read. Larger ones pass through unread, and their record says so. */
@@ -30,18 +33,24 @@ export const UNARY_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**
  * The reader for a response, chosen by its status and content-type, never by what the request asked for: a stream can be
- * refused with JSON, and an error status never streams. Where the type says neither JSON nor events, the body's first
- * byte does.
+ * refused with JSON, and an error status never streams. Where the type leaves it open, the body's first byte tells.
  */
 export function openReader(head: ResponseHead, shapes: Shapes): ResponseReader {
   if (head.status >= 400) return new WholeBody((body, whole) => httpErrorFacts(body, whole), true);
   const type = mediaType(head);
-  const stream = shapes.stream;
-  if (stream === undefined) return new WholeBody(shapes.unary);
+  const { stream, unary } = shapes;
+  if (stream === undefined) return new WholeBody(unary);
   if (type === 'text/event-stream') return new EventBody(stream());
-  if (type === 'application/json' || type.endsWith('+json')) return new WholeBody(shapes.unary);
-  return new SniffedBody((json) => (json ? new WholeBody(shapes.unary) : new EventBody(stream())));
+  const json = type === 'application/json' || type.endsWith('+json');
+  if (json && shapes.arrayStreams !== true) return new WholeBody(unary);
+  return new SniffedBody((first) => {
+    if (first === OPEN_ARRAY && shapes.arrayStreams === true) return new ArrayBody(stream());
+    return json || first === OPEN_ARRAY || first === OPEN_OBJECT ? new WholeBody(unary) : new EventBody(stream());
+  });
 }
+
+const OPEN_ARRAY = 0x5b;
+const OPEN_OBJECT = 0x7b;
 
 /** Lower-case, without parameters; empty where there is none. */
 export function mediaType(head: ResponseHead): string {
@@ -87,6 +96,34 @@ class EventBody implements ResponseReader {
     if (isObject(value)) this.#assembly.accept(value, data.length);
     // The event passed through as it was; only our books cannot use it.
     else this.#unreadable = true;
+  }
+}
+
+class ArrayBody implements ResponseReader {
+  readonly #assembly: Assembly;
+  readonly #items = new JsonItems((text) => {
+    const value = parseJson(text);
+    if (isObject(value)) this.#assembly.accept(value, text.length);
+    else this.#unreadable = true;
+  });
+  #unreadable = false;
+
+  constructor(assembly: Assembly) {
+    this.#assembly = assembly;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#items.push(bytes);
+  }
+
+  end(how: 'complete' | 'cut'): ResponseFacts {
+    const facts = this.#assembly.facts(this.#items.whole ? how : 'cut');
+    if (this.#unreadable || !this.#items.readable) flag(facts.usage_flags, 'unreadable_event');
+    return facts;
+  }
+
+  rebuilt(): unknown {
+    return this.#assembly.rebuilt();
   }
 }
 
@@ -145,10 +182,10 @@ export class WholeBody implements ResponseReader {
 
 /** Waits for the first byte that is not white space or a byte order mark; JSON begins with a bracket or a brace. */
 class SniffedBody implements ResponseReader {
-  readonly #open: (json: boolean) => ResponseReader;
+  readonly #open: (first: number) => ResponseReader;
   #inner: ResponseReader | undefined;
 
-  constructor(open: (json: boolean) => ResponseReader) {
+  constructor(open: (first: number) => ResponseReader) {
     this.#open = open;
   }
 
@@ -159,12 +196,12 @@ class SniffedBody implements ResponseReader {
     }
     const at = bytes.findIndex((byte) => !LEADING_BYTES.has(byte));
     if (at === -1) return;
-    this.#inner = this.#open(bytes[at] === 0x7b || bytes[at] === 0x5b);
+    this.#inner = this.#open(bytes[at] ?? 0);
     this.#inner.push(bytes.subarray(at));
   }
 
   end(how: 'complete' | 'cut'): ResponseFacts {
-    this.#inner ??= this.#open(true);
+    this.#inner ??= this.#open(OPEN_OBJECT);
     return this.#inner.end(how);
   }
 

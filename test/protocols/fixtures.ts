@@ -21,7 +21,7 @@ const Expected = z.looseObject({
 });
 export type Expected = z.infer<typeof Expected>;
 
-const Request = z.looseObject({ method: z.string(), path: z.string(), headers: Words, body: z.unknown() });
+const Request = z.looseObject({ method: z.string(), path: z.string(), headers: Words, body: z.unknown().optional() });
 
 export interface Fixture {
   name: string;

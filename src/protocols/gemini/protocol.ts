@@ -1,13 +1,17 @@
-import { emptyRequestFacts, emptyResponseFacts } from '../facts.ts';
 import type { Protocol } from '../protocol.ts';
+import { openReader } from '../reader.ts';
+import { readGenerateRequest } from './request.ts';
+import { GenerateAssembly } from './stream.ts';
+import { factsOfEmbeddings, factsOfGenerate, factsOfTokenCount } from './unary.ts';
 
 export const gemini: Protocol = {
   api: 'gemini_generate_content',
   compatibility: 'gemini_generate_content',
   dialect: 'google',
   billable: true,
-  readRequest: emptyRequestFacts,
-  openResponse: () => ({ push: () => undefined, end: emptyResponseFacts }),
+  readRequest: readGenerateRequest,
+  openResponse: (head) =>
+    openReader(head, { stream: () => new GenerateAssembly(), unary: factsOfGenerate, arrayStreams: true }),
 };
 
 export const geminiCountTokens: Protocol = {
@@ -15,8 +19,8 @@ export const geminiCountTokens: Protocol = {
   compatibility: 'gemini_generate_content',
   dialect: 'google',
   billable: false,
-  readRequest: emptyRequestFacts,
-  openResponse: () => ({ push: () => undefined, end: emptyResponseFacts }),
+  readRequest: readGenerateRequest,
+  openResponse: (head) => openReader(head, { stream: undefined, unary: factsOfTokenCount }),
 };
 
 export const geminiEmbedContent: Protocol = {
@@ -24,6 +28,6 @@ export const geminiEmbedContent: Protocol = {
   compatibility: 'gemini_generate_content',
   dialect: 'google',
   billable: true,
-  readRequest: emptyRequestFacts,
-  openResponse: () => ({ push: () => undefined, end: emptyResponseFacts }),
+  readRequest: readGenerateRequest,
+  openResponse: (head) => openReader(head, { stream: undefined, unary: factsOfEmbeddings }),
 };

@@ -1,13 +1,16 @@
-import { emptyRequestFacts, emptyResponseFacts } from '../facts.ts';
 import type { Protocol } from '../protocol.ts';
+import { openReader } from '../reader.ts';
+import { readResponsesRequest } from './request.ts';
+import { ResponseAssembly } from './stream.ts';
+import { factsOfCompaction, factsOfInputTokens, factsOfResponse } from './unary.ts';
 
 export const openaiResponses: Protocol = {
   api: 'openai_responses',
   compatibility: 'openai_responses',
   dialect: 'openai_responses',
   billable: true,
-  readRequest: emptyRequestFacts,
-  openResponse: () => ({ push: () => undefined, end: emptyResponseFacts }),
+  readRequest: readResponsesRequest,
+  openResponse: (head) => openReader(head, { stream: () => new ResponseAssembly(), unary: factsOfResponse }),
 };
 
 export const openaiResponsesCompact: Protocol = {
@@ -15,8 +18,8 @@ export const openaiResponsesCompact: Protocol = {
   compatibility: 'openai_responses',
   dialect: 'openai_responses',
   billable: true,
-  readRequest: emptyRequestFacts,
-  openResponse: () => ({ push: () => undefined, end: emptyResponseFacts }),
+  readRequest: readResponsesRequest,
+  openResponse: (head) => openReader(head, { stream: undefined, unary: factsOfCompaction }),
 };
 
 export const openaiResponsesInputTokens: Protocol = {
@@ -24,6 +27,6 @@ export const openaiResponsesInputTokens: Protocol = {
   compatibility: 'openai_responses',
   dialect: 'openai_responses',
   billable: false,
-  readRequest: emptyRequestFacts,
-  openResponse: () => ({ push: () => undefined, end: emptyResponseFacts }),
+  readRequest: readResponsesRequest,
+  openResponse: (head) => openReader(head, { stream: undefined, unary: factsOfInputTokens }),
 };

@@ -1,0 +1,47 @@
+import type { RequestFacts } from '../../contract/facts.ts';
+import { clientSession } from '../client-session.ts';
+import { HashedText, TOOL_RESULTS_MAX, newest, resultBytes, textsOf } from '../conversation.ts';
+import { emptyRequestFacts } from '../facts.ts';
+import { objectOf, objectsOf, parseJson, textOf, textOrNull } from '../json.ts';
+import type { JsonObject } from '../json.ts';
+import type { RequestInput } from '../protocol.ts';
+
+const RESULT_ITEMS = new Set(['function_call_output', 'custom_tool_call_output', 'local_shell_call_output']);
+
+export function readResponsesRequest(input: RequestInput): RequestFacts {
+  const body = objectOf(parseJson(Buffer.from(input.body).toString('utf8')));
+  const facts = emptyRequestFacts();
+  facts.model = textOrNull(body['model']);
+  // A GET of a background response resumes its stream by the query.
+  facts.stream = body['stream'] === true || new URLSearchParams(input.query).get('stream') === 'true';
+  const conversation = body['conversation'];
+  const inBody = [objectOf(conversation)['id'] ?? conversation, body['prompt_cache_key']];
+  Object.assign(facts, clientSession(input.headers, inBody));
+  facts.previous_response = textOrNull(body['previous_response_id']);
+
+  const items = objectsOf(body['input']);
+  const system = new HashedText();
+  system.add(textOf(body['instructions']));
+  for (const item of items) {
+    if (item['role'] !== 'system' && item['role'] !== 'developer') continue;
+    for (const text of textsOf(item['content'])) system.add(text);
+  }
+  const user = new HashedText();
+  if (typeof body['input'] === 'string') user.add(body['input']);
+  for (const text of textsOf(items.find((item) => item['role'] === 'user')?.['content'])) user.add(text);
+  facts.system_text = system.text;
+  facts.first_user_text = user.text;
+  facts.tool_results = newest(items, endsATurn)
+    .filter((item) => RESULT_ITEMS.has(textOf(item['type'])))
+    .slice(-TOOL_RESULTS_MAX)
+    .map((item) => ({ id: textOf(item['call_id']), bytes: resultBytes(item['output']), is_error: false }));
+  return facts;
+}
+
+/**
+ * Clients write parallel calls as call, result, call, result: a call does not end a turn. Without reasoning items
+ * between the turns older results may be named again; they have their call's id.
+ */
+function endsATurn(item: JsonObject): boolean {
+  return item['type'] === 'reasoning' || item['role'] === 'assistant' || item['role'] === 'user';
+}
