@@ -1,0 +1,120 @@
+import { open, readdir, readFile, readlink, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/*
+ * A folder belongs to one process. Each claimant first makes a file of its own, named after it, and then looks at the
+ * others: of two that come at once at least one sees the other, so both never stay (at worst, both leave). The name says
+ * all there is to know, so no half-written lock exists. A process that was killed leaves its file; the next one sees by
+ * process id and start time that it is gone.
+ *
+ * Process ids mean nothing across machines and containers that share a volume. There a holder is known by its pulse: it
+ * touches its file, and a file that stays untouched is nobody's.
+ */
+
+/** How often a holder touches its file. */
+const PULSE_MS = 2_000;
+/** How long a stranger's file is watched for a pulse: five missed beats. */
+const WATCH_MS = 10_000;
+
+/** `lock-<host>-<pid>-<start>`: host tells machine, boot and process namespace apart, start is in clock ticks. */
+const LOCK_NAME = /^lock-([0-9a-z]+)-(\d+)-(\d+)$/;
+
+export interface FolderLock {
+  release(): Promise<void>;
+}
+
+/** How the lock looks at processes; tests hand in their own. */
+export interface LockWorld {
+  /** Same machine, boot and process namespace: same text, of `[0-9a-z]`. */
+  host: string;
+  pid: number;
+  /** Start time of a process in clock ticks since boot; undefined when there is none such (a zombie counts as none). */
+  startOf(pid: number): Promise<string | undefined>;
+  watchMs: number;
+}
+
+export async function systemLockWorld(): Promise<LockWorld> {
+  return { host: await hostName(), pid: process.pid, startOf: startOfProcess, watchMs: WATCH_MS };
+}
+
+/** Throws, naming the holder, when another process has the folder. May watch a stranger's file for some seconds. */
+export async function lockFolder(folder: string, world: LockWorld): Promise<FolderLock> {
+  const start = (await world.startOf(world.pid)) ?? '0';
+  const mine = join(folder, `lock-${world.host}-${world.pid}-${start}`);
+  const file = await open(mine, 'wx', 0o600).catch((error: unknown) => {
+    throw new Error(`this process already uses the journal folder ${folder}`, { cause: error });
+  });
+  await file.close();
+  const touch = (): void => {
+    const now = new Date();
+    // A failing disk shows where it matters, in the writes.
+    void utimes(mine, now, now).catch(() => undefined);
+  };
+  const pulse = setInterval(touch, PULSE_MS);
+  pulse.unref();
+  const release = async (): Promise<void> => {
+    clearInterval(pulse);
+    await rm(mine, { force: true });
+  };
+  try {
+    await removeTheDead(folder, mine, world);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { release };
+}
+
+/** Removes the files of processes that are gone; throws when one is not. */
+async function removeTheDead(folder: string, mine: string, world: LockWorld): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const [, host, pid, start] = LOCK_NAME.exec(name) ?? [];
+    const path = join(folder, name);
+    if (host === undefined || pid === undefined || path === mine) continue;
+    const alive =
+      host === world.host ? (await world.startOf(Number(pid))) === start : await hasPulse(path, world.watchMs);
+    if (alive)
+      throw new Error(
+        `the journal folder ${folder} is in use by process ${pid}${host === world.host ? '' : ' of another machine or container'}`,
+      );
+    await rm(path, { force: true });
+  }
+}
+
+/** Compares the file's own times, so that clocks of two machines need not agree. */
+async function hasPulse(path: string, watchMs: number): Promise<boolean> {
+  const touched = async (): Promise<number | undefined> => (await stat(path).catch(() => undefined))?.mtimeMs;
+  const before = await touched();
+  if (before === undefined) return false;
+  await sleep(watchMs);
+  const after = await touched();
+  return after !== undefined && after !== before;
+}
+
+async function hostName(): Promise<string> {
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'noboot');
+  const namespace = await readlink('/proc/self/ns/pid').catch(() => '0');
+  return `${boot}${namespace}`.toLowerCase().replaceAll(/[^0-9a-z]/g, '');
+}
+
+/** Field 22 of /proc/<pid>/stat. Where there is no /proc, a live process id has to do. */
+async function startOfProcess(pid: number): Promise<string | undefined> {
+  const read = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
+  const text = await read(`/proc/${pid}/stat`);
+  if (text === undefined) return (await read('/proc/self/stat')) === undefined && isRunning(pid) ? '0' : undefined;
+  // The second field is the program's name in parentheses, which may hold anything.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state] = fields;
+  return state === 'Z' || state === 'X' ? undefined : fields[19];
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Another user's process is one too.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { APIS } from '../contract/api.ts';
+import type { Closed, Opened } from '../contract/exchange.ts';
+import { parseExchangeId } from '../contract/ids.ts';
+import type { ExchangeId } from '../contract/ids.ts';
+import type { ResponseEndNote, ResponseHeadNote } from './segment.ts';
+
+/*
+ * The JSON frames as they are read back. They may have been written by the build before: a field that is added to the
+ * contract needs a default here.
+ */
+
+const Id = z.custom<ExchangeId>((value) => typeof value === 'string' && parseExchangeId(value) !== undefined);
+const Headers = z.array(z.tuple([z.string(), z.string()]));
+
+const OpenedNote: z.ZodType<Opened> = z.object({
+  id: Id,
+  received_at_ms: z.number(),
+  login: z.string(),
+  node_id: z.string(),
+  node_name: z.string(),
+  tags: z.array(z.string()),
+  groups: z.array(z.string()),
+  identity_source: z.enum(['loopback', 'tailscale', 'proxy_headers', 'token', 'oidc']),
+  user_agent: z.string(),
+  agent: z.string(),
+  client_version: z.string(),
+  api: z.enum(APIS),
+  method: z.string(),
+  path: z.string(),
+  request_headers: Headers,
+  model: z.string(),
+  provider: z.string(),
+  key_id: z.string(),
+  grant_ids: z.array(z.string()),
+  config_version: z.string(),
+  world: z.number(),
+});
+
+const ClosedNote: z.ZodType<Closed> = z.object({
+  state: z.enum(['complete', 'aborted', 'error', 'denied', 'blocked', 'interrupted']),
+  ended_at_ms: z.number(),
+  first_byte_at_ms: z.number().nullable(),
+  status: z.number(),
+  denied_by: z.string().nullable(),
+  attempts: z.array(z.object({ provider: z.string(), started_at_ms: z.number(), outcome: z.string() })),
+  edits: z.array(
+    z.object({
+      kind: z.enum(['inject_usage', 'drop_usage_event', 'model_name', 'content_encoding', 'rule']),
+      side: z.enum(['request', 'response']),
+      detail: z.string(),
+    }),
+  ),
+  request_bytes: z.number(),
+  response_bytes: z.number(),
+  provider_request_id: z.string().nullable(),
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+});
+
+const HeadNote: z.ZodType<ResponseHeadNote> = z.object({ status: z.number(), headers: Headers });
+const EndNote: z.ZodType<ResponseEndNote> = z.object({ how: z.enum(['complete', 'cut']) });
+
+function read<T>(schema: z.ZodType<T>, payload: Buffer): T | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(payload.toString('utf8'));
+  } catch {
+    return undefined; // the check sum was right, so another build wrote it so: the caller counts it as unreadable
+  }
+  const parsed = schema.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Each is undefined where the payload is not what this build understands. */
+export function readOpened(payload: Buffer): Opened | undefined {
+  return read(OpenedNote, payload);
+}
+export function readClosed(payload: Buffer): Closed | undefined {
+  return read(ClosedNote, payload);
+}
+export function readResponseHead(payload: Buffer): ResponseHeadNote | undefined {
+  return read(HeadNote, payload);
+}
+export function readResponseEnd(payload: Buffer): ResponseEndNote | undefined {
+  return read(EndNote, payload);
+}

@@ -1,0 +1,171 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExchangeId } from '../contract/ids.ts';
+import { Places } from './places.ts';
+import { readSegmentHead, scanRange } from './scan.ts';
+import type { Torn } from './scan.ts';
+import { FILE_HEAD_BYTES, FRAME_HEADER_BYTES, segmentName, segmentNumber } from './segment.ts';
+import type { Scanned } from './segment.ts';
+import { Gathering, storedFrames } from './stored.ts';
+import type { StoredExchange } from './stored.ts';
+
+/** What a scan of one segment found. */
+export interface SegmentReport {
+  segment: number;
+  /** Empty when the head could not be read: then nothing else could be either. */
+  gateway: string;
+  unreadable: boolean;
+  bytes: number;
+  frames: number;
+  /** Exchanges whose `opened` frame is here and sound: what the watermark of this segment has to reach. */
+  opened: ExchangeId[];
+  /** `opened` frames that are damaged: exchanges that cannot become records any more. */
+  lostOpened: number;
+  badPayloads: number;
+  /** Frames of a format or kind that this build does not know. */
+  unknownFrames: number;
+  /** Bytes between sound frames that hold none: damage, or a large body that a crash cut short. */
+  skippedBytes: number;
+  /** Bytes after the last sound frame. */
+  tornBytes: number;
+}
+
+export interface ReplayOptions {
+  folder: string;
+  /** Segments from here on are being written by this process. */
+  before: number;
+  /** Told once per segment, in order, before the exchanges that end after it. */
+  onSegment: (report: SegmentReport) => void;
+}
+
+interface Found {
+  id: ExchangeId;
+  segment: number;
+  gateway: string;
+  gathering: Gathering;
+  places: Places;
+}
+
+/**
+ * Reads the segments of earlier processes and yields each exchange once: as its `closed` frame passes, and at the end
+ * those that have none, in order of their first frame. Nothing is changed on disk. In memory are only the exchanges that
+ * were open at the point that is being read, without their bodies, which `frames()` reads when asked.
+ */
+export async function* replay(options: ReplayOptions): AsyncGenerator<StoredExchange> {
+  const pathOf = (segment: number): string => join(options.folder, segmentName(segment));
+  const open = new Map<ExchangeId, Found>();
+  for (const segment of await segmentsIn(options.folder, options.before)) {
+    const report = emptyReport(segment);
+    for await (const found of scanSegment(pathOf(segment), report)) {
+      const closed = note(found, report, open);
+      if (closed === undefined) continue;
+      const stored = storedExchange(closed, pathOf);
+      if (stored !== undefined) yield stored;
+    }
+    options.onSegment(report);
+  }
+  for (const left of open.values()) {
+    const stored = storedExchange(left, pathOf);
+    if (stored !== undefined) yield stored;
+  }
+}
+
+/** Numbers of the segments in a folder, ascending, below `before`. */
+async function segmentsIn(folder: string, before: number): Promise<number[]> {
+  const numbers: number[] = [];
+  for (const name of await readdir(folder)) {
+    const number = segmentNumber(name);
+    if (number !== undefined && number < before) numbers.push(number);
+  }
+  return numbers.sort((a, b) => a - b);
+}
+
+async function* scanSegment(path: string, report: SegmentReport): AsyncGenerator<Scanned | Torn> {
+  const file = await open(path, 'r');
+  try {
+    report.bytes = (await file.stat()).size;
+    const head = await readSegmentHead(file);
+    if (head === 'empty') return;
+    if (head === 'unreadable') {
+      report.unreadable = true;
+      return;
+    }
+    report.gateway = head.gateway;
+    for await (const window of scanRange(file, head.marker, FILE_HEAD_BYTES, report.bytes)) yield* window;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Books one find. Returns the exchange that it ends. */
+function note(found: Scanned | Torn, report: SegmentReport, open: Map<ExchangeId, Found>): Found | undefined {
+  switch (found.what) {
+    case 'skipped':
+      report.skippedBytes += found.bytes;
+      return undefined;
+    case 'torn':
+      report.tornBytes += found.bytes;
+      return undefined;
+    case 'unknown_frame':
+      report.unknownFrames += 1;
+      return undefined;
+    case 'bad_payload': {
+      report.badPayloads += 1;
+      if (found.header.kind === 'opened') report.lostOpened += 1;
+      exchangeOf(found.header.exchange, report, open).gathering.missed(found.header.sequence);
+      return undefined;
+    }
+    case 'frame': {
+      const { kind, exchange, sequence, payloadBytes } = found.header;
+      report.frames += 1;
+      const of = exchangeOf(exchange, report, open);
+      const understood = of.gathering.add(kind, sequence, found.payload);
+      if (!understood) report.badPayloads += 1;
+      of.places.add(report.segment, found.offset, FRAME_HEADER_BYTES + payloadBytes);
+      if (kind === 'opened') {
+        of.segment = report.segment;
+        of.gateway = report.gateway;
+        if (understood) report.opened.push(exchange);
+        else report.lostOpened += 1;
+      }
+      if (kind !== 'closed') return undefined;
+      open.delete(exchange);
+      return of;
+    }
+  }
+}
+
+function exchangeOf(id: ExchangeId, report: SegmentReport, open: Map<ExchangeId, Found>): Found {
+  let found = open.get(id);
+  if (found === undefined) {
+    const { segment, gateway } = report;
+    found = { id, segment, gateway, gathering: new Gathering(), places: new Places() };
+    open.set(id, found);
+  }
+  return found;
+}
+
+/** Undefined without a sound `opened` frame: who asked for what is not known. */
+function storedExchange(found: Found, pathOf: (segment: number) => string): StoredExchange | undefined {
+  const { gateway, segment, places, id } = found;
+  const { opened, closed, end, missingFrames } = found.gathering;
+  if (opened === undefined) return undefined;
+  const extents = places.extents();
+  return { opened, gateway, segment, closed, end, missingFrames, frames: () => storedFrames(pathOf, extents, id) };
+}
+
+function emptyReport(segment: number): SegmentReport {
+  return {
+    segment,
+    gateway: '',
+    unreadable: false,
+    bytes: 0,
+    frames: 0,
+    opened: [],
+    lostOpened: 0,
+    badPayloads: 0,
+    unknownFrames: 0,
+    skippedBytes: 0,
+    tornBytes: 0,
+  };
+}

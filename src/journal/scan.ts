@@ -1,0 +1,112 @@
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import type { ExchangeId } from '../contract/ids.ts';
+import type { Extent } from './places.ts';
+import { decodeSegmentHead, FILE_HEAD_BYTES, scanWindow } from './segment.ts';
+import type { FrameKind, Scanned, SegmentHead } from './segment.ts';
+
+/** One frame of one exchange, as it is read back. */
+export interface RawFrame {
+  kind: FrameKind;
+  /** Counts up from 0 with every frame of the exchange; a hole is a frame that was lost or dropped. */
+  sequence: number;
+  /** Bytes of a body, or JSON: `notes.ts` reads it. A view that stays valid. */
+  payload: Buffer;
+}
+
+/** Read at once: more than two of the largest frames, so that every window makes progress. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** What stands at the end of a file and is no whole frame. */
+export interface Torn {
+  what: 'torn';
+  offset: number;
+  bytes: number;
+}
+
+/** `empty`: made, and nothing ever written. `unreadable`: damaged beyond use. */
+export async function readSegmentHead(file: FileHandle): Promise<SegmentHead | 'empty' | 'unreadable'> {
+  const bytes = await readRange(file, 0, FILE_HEAD_BYTES);
+  const head = decodeSegmentHead(bytes);
+  if (head !== undefined) return head;
+  // A process that is killed between making a file and writing its head leaves it empty or, on some file systems, zeros.
+  return bytes.every((byte) => byte === 0) ? 'empty' : 'unreadable';
+}
+
+/** All frames between two offsets, a window at a time. Neighbouring skips are told as one. */
+export async function* scanRange(
+  file: FileHandle,
+  marker: Buffer,
+  from: number,
+  to: number,
+): AsyncGenerator<(Scanned | Torn)[]> {
+  let at = from;
+  let skip: { offset: number; bytes: number } | undefined;
+  while (at < to) {
+    const window = await readRange(file, at, Math.min(to, at + WINDOW_BYTES));
+    const last = at + window.length >= to || window.length === 0;
+    const found: (Scanned | Torn)[] = [];
+    const scan = scanWindow(window, at, marker, last);
+    let step = scan.next();
+    for (; step.done !== true; step = scan.next()) {
+      const scanned = step.value;
+      if (scanned.what === 'skipped') {
+        skip ??= { offset: scanned.offset, bytes: 0 };
+        skip.bytes += scanned.bytes;
+        continue;
+      }
+      if (skip !== undefined) found.push({ what: 'skipped', ...skip });
+      skip = undefined;
+      found.push(scanned);
+    }
+    if (last && skip !== undefined) found.push({ what: 'torn', ...skip });
+    yield found;
+    if (last) return;
+    at += step.value;
+  }
+}
+
+/**
+ * The frames of one exchange, in order. `pathOf` names a segment's file. Frames that cannot be read are left out; their
+ * sequence numbers tell.
+ */
+export async function* readExtents(
+  pathOf: (segment: number) => string,
+  extents: readonly Extent[],
+  exchange: ExchangeId,
+): AsyncGenerator<RawFrame> {
+  let current: { segment: number; file: FileHandle; marker: Buffer } | undefined;
+  try {
+    for (const extent of extents) {
+      if (current?.segment !== extent.segment) {
+        await current?.file.close();
+        current = undefined;
+        const file = await open(pathOf(extent.segment), 'r');
+        current = { segment: extent.segment, file, marker: Buffer.alloc(0) };
+        const head = await readSegmentHead(file);
+        if (typeof head === 'string') throw new Error(`journal segment ${extent.segment} is ${head}`);
+        current.marker = head.marker;
+      }
+      for await (const found of scanRange(current.file, current.marker, extent.offset, extent.offset + extent.bytes)) {
+        for (const scanned of found) {
+          if (scanned.what !== 'frame' || scanned.header.exchange !== exchange) continue;
+          yield { kind: scanned.header.kind, sequence: scanned.header.sequence, payload: scanned.payload };
+        }
+      }
+    }
+  } finally {
+    await current?.file.close();
+  }
+}
+
+/** Fewer bytes than asked for only at the end of the file. */
+async function readRange(file: FileHandle, from: number, to: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(to - from);
+  let read = 0;
+  while (read < bytes.length) {
+    const { bytesRead } = await file.read(bytes, read, bytes.length - read, from + read);
+    if (bytesRead === 0) break;
+    read += bytesRead;
+  }
+  return bytes.subarray(0, read);
+}
