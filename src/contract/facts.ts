@@ -60,12 +60,24 @@ export interface RequestFacts {
 /** All that an inspector knows of an exchange at its end. */
 export interface Facts {
   response: ResponseFacts;
+  /** Without its texts, which only the session's hash needs. */
   request: RequestFacts;
+  session: SessionFacts;
   request_sha256: string;
   response_sha256: string;
   /** Null: the price is unknown, or there is no usage. Never zero for want of a price. Decimal string. */
   cost_nanodollars: string | null;
   /** `<basis>/<model>` of the price that was used. */
   cost_basis: string | null;
+  /** Why there is no cost, where there could be one: `model_unknown` and the like. */
+  cost_unknown: string | null;
   price_version: string | null;
+}
+
+/** Which conversation an exchange belongs to, as far as it can tell by itself. */
+export interface SessionFacts {
+  /** The client's own id, or `oacc_` and a hash. */
+  base: string;
+  parent: string | null;
+  agentId: string | null;
 }

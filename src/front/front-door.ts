@@ -67,7 +67,8 @@ async function receive(
       return requestLife(services, arrival, endpoint);
     case 'models':
     case 'model':
-      return answerModels(services, arrival, endpoint);
+      answerModels(services, arrival, endpoint);
+      return;
     case 'api':
       return answerApi(services, arrival);
     case 'wrong_method':

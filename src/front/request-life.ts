@@ -93,6 +93,7 @@ export async function requestLife(services: FrontServices, arrival: Arrival, end
     const forwarded = forwardedBody(asked.value.scanned, endpoint, routed.value, edits);
     const opened = openedFrame(arrival, endpoint, id, { model, provider: provider.id, keyId: key.value.keyId, grantIds });
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
+    const upstream = upstreamRequest(arrival, endpoint, routed.value, key.value, forwarded);
 
     // Opened: in the journal before a byte leaves.
     begun = true;
@@ -107,7 +108,7 @@ export async function requestLife(services: FrontServices, arrival: Arrival, end
       opened,
       dialect: endpoint.dialect,
       provider: provider.id,
-      upstream: upstreamRequest(arrival, endpoint, routed.value, key.value, forwarded),
+      upstream,
       requestBytes: body.byteLength,
       timeouts: world.timeouts,
       edits,

@@ -35,7 +35,7 @@ export async function scannedBody(
   }
   const decoded = await decodeWhole(encoding, original, arrival.world.limits.body_bytes);
   if (!decoded.ok) return decoded;
-  const scanned = await scan(inspectors, api, decoded.value);
+  const scanned = await scan(inspectors, api, new Uint8Array(decoded.value));
   if (!scanned.ok) return scanned;
   return ok({ original, decoded: scanned.value.body, fields: scanned.value.fields });
 }

@@ -1,25 +1,29 @@
 import type { Fault } from '../contract/fault.ts';
+import type { Opened } from '../contract/exchange.ts';
+import type { ExchangeId } from '../contract/ids.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import type { Log } from '../lib/log.ts';
 import type { Result } from '../lib/result.ts';
+import type { ExchangeJournal, WireFrames } from '../proxy/client.ts';
 import type { ExchangeServices } from '../proxy/exchange.ts';
 import type { Settler } from '../records/settle.ts';
 import type { FrontMetrics } from './front-metrics.ts';
 import type { LiveExchanges } from './live.ts';
 import type { Worlds } from './world.ts';
 
+/** What a whole exchange writes. */
+export interface FrontFrames extends WireFrames {
+  opened: Opened;
+  request: Uint8Array;
+}
+
 /** The journal as the front door needs it. */
-export interface FrontJournal {
+export interface FrontJournal extends ExchangeJournal {
   /** Whether one more exchange may begin. */
   admit(): Result<void, Fault>;
-  append(
-    exchange: string,
-    kind: 'opened' | 'request' | 'head' | 'response' | 'closed',
-    payload: Uint8Array | object,
-  ): void;
-  barrier(exchange: string, release: () => void): void;
+  append<K extends keyof FrontFrames>(exchange: ExchangeId, kind: K, payload: FrontFrames[K]): void;
   /** The segment that holds an exchange's `opened` frame. */
-  segmentOf(exchange: string): number;
+  segmentOf(exchange: ExchangeId): number;
 }
 
 /** A question to the thread that reads the database. */

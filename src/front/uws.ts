@@ -1,4 +1,4 @@
-import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import uws from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js';
 import type { Accept, ClientRequest, ClientResponse, FrontSocket } from './socket.ts';
 import { statusLine } from './status-line.ts';
@@ -20,7 +20,8 @@ class UwsRequest implements ClientRequest {
     // This build lower-cases what the name says it keeps.
     this.method = req.getCaseSensitiveMethod().toUpperCase();
     this.path = req.getUrl();
-    this.query = req.getQuery();
+    // Undefined, whatever the typings say, where the URL has none.
+    this.query = req.getQuery() || '';
     req.forEach((name, value) => {
       this.headers.push([name, value]);
     });
@@ -211,7 +212,7 @@ class UwsResponse implements ClientResponse {
 
 /** One app per listen address: uWebSockets tells no local address, and identity is judged per listener. */
 export function createUwsSocket(accept: Accept, listener: number): FrontSocket {
-  const app = App();
+  const app = uws.App();
   let listening: us_listen_socket | undefined;
   app.any('/*', (res, req) => {
     const response = new UwsResponse(res, req.getMethod() === "head");
@@ -227,12 +228,12 @@ export function createUwsSocket(accept: Accept, listener: number): FrontSocket {
           }
           listening = socket;
           // The typings name one struct for sockets and one for listen sockets; the function takes either.
-          resolve(us_socket_local_port(socket));
+          resolve(uws.us_socket_local_port(socket));
         });
       });
     },
     stopListening() {
-      if (listening !== undefined) us_listen_socket_close(listening);
+      if (listening !== undefined) uws.us_listen_socket_close(listening);
       listening = undefined;
     },
     close() {

@@ -3,7 +3,7 @@ import type { PricingSlice } from '../contract/messages.ts';
 import type { Identifier } from '../identity/identify.ts';
 import type { Keys } from '../keys/provider-key.ts';
 import type { ExchangeTimeouts } from '../proxy/exchange.ts';
-import type { ModelMetadata } from '../routing/models-list.ts';
+import type { MetadataLookup } from '../routing/models-list.ts';
 import type { RoutingTable } from '../routing/plan.ts';
 
 /**
@@ -21,7 +21,7 @@ export interface World {
   readonly routing: RoutingTable;
   readonly keys: Keys;
   readonly pricing: PricingSlice;
-  readonly modelMetadata: (provider: string, model: string) => ModelMetadata | undefined;
+  readonly modelMetadata: MetadataLookup;
   /** Lower-case host names beside those that need no listing. */
   readonly allowedHosts: ReadonlySet<string>;
   readonly limits: { readonly body_bytes: number; readonly body_timeout_ms: number; readonly concurrent: number };

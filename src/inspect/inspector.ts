@@ -1,14 +1,244 @@
 import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
+import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { Facts, RequestFacts, ResponseFacts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
-import { failed, ok } from '../lib/result.ts';
+import type { FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
+import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { costOf } from '../pricing/cost.ts';
 import type { PriceTable } from '../pricing/table.ts';
+import { scanBody } from '../protocols/body-scan.ts';
 import { createDecoder, decodeWhole } from '../protocols/decode.ts';
 import type { Decoder } from '../protocols/decode.ts';
+import { emptyResponseFacts } from '../protocols/facts.ts';
 import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
 import { protocolFor } from '../protocols/registry.ts';
-import type { PricingSlice } from '../contract/messages.ts';
+import { withEstimate } from './estimate.ts';
+import { sessionOf } from './session.ts';
+
+/** Decoded bytes of one body that an inspector will read: far above any reply, far below what hurts. */
+const DECODED_LIMIT_BYTES = 1024 * 1024 * 1024;
+
+/** Worlds remembered: exchanges in flight belong to older ones, and a stream rarely outlives a few saves. */
+const WORLDS_KEPT = 16;
+
+/** The exchanges of one inspector thread. */
+export class Inspector {
+  readonly #table: PriceTable;
+  readonly #post: (message: FromInspector) => void;
+  readonly #inspections = new Map<string, Inspection>();
+  readonly #worlds = new Map<number, PricingSlice>();
+
+  constructor(table: PriceTable, post: (message: FromInspector) => void) {
+    this.#table = table;
+    this.#post = post;
+  }
+
+  take(message: ToInspector): void {
+    switch (message.kind) {
+      case 'world':
+        this.#addWorld(message.world, message.pricing);
+        return;
+      case 'open':
+        this.#inspections.set(message.opened.id, new Inspection(message.opened, this.#pricingOf(message.opened.world)));
+        return;
+      case 'request':
+      case 'bytes': {
+        const { bytes, exchange, kind } = message;
+        const inspection = this.#inspections.get(exchange);
+        const taken = kind === 'request' ? inspection?.request(bytes) : inspection?.response(bytes);
+        // Credit comes back once the bytes are digested, so that what a slow decoder holds is bounded too.
+        if (taken === undefined) this.#post({ kind: 'credit', bytes: bytes.byteLength });
+        else void taken.then(() => { this.#post({ kind: 'credit', bytes: bytes.byteLength }); });
+        return;
+      }
+      case 'head':
+        void this.#inspections.get(message.exchange)?.head(message.status, message.headers);
+        return;
+      case 'end':
+        void this.#end(message.exchange, message.how);
+        return;
+      case 'drop':
+        this.#inspections.delete(message.exchange);
+        return;
+      case 'scan':
+        this.#scan(message.ask, message.api, message.body);
+        return;
+      default:
+        return unreachable(message);
+    }
+  }
+
+  async #end(exchange: Opened['id'], how: 'complete' | 'cut'): Promise<void> {
+    const inspection = this.#inspections.get(exchange);
+    if (inspection === undefined) return;
+    this.#inspections.delete(exchange);
+    this.#post({ kind: 'inspected', exchange, outcome: await inspection.end(how, this.#table) });
+  }
+
+  #scan(ask: number, api: Api, body: Uint8Array<ArrayBuffer>): void {
+    this.#post({ kind: 'scanned', ask, body, outcome: scanBody(api, body) });
+  }
+
+  #addWorld(world: number, pricing: PricingSlice): void {
+    this.#worlds.set(world, pricing);
+    const [oldest] = this.#worlds.keys();
+    if (this.#worlds.size > WORLDS_KEPT && oldest !== undefined) this.#worlds.delete(oldest);
+  }
+
+  /** A replayed exchange belongs to a world of a process that is gone: the newest prices are the best there are. */
+  #pricingOf(world: number): PricingSlice {
+    return this.#worlds.get(world) ?? [...this.#worlds.values()].at(-1) ?? { autoCostBasis: true, providers: {} };
+  }
+}
+
+/** One exchange inside an inspector: bytes in, facts out. Steps run in order, at once unless a decoder is at work. */
+class Inspection {
+  readonly #opened: Opened;
+  readonly #pricing: PricingSlice;
+  readonly #protocol: Protocol;
+  readonly #requestHash = createHash('sha256');
+  readonly #responseHash = createHash('sha256');
+  #requestChunks: Uint8Array[] = [];
+  #requestFacts: RequestFacts | undefined;
+  #promptBytes = 0;
+  #reader: ResponseReader | undefined;
+  #decoder: Decoder | undefined;
+  #decodeFault: Fault | undefined;
+  #bug: unknown;
+  #tail: Promise<void> | undefined;
+
+  constructor(opened: Opened, pricing: PricingSlice) {
+    this.#opened = opened;
+    this.#pricing = pricing;
+    this.#protocol = protocolFor(opened.api);
+  }
+
+  request(bytes: Uint8Array): Promise<void> | undefined {
+    this.#requestHash.update(bytes);
+    this.#requestChunks.push(bytes);
+    return undefined;
+  }
+
+  head(status: number, headers: [string, string][]): Promise<void> | undefined {
+    return this.#step(async () => {
+      const request = await this.#readRequest();
+      this.#openResponse(status, new Map(headers), request);
+    });
+  }
+
+  response(bytes: Uint8Array): Promise<void> | undefined {
+    this.#responseHash.update(bytes);
+    return this.#step(() => this.#decoder?.push(bytes));
+  }
+
+  async end(how: 'complete' | 'cut', table: PriceTable): Promise<Result<Facts, Fault>> {
+    await this.#step(async () => {
+      const ended = await this.#decoder?.end();
+      if (ended !== undefined && !ended.ok) this.#decodeFault = ended.fault;
+    });
+    await this.#tail;
+    try {
+      if (this.#bug !== undefined) throw this.#bug;
+      const request = await this.#readRequest();
+      const read = this.#reader?.end(how) ?? emptyResponseFacts();
+      return ok(this.#facts(this.#withDecodeFault(read), request, table));
+    } catch (error) {
+      return failed({ code: 'inspector_failed', why: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** Runs a step after those before it; undefined when it is done already. */
+  #step(run: () => Promise<void> | undefined): Promise<void> | undefined {
+    const guarded = (): Promise<void> | undefined => {
+      try {
+        return run()?.catch((error: unknown) => {
+          this.#bug ??= error;
+        });
+      } catch (error) {
+        this.#bug ??= error;
+        return undefined;
+      }
+    };
+    const next = this.#tail === undefined ? guarded() : this.#tail.then(guarded);
+    if (next === undefined) return undefined;
+    const tail = next.then(() => {
+      if (this.#tail === tail) this.#tail = undefined;
+    });
+    this.#tail = tail;
+    return tail;
+  }
+
+  async #readRequest(): Promise<RequestFacts> {
+    if (this.#requestFacts !== undefined) return this.#requestFacts;
+    const { method, path, request_headers } = this.#opened;
+    const headers = new Map(request_headers);
+    const raw = Buffer.concat(this.#requestChunks);
+    this.#requestChunks = [];
+    const decoded = await decodeWhole(headers.get('content-encoding'), raw, DECODED_LIMIT_BYTES);
+    const body = decoded.ok ? decoded.value : raw;
+    this.#promptBytes = body.byteLength;
+    this.#requestFacts = this.#protocol.readRequest({ method, path, query: '', headers, body });
+    return this.#requestFacts;
+  }
+
+  #openResponse(status: number, headers: ReadonlyMap<string, string>, request: RequestFacts): void {
+    const reader = this.#protocol.openResponse({ status, headers }, request);
+    this.#reader = reader;
+    const decoder = createDecoder(headers.get('content-encoding'), {
+      limitBytes: DECODED_LIMIT_BYTES,
+      onBytes: (bytes) => {
+        reader.push(bytes);
+      },
+    });
+    if (decoder.ok) this.#decoder = decoder.value;
+    else this.#decodeFault = decoder.fault;
+  }
+
+  #withDecodeFault(facts: ResponseFacts): ResponseFacts {
+    if (this.#decodeFault === undefined || facts.error !== null) return facts;
+    const { code } = this.#decodeFault;
+    return { ...facts, complete: false, error: { where: 'decode', type: null, code, message: null } };
+  }
+
+  #facts(read: ResponseFacts, request: RequestFacts, table: PriceTable): Facts {
+    const response = withEstimate(read, { api: this.#opened.api, promptBytes: this.#promptBytes, stream: request.stream });
+    const { model, provider, request_headers, login, node_id, api } = this.#opened;
+    const priced = this.#protocol.billable
+      ? costOf(
+          {
+            usage: response.usage,
+            usageDetail: response.usage_detail,
+            serverTools: response.server_tools,
+            serviceTier: response.service_tier,
+            modelServed: response.model_served,
+            modelRequested: bareModel(model, provider),
+            reportedCostNanodollars: response.reported_cost_nanodollars,
+            provider: this.#pricing.providers[provider] ?? { costBasis: undefined, compatibility: [], modelCostMap: [] },
+            autoCostBasis: this.#pricing.autoCostBasis,
+          },
+          table,
+        )
+      : undefined;
+    const known = priced?.known === true ? priced : undefined;
+    const session = sessionOf({ request, headers: request_headers, login, nodeId: node_id, api });
+    return {
+      response: { ...response, usage_flags: [...response.usage_flags, ...(known?.flags ?? [])] },
+      // The texts were for the session's hash; they stay here.
+      request: { ...request, system_text: '', first_user_text: '' },
+      session,
+      request_sha256: this.#requestHash.digest('hex'),
+      response_sha256: this.#responseHash.digest('hex'),
+      cost_nanodollars: known === undefined ? null : String(known.costNanodollars),
+      cost_basis: known?.costBasis ?? null,
+      cost_unknown: priced?.known === false ? priced.reason : null,
+      price_version: known?.priceVersion ?? null,
+    };
+  }
+}
+
+/** The model's own name, where the client wrote `provider/model`. */
+function bareModel(model: string, provider: string): string {
+  return provider !== '' && model.startsWith(`${provider}/`) ? model.slice(provider.length + 1) : model;
+}

@@ -1,3 +1,6 @@
+import type { Closed } from '../contract/exchange.ts';
+import type { ExchangeId } from '../contract/ids.ts';
+
 /** The client's side of an exchange, as the proxy needs it; the front door's response satisfies it. */
 export interface ClientStream {
   readonly gone: boolean;
@@ -11,11 +14,18 @@ export interface ClientStream {
   reset(): void;
 }
 
+/** What the proxy writes of an exchange. */
+export interface WireFrames {
+  head: { status: number; headers: [string, string][] };
+  response: Uint8Array;
+  closed: Closed;
+}
+
 /** The journal as the proxy needs it. */
 export interface ExchangeJournal {
-  append(exchange: string, kind: 'head' | 'response' | 'closed', payload: Uint8Array | object): void;
+  append<K extends keyof WireFrames>(exchange: ExchangeId, kind: K, payload: WireFrames[K]): void;
   /** Runs `release` once all that this exchange has appended so far is written; in order per exchange. */
-  barrier(exchange: string, release: () => void): void;
+  barrier(exchange: ExchangeId, release: () => void): void;
 }
 
 /** Copies for an inspector; the pool's tap satisfies it. */

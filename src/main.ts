@@ -1,0 +1,143 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { Command } from 'commander';
+import { formatProblems } from '../config/check.ts';
+import { readEnvironment } from '../config/environment.ts';
+import type { Environment } from '../config/environment.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Loaded } from '../config/load.ts';
+import { createLog, errorChain } from './lib/log.ts';
+import { packageRoot } from './lib/package-root.ts';
+import { serve } from './serve/serve.ts';
+import { showUsage } from './serve/show-usage.ts';
+import { simulate } from './serve/simulate.ts';
+
+/** The built-in simulator's port; the shipped config's simulator providers point at it. */
+const SIMULATOR_PORT = 8090;
+
+/** A stream that is under way when we are asked to stop may go on this long. */
+const DRAIN_WITHIN_MS = 30_000;
+
+const program = new Command('aperture')
+  .description('The AI gateway: identity from the network, routing by model name, exact books, no lost record.')
+  .showHelpAfterError();
+
+program
+  .command('serve', { isDefault: true })
+  .description('run the gateway, with everything it needs')
+  .option('--config <file>', 'config file (APERTURE_CONFIG)')
+  .option('--no-simulator', 'do not start the built-in simulator')
+  .action(async (options: { config?: string; simulator: boolean }) => {
+    const environment = environmentOrExit();
+    const loaded = configOrExit(options.config ?? environment.configFile, environment, false);
+    const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'front');
+    const simulatorPort = Number(process.env['APERTURE_SIMULATOR_PORT'] ?? SIMULATOR_PORT);
+    process.on('unhandledRejection', (error) => {
+      log.error({ error: errorChain(error) }, 'unhandled rejection');
+    });
+    const gateway = await serve({
+      loaded,
+      environment,
+      log,
+      simulatorPort: options.simulator && usesSimulator(loaded, simulatorPort) ? simulatorPort : undefined,
+      say,
+    });
+    let stopping = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        // A second signal means it.
+        if (stopping) process.exit(1);
+        stopping = true;
+        log.info({ signal }, 'draining');
+        gateway.drain(DRAIN_WITHIN_MS).then(
+          () => process.exit(0),
+          (error: unknown) => {
+            log.error({ error: errorChain(error) }, 'draining failed');
+            process.exit(1);
+          },
+        );
+      });
+    }
+  });
+
+program
+  .command('check-config')
+  .argument('[file]', 'config file')
+  .description('say everything that is wrong with a config file, and where')
+  .option('--strict', 'treat warnings as errors, as a save does', false)
+  .action((file: string | undefined, options: { strict: boolean }) => {
+    const environment = environmentOrExit();
+    const path = file ?? environment.configFile;
+    const loaded = configOrExit(path, environment, options.strict);
+    say(`${formatProblems(loaded.warnings, path)}\n`);
+  });
+
+program
+  .command('simulate')
+  .description('run the built-in provider by itself')
+  .option('--host <address>', 'address to listen on', '127.0.0.1')
+  .option('--port <number>', 'port to listen on', String(SIMULATOR_PORT))
+  .action(async (options: { host: string; port: string }) => {
+    await simulate(options, say);
+  });
+
+program
+  .command('usage')
+  .description('what was used and what it cost, from a running gateway')
+  .option('--url <url>', 'the gateway', 'http://127.0.0.1:8080')
+  .option('--group <by>', 'login, group, node, model, provider, agent or api', 'model')
+  .option('--from <time>', 'RFC 3339 time; default: a day ago')
+  .option('--to <time>', 'RFC 3339 time; default: now')
+  .action(async (options: { url: string; group: string; from?: string; to?: string }) => {
+    process.exitCode = await showUsage(options, say);
+  });
+
+await program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`aperture: ${errorChain(error)}\n`);
+  process.exit(1);
+});
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function environmentOrExit(): Environment {
+  const read = readEnvironment(process.env);
+  if (read.ok) return read.value;
+  process.stderr.write(`${formatProblems(read.fault, 'environment')}\n`);
+  process.exit(1);
+}
+
+function configOrExit(file: string, environment: Environment, strict: boolean): Loaded {
+  const path = isAbsolute(file) || readable(file) ? file : join(packageRoot(), file);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    process.stderr.write(`aperture: the config file ${file} cannot be read: ${errorChain(error)}\n`);
+    process.exit(1);
+  }
+  const loaded = loadConfig({ text, file, env: process.env, listen: environment.listen, strict });
+  if (loaded.ok) {
+    const warnings = loaded.value.warnings.filter(({ advisory }) => !advisory);
+    if (warnings.length > 0) process.stderr.write(`${formatProblems(warnings, file)}\n`);
+    return loaded.value;
+  }
+  process.stderr.write(`${formatProblems(loaded.fault, file)}\n`);
+  process.exit(1);
+}
+
+function readable(file: string): boolean {
+  try {
+    readFileSync(file);
+    return true;
+  } catch {
+    // Not here: the caller looks elsewhere, and says what it misses.
+    return false;
+  }
+}
+
+function usesSimulator(loaded: Loaded, port: number): boolean {
+  return Object.values(loaded.config.providers).some(({ baseurl }) => baseurl === `http://127.0.0.1:${port}`);
+}

@@ -1,0 +1,46 @@
+import { compileAccess } from '../access/grants.ts';
+import { createIdentifier } from '../identity/identify.ts';
+import type { Whois } from '../identity/whois-cache.ts';
+import { createKeys } from '../keys/provider-key.ts';
+import { compileRouting } from '../routing/plan.ts';
+import type { MetadataLookup } from '../routing/models-list.ts';
+import type { World } from '../front/world.ts';
+import type { Loaded } from '../../config/load.ts';
+import { credentialsOf, grantsOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+
+/** Hex digits of the config's hash that records carry: enough to tell versions apart. */
+const VERSION_DIGITS = 16;
+
+/** Compiles a config to a world; pure but for the whois cache that identities share. */
+export function buildWorld(
+  number: number,
+  loaded: Loaded,
+  parts: { whois: Whois | undefined; modelMetadata: MetadataLookup; keySecret: Buffer },
+): World {
+  const { config, hash } = loaded;
+  const server = serverOf(config);
+  return {
+    number,
+    configVersion: hash.slice(0, VERSION_DIGITS),
+    identifiers: server.listeners.map(({ identity, trustedProxies }) =>
+      createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois }),
+    ),
+    access: compileAccess(grantsOf(config)),
+    routing: compileRouting(providersOf(config)),
+    keys: createKeys(credentialsOf(config), parts.keySecret),
+    pricing: pricingOf(config),
+    modelMetadata: parts.modelMetadata,
+    allowedHosts: new Set(server.allowedHosts),
+    limits: {
+      body_bytes: server.limits.bodyBytes,
+      body_timeout_ms: server.timeouts.bodyMs,
+      concurrent: server.limits.concurrent,
+    },
+    timeouts: {
+      connect_ms: server.timeouts.connectMs,
+      first_byte_ms: server.timeouts.firstByteMs,
+      idle_ms: server.timeouts.idleMs,
+      total_ms: server.timeouts.totalMs,
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import type { ModelMetadata, MetadataLookup } from '../routing/models-list.ts';
+import { basesOf } from '../pricing/basis.ts';
+import { findPrice } from '../pricing/lookup.ts';
+import type { ModelPrice, PriceTable } from '../pricing/table.ts';
+import type { PricingSlice } from '../contract/messages.ts';
+
+/** Decimals of a dollar in a picodollar. */
+const PICO_DIGITS = 12;
+
+/** Prices and limits of models for `/v1/models`, by the same table and rules that price an exchange. */
+export function modelMetadataFrom(table: PriceTable, { autoCostBasis, providers }: PricingSlice): MetadataLookup {
+  const known = new Map<string, ModelMetadata | undefined>();
+  return (provider, model) => {
+    const key = `${provider}/${model}`;
+    if (known.has(key)) return known.get(key);
+    const info = basesOf(providers[provider]?.costBasis, providers[provider]?.compatibility ?? [], autoCostBasis)
+      .map((basis) => findPrice(table, basis, model))
+      .find((found) => found !== undefined);
+    const answer = info === undefined ? undefined : infoOf(info.price);
+    known.set(key, answer);
+    return answer;
+  };
+}
+
+function infoOf(price: ModelPrice): ModelMetadata {
+  const { rates, context } = price;
+  return {
+    contextWindowTokens: context?.['max_context'],
+    maxOutputTokens: context?.['max_output'],
+    pricing: {
+      input: dollars(rates.input),
+      output: dollars(rates.output),
+      input_cache_read: dollars(rates.cache_read),
+      input_cache_write: dollars(rates.cache_write_5m ?? rates.cache_write),
+      input_cache_write_1h: dollars(rates.cache_write_1h),
+      web_search: dollars(price.web_search?.picodollars),
+    },
+  };
+}
+
+/** Picodollars as a decimal string of dollars with eight decimals or more, as Aperture writes them. */
+export function dollars(picodollars: number | undefined): string | undefined {
+  if (picodollars === undefined) return undefined;
+  const digits = String(picodollars).padStart(PICO_DIGITS + 1, '0');
+  const fraction = digits.slice(-PICO_DIGITS).replace(/0{1,4}$/, '');
+  return `${digits.slice(0, -PICO_DIGITS)}.${fraction}`;
+}

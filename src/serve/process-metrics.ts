@@ -1,0 +1,57 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { FrontMetrics } from '../front/front-metrics.ts';
+import type { FrontServices } from '../front/services.ts';
+import type { InspectorPool } from '../inspect/pool.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { ApiThread } from './ask-thread.ts';
+import type { JobsThread } from './jobs-thread.ts';
+
+/** What every holder of bytes and every queue says of itself (docs/architecture.md, "Bounds"). */
+export function gatewayMetrics(
+  metrics: FrontMetrics,
+  parts: {
+    services: FrontServices;
+    journal: Journal;
+    jobs: JobsThread;
+    api: ApiThread;
+    inspectors: InspectorPool;
+  },
+): void {
+  const { services, journal, jobs, api, inspectors } = parts;
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
+    const seconds = delay.percentile(99) / 1e9;
+    delay.reset();
+    return seconds;
+  });
+  metrics.gauge('aperture_resident_memory_bytes', 'Of this process', () => process.memoryUsage.rss());
+  metrics.gauge('aperture_live_exchanges', 'Requests to models that run now', () => services.live.size);
+  metrics.gauge('aperture_inflight_bytes', 'Bodies in flight', () => services.budget.usedBytes);
+  metrics.total('aperture_inflight_refused_total', 'Refusals for want of room', () => services.budget.refused);
+  metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);
+  metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
+  metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);
+  metrics.gauge('aperture_database_up', '1 when the jobs thread reaches it', () => Number(jobs.state.database === 'up'));
+  metrics.gauge('aperture_queue_up', '1 when the jobs thread reaches it', () => Number(jobs.state.queue === 'up'));
+  metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
+  metrics.gauge('aperture_inspectors', 'Inspector threads that take work', () => inspectors.stats().lanes);
+  metrics.gauge('aperture_inspector_unread_bytes', 'Copies not yet taken in', () => inspectors.stats().unreadBytes);
+  metrics.total('aperture_inspections_deferred_total', 'Left to the journal for want of credit', () => {
+    return inspectors.stats().deferred;
+  });
+  metrics.total('aperture_inspector_restarts_total', 'Inspector threads that died', () => inspectors.stats().restarts);
+  metrics.gauge('aperture_journal_bytes', 'On disk', () => journal.stats().bytesOnDisk);
+  metrics.gauge('aperture_journal_segments', 'Files', () => journal.stats().segments);
+  metrics.gauge('aperture_journal_pending_bytes', 'Not yet written', () => journal.stats().pendingBytes);
+  metrics.gauge('aperture_journal_strict', '1 while no byte leaves before it is written', () => {
+    return Number(journal.stats().state === 'strict');
+  });
+  metrics.total('aperture_journal_frames_lost_total', 'Frames that could not be written', () => {
+    return journal.stats().framesLost;
+  });
+  metrics.total('aperture_journal_body_frames_dropped_total', 'Body frames dropped for want of room', () => {
+    return journal.stats().bodyFramesDropped;
+  });
+  metrics.total('aperture_journal_refused_total', 'Requests refused by a full journal', () => journal.stats().refused);
+}

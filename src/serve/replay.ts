@@ -1,0 +1,69 @@
+import type { Facts } from '../contract/facts.ts';
+import type { Fault } from '../contract/fault.ts';
+import type { ExchangeRecord } from '../contract/record.ts';
+import type { InspectorPool, StoredFrame } from '../inspect/pool.ts';
+import type { StoredExchange } from '../journal/stored.ts';
+import type { Log } from '../lib/log.ts';
+import { failed } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import type { Remains } from '../records/assemble.ts';
+import type { JournaledExchange } from '../records/settle.ts';
+
+/** An exchange read back from the journal and through an inspector. */
+export interface ReadBack {
+  exchange: JournaledExchange;
+  outcome: Result<Facts, Fault>;
+}
+
+/** Reads a stored exchange; what never reached a provider has no facts, and needs none. */
+export async function readBack(inspectors: InspectorPool, stored: StoredExchange): Promise<ReadBack> {
+  const { opened, closed, segment, missingFrames } = stored;
+  const remains: Remains = { status: 0, request_bytes: 0, response_bytes: 0, last_at_ms: null };
+  const exchange: JournaledExchange = { opened, segment, closed, remains, missingFrames };
+  if (opened.provider === '' || closed?.state === 'denied' || closed?.state === 'blocked') {
+    return { exchange, outcome: failed({ code: 'inspector_failed', why: 'nothing to inspect' }) };
+  }
+  const whole = closed?.state === 'complete' && missingFrames === 0;
+  const outcome = await inspectors.inspectStored({
+    opened,
+    how: whole ? 'complete' : 'cut',
+    frames: () => counted(stored.frames(), remains),
+  });
+  return { exchange, outcome };
+}
+
+async function* counted(frames: AsyncIterable<StoredFrame>, remains: Remains): AsyncIterable<StoredFrame> {
+  for await (const frame of frames) {
+    if (frame.kind === 'head') remains.status = frame.status;
+    else if (frame.kind === 'request') remains.request_bytes += frame.bytes.byteLength;
+    else remains.response_bytes += frame.bytes.byteLength;
+    yield frame;
+  }
+}
+
+export interface ReplayParts {
+  exchanges: AsyncIterable<StoredExchange>;
+  inspectors: InspectorPool;
+  assemble(exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
+  ship(record: ExchangeRecord): boolean;
+  log: Log;
+}
+
+/** Pause while the queue has no room: a replay has all the time it needs. */
+const WAIT_MS = 50;
+
+/**
+ * After a start: every exchange that the last process left in the journal becomes its record, `interrupted` where the
+ * end is missing. What the database has already is inserted again and changes nothing.
+ */
+export async function replayJournal(parts: ReplayParts): Promise<number> {
+  let replayed = 0;
+  for await (const stored of parts.exchanges) {
+    const { exchange, outcome } = await readBack(parts.inspectors, stored);
+    const record = parts.assemble(exchange, outcome.ok ? outcome.value : undefined);
+    while (!parts.ship(record)) await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+    replayed += 1;
+  }
+  if (replayed > 0) parts.log.info({ replayed }, 'exchanges of an earlier process replayed from the journal');
+  return replayed;
+}
