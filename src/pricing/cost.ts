@@ -153,8 +153,9 @@ function sumOf(question: CostQuestion, priced: Priced, table: PriceTable): Cost 
   if (tokens === undefined) return { known: false, reason: 'rate_missing' };
   const searches = searchCost(question.serverTools, priced.price, flags);
   const passes = passesCost(usageDetail['extra_iterations'], question, priced, served, table, flags);
-  const geography = textOf(usageDetail['inference_geo']);
-  if (geography === 'us' || geography === 'eu') flags.push('rate_missing:inference_geo');
+  // Anthropic asks more for a region than for anywhere; the lists do not say how much.
+  const region = textOf(usageDetail['inference_geo']);
+  if (region !== null && region !== 'global' && region !== 'not_available') flags.push('rate_missing:inference_geo');
 
   const picodollars = times(plus(plus(tokens, searches), passes), priced.adjustment);
   return {
