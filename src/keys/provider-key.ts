@@ -22,10 +22,13 @@ export const CLIENT_KEY_ID = 'client';
 export class Authorization {
   /** A name for the key: the same for the same key, and nothing of it. Empty where no key is sent. */
   readonly keyId: string;
+  /** The credential is the client's: then what else it says about its account goes along. */
+  readonly fromClient: boolean;
   readonly #headers: readonly (readonly [string, string])[];
 
   constructor(keyId: string, headers: readonly (readonly [string, string])[]) {
     this.keyId = keyId;
+    this.fromClient = keyId === CLIENT_KEY_ID;
     this.#headers = headers;
   }
 

@@ -52,6 +52,9 @@ const OF_THE_WAY_HERE: ReadonlySet<string> = new Set([
 ]);
 const OF_THE_WAY_HERE_PREFIXES = ['tailscale-', 'x-forwarded-', 'sec-websocket-', 'amz-sdk-'];
 
+/** One look for each header of each request. */
+const NEVER_UP: ReadonlySet<string> = new Set([...CREDENTIAL_HEADERS, ...HOP_BY_HOP, ...OF_THE_WAY_HERE]);
+
 /** Whose account pays or is used: beside our credential it would select another account, or be refused. */
 const OF_THE_ACCOUNT: ReadonlySet<string> = new Set([
   'openai-organization',
@@ -107,8 +110,9 @@ export function upstreamHeaders(input: {
     put(flat, name, value);
   }
   for (const [name, value] of addHeaders) {
-    if (!HOP_BY_HOP.has(name) && name !== 'host' && name !== 'expect' && !named(auth.headers, name))
-      put(flat, name, value);
+    if (isOurs(name) || named(auth.headers, name)) continue;
+    if (name === 'accept-encoding' && input.acceptEncoding !== undefined) continue;
+    put(flat, name, value);
   }
   for (const [name, value] of auth.headers) put(flat, name, value);
   if (input.dialect === 'anthropic' && !hasVersion) flat.push('anthropic-version', ANTHROPIC_VERSION);
@@ -118,9 +122,14 @@ export function upstreamHeaders(input: {
 }
 
 function passesUp(name: string, withAccount: boolean): boolean {
-  if (CREDENTIAL_HEADERS.has(name) || HOP_BY_HOP.has(name) || OF_THE_WAY_HERE.has(name)) return false;
+  if (NEVER_UP.has(name)) return false;
   if (OF_THE_ACCOUNT.has(name)) return withAccount;
   return !OF_THE_WAY_HERE_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+/** Framing and target, which nobody but us decides. */
+function isOurs(name: string): boolean {
+  return HOP_BY_HOP.has(name) || name === 'host' || name === 'expect';
 }
 
 function put(flat: string[], name: string, value: string): void {
