@@ -35,7 +35,15 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
   }
   if (request.path === '/api/whoami') {
     const { login, nodeId, nodeName, tags, groups, source } = caller;
-    const who = { login, node_id: nodeId, node_name: nodeName, tags, groups, identity_source: source, role: access.role };
+    const who = {
+      login,
+      node_id: nodeId,
+      node_name: nodeName,
+      tags,
+      groups,
+      identity_source: source,
+      role: access.role,
+    };
     response.send(200, JSON_HEADERS, JSON.stringify(who));
     return;
   }

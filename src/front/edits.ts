@@ -30,7 +30,10 @@ export function forwardedBody(
   const splices: Splice[] = [];
   if (route.rewriteModel && endpoint.modelIn === 'body') splices.push(...renamed(scanned, route.model, edits));
   const wantsUsage =
-    endpoint.protocol.api === 'openai_chat' && fields.stream && fields.includeUsage !== true && route.provider.injectUsage;
+    endpoint.protocol.api === 'openai_chat' &&
+    fields.stream &&
+    fields.includeUsage !== true &&
+    route.provider.injectUsage;
   if (wantsUsage) {
     const usage = usageSplice(decoded, fields);
     splices.push(...usage.splices);

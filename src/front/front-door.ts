@@ -49,7 +49,8 @@ async function receive(
   const endpoint = endpointOf(request);
   const dialect = 'dialect' in endpoint ? endpoint.dialect : 'plain';
   const host = request.header('host') ?? '';
-  if (!hostAllowed(host, world.allowedHosts)) return refuse(dialect, { code: 'host_refused', host: host.slice(0, 255) });
+  if (!hostAllowed(host, world.allowedHosts))
+    return refuse(dialect, { code: 'host_refused', host: host.slice(0, 255) });
   if (WRITES.has(request.method) && crossSite((name) => request.header(name), host)) {
     return refuse(dialect, { code: 'cross_site_refused' });
   }
@@ -99,9 +100,7 @@ function identified(world: World, request: ClientRequest, listener: number): Ide
   const identifier = world.identifiers[listener];
   if (identifier === undefined) return failed({ code: 'no_identity', why: 'this listener has no identity source' });
   const answer = identifier.identify(request);
-  return answer instanceof Promise
-    ? answer.then((result) => withAccess(world, result))
-    : withAccess(world, answer);
+  return answer instanceof Promise ? answer.then((result) => withAccess(world, result)) : withAccess(world, answer);
 }
 
 function withAccess(world: World, result: Result<Caller, Fault>): Identity {

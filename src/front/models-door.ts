@@ -30,7 +30,10 @@ export function answerModels(services: FrontServices, arrival: Arrival, endpoint
         ? 'gemini_generate_content'
         : undefined;
   const models = visibleModels(world.routing, (provider, model) => access.may(provider, model), format);
-  const answer = endpoint.kind === 'models' ? list(endpoint, models, world.modelMetadata, request.query) : one(endpoint, models, world.modelMetadata);
+  const answer =
+    endpoint.kind === 'models'
+      ? list(endpoint, models, world.modelMetadata, request.query)
+      : one(endpoint, models, world.modelMetadata);
   if (answer.ok) response.send(200, [['content-type', 'application/json']], JSON.stringify(answer.value));
   else sendFault(services, response, endpoint.dialect, answer.fault, mintExchangeId(arrival.receivedAtMs));
 }

@@ -47,7 +47,11 @@ interface Asked {
  * The life of a request to a model, top to bottom. Identity and role are behind it; from the moment its body is read
  * the request is accepted, and exactly one record comes of it.
  */
-export async function requestLife(services: FrontServices, arrival: Arrival, endpoint: ExchangeEndpoint): Promise<void> {
+export async function requestLife(
+  services: FrontServices,
+  arrival: Arrival,
+  endpoint: ExchangeEndpoint,
+): Promise<void> {
   const { request, response, world } = arrival;
   const { budget, live, state } = services;
   const id = mintExchangeId(arrival.receivedAtMs);
@@ -91,7 +95,12 @@ export async function requestLife(services: FrontServices, arrival: Arrival, end
     if (!key.ok) return denied(key.fault, { model, provider: provider.id });
     const edits: Edit[] = [];
     const forwarded = forwardedBody(asked.value.scanned, endpoint, routed.value, edits);
-    const opened = openedFrame(arrival, endpoint, id, { model, provider: provider.id, keyId: key.value.keyId, grantIds });
+    const opened = openedFrame(arrival, endpoint, id, {
+      model,
+      provider: provider.id,
+      keyId: key.value.keyId,
+      grantIds,
+    });
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
     const upstream = upstreamRequest(arrival, endpoint, routed.value, key.value, forwarded);
 

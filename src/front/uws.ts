@@ -215,7 +215,7 @@ export function createUwsSocket(accept: Accept, listener: number): FrontSocket {
   const app = uws.App();
   let listening: us_listen_socket | undefined;
   app.any('/*', (res, req) => {
-    const response = new UwsResponse(res, req.getMethod() === "head");
+    const response = new UwsResponse(res, req.getMethod() === 'head');
     accept(new UwsRequest(res, req), response, listener);
   });
   return {

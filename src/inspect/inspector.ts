@@ -50,7 +50,10 @@ export class Inspector {
         const taken = kind === 'request' ? inspection?.request(bytes) : inspection?.response(bytes);
         // Credit comes back once the bytes are digested, so that what a slow decoder holds is bounded too.
         if (taken === undefined) this.#post({ kind: 'credit', bytes: bytes.byteLength });
-        else void taken.then(() => { this.#post({ kind: 'credit', bytes: bytes.byteLength }); });
+        else
+          void taken.then(() => {
+            this.#post({ kind: 'credit', bytes: bytes.byteLength });
+          });
         return;
       }
       case 'head':
@@ -203,7 +206,11 @@ class Inspection {
   }
 
   #facts(read: ResponseFacts, request: RequestFacts, table: PriceTable): Facts {
-    const response = withEstimate(read, { api: this.#opened.api, promptBytes: this.#promptBytes, stream: request.stream });
+    const response = withEstimate(read, {
+      api: this.#opened.api,
+      promptBytes: this.#promptBytes,
+      stream: request.stream,
+    });
     const { model, provider, request_headers, login, node_id, api } = this.#opened;
     const priced = this.#protocol.billable
       ? costOf(
@@ -215,7 +222,11 @@ class Inspection {
             modelServed: response.model_served,
             modelRequested: bareModel(model, provider),
             reportedCostNanodollars: response.reported_cost_nanodollars,
-            provider: this.#pricing.providers[provider] ?? { costBasis: undefined, compatibility: [], modelCostMap: [] },
+            provider: this.#pricing.providers[provider] ?? {
+              costBasis: undefined,
+              compatibility: [],
+              modelCostMap: [],
+            },
             autoCostBasis: this.#pricing.autoCostBasis,
           },
           table,

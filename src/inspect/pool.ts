@@ -172,7 +172,8 @@ export class InspectorPool {
   /** Scans a large body on an inspector. The buffer is given away and comes back with the answer. */
   scan(api: Api, body: Uint8Array<ArrayBuffer>): Promise<Scanned> {
     const lane = this.#lightest();
-    if (lane === undefined) return Promise.resolve(failed({ code: 'inspector_failed', why: 'no inspector is running' }));
+    if (lane === undefined)
+      return Promise.resolve(failed({ code: 'inspector_failed', why: 'no inspector is running' }));
     return new Promise((resolve) => {
       const ask = ++this.#asks;
       lane.scans.set(ask, resolve);

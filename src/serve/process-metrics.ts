@@ -32,7 +32,9 @@ export function gatewayMetrics(
   metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);
   metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
   metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);
-  metrics.gauge('aperture_database_up', '1 when the jobs thread reaches it', () => Number(jobs.state.database === 'up'));
+  metrics.gauge('aperture_database_up', '1 when the jobs thread reaches it', () =>
+    Number(jobs.state.database === 'up'),
+  );
   metrics.gauge('aperture_queue_up', '1 when the jobs thread reaches it', () => Number(jobs.state.queue === 'up'));
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
   metrics.gauge('aperture_inspectors', 'Inspector threads that take work', () => inspectors.stats().lanes);

@@ -147,9 +147,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   });
 
   const world = buildWorld(1, loaded, {
-    whois: needsWhois(server.listeners)
-      ? createWhoisCache(createLocalApi().lookup, clock)
-      : undefined,
+    whois: needsWhois(server.listeners) ? createWhoisCache(createLocalApi().lookup, clock) : undefined,
     modelMetadata: modelMetadataFrom(loadPriceTable(join(root, 'config', 'prices.json')), pricingOf(loaded.config)),
     keySecret: local.secretKey,
   });

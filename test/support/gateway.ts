@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/lib/package-root.ts';
+import { until } from './until.ts';
+
+export interface GatewayOptions {
+  /** Kept over a restart; made and removed when not given. */
+  dataDir?: string;
+  env?: Record<string, string>;
+  /** The whole config; by default the shipped one. */
+  config?: unknown;
+  simulatorPort?: number;
+}
+
+/** The real binary in a process of its own, with all that is embedded. */
+export interface TestGateway {
+  url: string;
+  simulatorUrl: string;
+  pid: number;
+  output(): string;
+  json(path: string): Promise<any>;
+  /** Waits until the API lists at least `count` requests; answers them all, newest first. */
+  records(count: number, query?: string): Promise<any[]>;
+  kill(): Promise<void>;
+  stop(): Promise<number | null>;
+}
+
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+  });
+}
+
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'aperture-test-'));
+}
+
+const START_WITHIN_MS = 60_000;
+
+export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
+  const ownDir = options.dataDir === undefined;
+  const dataDir = options.dataDir ?? temporaryFolder();
+  const simulatorPort = options.simulatorPort ?? (await freePort());
+  const args = [join(packageRoot(), 'dist', 'src', 'main.js'), 'serve'];
+  const configFile = join(dataDir, 'test-config.hujson');
+  if (options.config !== undefined) {
+    writeFileSync(configFile, JSON.stringify(options.config));
+    args.push('--config', configFile);
+  }
+  const env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: process.env['HOME'] ?? '',
+    APERTURE_DATA_DIR: dataDir,
+    APERTURE_LISTEN: '127.0.0.1:0',
+    APERTURE_SIMULATOR_PORT: String(simulatorPort),
+    APERTURE_LOG_LEVEL: 'warn',
+    ...options.env,
+  };
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const gone = new Promise<number | null>((resolve) => child.on('exit', resolve));
+
+  let url = '';
+  await until(
+    'the gateway is ready',
+    () => {
+      if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}:\n${output}`);
+      url = /is ready on (http:\/\/\S+)/.exec(output)?.[1] ?? '';
+      return url !== '';
+    },
+    START_WITHIN_MS,
+  );
+
+  const json = async (path: string): Promise<any> => {
+    const response = await fetch(url + path);
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+    return response.json();
+  };
+  const remove = (): void => {
+    if (ownDir) rmSync(dataDir, { recursive: true, force: true });
+  };
+  return {
+    url,
+    simulatorUrl: `http://127.0.0.1:${simulatorPort}`,
+    pid: child.pid ?? 0,
+    output: () => output,
+    json,
+    async records(count, query = '') {
+      let items: any[] = [];
+      await until(
+        `${count} records are listed`,
+        async () => {
+          items = await allRecords(json, query).catch(() => []);
+          return items.length >= count;
+        },
+        30_000,
+      );
+      return items;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await gone;
+    },
+    async stop() {
+      const code = await stopChild(child, gone);
+      remove();
+      return code;
+    },
+  };
+}
+
+async function allRecords(json: (path: string) => Promise<any>, query: string): Promise<any[]> {
+  const items: any[] = [];
+  let before = '';
+  for (;;) {
+    const page = await json(`/api/requests?limit=1000${before === '' ? '' : `&before=${before}`}${query}`);
+    items.push(...page.items);
+    if (page.next === null || page.next === undefined || page.items.length === 0) return items;
+    before = page.next;
+  }
+}
+
+async function stopChild(child: ChildProcess, gone: Promise<number | null>): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 45_000);
+  const code = await gone;
+  clearTimeout(timer);
+  return code;
+}
