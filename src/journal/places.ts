@@ -58,14 +58,25 @@ export class Places {
     return extents;
   }
 
+  /** The run that grew is done: it goes into the index. */
   #pack(): void {
-    if (this.#used + MOST_BYTES_PER_RUN > this.#packed.length) this.#grow();
-    const moved = this.#segment - this.#packedSegment;
+    if (this.#isTight() && this.#packed.length >= INDEX_LIMIT_BYTES) this.#coarsen();
+    // Also when it is as coarse as can be: then the exchange spans thousands of segments.
+    if (this.#isTight()) this.#grow();
+    this.#encode(this.#segment, this.#start, this.#end);
+  }
+
+  #isTight(): boolean {
+    return this.#used + MOST_BYTES_PER_RUN > this.#packed.length;
+  }
+
+  #encode(segment: number, start: number, end: number): void {
+    const moved = segment - this.#packedSegment;
     this.#put(moved);
-    this.#put(moved === 0 ? this.#start - this.#packedEnd : this.#start);
-    this.#put(this.#end - this.#start);
-    this.#packedSegment = this.#segment;
-    this.#packedEnd = this.#end;
+    this.#put(moved === 0 ? start - this.#packedEnd : start);
+    this.#put(end - start);
+    this.#packedSegment = segment;
+    this.#packedEnd = end;
   }
 
   #put(value: number): void {
@@ -78,10 +89,6 @@ export class Places {
   }
 
   #grow(): void {
-    if (this.#used >= INDEX_LIMIT_BYTES) {
-      this.#coarsen();
-      return;
-    }
     const larger = Buffer.alloc(Math.max(64, this.#packed.length * 2));
     this.#packed.copy(larger, 0, 0, this.#used);
     this.#packed = larger;
@@ -90,24 +97,20 @@ export class Places {
   /** Joins neighbours two by two where they share a segment. */
   #coarsen(): void {
     const fine = this.#unpack();
-    const growing = { segment: this.#segment, start: this.#start, end: this.#end };
     this.#used = 0;
     this.#packedSegment = 0;
     this.#packedEnd = 0;
-    for (let i = 0; i < fine.length;) {
-      const one = fine[i++];
-      if (one === undefined) break;
-      const next = fine[i];
-      const joined = next?.segment === one.segment ? next : one;
-      if (joined === next) i += 1;
-      this.#segment = one.segment;
-      this.#start = one.offset;
-      this.#end = joined.offset + joined.bytes;
-      this.#pack();
+    let pair: Extent | undefined;
+    for (const run of fine) {
+      if (pair?.segment === run.segment) {
+        this.#encode(pair.segment, pair.offset, run.offset + run.bytes);
+        pair = undefined;
+        continue;
+      }
+      if (pair !== undefined) this.#encode(pair.segment, pair.offset, pair.offset + pair.bytes);
+      pair = run;
     }
-    this.#segment = growing.segment;
-    this.#start = growing.start;
-    this.#end = growing.end;
+    if (pair !== undefined) this.#encode(pair.segment, pair.offset, pair.offset + pair.bytes);
   }
 
   #unpack(): Extent[] {
