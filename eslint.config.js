@@ -14,6 +14,11 @@ export default tseslint.config(
       // A switch over a union without a default fails here when a kind is added.
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
+      // `return refuse(fault)` ends a step and says why, in one line.
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreVoidReturningFunctions: true, ignoreArrowShorthand: true },
+      ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // One way to read the clock and the environment: src/lib/clock.ts and the roots.
       'no-restricted-properties': [

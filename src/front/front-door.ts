@@ -50,17 +50,17 @@ async function receive(
   const dialect = 'dialect' in endpoint ? endpoint.dialect : 'plain';
   const host = request.header('host') ?? '';
   if (!hostAllowed(host, world.allowedHosts))
-    return refuse(dialect, { code: 'host_refused', host: host.slice(0, 255) });
+    { refuse(dialect, { code: 'host_refused', host: host.slice(0, 255) }); return; }
   if (WRITES.has(request.method) && crossSite((name) => request.header(name), host)) {
-    return refuse(dialect, { code: 'cross_site_refused' });
+    refuse(dialect, { code: 'cross_site_refused' }); return;
   }
 
   const known = identified(world, request, listener);
   const identity = known instanceof Promise ? await known : known;
   if (response.gone) return;
-  if (!identity.ok) return refuse(dialect, identity.fault);
+  if (!identity.ok) { refuse(dialect, identity.fault); return; }
   const { caller, access } = identity.value;
-  if (access.role === undefined) return refuse(dialect, { code: 'no_role', login: caller.login });
+  if (access.role === undefined) { refuse(dialect, { code: 'no_role', login: caller.login }); return; }
   const arrival: Arrival = { world, receivedAtMs, request, response, caller, access };
 
   switch (endpoint.kind) {
@@ -73,16 +73,16 @@ async function receive(
     case 'api':
       return answerApi(services, arrival);
     case 'wrong_method':
-      return refuse(dialect, {
+      { refuse(dialect, {
         code: 'method_not_allowed',
         method: request.method,
         path: request.path.slice(0, 255),
         allow: endpoint.allow,
-      });
+      }); return; }
     case 'upgrade':
-      return refuse(dialect, { code: 'upgrade_refused' });
+      { refuse(dialect, { code: 'upgrade_refused' }); return; }
     case 'unknown':
-      return refuse(dialect, { code: 'path_unknown', method: request.method, path: request.path.slice(0, 255) });
+      { refuse(dialect, { code: 'path_unknown', method: request.method, path: request.path.slice(0, 255) }); return; }
     default:
       return unreachable(endpoint);
   }

@@ -28,8 +28,10 @@ export function readBody(
   return new Promise((resolve) => {
     const chunks: Uint8Array<ArrayBuffer>[] = [];
     let bytes = 0;
-    let timer: NodeJS.Timeout | undefined;
     let settled = false;
+    const timer = setTimeout(() => {
+      settle(failed({ code: 'body_timeout', afterMs: limits.body_timeout_ms }));
+    }, limits.body_timeout_ms);
     const settle = (result: Result<Uint8Array<ArrayBuffer>, Fault>): void => {
       if (settled) return;
       settled = true;
@@ -55,11 +57,7 @@ export function readBody(
         settle(failed({ code: 'overloaded', what: 'bytes in flight', limit: budget.limitBytes }));
       }
     });
-    if (settled) return;
     if (response.gone) settle(failed({ code: 'client_gone' }));
-    timer = setTimeout(() => {
-      settle(failed({ code: 'body_timeout', afterMs: limits.body_timeout_ms }));
-    }, limits.body_timeout_ms);
   });
 }
 

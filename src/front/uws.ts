@@ -188,11 +188,11 @@ class UwsResponse implements ClientResponse {
   #writeSized(chunk: Uint8Array): boolean {
     const total = this.#contentLength ?? 0;
     const at = this.#res.getWriteOffset();
-    let ok = false;
-    let done = false;
+    let answer: [boolean, boolean] | undefined;
     this.#res.cork(() => {
-      [ok, done] = this.#res.tryEnd(chunk, total);
+      answer = this.#res.tryEnd(chunk, total);
     });
+    const [ok, done] = answer ?? [false, false];
     if (done) this.#ended = true;
     if (ok || done) return true;
     this.#unsent = { at, bytes: new Uint8Array(chunk) };

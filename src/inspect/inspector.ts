@@ -4,6 +4,7 @@ import type { Opened } from '../contract/exchange.ts';
 import type { Facts, RequestFacts, ResponseFacts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
+import { errorChain } from '../lib/log.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { costOf } from '../pricing/cost.ts';
@@ -143,12 +144,12 @@ class Inspection {
     });
     await this.#tail;
     try {
-      if (this.#bug !== undefined) throw this.#bug;
+      if (this.#bug !== undefined) return bugFault(this.#bug);
       const request = await this.#readRequest();
       const read = this.#reader?.end(how) ?? emptyResponseFacts();
       return ok(this.#facts(this.#withDecodeFault(read), request, table));
     } catch (error) {
-      return failed({ code: 'inspector_failed', why: error instanceof Error ? error.message : String(error) });
+      return bugFault(error);
     }
   }
 
@@ -247,6 +248,11 @@ class Inspection {
       price_version: known?.priceVersion ?? null,
     };
   }
+}
+
+/** What a bug of ours is to the main thread: the exchange is booked without facts. */
+function bugFault(error: unknown): Result<never, Fault> {
+  return failed({ code: 'inspector_failed', why: errorChain(error) });
 }
 
 /** The model's own name, where the client wrote `provider/model`. */

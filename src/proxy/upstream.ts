@@ -78,7 +78,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
           {
             origin: request.origin,
             path: request.path,
-            method: request.method as Dispatcher.HttpMethod,
+            method: request.method,
             headers: request.headers,
             body: request.body,
           },

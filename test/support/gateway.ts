@@ -4,8 +4,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { until } from './until.ts';
+
+/** A record as `/api/requests` answers it. */
+export type RecordRow = Omit<ExchangeRecord, 'received_at' | 'first_byte_at' | 'ended_at'> & {
+  received_at: string;
+  first_byte_at: string | null;
+  ended_at: string;
+};
+
+interface Page {
+  items: RecordRow[];
+  next: string | null;
+}
 
 export interface GatewayOptions {
   /** Kept over a restart; made and removed when not given. */
@@ -22,9 +35,9 @@ export interface TestGateway {
   simulatorUrl: string;
   pid: number;
   output(): string;
-  json(path: string): Promise<any>;
+  json(path: string): Promise<unknown>;
   /** Waits until the API lists at least `count` requests; answers them all, newest first. */
-  records(count: number, query?: string): Promise<any[]>;
+  records(count: number, query?: string): Promise<RecordRow[]>;
   kill(): Promise<void>;
   stop(): Promise<number | null>;
 }
@@ -84,7 +97,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     START_WITHIN_MS,
   );
 
-  const json = async (path: string): Promise<any> => {
+  const json = async (path: string): Promise<unknown> => {
     const response = await fetch(url + path);
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
     return response.json();
@@ -99,7 +112,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     output: () => output,
     json,
     async records(count, query = '') {
-      let items: any[] = [];
+      let items: RecordRow[] = [];
       await until(
         `${count} records are listed`,
         async () => {
@@ -122,13 +135,13 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   };
 }
 
-async function allRecords(json: (path: string) => Promise<any>, query: string): Promise<any[]> {
-  const items: any[] = [];
+async function allRecords(json: (path: string) => Promise<unknown>, query: string): Promise<RecordRow[]> {
+  const items: RecordRow[] = [];
   let before = '';
   for (;;) {
-    const page = await json(`/api/requests?limit=1000${before === '' ? '' : `&before=${before}`}${query}`);
+    const page = await (json as (path: string) => Promise<Page>)(`/api/requests?limit=1000${before === '' ? '' : `&before=${before}`}${query}`);
     items.push(...page.items);
-    if (page.next === null || page.next === undefined || page.items.length === 0) return items;
+    if (page.next === null || page.items.length === 0) return items;
     before = page.next;
   }
 }
