@@ -40,6 +40,7 @@ export class Segments {
   /** Made ahead, so that changing over waits for nothing, not even for a disk that stalls. */
   #spare: OpenSegment | undefined;
   #making: Promise<void> | undefined;
+  #returning: Promise<void> | undefined;
   readonly #sealing = new Set<Promise<void>>();
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -172,7 +173,7 @@ export class Segments {
     this.current = undefined;
     this.#wholeBytes += segment.position;
     this.finish(segment);
-    void this.#comeBack(onBack);
+    this.#returning = this.#comeBack(onBack);
   }
 
   /** Seals a segment that is no longer current once its last write is done. */
@@ -187,8 +188,7 @@ export class Segments {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
-    await this.#making;
-    await Promise.all(this.#sealing);
+    await Promise.all([this.#making, this.#returning, ...this.#sealing]);
     const { current } = this;
     const spare = this.#spare;
     this.current = undefined;
@@ -266,7 +266,9 @@ export class Segments {
       onBack();
     } catch {
       this.fileFailures += 1;
-      this.#again(() => void this.#comeBack(onBack));
+      this.#again(() => {
+        this.#returning = this.#comeBack(onBack);
+      });
     }
   }
 

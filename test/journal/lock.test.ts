@@ -78,15 +78,15 @@ test('a holder on another machine is known by its pulse', async () => {
   const folder = scratchFolder();
   const theirs = join(folder, 'lock-elsewhere-7-70');
   writeFileSync(theirs, '');
-  let beating = true;
+  const beating = { on: true };
   const beat = (async () => {
-    for (let n = 0; beating; n++) {
+    for (let n = 0; beating.on; n++) {
       utimesSync(theirs, new Date(), new Date(Date.now() + n));
       await sleep(50);
     }
   })();
   await expect(lockFolder(folder, world(1))).rejects.toThrow('another machine or container');
-  beating = false;
+  beating.on = false;
   await beat;
   await (await lockFolder(folder, world(1))).release();
   expect(readdirSync(folder)).toEqual([]);
