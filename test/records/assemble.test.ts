@@ -252,7 +252,7 @@ describe('bounds', () => {
       response_id: huge,
       stop_reason: { raw: huge, canonical: null },
       service_tier: huge,
-      usage_flags: Array.from({ length: 1000 }, (_, i) => `${i}${huge}`.slice(0, 5000)),
+      usage_flags: Array.from({ length: 1000 }, (_, i) => `${i}${huge.slice(0, 5000)}`),
       usage_detail: { refusal: huge, list: Array.from({ length: 100_000 }, () => huge.slice(0, 10)), speed: 'fast' },
       tool_calls: Array.from({ length: 1000 }, () => ({ id: huge, name: huge, arguments: huge })).slice(0, 300),
       server_tools: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`tool_${i}`, 1])),
