@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import { unreachable } from '../lib/result.ts';
 import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
 import type { ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
-import { clientResponseHeaders } from './headers.ts';
+import { clientResponseHeaders, redactHeaders } from './headers.ts';
 import type { UpstreamCall, UpstreamEvents, UpstreamFailure, UpstreamRequest, Upstreams } from './upstream.ts';
 import type { Watchdog, Watched } from './watchdog.ts';
 
@@ -149,8 +149,9 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#eventStream = contentType.startsWith('text/event-stream');
     if (this.#eventStream && !encoded && status === 200) this.#filter = wireFilter?.();
     this.#providerRequestId = valueOf(headers, 'x-request-id') ?? valueOf(headers, 'request-id') ?? null;
-    this.#services.journal.append(opened.id, 'head', { status, headers });
-    tap.head(status, headers);
+    const kept = redactHeaders(headers);
+    this.#services.journal.append(opened.id, 'head', { status, headers: kept });
+    tap.head(status, kept);
     const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
     const answer = this.#clientHeaders(headers, nowMs);
     this.#services.journal.barrier(opened.id, () => {

@@ -157,8 +157,9 @@ function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): [string, st
   return pairs;
 }
 
+/** UTF-8, since that is how the socket layer writes the strings again: bytes beyond ASCII stay what they were. */
 function text(raw: Buffer | string | undefined): string {
-  return typeof raw === 'string' ? raw : (raw?.toString('latin1') ?? '');
+  return typeof raw === 'string' ? raw : (raw?.toString('utf8') ?? '');
 }
 
 function kindOf(error: unknown, sent: boolean): UpstreamFailure['kind'] {

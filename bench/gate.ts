@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../src/lib/package-root.ts';
+import { applyLoad, rawPost } from './load/client.ts';
+import { readCpu } from './load/cpu.ts';
+import type { ProcessCpu } from './load/cpu.ts';
+import { startBare, startNginx, startOurs, startProvider } from './targets.ts';
+import type { Target } from './targets.ts';
+
+/**
+ * Question: has the gateway's CPU per request or per event grown by a quarter, against nginx in the same run? Absolute
+ * times move with the machine; ratios of variants that alternate within one run do so far less.
+ */
+const ROUNDS = 5;
+const CONNECTIONS = 32;
+const UNARY_REQUESTS = 1_500;
+const STREAMS = 96;
+const EVENTS = 150;
+const PROMPT_BYTES = 2_048;
+const REGRESSION = 1.25;
+
+interface Cost {
+  /** Microseconds of CPU per unit: the busiest thread of the first process, and all processes. */
+  front: number;
+  whole: number;
+}
+
+const prompt = 'x'.repeat(PROMPT_BYTES);
+const unary = rawPost(
+  '/v1/chat/completions',
+  JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: prompt }] }),
+  { 'x-sim': 'output=50' },
+);
+const streamed = rawPost(
+  '/v1/chat/completions',
+  JSON.stringify({
+    model: 'gpt-5-mini',
+    stream: true,
+    stream_options: { include_usage: true },
+    messages: [{ role: 'user', content: prompt }],
+  }),
+  { 'x-sim': `events=${EVENTS}; pace=2ms` },
+);
+
+const LOADS = {
+  'unary request': { request: unary, requests: UNARY_REQUESTS },
+  'streamed event': { request: streamed, requests: STREAMS },
+} as const;
+type LoadName = keyof typeof LOADS;
+
+const provider = await startProvider();
+const targets = [await startNginx(provider.port), await startBare(provider.port), await startOurs(provider.port)];
+const costs = new Map<string, Cost[]>();
+try {
+  for (const target of targets) await measure(target, 'unary request');
+  costs.clear();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of ['unary request', 'streamed event'] as const) {
+      for (const target of targets) await measure(target, name);
+    }
+  }
+  report();
+} finally {
+  for (const target of targets) await target.stop();
+  await provider.stop();
+}
+
+async function measure(target: Target, name: LoadName): Promise<void> {
+  const { request, requests } = LOADS[name];
+  const before = target.pids.map(readCpu);
+  const result = await applyLoad({
+    host: '127.0.0.1',
+    port: target.port,
+    connections: CONNECTIONS,
+    arrivals: { kind: 'closed', requests },
+    request: () => request,
+  });
+  const after = target.pids.map(readCpu);
+  const answered = result.statuses['200'] ?? 0;
+  if (answered !== requests) {
+    throw new Error(
+      `${target.name}, ${name}: ${answered} of ${requests} answered: ${JSON.stringify({ ...result.statuses, ...result.failures })}`,
+    );
+  }
+  const units = name === 'unary request' ? requests : result.events;
+  const key = `${target.name}/${name}`;
+  const cost = {
+    front: (1000 * frontMs(before[0], after[0])) / units,
+    whole: (1000 * sum(after.map((cpu, index) => allMs(cpu) - allMs(before[index])))) / units,
+  };
+  costs.set(key, [...(costs.get(key) ?? []), cost]);
+}
+
+function frontMs(before: ProcessCpu | undefined, after: ProcessCpu | undefined): number {
+  const spent = (after?.threads ?? []).map((thread) => {
+    const earlier = before?.threads.find(({ tid }) => tid === thread.tid);
+    return { tid: thread.tid, ms: (thread.runMs ?? thread.cpuMs) - (earlier?.runMs ?? earlier?.cpuMs ?? 0) };
+  });
+  return spent.find(({ tid }) => tid === after?.pid)?.ms ?? 0;
+}
+
+function allMs(cpu: ProcessCpu | undefined): number {
+  return sum((cpu?.threads ?? []).map((thread) => thread.runMs ?? thread.cpuMs));
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function report(): void {
+  const limits = JSON.parse(readFileSync(join(packageRoot(), 'bench', 'gate.json'), 'utf8')) as Record<string, number>;
+  console.log(
+    `bench:gate on ${cpus()[0]?.model ?? '?'} x${cpus().length}, Node ${process.version}; ${ROUNDS} rounds, ${CONNECTIONS} connections, ` +
+      `${PROMPT_BYTES}-byte prompts, ${EVENTS} events a stream, 2 ms apart`,
+  );
+  console.log('CPU in µs: median of the rounds (lowest to highest)');
+  const failures: string[] = [];
+  for (const name of ['unary request', 'streamed event'] as const) {
+    console.log(`\n  per ${name}`);
+    const of = (target: string, part: keyof Cost): number[] =>
+      (costs.get(`${target}/${name}`) ?? []).map((c) => c[part]);
+    for (const { name: target } of targets) {
+      const cell = (part: keyof Cost): string => {
+        const values = of(target, part);
+        return `${median(values).toFixed(1).padStart(7)} (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`.padEnd(
+          28,
+        );
+      };
+      console.log(`    ${target.padEnd(6)}  front thread ${cell('front')}  whole process ${cell('whole')}`);
+    }
+    for (const part of ['front', 'whole'] as const) {
+      const ratio = median(of('ours', part)) / median(of('nginx', 'whole'));
+      const key = `${name}, ${part}`;
+      const accepted = limits[key] ?? Number.NaN;
+      const bad = !(ratio <= accepted * REGRESSION);
+      console.log(
+        `    ours / nginx, ${part}: ${ratio.toFixed(2)} (accepted ${accepted}, fails above ${(accepted * REGRESSION).toFixed(2)})${bad ? '  REGRESSION' : ''}`,
+      );
+      if (bad) failures.push(key);
+    }
+  }
+  if (failures.length > 0) {
+    console.error(`\nbench:gate failed: ${failures.join('; ')}`);
+    process.exitCode = 1;
+  }
+}
