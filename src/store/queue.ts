@@ -42,8 +42,8 @@ const REOPEN_MS = 500;
 /** Jobs at a time, per process: while one waits for the commit, the next is parsed. */
 const CONCURRENCY = 2;
 /** A process that dies leaves its jobs locked this long, renewed while it lives; found by a look every STALLED_MS. */
-const LOCK_MS = 15_000;
-const STALLED_MS = 5_000;
+const LOCK_MS = 6_000;
+const STALLED_MS = 2_000;
 /** Never by count: a record is only given up when it is in the database. A job's counter is a 32-bit integer. */
 const UNLIMITED = 1_000_000_000;
 const BACKOFF_FROM_MS = 250;

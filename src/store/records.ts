@@ -18,8 +18,11 @@ export interface RecordStore {
    * @throws Error when the database is away or its schema is not ours; nothing is lost then, the job is to be retried.
    */
   store(batch: readonly unknown[]): Promise<Stored>;
-  /** How many records of this gateway's journal segments from `fromSegment` on are stored. */
-  watermarks(gateway: string, fromSegment: number): Promise<Watermark[]>;
+  /**
+   * How many records are stored of each journal segment of this gateway, from `fromSegment` on. With the `asOf` of an
+   * earlier answer, only of those that may have changed since; some are told again.
+   */
+  watermarks(gateway: string, fromSegment: number, since?: string): Promise<Watermarks>;
   /** Makes the partitions of the coming days. Called now and then; `store` makes what is missing by itself. */
   prepareDays(): Promise<void>;
 }
@@ -31,21 +34,24 @@ export interface Stored {
   dead: number;
 }
 
-export interface Watermark {
-  segment: number;
-  recordsIn: number;
+export interface Watermarks {
+  /** The database's time when it answered. */
+  asOf: string;
+  segments: { segment: number; recordsIn: number }[];
 }
 
 /**
- * Strings that stand in an index are cut at this many characters: an entry may have 2,704 bytes, a character up to four,
- * and clients choose some of them (model, session).
+ * Strings that stand in an index are cut at this many characters: an entry may have 2,704 bytes, a character up to four.
+ * What the assembler makes of clients' names is shorter.
  */
-const INDEXED_TEXT_CHARS = 500;
+const INDEXED_TEXT_CHARS = 600;
 const CUT = '…';
 /** Two writers of one segment, or of one day's first record, may get in each other's way; then one of them repeats. */
 const CONFLICT_ATTEMPTS = 6;
-/** A live journal has tens of segments; beyond this, the oldest are told first. */
+/** A live journal has tens of segments; a gateway of many years comes in pages. */
 const WATERMARKS_AT_ONCE = 10_000;
+/** A change is dated when its statement runs and seen when it is committed; statements may take 20 seconds. */
+const COMMIT_WITHIN = '60 seconds';
 
 export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
   /** Days whose partitions were seen. One that was dropped since announces itself (`isPartitionMissing`). */
@@ -112,16 +118,15 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
       const stored = await insertWhatFits(good);
       return { inserted: stored.inserted, dead: dead + stored.dead };
     },
-    watermarks: async (gateway, fromSegment) => {
-      const answer = await pool.query(
-        `SELECT segment, records_in FROM aperture.journal_segments
-          WHERE gateway = $1 AND segment >= $2 ORDER BY segment LIMIT $3`,
-        [gateway, fromSegment, WATERMARKS_AT_ONCE],
-      );
-      return z
-        .array(WatermarkRow)
-        .parse(answer.rows)
-        .map((row) => ({ segment: row.segment, recordsIn: row.records_in }));
+    watermarks: async (gateway, fromSegment, since = '-infinity') => {
+      const segments: Watermarks['segments'] = [];
+      const asOf = AsOf.parse((await pool.query('SELECT now()::text AS as_of')).rows[0]).as_of;
+      for (let from = fromSegment; ; from = (segments.at(-1)?.segment ?? from) + 1) {
+        const answer = await pool.query(WATERMARKS, [gateway, from, since, COMMIT_WITHIN, WATERMARKS_AT_ONCE]);
+        const page = z.array(WatermarkRow).parse(answer.rows);
+        segments.push(...page.map((row) => ({ segment: row.segment, recordsIn: row.records_in })));
+        if (page.length < WATERMARKS_AT_ONCE) return { asOf, segments };
+      }
     },
     prepareDays: () => prepare(daysAround(clock.nowMs())),
   };
@@ -129,6 +134,11 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
 
 const Inserted = z.object({ inserted: z.int() });
 const WithId = z.object({ id: z.string() });
+const AsOf = z.object({ as_of: z.string() });
+const WATERMARKS = `
+  SELECT segment, records_in FROM aperture.journal_segments
+   WHERE gateway = $1 AND segment >= $2 AND changed_at > $3::timestamptz - $4::interval
+   ORDER BY segment LIMIT $5`;
 const WatermarkRow = z.object({ segment: z.coerce.number(), records_in: z.coerce.number() });
 
 /** A record as the statement reads it: times in whole microseconds, indexed strings cut. */
@@ -263,7 +273,8 @@ WITH input AS (
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
   SELECT gateway, segment, count(*) FROM inserted GROUP BY 1, 2 ORDER BY 1, 2
-  ON CONFLICT (gateway, segment) DO UPDATE SET records_in = old.records_in + excluded.records_in
+  ON CONFLICT (gateway, segment) DO UPDATE
+    SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
 ), rollup AS (
   INSERT INTO aperture.rollup_hour AS old (
     hour, key, ${list(ROLLUP_BY, (name) => name)}, ${list(Object.keys(MEASURES), (name) => name)}

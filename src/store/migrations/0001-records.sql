@@ -96,8 +96,10 @@ CREATE TABLE aperture.journal_segments (
   gateway text NOT NULL,
   segment bigint NOT NULL,
   records_in bigint NOT NULL,
+  changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (gateway, segment)
 );
+CREATE INDEX journal_segments_changed ON aperture.journal_segments (gateway, changed_at);
 
 -- Records that could not be stored as they were, whole, with the reason: to be looked at and put in by hand.
 CREATE TABLE aperture.dead_records (

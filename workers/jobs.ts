@@ -1,0 +1,262 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { z } from 'zod';
+import { systemClock } from '../src/lib/clock.ts';
+import type { Clock } from '../src/lib/clock.ts';
+import { createLog, errorChain } from '../src/lib/log.ts';
+import type { Log } from '../src/lib/log.ts';
+import { unreachable } from '../src/lib/result.ts';
+import type { FromJobs, ToJobs } from '../src/records/messages.ts';
+import { createPublisher } from '../src/records/publish.ts';
+import { isAway, migrate, openPool } from '../src/store/database.ts';
+import { openQueue, processQueue } from '../src/store/queue.ts';
+import type { QueueAddress } from '../src/store/queue.ts';
+import { createRecordStore } from '../src/store/records.ts';
+import type { RecordStore } from '../src/store/records.ts';
+
+/** What the main thread hands over when it starts this one. */
+export const JobsData = z.object({
+  database: z.union([
+    z.object({ url: z.string() }),
+    z.object({ host: z.string(), port: z.int(), user: z.string(), password: z.string(), database: z.string() }),
+  ]),
+  redisUrl: z.string().optional(),
+  gatewayId: z.string(),
+  /** The oldest journal segment that this gateway still has. */
+  fromSegment: z.int(),
+  /** Whether this process runs the job processors (`serve`, `worker`), or only fills the queue (`gateway`). */
+  process: z.boolean(),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+});
+export type JobsData = z.infer<typeof JobsData>;
+
+export interface JobsParts {
+  data: JobsData;
+  clock: Clock;
+  log: Log;
+  post: (message: FromJobs) => void;
+}
+
+export interface Jobs {
+  take(message: ToJobs): void;
+  /** Lets jobs under way finish, and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** The processors of one process share these; readers have their own. */
+const LEDGER_CONNECTIONS = 4;
+const STATEMENT_MS = 20_000;
+const CONNECT_MS = 5_000;
+/** The main thread learns what is stored this long after it is, or a little later. */
+const LOOK_EVERY_MS = 1_000;
+const PREPARE_DAYS_EVERY_MS = 3_600_000;
+/** While the database is away, a job waits here rather than come and go; beyond it, it goes back with a backoff. */
+const STORE_RETRY_MS = 500;
+const STORE_ATTEMPTS = 20;
+/** An outage is one line at its beginning and one at its end; what comes between is this much apart. */
+const LOG_EVERY_MS = 60_000;
+
+/**
+ * Fills the queue with the main thread's records and, where asked to, stores what the queue has. Keeps trying whatever
+ * is away, says so, and never gives up by itself.
+ */
+export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
+  const stop = new AbortController();
+  const stopped = (): boolean => stop.signal.aborted;
+  const complain = quietly(clock, log);
+  const address: QueueAddress =
+    data.redisUrl === undefined ? { kind: 'postgres', database: data.database } : { kind: 'redis', url: data.redisUrl };
+  const pool = openPool(data.database, {
+    name: 'ledger',
+    max: LEDGER_CONNECTIONS,
+    statementMs: STATEMENT_MS,
+    waitMs: CONNECT_MS,
+    onError: (error) => {
+      complain('database', error);
+    },
+  });
+  const store = createRecordStore(pool, clock);
+  const options = {
+    onError: (error: unknown) => {
+      complain('queue', error);
+    },
+  };
+  const queue = openQueue(address, options);
+  const publisher = createPublisher({
+    queue,
+    clock,
+    onAccepted: (count) => {
+      post({ kind: 'accepted', count });
+    },
+    onQueue: (state, error) => {
+      if (state === 'down') complain('queue', error);
+      else log.info({}, 'the queue is back');
+    },
+  });
+  let processor: { close(): Promise<void> } | undefined;
+
+  const open = async (): Promise<void> => {
+    if (!(await untilMigrated())) return;
+    if (data.process) processor = processQueue(address, storeJob, options);
+  };
+
+  /** False when closed first. */
+  const untilMigrated = async (): Promise<boolean> => {
+    while (!stopped()) {
+      try {
+        const applied = await migrate(pool);
+        if (applied.length > 0) log.info({ applied }, 'database migrated');
+        await store.prepareDays();
+        return true;
+      } catch (error) {
+        complain('database', error);
+        await pause(LOOK_EVERY_MS);
+      }
+    }
+    return false;
+  };
+
+  const storeJob = async (records: readonly unknown[]): Promise<void> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const { dead } = await store.store(records);
+        if (dead > 0) log.error({ dead }, 'records that cannot be stored were put into dead_records');
+        return;
+      } catch (error) {
+        complain('database', error);
+        if (!isAway(error) || attempt === STORE_ATTEMPTS || stopped()) throw error;
+        await pause(STORE_RETRY_MS);
+      }
+    }
+  };
+
+  const pause = async (ms: number): Promise<void> => {
+    await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
+  };
+
+  const look = lookout(store, data, post);
+  const watch = async (): Promise<void> => {
+    let preparedAtMs = clock.nowMs();
+    while (!stopped()) {
+      await pause(LOOK_EVERY_MS);
+      if (stopped()) return;
+      const depth = await queue.depth().catch((error: unknown) => {
+        complain('queue', error);
+        return undefined;
+      });
+      await look(depth, (error) => {
+        complain('database', error);
+      });
+      if (clock.nowMs() - preparedAtMs < PREPARE_DAYS_EVERY_MS) continue;
+      preparedAtMs = clock.nowMs();
+      await store.prepareDays().catch((error: unknown) => {
+        complain('database', error);
+      });
+    }
+  };
+
+  /** Jobs under way are finished too: what a process leaves locked waits for its lock to run out. */
+  const drain = async (withinMs: number): Promise<void> => {
+    const left = await publisher.drain(withinMs);
+    await processor?.close();
+    post({ kind: 'drained', left });
+  };
+
+  const opening = open();
+  const watching = watch();
+  post({ kind: 'ready' });
+
+  const take = (message: ToJobs): void => {
+    switch (message.kind) {
+      case 'records': {
+        const refused = message.records.filter((record) => !publisher.offer(record));
+        if (refused.length > 0) post({ kind: 'refused', ids: refused.map((record) => record.id) });
+        return;
+      }
+      case 'drain':
+        void drain(message.withinMs);
+        return;
+      default:
+        return unreachable(message);
+    }
+  };
+
+  return {
+    take,
+    close: async () => {
+      stop.abort();
+      await Promise.all([opening, watching]);
+      await Promise.all([publisher.drain(0), processor?.close()]);
+      await Promise.all([queue.close(), pool.end()]);
+    },
+  };
+}
+
+interface Depth {
+  waiting: number;
+  failed: number;
+}
+
+/** Looks at what the database has, and tells what differs from what was told before. */
+function lookout(
+  store: RecordStore,
+  data: JobsData,
+  post: (message: FromJobs) => void,
+): (depth: Depth | undefined, onError: (error: unknown) => void) => Promise<void> {
+  const told = new Map<number, number>();
+  let since: string | undefined;
+  let toldState = '';
+  return async (depth, onError) => {
+    let database: 'up' | 'down' = 'up';
+    try {
+      const marks = await store.watermarks(data.gatewayId, data.fromSegment, since);
+      since = marks.asOf;
+      const changed = marks.segments.filter(({ segment, recordsIn }) => told.get(segment) !== recordsIn);
+      for (const { segment, recordsIn } of changed) told.set(segment, recordsIn);
+      if (changed.length > 0) post({ kind: 'settled', segments: changed });
+    } catch (error) {
+      onError(error);
+      database = 'down';
+    }
+    const state: FromJobs = {
+      kind: 'state',
+      database,
+      queue: depth === undefined ? 'down' : 'up',
+      jobsWaiting: depth?.waiting ?? null,
+      jobsFailed: depth?.failed ?? null,
+    };
+    if (JSON.stringify(state) === toldState) return;
+    toldState = JSON.stringify(state);
+    post(state);
+  };
+}
+
+/** One line per part and minute, however many errors there are. */
+function quietly(clock: Clock, log: Log): (part: 'database' | 'queue', error: unknown) => void {
+  const last: Record<string, { atMs: number; untold: number }> = {};
+  return (part, error) => {
+    const before = last[part];
+    if (before !== undefined && clock.nowMs() - before.atMs < LOG_EVERY_MS) {
+      before.untold += 1;
+      return;
+    }
+    last[part] = { atMs: clock.nowMs(), untold: 0 };
+    log.warn({ part, error: errorChain(error), since: before?.untold ?? 0 }, 'away or failing; it is tried again');
+  };
+}
+
+if (!isMainThread && parentPort !== null) {
+  const port = parentPort;
+  const data = JobsData.parse(workerData);
+  const jobs = runJobs({
+    data,
+    clock: systemClock,
+    log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'jobs'),
+    post: (message) => {
+      port.postMessage(message);
+    },
+  });
+  port.on('message', (message: ToJobs) => {
+    jobs.take(message);
+  });
+}
