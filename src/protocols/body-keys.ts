@@ -1,0 +1,106 @@
+import type { Api } from '../contract/api.ts';
+
+/** The members of a body's top level that routing, money or policy use. */
+const USED_KEYS = [
+  'model',
+  'models',
+  'fallbacks',
+  'route',
+  'provider',
+  'stream',
+  'stream_options',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'n',
+  'service_tier',
+  'speed',
+  'metadata',
+  'user',
+  'prompt_cache_key',
+  'previous_response_id',
+  'conversation',
+  'background',
+  'store',
+  'tools',
+  'messages',
+  'input',
+  'system',
+  'instructions',
+  'contents',
+  'systemInstruction',
+  'generationConfig',
+  'cachedContent',
+  'generateContentRequest',
+  'requests',
+  'safety_identifier',
+  'thinking',
+  'web_search_options',
+];
+
+/** The JSON form of Google's protocol buffers reads both spellings of a name as one field. */
+const GOOGLE_SPELLINGS: [string, string][] = [
+  ['system_instruction', 'systemInstruction'],
+  ['generation_config', 'generationConfig'],
+  ['cached_content', 'cachedContent'],
+  ['generate_content_request', 'generateContentRequest'],
+  ['serviceTier', 'service_tier'],
+];
+
+const CANONICAL = new Map([...USED_KEYS.map((key): [string, string] => [key, key]), ...GOOGLE_SPELLINGS]);
+const CANONICAL_FOLDED = new Map([...CANONICAL].map(([key, canonical]): [string, string] => [fold(key), canonical]));
+
+/** The longest way to write a used key: each character as a `\uXXXX` escape, and the quotes. */
+export const KEY_BYTES = 6 * Math.max(...[...CANONICAL.keys()].map((key) => key.length)) + 2;
+
+/**
+ * Letters as a reader compares them that ignores case. Go's `encoding/json` is one, and many servers are written in
+ * Go: the long s and the Kelvin sign count as s and k there.
+ */
+function fold(key: string): string {
+  return key.toLowerCase().replaceAll('\u017f', 's');
+}
+
+/** A key as the scanner files it: `exact` is false for a spelling that only some readers take for the used key. */
+export function usedKey(key: string): { key: string; exact: boolean } | undefined {
+  const exact = CANONICAL.get(key);
+  if (exact !== undefined) return { key: exact, exact: true };
+  const folded = CANONICAL_FOLDED.get(fold(key));
+  return folded === undefined ? undefined : { key: folded, exact: false };
+}
+
+/** Where models are named below a top-level member. */
+export interface ModelPlaces {
+  /** The member is an array whose elements may be names. */
+  names: boolean;
+  /** Depth of the objects whose `model` is a name: 2 for the member's own value, 3 for its elements. */
+  objectDepth: 2 | 3;
+}
+
+const LISTS: ModelPlaces = { names: true, objectDepth: 3 };
+
+/** The members below which a body can select further models. */
+export function modelPlaces(api: Api, key: string): ModelPlaces | undefined {
+  switch (key) {
+    // OpenRouter's list of models to try, Anthropic's fallbacks (beta).
+    case 'models':
+    case 'fallbacks':
+      return LISTS;
+    // Gemini: a whole request inside a count, and a batch of embeddings.
+    case 'generateContentRequest':
+      return isGemini(api) ? { names: false, objectDepth: 2 } : undefined;
+    case 'requests':
+      return isGemini(api) ? { names: false, objectDepth: 3 } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+export function isGemini(api: Api): boolean {
+  return (
+    api === 'gemini_generate_content' ||
+    api === 'gemini_count_tokens' ||
+    api === 'gemini_embed_content' ||
+    api === 'google_generate_content'
+  );
+}
