@@ -120,11 +120,12 @@ export class Ledger {
     this.#capacity = capacity;
   }
 
-  open(entry: Omit<BookEntry, 'number'>): BookEntry {
+  /** Takes the entry over and numbers it. */
+  open(entry: BookEntry): void {
     this.#number += 1;
-    const opened: BookEntry = { number: this.#number, ...entry };
-    this.#live.add(opened);
-    this.#entries.push(opened);
+    entry.number = this.#number;
+    this.#live.add(entry);
+    this.#entries.push(entry);
     // Forgetting in blocks keeps it cheap.
     if (this.#entries.length >= this.#capacity * 2) {
       const surplus = this.#entries.length - this.#capacity;
@@ -133,7 +134,6 @@ export class Ledger {
     }
     this.totals.requests += 1;
     this.totals.live += 1;
-    return opened;
   }
 
   close(entry: BookEntry): void {

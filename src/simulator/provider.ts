@@ -8,8 +8,9 @@ import type { Clock } from '../lib/clock.ts';
 import { Ledger } from './books.ts';
 import type { BookEntry, Books } from './books.ts';
 import { Composer } from './composer.ts';
-import type { Composed } from './composer.ts';
+import type { About, Composed } from './composer.ts';
 import { seenCredentials } from './credentials.ts';
+import type { SeenCredentials } from './credentials.ts';
 import { deliver } from './delivery.ts';
 import { decodeRequest } from './encoding.ts';
 import { errorAnswer } from './fault.ts';
@@ -213,10 +214,28 @@ class Provider implements Simulator {
       headerSettings: header('x-sim') ?? '',
       body: decodeRequest(header('content-encoding'), body, MOST_BODY_BYTES),
     });
-    const entry = this.#ledger.open({
-      ...composed.about,
+    const entry = this.#entryOf(composed.about, credentials, body);
+    this.#ledger.open(entry);
+    this.#send(composed, entry, response, request.socket);
+  }
+
+  /** Written out: copying one object into another by spreading showed in profiles. */
+  #entryOf(about: About, credentials: SeenCredentials, body: Buffer): BookEntry {
+    return {
+      number: 0,
+      id: about.id,
+      request_id: about.request_id,
+      tag: about.tag,
+      api: about.api,
+      model: about.model,
+      model_served: about.model_served,
+      stream: about.stream,
+      status: about.status,
+      usage: about.usage,
       usage_told: null,
       usage_state: 'absent',
+      stop: about.stop,
+      web_searches: about.web_searches,
       ending: 'live',
       events_sent: 0,
       bytes_sent: 0,
@@ -227,8 +246,7 @@ class Provider implements Simulator {
       other_credentials: credentials.others,
       started_at_ms: this.#clock.nowMs(),
       ended_at_ms: null,
-    });
-    this.#send(composed, entry, response, request.socket);
+    };
   }
 
   #send(composed: Composed, entry: BookEntry, response: ServerResponse, socket: Socket): void {

@@ -1,4 +1,4 @@
-import { zeroUsage } from '../contract/usage.ts';
+import { USAGE_KINDS, zeroUsage } from '../contract/usage.ts';
 import type { StopReason, Usage, UsageKind } from '../contract/usage.ts';
 import { sampleArguments, sampleOf } from './sample.ts';
 import { letters, seedOf } from './seed.ts';
@@ -174,14 +174,13 @@ function usageOf(
   usage.image_in = steering.image_in ?? 0;
   usage.audio_out = steering.audio_out ?? 0;
   usage.image_out = steering.image_out ?? 0;
-  for (const kind of unspoken(api, usage)) return { ok: false, why: `x-sim: ${api} has no words for ${kind}` };
+  const kind = unspoken(api, usage);
+  if (kind !== undefined) return { ok: false, why: `x-sim: ${api} has no words for ${kind}` };
   return { ok: true, value: usage };
 }
 
-function unspoken(api: BilledApi, usage: Usage): string[] {
-  return Object.entries(usage)
-    .filter(([kind, tokens]) => tokens > 0 && !TOLD_BY[api].some((told) => told === kind))
-    .map(([kind]) => kind);
+function unspoken(api: BilledApi, usage: Usage): UsageKind | undefined {
+  return USAGE_KINDS.find((kind) => usage[kind] > 0 && !TOLD_BY[api].includes(kind));
 }
 
 /** Cuts a call's arguments into the fragments of a stream: at most 64, of at least 8 characters. */

@@ -102,12 +102,13 @@ export class Wire {
   /** The whole answer in one go, where no setting forbids it. False: nothing was sent, take the long way. */
   sendAtOnce(status: number, headers: string[], body: string | Uint8Array): boolean {
     if (!this.#plain || this.#raw) return false;
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    headers.push('content-length', bytes.byteLength.toString());
-    if (this.#digests) this.#sha256 = hash('sha256', bytes, 'hex');
-    this.bytes = bytes.byteLength;
+    const size = Buffer.byteLength(body);
+    headers.push('content-length', size.toString());
+    if (this.#digests) this.#sha256 = hash('sha256', body, 'hex');
+    this.bytes = size;
     this.#response.writeHead(status, headers);
-    this.#response.end(bytes);
+    // A string leaves in one write with the head, a buffer in a second one: twice the price.
+    this.#response.end(body);
     return true;
   }
 
