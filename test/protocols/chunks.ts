@@ -7,7 +7,7 @@ export function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
   let from = 0;
   for (const place of [...places, bytes.length]) {
     // Copies: nobody may depend on what stands beside a chunk.
-    parts.push(bytes.slice(from, place));
+    parts.push(new Uint8Array(bytes.subarray(from, place)));
     from = place;
   }
   return parts;
