@@ -1,19 +1,24 @@
-/** A question of the JSON API, from the front door to the thread that reads the database. */
+/** A question of the JSON API: plain data, after identity and role are known. */
+export interface ApiRequest {
+  method: string;
+  path: string;
+  /** Without the question mark. */
+  query: string;
+  /** Whose rows may be seen: a user's own, an admin's all. */
+  caller: { login: string; role: 'admin' | 'user' };
+}
+
+/** Main thread -> API thread. */
 export interface ToApi {
   kind: 'ask';
   ask: number;
-  request: {
-    method: string;
-    path: string;
-    query: string;
-    caller: { login: string; role: 'admin' | 'user' };
-  };
+  request: ApiRequest;
 }
 
-/** Its answer: JSON bytes. */
+/** API thread -> main thread: exactly one for each `ask`. The body is JSON. */
 export interface FromApi {
   kind: 'answer';
   ask: number;
   status: number;
-  body: Uint8Array;
+  body: Uint8Array<ArrayBuffer>;
 }

@@ -36,7 +36,7 @@ export function banner(input: {
           `  curl ${url}/v1/chat/completions -H 'content-type: application/json' \\`,
           `    -d '{"model": "${model}", "messages": [{"role": "user", "content": "Say hello"}]}'`,
           '',
-          `  What it cost:  curl ${url}/api/requests?limit=1`,
+          `  What it cost:  curl '${url}/api/requests?limit=1'`,
           '',
         ]),
   ].join('\n');

@@ -1,0 +1,78 @@
+import type { Fault } from '../contract/fault.ts';
+import { isUuid7 } from '../lib/uuid7.ts';
+
+/** What is wrong with a parameter; becomes a `bad_parameter` fault at the door. */
+export class BadParameter extends Error {
+  readonly fault: Fault;
+
+  constructor(name: string, why: string) {
+    super(`${name}: ${why}`);
+    this.fault = { code: 'bad_parameter', name, why };
+  }
+}
+
+/** Longer than anything that is stored under a name. */
+const TEXT_CHARS = 600;
+
+/** Reads a query string. A parameter that nobody knows is refused: a filter that is ignored shows the wrong rows. */
+export class Parameters<Name extends string> {
+  readonly #values = new Map<string, string>();
+
+  constructor(query: string, known: readonly Name[]) {
+    for (const [name, value] of new URLSearchParams(query)) {
+      if (!known.some((each) => each === name)) {
+        throw new BadParameter(name.slice(0, TEXT_CHARS), `is not known here; there are ${known.join(', ')}`);
+      }
+      if (this.#values.has(name)) throw new BadParameter(name, 'is given twice');
+      if (value.length > TEXT_CHARS) throw new BadParameter(name, `is longer than ${TEXT_CHARS} characters`);
+      // Postgres holds no zero character, so no row can match one.
+      if (value.includes('\0')) throw new BadParameter(name, 'has a zero character');
+      this.#values.set(name, value);
+    }
+  }
+
+  text(name: Name): string | undefined {
+    return this.#values.get(name);
+  }
+
+  oneOf<T extends string>(name: Name, allowed: readonly T[]): T | undefined {
+    const value = this.#values.get(name);
+    if (value === undefined) return undefined;
+    const found = allowed.find((each) => each === value);
+    if (found === undefined) throw new BadParameter(name, `must be one of ${allowed.join(', ')}`);
+    return found;
+  }
+
+  integer(name: Name, least: number, most: number): number | undefined {
+    const value = this.#values.get(name);
+    if (value === undefined) return undefined;
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    if (!(number >= least && number <= most)) {
+      throw new BadParameter(name, `must be a whole number from ${least} to ${most}`);
+    }
+    return number;
+  }
+
+  /** Milliseconds since the epoch. */
+  time(name: Name): number | undefined {
+    const value = this.#values.get(name);
+    if (value === undefined) return undefined;
+    const ms = RFC_3339.test(value)
+      ? Date.parse(value.length === DATE_CHARS ? `${value}T00:00:00Z` : value)
+      : Number.NaN;
+    if (!(ms >= 0))
+      throw new BadParameter(name, 'must be a time such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31');
+    return ms;
+  }
+
+  /** The id of a record. */
+  id(name: Name): string | undefined {
+    const value = this.#values.get(name)?.toLowerCase();
+    if (value !== undefined && !isUuid7(value)) throw new BadParameter(name, 'must be the id of a request');
+    return value;
+  }
+}
+
+const DATE_CHARS = '2026-01-31'.length;
+/** RFC 3339, section 5.6, and a day by itself, which begins at midnight UTC. */
+const RFC_3339 = /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d))?$/;

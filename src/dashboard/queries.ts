@@ -1,0 +1,241 @@
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { USAGE_KINDS } from '../contract/usage.ts';
+import { uuid7Floor } from '../lib/uuid7.ts';
+
+/** Which rows; each filter narrows. `owner` is set for users and beats everything. */
+export interface RequestFilter {
+  owner: string | undefined;
+  login: string | undefined;
+  model: string | undefined;
+  provider: string | undefined;
+  api: string | undefined;
+  state: string | undefined;
+  session: string | undefined;
+  status: number | undefined;
+  /** Milliseconds since the epoch: from inclusive, to exclusive. */
+  fromMs: number | undefined;
+  toMs: number | undefined;
+  /** Rows older than this id. */
+  before: string | undefined;
+  limit: number;
+}
+
+export interface Page {
+  items: unknown[];
+  /** What `before` has to be for the next page; null at the end. */
+  next: string | null;
+}
+
+/** Columns of a record that are shown as they are stored. */
+const AS_STORED = [
+  'id',
+  'gateway',
+  'segment',
+  'login',
+  'node_id',
+  'node_name',
+  'tags',
+  'groups',
+  'identity_source',
+  'agent',
+  'client_version',
+  'user_agent',
+  'provider',
+  'key_id',
+  'model',
+  'model_served',
+  'api',
+  'method',
+  'path',
+  'status',
+  'stream',
+  'state',
+  'denied_by',
+  'usage_state',
+  'usage_flags',
+  'cost_basis',
+  'price_version',
+  'service_tier',
+  'session_id',
+  'session_base',
+  'parent_session_id',
+  'agent_id',
+  'stop_reason',
+  'server_tools',
+  'attempts',
+  'edits',
+  'grant_ids',
+  'config_version',
+  'request_bytes',
+  'response_bytes',
+  'request_sha256',
+  'response_sha256',
+  'provider_request_id',
+  'response_id',
+  'error',
+];
+/** What may be large, and is told of one request at a time. */
+const LARGE = ['usage_detail', 'verdicts', 'quota_charges'];
+
+const timeOf = (expression: string): string =>
+  `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+const pairs = (of: (kind: string) => string): string => USAGE_KINDS.map((kind) => `'${kind}', ${of(kind)}`).join(', ');
+
+/** Times RFC 3339, money as text, usage an object or null. */
+const SHOWN = `
+  ${AS_STORED.join(', ')},
+  ${['received_at', 'first_byte_at', 'ended_at'].map((name) => `${timeOf(name)} AS ${name}`).join(', ')},
+  CASE WHEN ${USAGE_KINDS[0]} IS NOT NULL THEN json_build_object(${pairs((kind) => kind)}) END AS usage,
+  cost_nanodollars::text AS cost_nanodollars`;
+
+/** Without the arguments, which may be a hundred kilobytes a row. */
+const CALLS_IN_SHORT = `
+  (SELECT coalesce(json_agg(json_build_object('id', call->'id', 'name', call->'name', 'bytes', call->'bytes')), '[]')
+     FROM jsonb_array_elements(tool_calls) AS call) AS tool_calls`;
+
+const Rows = z.array(z.object({ item: z.unknown(), id: z.string() }));
+
+/** A page of records, newest first. */
+export async function listRequests(pool: Pool, filter: RequestFilter): Promise<Page> {
+  const values: unknown[] = [];
+  const conditions: string[] = [];
+  const where = (condition: string, value: unknown): void => {
+    if (value === undefined) return;
+    values.push(value);
+    conditions.push(condition.replace('?', `$${values.length}`));
+  };
+  where('login = ?', filter.owner);
+  where('login = ?', filter.login);
+  where('model = ?', filter.model);
+  where('provider = ?', filter.provider);
+  where('api = ?', filter.api);
+  where('state = ?', filter.state);
+  // In the words of the partial index.
+  if (filter.state !== undefined && filter.state !== 'complete') conditions.push(`state <> 'complete'`);
+  where('session_id = ?', filter.session);
+  where('status = ?', filter.status);
+  where('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
+  where('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
+  where('id < ?', filter.before);
+  values.push(filter.limit + 1);
+  const answer = await pool.query(
+    `SELECT id, row_to_json(shown) AS item FROM (
+       SELECT ${SHOWN}, ${CALLS_IN_SHORT} FROM aperture.records
+        ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+        ORDER BY id DESC LIMIT $${values.length}
+     ) AS shown`,
+    values,
+  );
+  const rows = Rows.parse(answer.rows);
+  const shown = rows.slice(0, filter.limit);
+  const more = rows.length > filter.limit;
+  return { items: shown.map(({ item }) => item), next: more ? (shown.at(-1)?.id ?? null) : null };
+}
+
+/** One record whole, with what was learned after it; undefined when there is none, or it is not the owner's. */
+export async function findRequest(pool: Pool, id: string, owner: string | undefined): Promise<unknown> {
+  const answer = await pool.query(
+    `SELECT id, row_to_json(shown) AS item FROM (
+       SELECT ${SHOWN}, ${LARGE.join(', ')}, tool_calls,
+         (SELECT coalesce(json_agg(json_build_object('at', ${timeOf('at')}, 'kind', kind, 'body', body) ORDER BY a.id), '[]')
+            FROM aperture.amendments AS a WHERE a.record_id = records.id) AS amendments
+         FROM aperture.records WHERE id = $1 AND ($2::text IS NULL OR login = $2)
+     ) AS shown`,
+    [id, owner ?? null],
+  );
+  return Rows.parse(answer.rows)[0]?.item;
+}
+
+export const USAGE_GROUPS = ['login', 'group', 'node', 'model', 'provider', 'agent', 'api'] as const;
+export type UsageGroup = (typeof USAGE_GROUPS)[number];
+export const USAGE_INTERVALS = ['hour', 'day'] as const;
+export type UsageInterval = (typeof USAGE_INTERVALS)[number];
+
+export interface UsageFilter {
+  owner: string | undefined;
+  /** Whole hours, milliseconds since the epoch: from inclusive, to exclusive. */
+  fromMs: number;
+  toMs: number;
+  group: UsageGroup;
+  interval: UsageInterval | undefined;
+}
+
+/** What is summed of a set of exchanges. */
+export const UsageSums = z.object({
+  requests: z.number(),
+  /** Nothing was sent to a provider: denied, or blocked before. */
+  refused: z.number(),
+  /** Exchanges whose tokens `usage` lacks. */
+  usage_absent: z.number(),
+  usage_partial: z.number(),
+  usage_estimated: z.number(),
+  /** Exchanges whose cost `cost_nanodollars` lacks. */
+  cost_unknown: z.number(),
+  usage: z.record(z.enum(USAGE_KINDS), z.number()),
+  cost_nanodollars: z.string(),
+  request_bytes: z.number(),
+  response_bytes: z.number(),
+});
+export type UsageSums = z.infer<typeof UsageSums>;
+
+/** `key` is what was grouped by, empty where a record has none; `time` is when the interval begins. */
+export const UsageItem = UsageSums.extend({ key: z.string(), time: z.string().optional() });
+export type UsageItem = z.infer<typeof UsageItem>;
+
+export interface UsageReport {
+  items: UsageItem[];
+  /** Of everything in the range, each exchange once: someone in two groups counts in both, and here once. */
+  total: UsageSums;
+  /** There are more items than are told. */
+  truncated: boolean;
+}
+
+/** A year by the hour, or the models of a large company by the day. */
+const USAGE_ITEMS = 10_000;
+
+const KEYS: Record<UsageGroup, string> = {
+  login: 'login',
+  group: 'each_group',
+  node: 'node_id',
+  model: 'model',
+  provider: 'provider',
+  agent: 'agent',
+  api: 'api',
+};
+
+const COUNTS = ['requests', 'refused', 'usage_absent', 'usage_partial', 'usage_estimated', 'cost_unknown'];
+const SUMS = `
+  ${[...COUNTS, 'request_bytes', 'response_bytes'].map((name) => `coalesce(sum(${name}), 0) AS ${name}`).join(', ')},
+  json_build_object(${pairs((kind) => `coalesce(sum(${kind}), 0)`)}) AS usage,
+  coalesce(sum(cost_nanodollars), 0)::text AS cost_nanodollars`;
+const RANGE = `hour >= $1 AND hour < $2 AND ($3::text IS NULL OR login = $3)`;
+
+/** Sums by the hour's roll-ups. Without an interval, one item per key, the dearest first. */
+export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageReport> {
+  const range = [new Date(filter.fromMs), new Date(filter.toMs), filter.owner ?? null];
+  const { interval } = filter;
+  const time = interval === undefined ? '' : `${timeOf(`date_trunc('${interval}', hour, 'UTC')`)} AS time,`;
+  const groups = `CROSS JOIN LATERAL unnest(CASE WHEN groups = '{}' THEN ARRAY[''] ELSE groups END) AS each_group`;
+  const items = await pool.query(
+    `SELECT row_to_json(item) AS item FROM (
+       SELECT ${time} ${KEYS[filter.group]} AS key, ${SUMS}
+         FROM aperture.rollup_hour ${filter.group === 'group' ? groups : ''}
+        WHERE ${RANGE}
+        GROUP BY ${interval === undefined ? '1' : '1, 2'}
+        ORDER BY ${interval === undefined ? 'sum(rollup_hour.cost_nanodollars) DESC, key' : 'time, key'}
+        LIMIT ${USAGE_ITEMS + 1}
+     ) AS item`,
+    range,
+  );
+  const total = await pool.query(
+    `SELECT row_to_json(item) AS item FROM (SELECT ${SUMS} FROM aperture.rollup_hour WHERE ${RANGE}) AS item`,
+    range,
+  );
+  const all = z.array(z.object({ item: UsageItem })).parse(items.rows);
+  return {
+    items: all.slice(0, USAGE_ITEMS).map(({ item }) => item),
+    total: z.object({ item: UsageSums }).parse(total.rows[0]).item,
+    truncated: all.length > USAGE_ITEMS,
+  };
+}

@@ -1,0 +1,137 @@
+import type { Pool } from 'pg';
+import { APIS } from '../contract/api.ts';
+import { answerTo } from '../contract/fault.ts';
+import type { Fault } from '../contract/fault.ts';
+import { ExchangeRecord } from '../contract/record.ts';
+import type { Clock } from '../lib/clock.ts';
+import { errorChain } from '../lib/log.ts';
+import type { Log } from '../lib/log.ts';
+import { isUuid7 } from '../lib/uuid7.ts';
+import { plainFaults } from '../protocols/plain-fault.ts';
+import { isAway } from '../store/database.ts';
+import type { ApiRequest } from './messages.ts';
+import { BadParameter, Parameters } from './parameters.ts';
+import { findRequest, listRequests, sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './queries.ts';
+
+export interface ApiParts {
+  /** The readers' own pool. */
+  pool: Pool;
+  clock: Clock;
+  log: Log;
+}
+
+export interface ApiAnswer {
+  status: number;
+  /** JSON text. */
+  body: string;
+}
+
+interface Asked extends ApiParts {
+  query: string;
+  /** Set for users: the only login whose rows they see. */
+  owner: string | undefined;
+}
+
+const LIMIT = 100;
+const MOST = 1000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Answers a question of the JSON API from the database. Never rejects: what goes wrong is an answer too. */
+export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiAnswer> {
+  if (request.method !== 'GET') {
+    return refusal({ code: 'method_not_allowed', method: request.method, path: request.path, allow: 'GET' });
+  }
+  const owner = request.caller.role === 'admin' ? undefined : request.caller.login;
+  try {
+    const found = await route(request.path, { ...parts, query: request.query, owner });
+    if (found === undefined) return refusal({ code: 'path_unknown', method: request.method, path: request.path });
+    return 'fault' in found ? refusal(found.fault) : { status: 200, body: JSON.stringify(found.body) };
+  } catch (error) {
+    return refusal(faultOf(error, parts.log));
+  }
+}
+
+/** An answer that says no; the same shape as the front door's own. */
+export function refusal(fault: Fault): ApiAnswer {
+  const { status, body } = plainFaults.shape(answerTo(fault));
+  return { status, body };
+}
+
+type Found = { body: unknown } | { fault: Fault };
+
+/** Undefined: there is nothing at this path. */
+function route(path: string, asked: Asked): Promise<Found | undefined> {
+  const [, api, list, id, ...rest] = path.split('/');
+  if (api !== 'api' || rest.length > 0) return Promise.resolve(undefined);
+  if (list === 'requests') return id === undefined ? requests(asked) : oneRequest(id, asked);
+  if (list === 'usage' && id === undefined) return usage(asked);
+  return Promise.resolve(undefined);
+}
+
+async function requests({ pool, query, owner }: Asked): Promise<Found> {
+  const given = new Parameters(query, [
+    'login',
+    'model',
+    'provider',
+    'api',
+    'state',
+    'session',
+    'status',
+    'from',
+    'to',
+    'before',
+    'limit',
+  ]);
+  const body = await listRequests(pool, {
+    owner,
+    login: given.text('login'),
+    model: given.text('model'),
+    provider: given.text('provider'),
+    api: given.oneOf('api', APIS),
+    state: given.oneOf('state', ExchangeRecord.shape.state.options),
+    session: given.text('session'),
+    status: given.integer('status', 0, 999),
+    fromMs: given.time('from'),
+    toMs: given.time('to'),
+    before: given.id('before'),
+    limit: given.integer('limit', 1, MOST) ?? LIMIT,
+  });
+  return { body };
+}
+
+async function oneRequest(id: string, { pool, query, owner }: Asked): Promise<Found> {
+  new Parameters(query, []);
+  const found = isUuid7(id.toLowerCase()) ? await findRequest(pool, id.toLowerCase(), owner) : undefined;
+  // Somebody else's looks like nobody's.
+  return found === undefined ? { fault: { code: 'not_found', what: 'the request' } } : { body: found };
+}
+
+/** The last 24 hours by model, unless asked otherwise. The range is widened to whole hours, and told as it was used. */
+async function usage({ pool, query, owner, clock }: Asked): Promise<Found> {
+  const given = new Parameters(query, ['from', 'to', 'group', 'interval']);
+  const askedTo = given.time('to') ?? clock.nowMs();
+  const askedFrom = given.time('from') ?? askedTo - DAY_MS;
+  if (askedFrom >= askedTo) throw new BadParameter('from', 'must be before to');
+  const fromMs = Math.floor(askedFrom / HOUR_MS) * HOUR_MS;
+  const toMs = Math.ceil(askedTo / HOUR_MS) * HOUR_MS;
+  const group = given.oneOf('group', USAGE_GROUPS) ?? 'model';
+  const interval = given.oneOf('interval', USAGE_INTERVALS);
+  const report = await sumUsage(pool, { owner, fromMs, toMs, group, interval });
+  const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
+  return { body: { from, to, group, interval: interval ?? null, ...report } };
+}
+
+/** Class 57014: the statement timeout. 42P01 and 3F000: tables that a first start has not made yet. */
+function faultOf(error: unknown, log: Log): Fault {
+  if (error instanceof BadParameter) return error.fault;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === '57014') {
+    return { code: 'store_unavailable', why: 'the question took it too long; narrow it with from and to' };
+  }
+  if (code === '42P01' || code === '3F000') return { code: 'store_unavailable', why: 'its tables are being made' };
+  if (isAway(error)) return { code: 'store_unavailable', why: 'it does not answer' };
+  const reference = crypto.randomUUID();
+  log.error({ error: errorChain(error), reference }, 'a question of the JSON API failed');
+  return { code: 'internal', reference };
+}
