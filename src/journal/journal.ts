@@ -12,7 +12,7 @@ import type { OpenSegment } from './open-segment.ts';
 import { Places } from './places.ts';
 import { Releases } from './releases.ts';
 import type { Release, Waiter } from './releases.ts';
-import { exchangeBytes, FRAME_HEADER_BYTES, kindCode } from './segment.ts';
+import { exchangeBytes, FRAME_HEADER_BYTES, kindCode, PAYLOAD_LIMIT_BYTES } from './segment.ts';
 import type { FrameKind, Payloads } from './segment.ts';
 import { makeFolder, Segments } from './segments.ts';
 import { Gathering, storedFrames } from './stored.ts';
@@ -240,6 +240,7 @@ export class Journal {
     const isBody = kind === 'request' || kind === 'response';
     const bytes = payload instanceof Uint8Array ? payload : Buffer.from(JSON.stringify(payload));
     if (isBody && bytes.length === 0) return;
+    assert(isBody || bytes.length <= PAYLOAD_LIMIT_BYTES, 'what is noted of an exchange fits into one frame');
     if (isBody && this.#mustDrop()) {
       this.#drop(tracked, bytes.length);
       return;

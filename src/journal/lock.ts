@@ -13,9 +13,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 
 /** How often a holder touches its file. */
-const PULSE_MS = 2_000;
+const PULSE_MS = 1_000;
 /** How long a stranger's file is watched for a pulse: five missed beats. */
-const WATCH_MS = 10_000;
+const WATCH_MS = 5_000;
 
 /** `lock-<host>-<pid>-<start>`: host tells machine, boot and process namespace apart, start is in clock ticks. */
 const LOCK_NAME = /^lock-([0-9a-z]+)-(\d+)-(\d+)$/;

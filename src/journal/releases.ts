@@ -40,11 +40,11 @@ export class Releases {
 
   /** True when `endTurn` has to be called. */
   add(waiter: Waiter, release: Release): boolean {
-    if (!this.#strict && waiter.queued === 0) {
-      release('unwritten');
+    waiter.queued += 1;
+    if (!this.#strict && waiter.queued === 1) {
+      this.#run(waiter, release);
       return false;
     }
-    waiter.queued += 1;
     this.#due.push({ waiter, release });
     return true;
   }

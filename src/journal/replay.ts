@@ -36,6 +36,8 @@ export interface ReplayOptions {
   before: number;
   /** Told once per segment, in order, before the exchanges that end after it. */
   onSegment: (report: SegmentReport) => void;
+  /** Told of frames whose exchange cannot be yielded, since its `opened` frame is damaged or gone. */
+  onOrphan?: (exchange: ExchangeId, segment: number) => void;
 }
 
 interface Found {
@@ -61,12 +63,14 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<StoredExch
       if (closed === undefined) continue;
       const stored = storedExchange(closed, pathOf);
       if (stored !== undefined) yield stored;
+      else options.onOrphan?.(closed.id, segment);
     }
     options.onSegment(report);
   }
   for (const left of open.values()) {
     const stored = storedExchange(left, pathOf);
     if (stored !== undefined) yield stored;
+    else options.onOrphan?.(left.id, left.segment);
   }
 }
 

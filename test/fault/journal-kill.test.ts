@@ -93,4 +93,4 @@ test(`failure mode 10: ${ROUNDS} rounds of kill -9 (seed ${SEED}): what was rele
     `${ROUNDS} rounds: ${exchanges.size} exchanges, ${closed} of them closed, ${reports.length} segments, ` +
       `${reports.reduce((sum, report) => sum + report.skippedBytes, 0)} bytes of unfinished large bodies skipped`,
   );
-});
+}, 180_000);

@@ -231,6 +231,18 @@ describe('appending and releasing', () => {
   });
 });
 
+test('a note that is too large for a frame is refused before it does any harm', async () => {
+  const journal = await openJournal(scratchFolder());
+  const id = newId();
+  journal.append(id, 'opened', sampleOpened(id));
+  expect(() => {
+    journal.append(id, 'head', { status: 200, headers: [['x', 'y'.repeat(2 * MiB)]] });
+  }).toThrow('one frame');
+  journal.append(id, 'response', Buffer.from('fine'));
+  expect(await written(journal, id)).toBe('written');
+  expect(await journal.readExchange(id)).toMatchObject({ missingFrames: 0 });
+});
+
 describe('reading one exchange back', () => {
   test('a live exchange is read as far as it has come, with what is still being written', async () => {
     const journal = await openJournal(scratchFolder());

@@ -162,9 +162,10 @@ describe('damage', () => {
     const folder = scratchFolder();
     const [one, two, three_] = await three(folder);
     damage(join(folder, 'journal-1.seg'), `{"id":"${two}"`, 3);
-    const { exchanges, reports } = await replayAll(folder);
+    const { exchanges, reports, orphans } = await replayAll(folder);
     expect([...exchanges.keys()]).toEqual([one, three_]);
     expect(reports[0]).toMatchObject({ opened: [one, three_], lostOpened: 1 });
+    expect(orphans).toEqual([two]);
   });
 
   test('a torn tail is cut at the last good frame', async () => {

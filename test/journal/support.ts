@@ -128,16 +128,27 @@ export async function bodyOf(exchange: StoredExchange, side: 'request' | 'respon
 export async function replayAll(
   folder: string,
   before = Number.MAX_SAFE_INTEGER,
-): Promise<{ exchanges: Map<ExchangeId, StoredExchange>; order: ExchangeId[]; reports: SegmentReport[] }> {
+): Promise<{
+  exchanges: Map<ExchangeId, StoredExchange>;
+  order: ExchangeId[];
+  reports: SegmentReport[];
+  orphans: ExchangeId[];
+}> {
+  const orphans: ExchangeId[] = [];
   const exchanges = new Map<ExchangeId, StoredExchange>();
   const order: ExchangeId[] = [];
   const reports: SegmentReport[] = [];
-  for await (const exchange of replay({ folder, before, onSegment: (report) => reports.push(report) })) {
+  for await (const exchange of replay({
+    folder,
+    before,
+    onSegment: (report) => reports.push(report),
+    onOrphan: (id) => orphans.push(id),
+  })) {
     if (exchanges.has(exchange.opened.id)) throw new Error('an exchange came twice');
     exchanges.set(exchange.opened.id, exchange);
     order.push(exchange.opened.id);
   }
-  return { exchanges, order, reports };
+  return { exchanges, order, reports, orphans };
 }
 
 /** A disk that can be told to stall, to fail, or to write in small portions. Reads and names work as ever. */
