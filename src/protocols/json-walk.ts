@@ -13,6 +13,7 @@ export interface Member {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
+const COLON = 0x3a;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
@@ -73,7 +74,9 @@ export function membersOf(bytes: Uint8Array, at: number): Member[] {
   let i = skipSpace(bytes, at + 1);
   while (i < bytes.length && bytes[i] === QUOTE) {
     const keyEnd = skipString(bytes, i);
-    const valueStart = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1);
+    const colon = skipSpace(bytes, keyEnd);
+    if (bytes[colon] !== COLON) break;
+    const valueStart = skipSpace(bytes, colon + 1);
     const valueEnd = skipValue(bytes, valueStart);
     members.push({ keyStart: i, keyEnd, valueStart, valueEnd });
     i = skipSpace(bytes, valueEnd);

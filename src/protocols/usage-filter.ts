@@ -1,10 +1,13 @@
 import { FILTER_EVENT_BYTES } from '../contract/limits.ts';
 import { isNamed, membersOf, skipSpace } from './json-walk.ts';
+import type { Member } from './json-walk.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 const DATA = Buffer.from('data');
 const USAGE = Buffer.from('"usage"');
 const BOM = Buffer.from('\ufeff');
@@ -188,21 +191,35 @@ function judgeEvent(event: Buffer, skipBytes: number): Verdict {
   const lines = dataLines(event, skipBytes);
   const line = lines[0];
   if (line === undefined) return PASS;
-  const text = lines.map(({ from, to }) => event.toString('utf8', from, to)).join('\n');
+  // Over several lines a member's offsets are not those of the joined text; no server is known to write it so.
+  if (lines.length > 1) return judgeText(lines.map(({ from, to }) => event.toString('utf8', from, to)).join('\n'));
+
+  const start = skipSpace(event, line.from);
+  const members = event[start] === OPEN_BRACE ? membersOf(event, start) : [];
+  const at = members.findIndex((member) => isNamed(event, member, 'usage'));
+  const usage = members[at];
+  if (usage === undefined) return PASS;
+  // Nearly every event of such a stream has the null, so it is not parsed as a whole (4.6 µs an event against 3.0): its top level
+  // must be in order, and a value that is not stays as broken as it was.
+  if (event.toString('latin1', usage.valueStart, usage.valueEnd) === 'null') {
+    return endsWell(event, members, line.to) ? trimOf(event, members, at) : PASS;
+  }
+  return judgeText(event.toString('utf8', line.from, line.to));
+}
+
+/** Whether `text` is the usage event; one that is malformed is the client's to see. */
+function judgeText(text: string): Verdict {
   const value = parsed(text);
-  if (typeof value !== 'object' || value === null || !('usage' in value)) return PASS;
-  const { usage } = value;
-  // Over several lines the offsets of a member are not those of the joined text; no server is known to write it so.
-  if (usage === null) return lines.length === 1 ? trimOf(event, line.from) : PASS;
-  const choices = 'choices' in value ? value.choices : undefined;
-  return typeof usage === 'object' && Array.isArray(choices) && choices.length === 0 ? DROP : PASS;
+  if (typeof value !== 'object' || value === null || !('usage' in value) || !('choices' in value)) return PASS;
+  const { usage, choices } = value;
+  const counted = typeof usage === 'object' && usage !== null;
+  return counted && Array.isArray(choices) && choices.length === 0 ? DROP : PASS;
 }
 
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // A malformed event is the client's to see.
     return undefined;
   }
 }
@@ -223,10 +240,14 @@ function dataLines(event: Buffer, skipBytes: number): { from: number; to: number
   return lines;
 }
 
+/** After the last member come the closing brace and the end of the line. */
+function endsWell(event: Buffer, members: readonly Member[], lineEnd: number): boolean {
+  const brace = skipSpace(event, members.at(-1)?.valueEnd ?? 0);
+  return event[brace] === CLOSE_BRACE && skipSpace(event, brace + 1) >= lineEnd;
+}
+
 /** The range of the one top-level `"usage"`, with the comma that joins it to its neighbour. */
-function trimOf(event: Buffer, jsonFrom: number): Verdict {
-  const members = membersOf(event, skipSpace(event, jsonFrom));
-  const at = members.findIndex((member) => isNamed(event, member, 'usage'));
+function trimOf(event: Buffer, members: readonly Member[], at: number): Verdict {
   const usage = members[at];
   if (usage === undefined || members.some((member, i) => i > at && isNamed(event, member, 'usage'))) return PASS;
   const before = members[at - 1];
