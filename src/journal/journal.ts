@@ -105,7 +105,6 @@ const SYNC_INTERVAL_MS = 1000;
 const FULL_FROM = 0.9;
 
 interface Tracked extends Waiter {
-  id: ExchangeId;
   idBytes: Buffer;
   sequence: number;
   places: Places;
@@ -379,7 +378,6 @@ export class Journal {
   #track(id: ExchangeId): Tracked {
     assert(!this.#exchanges.has(id), 'an exchange is opened once');
     const tracked: Tracked = {
-      id,
       idBytes: exchangeBytes(id),
       sequence: 0,
       places: new Places(),
