@@ -3,6 +3,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
 import type { RecordRow, TestGateway } from '../support/gateway.ts';
+import { until } from '../support/until.ts';
 
 /** The official SDKs as clients; each call is made through the gateway and directly, and must yield the same bytes. */
 let gateway: TestGateway;
@@ -24,15 +25,11 @@ function recordingFetch(seen: Seen): typeof fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
     seen.ids.push(response.headers.get('x-aperture-request-id') ?? '');
-    const chunks: Buffer[] = [];
     const body = response.body?.pipeThrough(
       new TransformStream<Uint8Array, Uint8Array>({
         transform(chunk, controller) {
-          chunks.push(Buffer.from(chunk));
+          seen.bytes.push(Buffer.from(chunk));
           controller.enqueue(chunk);
-        },
-        flush() {
-          seen.bytes.push(Buffer.concat(chunks));
         },
       }),
     );
@@ -187,9 +184,5 @@ describe('@anthropic-ai/sdk', () => {
 });
 
 async function recordOf(id: string): Promise<RecordRow> {
-  const records = await gateway.records(1);
-  const found = records.find((record) => record.id === id);
-  if (found !== undefined) return found;
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  return recordOf(id);
+  return until(`${id} is recorded`, async () => (await gateway.records(0)).find((record) => record.id === id));
 }
