@@ -199,7 +199,7 @@ function judgeEvent(event: Buffer, skipBytes: number): Verdict {
   const at = members.findIndex((member) => isNamed(event, member, 'usage'));
   const usage = members[at];
   if (usage === undefined) return PASS;
-  // Nearly every event of such a stream has the null, so it is not parsed as a whole (4.6 µs an event against 3.0): its top level
+  // Nearly every event of such a stream has the null. Parsing it whole took 4.6 µs an event, this takes 3.0: the top level
   // must be in order, and a value that is not stays as broken as it was.
   if (event.toString('latin1', usage.valueStart, usage.valueEnd) === 'null') {
     return endsWell(event, members, line.to) ? trimOf(event, members, at) : PASS;

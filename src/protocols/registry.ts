@@ -1,0 +1,211 @@
+import type { Api, Dialect } from '../contract/api.ts';
+import { assert } from '../lib/result.ts';
+import { anthropicCountTokens, anthropicMessages } from './anthropic-messages/protocol.ts';
+import { gemini, geminiCountTokens, geminiEmbedContent } from './gemini/protocol.ts';
+import { openaiChat } from './openai-chat/protocol.ts';
+import { openaiEmbeddings } from './openai-embeddings/protocol.ts';
+import { openaiResponses, openaiResponsesCompact, openaiResponsesInputTokens } from './openai-responses/protocol.ts';
+import type { Protocol } from './protocol.ts';
+
+/** What a request is for, by its method, path, query and headers. */
+export type Endpoint =
+  | {
+      kind: 'exchange';
+      protocol: Protocol;
+      dialect: Dialect;
+      modelIn: 'body' | 'path';
+      /** From the path, decoded. */
+      model?: string;
+      /** Where the path's verb says it. */
+      stream?: boolean;
+      /** As the client wrote it, but for a prefix that is ours. */
+      upstreamPath: string;
+    }
+  | { kind: 'models'; dialect: Dialect }
+  | { kind: 'model'; dialect: Dialect; id: string }
+  | { kind: 'wrong_method'; allow: string; dialect: Dialect }
+  | { kind: 'upgrade'; dialect: Dialect }
+  | { kind: 'unknown'; dialect: Dialect };
+
+type Header = (name: string) => string | undefined;
+
+const PROTOCOLS: readonly Protocol[] = [
+  openaiChat,
+  openaiEmbeddings,
+  openaiResponses,
+  openaiResponsesCompact,
+  openaiResponsesInputTokens,
+  anthropicMessages,
+  anthropicCountTokens,
+  gemini,
+  geminiCountTokens,
+  geminiEmbedContent,
+];
+const BY_API = new Map(PROTOCOLS.map((protocol): [Api, Protocol] => [protocol.api, protocol]));
+
+/** Paths whose model is in the body, and the path for the provider where it is another. */
+const BODY_PATHS = new Map<string, { protocol: Protocol; upstreamPath?: string }>([
+  ['/v1/chat/completions', { protocol: openaiChat }],
+  // For providers with another version segment, which the base URL holds.
+  ['/chat/completions', { protocol: openaiChat }],
+  ['/v1/embeddings', { protocol: openaiEmbeddings }],
+  ['/v1/responses', { protocol: openaiResponses }],
+  // Codex on a ChatGPT plan.
+  ['/codex/responses', { protocol: openaiResponses, upstreamPath: '/responses' }],
+  ['/v1/responses/compact', { protocol: openaiResponsesCompact }],
+  ['/v1/responses/input_tokens', { protocol: openaiResponsesInputTokens }],
+  ['/v1/messages', { protocol: anthropicMessages }],
+  ['/v1/messages/count_tokens', { protocol: anthropicCountTokens }],
+]);
+
+const GEMINI_VERBS = new Map<string, { protocol: Protocol; stream: boolean }>([
+  ['generateContent', { protocol: gemini, stream: false }],
+  ['streamGenerateContent', { protocol: gemini, stream: true }],
+  ['countTokens', { protocol: geminiCountTokens, stream: false }],
+  ['embedContent', { protocol: geminiEmbedContent, stream: false }],
+  // The official SDK embeds with it also for one text.
+  ['batchEmbedContents', { protocol: geminiEmbedContent, stream: false }],
+]);
+
+/** `/{version}/{collection}/{model}:{verb}`; the colon may be encoded, and a model's name may hold slashes. */
+const GEMINI_CALL = /^(\/(?:v1|v1beta|v1alpha)\/(models|tunedModels)\/)(.+)(:|%3[Aa])([A-Za-z]+)$/;
+const MODEL_LIST = /^\/(v1|v1beta|v1alpha)\/models$/;
+const MODEL_ENTRY = /^\/(v1|v1beta|v1alpha)\/models\/(.*[^/])$/;
+
+/**
+ * Segments that some server on the way could read as others: empty, dots, encoded slashes and the like. Nothing of ours
+ * has them, and the path that was judged must be the path that is asked for.
+ */
+const DOUBTFUL_PATH =
+  /\/\/|[\\;?#\s]|\/(?:\.|%2[Ee]){1,2}(?:\/|$)|%(?![0-9A-Fa-f]{2})|%(?:2[Ff]|5[Cc]|25|3[Bb]|[01][0-9A-Fa-f]|7[Ff])/;
+
+/** The protocol of an exchange as its record names it. Asking for an API without one is a bug. */
+export function protocolFor(api: Api): Protocol {
+  const protocol = BY_API.get(api);
+  assert(protocol !== undefined, `a protocol for ${api}`);
+  return protocol;
+}
+
+/**
+ * What a request is for. `path` is as it came, undecoded and without the query; `header` takes lower-case names. Paths
+ * are compared as they are: no other spelling of one is accepted.
+ */
+export function matchEndpoint(method: string, path: string, query: string, header: Header): Endpoint {
+  if (!path.startsWith('/') || DOUBTFUL_PATH.test(path)) return unknown(path, header);
+
+  const known = BODY_PATHS.get(path);
+  if (known !== undefined) {
+    const { protocol, upstreamPath } = known;
+    if (method !== 'POST') return notPosted(method, protocol.dialect, header);
+    const { dialect } = protocol;
+    return { kind: 'exchange', protocol, dialect, modelIn: 'body', upstreamPath: upstreamPath ?? path };
+  }
+
+  const call = GEMINI_CALL.exec(path);
+  const verb = GEMINI_VERBS.get(call?.[5] ?? '');
+  if (call !== null && verb !== undefined) return geminiCall(method, path, call, verb, header);
+  // Another verb of Google's, which we do not offer; not a model with a colon in its name.
+  if (call !== null && method === 'POST') return { kind: 'unknown', dialect: 'google' };
+
+  const list = MODEL_LIST.exec(path);
+  if (list !== null) {
+    const dialect = modelListDialect(list[1] ?? '', query, header);
+    return method === 'GET' ? { kind: 'models', dialect } : { kind: 'wrong_method', allow: 'GET', dialect };
+  }
+  const entry = MODEL_ENTRY.exec(path);
+  const id = entry === null ? undefined : decoded(entry[2] ?? '');
+  if (entry !== null && id !== undefined) {
+    const dialect = modelListDialect(entry[1] ?? '', query, header);
+    return method === 'GET' ? { kind: 'model', dialect, id } : { kind: 'wrong_method', allow: 'GET', dialect };
+  }
+  return unknown(path, header);
+}
+
+/** The upstream path of an exchange whose model is in the path, naming `model` instead: `provider/model` becomes `model`. */
+export function pathWithModel(upstreamPath: string, model: string): string {
+  const call = GEMINI_CALL.exec(upstreamPath);
+  if (call === null) return upstreamPath;
+  const [, prefix = '', collection = '', , colon = '', verb = ''] = call;
+  const name = collection === 'tunedModels' && model.startsWith(TUNED) ? model.slice(TUNED.length) : model;
+  return `${prefix}${name.split('/').map(encodeURIComponent).join('/')}${colon}${verb}`;
+}
+
+/** A tuned model's name keeps its collection: it is none of the provider's `models/`. */
+const TUNED = 'tunedModels/';
+
+function geminiCall(
+  method: string,
+  path: string,
+  call: RegExpExecArray,
+  verb: { protocol: Protocol; stream: boolean },
+  header: Header,
+): Endpoint {
+  const { protocol, stream } = verb;
+  const name = decoded(call[3] ?? '');
+  if (name === undefined) return { kind: 'unknown', dialect: 'google' };
+  if (method !== 'POST') return notPosted(method, protocol.dialect, header);
+  return {
+    kind: 'exchange',
+    protocol,
+    dialect: protocol.dialect,
+    modelIn: 'path',
+    model: call[2] === 'tunedModels' ? TUNED + name : name,
+    stream,
+    upstreamPath: path,
+  };
+}
+
+function notPosted(method: string, dialect: Dialect, header: Header): Endpoint {
+  // Codex tries a socket first: told so plainly, it falls back at once (failure mode 31).
+  if (method === 'GET' && header('upgrade')?.toLowerCase() === 'websocket') return { kind: 'upgrade', dialect };
+  return { kind: 'wrong_method', allow: 'POST', dialect };
+}
+
+/** As for a name in a body (`body-scan.ts`). */
+const MODEL_CHARACTERS = 256;
+
+/** A name out of a path; undefined where it is none. What else would be doubtful was refused before. */
+function decoded(name: string): string | undefined {
+  try {
+    const text = decodeURIComponent(name);
+    return text.length <= MODEL_CHARACTERS && !/\p{Cc}/u.test(text) ? text : undefined;
+  } catch {
+    // Not valid UTF-8.
+    return undefined;
+  }
+}
+
+/** Three dialects share `/v1/models` (wire-formats.md, section 2). */
+function modelListDialect(version: string, query: string, header: Header): Dialect {
+  if (version !== 'v1') return 'google';
+  if (header('anthropic-version') !== undefined) return 'anthropic';
+  return speaksGoogle(header) || /(?:^|&)key=/.test(query) ? 'google' : 'openai';
+}
+
+function speaksGoogle(header: Header): boolean {
+  return header('x-goog-api-key') !== undefined || header('x-goog-api-client') !== undefined;
+}
+
+const DIALECT_BY_PREFIX: readonly [string, Dialect][] = [
+  ['/v1/messages', 'anthropic'],
+  ['/anthropic/', 'anthropic'],
+  ['/v1/responses', 'openai_responses'],
+  ['/codex/', 'openai_responses'],
+  ['/v1beta/', 'google'],
+  ['/v1alpha/', 'google'],
+  ['/v1beta1/', 'google'],
+  ['/v1/projects/', 'google'],
+  ['/upload/', 'google'],
+  ['/bedrock/', 'aws'],
+  ['/model/', 'aws'],
+  ['/v1/', 'openai'],
+  ['/openai/', 'openai'],
+];
+
+/** A path that we do not serve: the best guess at whose client it is, so that it can show our error. */
+function unknown(path: string, header: Header): Endpoint {
+  if (header('anthropic-version') !== undefined) return { kind: 'unknown', dialect: 'anthropic' };
+  if (speaksGoogle(header)) return { kind: 'unknown', dialect: 'google' };
+  const dialect = DIALECT_BY_PREFIX.find(([prefix]) => path.startsWith(prefix))?.[1] ?? 'plain';
+  return { kind: 'unknown', dialect };
+}

@@ -1,0 +1,203 @@
+import { describe, expect, test } from 'vitest';
+import type { Api } from '../../src/contract/api.ts';
+import { matchEndpoint, pathWithModel, protocolFor } from '../../src/protocols/registry.ts';
+import type { Endpoint } from '../../src/protocols/registry.ts';
+
+/** `POST /path?query`, with headers by lower-case name. */
+function match(line: string, headers: Record<string, string> = {}): Endpoint {
+  const [method = '', target = ''] = line.split(' ');
+  const at = target.indexOf('?');
+  const path = at < 0 ? target : target.slice(0, at);
+  return matchEndpoint(method, path, at < 0 ? '' : target.slice(at + 1), (name) => headers[name]);
+}
+
+describe('paths whose model is in the body', () => {
+  test.each<[string, Api, string, string]>([
+    ['/v1/chat/completions', 'openai_chat', 'openai', '/v1/chat/completions'],
+    ['/chat/completions', 'openai_chat', 'openai', '/chat/completions'],
+    ['/v1/embeddings', 'openai_embeddings', 'openai', '/v1/embeddings'],
+    ['/v1/responses', 'openai_responses', 'openai_responses', '/v1/responses'],
+    ['/v1/responses?beta=true', 'openai_responses', 'openai_responses', '/v1/responses'],
+    ['/codex/responses', 'openai_responses', 'openai_responses', '/responses'],
+    ['/v1/responses/compact', 'openai_responses_compact', 'openai_responses', '/v1/responses/compact'],
+    ['/v1/responses/input_tokens', 'openai_responses_input_tokens', 'openai_responses', '/v1/responses/input_tokens'],
+    ['/v1/messages', 'anthropic_messages', 'anthropic', '/v1/messages'],
+    // Failure mode 24: the query is none of the match's business.
+    ['/v1/messages?beta=true', 'anthropic_messages', 'anthropic', '/v1/messages'],
+    ['/v1/messages/count_tokens?beta=true', 'anthropic_count_tokens', 'anthropic', '/v1/messages/count_tokens'],
+  ])('POST %s is %s', (target, api, dialect, upstreamPath) => {
+    const endpoint = match(`POST ${target}`);
+    expect(endpoint).toMatchObject({ kind: 'exchange', dialect, modelIn: 'body', upstreamPath });
+    expect(endpoint.kind === 'exchange' ? endpoint.protocol.api : '').toBe(api);
+    expect(endpoint).not.toHaveProperty('model');
+    expect(endpoint).not.toHaveProperty('stream');
+  });
+});
+
+describe("Gemini's paths", () => {
+  test.each<[string, Api, string, boolean]>([
+    ['/v1beta/models/gemini-3-pro:generateContent', 'gemini_generate_content', 'gemini-3-pro', false],
+    ['/v1/models/gemini-3-pro:generateContent', 'gemini_generate_content', 'gemini-3-pro', false],
+    ['/v1alpha/models/gemini-3-pro:streamGenerateContent?alt=sse', 'gemini_generate_content', 'gemini-3-pro', true],
+    ['/v1beta/models/gemini-3-pro%3AgenerateContent', 'gemini_generate_content', 'gemini-3-pro', false],
+    ['/v1beta/models/gemini-3-pro%3astreamGenerateContent', 'gemini_generate_content', 'gemini-3-pro', true],
+    ['/v1beta/models/g%65mini-3:generateContent', 'gemini_generate_content', 'gemini-3', false],
+    ['/v1beta/models/a:b:generateContent', 'gemini_generate_content', 'a:b', false],
+    ['/v1beta/models/google/gemini-3:generateContent', 'gemini_generate_content', 'google/gemini-3', false],
+    ['/v1beta/tunedModels/mine:generateContent', 'gemini_generate_content', 'tunedModels/mine', false],
+    ['/v1beta/models/gemini-3-pro:countTokens', 'gemini_count_tokens', 'gemini-3-pro', false],
+    ['/v1/models/gemini-embedding-001:embedContent', 'gemini_embed_content', 'gemini-embedding-001', false],
+    ['/v1beta/models/gemini-embedding-001:batchEmbedContents', 'gemini_embed_content', 'gemini-embedding-001', false],
+  ])('POST %s is %s of %s', (target, api, model, stream) => {
+    const endpoint = match(`POST ${target}`);
+    const upstreamPath = target.split('?')[0];
+    expect(endpoint).toMatchObject({
+      kind: 'exchange',
+      dialect: 'google',
+      modelIn: 'path',
+      model,
+      stream,
+      upstreamPath,
+    });
+    expect(endpoint.kind === 'exchange' ? endpoint.protocol.api : '').toBe(api);
+  });
+
+  test.each([
+    '/v1beta/models/x:predict',
+    '/v1beta/models/x:batchGenerateContent',
+    '/v1beta/models/x:generatecontent',
+    '/v1beta/models/x:generateContent/',
+    '/v1beta/models/x%ff:generateContent',
+    '/v1beta/models/x%C2%85:generateContent',
+    `/v1beta/models/${'x'.repeat(257)}:generateContent`,
+  ])('POST %s is unknown', (target) => {
+    expect(match(`POST ${target}`)).toEqual({ kind: 'unknown', dialect: 'google' });
+  });
+
+  test('another name goes into the path in place of the first', () => {
+    expect(pathWithModel('/v1beta/models/google/gemini-3:generateContent', 'gemini-3')).toBe(
+      '/v1beta/models/gemini-3:generateContent',
+    );
+    expect(pathWithModel('/v1/models/x%3AcountTokens', 'ü/b c')).toBe('/v1/models/%C3%BC/b%20c%3AcountTokens');
+    expect(pathWithModel('/v1beta/tunedModels/a:generateContent', 'tunedModels/b')).toBe(
+      '/v1beta/tunedModels/b:generateContent',
+    );
+    expect(pathWithModel('/v1/messages', 'x')).toBe('/v1/messages');
+  });
+});
+
+describe('model lists', () => {
+  test.each<[string, Record<string, string>, string]>([
+    ['/v1/models', {}, 'openai'],
+    ['/v1/models?limit=1000', { 'anthropic-version': '2023-06-01' }, 'anthropic'],
+    ['/v1/models', { 'x-goog-api-key': 'k' }, 'google'],
+    ['/v1/models', { 'x-goog-api-client': 'genai-js/3' }, 'google'],
+    ['/v1/models?key=k', {}, 'google'],
+    ['/v1/models?pageSize=5&key=k', {}, 'google'],
+    ['/v1/models?monkey=k', {}, 'openai'],
+    ['/v1beta/models', {}, 'google'],
+    ['/v1alpha/models?pageSize=1', { 'anthropic-version': 'x' }, 'google'],
+  ])('GET %s with %j speaks %s', (target, headers, dialect) => {
+    expect(match(`GET ${target}`, headers)).toEqual({ kind: 'models', dialect });
+  });
+
+  test.each<[string, Record<string, string>, string, string]>([
+    ['/v1/models/gpt-5', {}, 'openai', 'gpt-5'],
+    ['/v1/models/openrouter/qwen/qwen3', {}, 'openai', 'openrouter/qwen/qwen3'],
+    ['/v1/models/ft:gpt-4o:org', {}, 'openai', 'ft:gpt-4o:org'],
+    ['/v1/models/a%20b', { 'anthropic-version': '2023-06-01' }, 'anthropic', 'a b'],
+    ['/v1beta/models/gemini-3', {}, 'google', 'gemini-3'],
+  ])('GET %s with %j is one model', (target, headers, dialect, id) => {
+    expect(match(`GET ${target}`, headers)).toEqual({ kind: 'model', dialect, id });
+  });
+});
+
+describe('wrong methods and upgrades', () => {
+  test.each([
+    ['GET /v1/chat/completions', 'POST', 'openai'],
+    ['PUT /v1/messages', 'POST', 'anthropic'],
+    ['GET /v1/responses', 'POST', 'openai_responses'],
+    ['OPTIONS /v1/messages', 'POST', 'anthropic'],
+    ['post /v1/messages', 'POST', 'anthropic'],
+    ['GET /v1beta/models/x:generateContent', 'POST', 'google'],
+    ['POST /v1/models', 'GET', 'openai'],
+    ['POST /v1beta/models/:generateContent', 'GET', 'google'],
+    ['DELETE /v1/models/ft:gpt-4o:org', 'GET', 'openai'],
+  ])('%s takes %s only', (line, allow, dialect) => {
+    expect(match(line)).toEqual({ kind: 'wrong_method', allow, dialect });
+  });
+
+  test("failure mode 31: Codex's socket is an upgrade, in both its paths", () => {
+    const headers = { upgrade: 'WebSocket', connection: 'Upgrade', 'openai-beta': 'responses_websockets=2026-02-06' };
+    expect(match('GET /v1/responses', headers)).toEqual({ kind: 'upgrade', dialect: 'openai_responses' });
+    expect(match('GET /codex/responses', headers)).toEqual({ kind: 'upgrade', dialect: 'openai_responses' });
+    expect(match('GET /v1/responses', { upgrade: 'h2c' })).toMatchObject({ kind: 'wrong_method' });
+  });
+});
+
+describe('no other spelling of a path', () => {
+  test.each([
+    '/v1//messages',
+    '//v1/messages',
+    '/v1/messages/',
+    '/v1/./messages',
+    '/v1/x/../messages',
+    '/v1/%2e%2E/v1/messages',
+    '/v1/.%2e/messages',
+    '/v1%2Fmessages',
+    '/v1/mess%61ges',
+    '/V1/messages',
+    '/v1/messages%00',
+    '/v1/messages;x=1',
+    '/v1\\messages',
+    '/v1/messages#x',
+    'v1/messages',
+    'http://host/v1/messages',
+    '*',
+    '',
+    '/responses',
+    '/anthropic/v1/messages',
+    '/openai/v1/chat/completions',
+    '/v1beta/models/a%2Fb:generateContent',
+    '/v1beta/models/a%5cb:generateContent',
+    '/v1beta/models/../x:generateContent',
+    '/v1beta/models/x/..:generateContent/..',
+    '/v1beta/models/a%252Fb:generateContent',
+    '/v1beta/models/a//b:generateContent',
+    '/v1beta/models/a%0ab:generateContent',
+    '/v1beta/models/a%zz:generateContent',
+    '/v1/models/..',
+    '/v1/models/%2e%2e/x',
+  ])('%s is unknown, by POST and GET', (path) => {
+    for (const method of ['POST', 'GET']) {
+      expect(matchEndpoint(method, path, '', () => undefined).kind).toBe('unknown');
+    }
+  });
+
+  test.each<[string, Record<string, string>, string]>([
+    ['/v1/nothing', {}, 'openai'],
+    ['/openai/v1/chat/completions', {}, 'openai'],
+    ['/v1/messages/batches', {}, 'anthropic'],
+    ['/anthropic/v1/messages', {}, 'anthropic'],
+    ['/v1/responses/resp_1', {}, 'openai_responses'],
+    ['/codex/x', {}, 'openai_responses'],
+    ['/v1beta/files', {}, 'google'],
+    ['/v1/projects/p/locations/l', {}, 'google'],
+    ['/bedrock/model/x/invoke', {}, 'aws'],
+    ['/model/x/converse', {}, 'aws'],
+    ['/favicon.ico', {}, 'plain'],
+    ['/x', { 'anthropic-version': '2023-06-01' }, 'anthropic'],
+    ['/v1/x', { 'x-goog-api-key': 'k' }, 'google'],
+    ['/v1/x', { 'x-goog-api-client': 'genai-js' }, 'google'],
+  ])('%s with %j is answered in %s', (path, headers, dialect) => {
+    expect(match(`GET ${path}`, headers)).toEqual({ kind: 'unknown', dialect });
+  });
+});
+
+test('each API has its protocol', () => {
+  const apis: Api[] = ['openai_chat', 'openai_embeddings', 'openai_responses', 'openai_responses_compact'];
+  const more: Api[] = ['openai_responses_input_tokens', 'anthropic_messages', 'anthropic_count_tokens'];
+  const google: Api[] = ['gemini_generate_content', 'gemini_count_tokens', 'gemini_embed_content'];
+  for (const api of [...apis, ...more, ...google]) expect(protocolFor(api).api).toBe(api);
+  expect(() => protocolFor('bedrock_converse')).toThrow('bedrock_converse');
+});
