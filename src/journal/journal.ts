@@ -189,13 +189,20 @@ export class Journal {
     await makeFolder(options.folder);
     const lock = await lockFolder(options.folder, await systemLockWorld());
     try {
+      // The first spare file may be ready before the journal is; it is then taken at the end of a turn.
+      const made: { journal?: Journal } = {};
       const segments = await Segments.open({
         ...options,
         disk,
         segmentBytes: Math.min(options.segmentBytes, Math.ceil(options.maxBytes / LEAST_SEGMENTS)),
         onSealed: options.onSegmentSealed,
+        // A journal that is full has no turns in which it could change over, and would stay full.
+        onSpare: () => {
+          if (made.journal !== undefined) made.journal.#scheduleTurn();
+        },
       });
-      return new Journal(options, disk, lock, segments);
+      made.journal = new Journal(options, disk, lock, segments);
+      return made.journal;
     } catch (error) {
       await lock.release();
       throw error;

@@ -12,6 +12,8 @@ export interface SegmentsOptions {
   fsync: 'none' | 'interval' | 'always';
   /** All writes of a segment are done and its file is closed. */
   onSealed: (segment: number, opened: number) => void;
+  /** The next file is ready: between two turns, `rotate` may be called. */
+  onSpare: () => void;
 }
 
 interface Entry {
@@ -234,6 +236,7 @@ export class Segments {
     this.#making = this.#make(0)
       .then((made) => {
         this.#spare = made;
+        this.#options.onSpare();
       })
       .catch(() => {
         this.fileFailures += 1;

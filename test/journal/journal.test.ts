@@ -386,7 +386,35 @@ describe('bounds', () => {
       onSegmentSealed: (segment) => sealed.push(segment),
     });
     while (journal.admit().ok) journal.forget(await exchangeOf(journal, 'x'.repeat(20_000)));
-    for (const segment of sealed) journal.segmentSettled(segment);
+    await until('there is room', () => {
+      for (const segment of sealed) journal.segmentSettled(segment);
+      return journal.admit().ok;
+    });
+  });
+
+  test('a journal that filled up before its next file was ready changes over by itself', async () => {
+    const sealed: number[] = [];
+    const disk = new ScriptedDisk();
+    const folder = scratchFolder();
+    let made: (() => void) | undefined;
+    const ready = new Promise<void>((resolve) => (made = resolve));
+    const create = disk.create;
+    let files = 0;
+    disk.create = async (path) => {
+      if (++files === 2) await ready;
+      return create(path);
+    };
+    const journal = await openJournal(folder, {
+      disk,
+      maxBytes: 400_000,
+      onSegmentSealed: (segment) => sealed.push(segment),
+    });
+    while (journal.admit().ok) journal.forget(await exchangeOf(journal, 'x'.repeat(20_000)));
+    await turn();
+    expect(sealed).toEqual([]);
+    made?.();
+    await until('the full file is sealed', () => sealed.length === 1);
+    journal.segmentSettled(1);
     await until('there is room', () => journal.admit().ok);
   });
 
