@@ -166,6 +166,8 @@ function kindOf(error: unknown, sent: boolean): UpstreamFailure['kind'] {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'connect_timeout';
   if (!sent) return 'unreachable';
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') return 'invalid';
+  // By name: undici does not know the code of every parser error.
+  const isParserError = error instanceof Error && error.name === 'HTTPParserError';
+  if (isParserError || code === 'UND_ERR_HEADERS_OVERFLOW') return 'invalid';
   return 'broken';
 }
