@@ -49,18 +49,27 @@ async function receive(
   const endpoint = endpointOf(request);
   const dialect = 'dialect' in endpoint ? endpoint.dialect : 'plain';
   const host = request.header('host') ?? '';
-  if (!hostAllowed(host, world.allowedHosts))
-    { refuse(dialect, { code: 'host_refused', host: host.slice(0, 255) }); return; }
+  if (!hostAllowed(host, world.allowedHosts)) {
+    refuse(dialect, { code: 'host_refused', host: host.slice(0, 255) });
+    return;
+  }
   if (WRITES.has(request.method) && crossSite((name) => request.header(name), host)) {
-    refuse(dialect, { code: 'cross_site_refused' }); return;
+    refuse(dialect, { code: 'cross_site_refused' });
+    return;
   }
 
   const known = identified(world, request, listener);
   const identity = known instanceof Promise ? await known : known;
   if (response.gone) return;
-  if (!identity.ok) { refuse(dialect, identity.fault); return; }
+  if (!identity.ok) {
+    refuse(dialect, identity.fault);
+    return;
+  }
   const { caller, access } = identity.value;
-  if (access.role === undefined) { refuse(dialect, { code: 'no_role', login: caller.login }); return; }
+  if (access.role === undefined) {
+    refuse(dialect, { code: 'no_role', login: caller.login });
+    return;
+  }
   const arrival: Arrival = { world, receivedAtMs, request, response, caller, access };
 
   switch (endpoint.kind) {
@@ -72,17 +81,23 @@ async function receive(
       return;
     case 'api':
       return answerApi(services, arrival);
-    case 'wrong_method':
-      { refuse(dialect, {
+    case 'wrong_method': {
+      refuse(dialect, {
         code: 'method_not_allowed',
         method: request.method,
         path: request.path.slice(0, 255),
         allow: endpoint.allow,
-      }); return; }
-    case 'upgrade':
-      { refuse(dialect, { code: 'upgrade_refused' }); return; }
-    case 'unknown':
-      { refuse(dialect, { code: 'path_unknown', method: request.method, path: request.path.slice(0, 255) }); return; }
+      });
+      return;
+    }
+    case 'upgrade': {
+      refuse(dialect, { code: 'upgrade_refused' });
+      return;
+    }
+    case 'unknown': {
+      refuse(dialect, { code: 'path_unknown', method: request.method, path: request.path.slice(0, 255) });
+      return;
+    }
     default:
       return unreachable(endpoint);
   }

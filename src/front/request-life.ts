@@ -60,16 +60,26 @@ export async function requestLife(
   };
 
   // Room.
-  if (state.draining) { refuse({ code: 'draining' }); return; }
+  if (state.draining) {
+    refuse({ code: 'draining' });
+    return;
+  }
   if (live.size >= world.limits.concurrent) {
-    refuse({ code: 'overloaded', what: 'concurrent requests', limit: world.limits.concurrent }); return;
+    refuse({ code: 'overloaded', what: 'concurrent requests', limit: world.limits.concurrent });
+    return;
   }
   const admitted = services.journal.admit();
-  if (!admitted.ok) { refuse(admitted.fault); return; }
+  if (!admitted.ok) {
+    refuse(admitted.fault);
+    return;
+  }
 
   // Body.
   const read = await readBody(request, response, world.limits, budget);
-  if (!read.ok) { refuse(read.fault); return; }
+  if (!read.ok) {
+    refuse(read.fault);
+    return;
+  }
   const body = read.value;
   const done = (): void => {
     budget.give(body.byteLength);
@@ -86,13 +96,22 @@ export async function requestLife(
   let begun = false;
   try {
     const asked = await ask(services, arrival, endpoint, body);
-    if (!asked.ok) { denied(asked.fault, { model: endpoint.model ?? '', provider: '' }); return; }
+    if (!asked.ok) {
+      denied(asked.fault, { model: endpoint.model ?? '', provider: '' });
+      return;
+    }
     const { model } = asked.value;
     const routed = route(arrival, endpoint, asked.value);
-    if (!routed.ok) { denied(routed.fault, { model, provider: '' }); return; }
+    if (!routed.ok) {
+      denied(routed.fault, { model, provider: '' });
+      return;
+    }
     const { provider, grantIds } = routed.value;
     const key = world.keys.authorize(provider, request.headers);
-    if (!key.ok) { denied(key.fault, { model, provider: provider.id }); return; }
+    if (!key.ok) {
+      denied(key.fault, { model, provider: provider.id });
+      return;
+    }
     const edits: Edit[] = [];
     const forwarded = forwardedBody(asked.value.scanned, endpoint, routed.value, edits);
     const opened = openedFrame(arrival, endpoint, id, {

@@ -17,7 +17,10 @@ export function openLocalState(dataDir: string, secretKeyFile: string | undefine
   const folder = resolve(dataDir);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  const gatewayId = once(join(folder, 'gateway-id'), () => randomBytes(8).toString('hex')).trim();
+  // Beside the segments: numbers begin again with the folder, and so must the name they are counted under.
+  const journal = join(folder, 'journal');
+  mkdirSync(journal, { recursive: true, mode: 0o700 });
+  const gatewayId = once(join(journal, 'gateway-id'), () => randomBytes(8).toString('hex')).trim();
   const keyFile = secretKeyFile ?? join(folder, 'secret-key');
   if (secretKeyFile !== undefined && !existsSync(secretKeyFile)) {
     throw new Error(`APERTURE_SECRET_KEY_FILE names ${secretKeyFile}, which does not exist`);

@@ -139,7 +139,9 @@ async function allRecords(json: (path: string) => Promise<unknown>, query: strin
   const items: RecordRow[] = [];
   let before = '';
   for (;;) {
-    const page = await (json as (path: string) => Promise<Page>)(`/api/requests?limit=1000${before === '' ? '' : `&before=${before}`}${query}`);
+    const page = await (json as (path: string) => Promise<Page>)(
+      `/api/requests?limit=1000${before === '' ? '' : `&before=${before}`}${query}`,
+    );
     items.push(...page.items);
     if (page.next === null || page.items.length === 0) return items;
     before = page.next;
