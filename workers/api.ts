@@ -1,82 +1,23 @@
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { z } from 'zod';
-import type { FromApi, ToApi } from '../src/dashboard/messages.ts';
-import { answer, refusal } from '../src/dashboard/routes.ts';
-import type { ApiAnswer } from '../src/dashboard/routes.ts';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ToApi } from '../src/dashboard/messages.ts';
 import { systemClock } from '../src/lib/clock.ts';
-import type { Clock } from '../src/lib/clock.ts';
-import { createLog, errorChain } from '../src/lib/log.ts';
-import type { Log } from '../src/lib/log.ts';
-import { openPool } from '../src/store/database.ts';
-import { JobsData } from './jobs.ts';
+import { createLog } from '../src/lib/log.ts';
+import { assert } from '../src/lib/result.ts';
+import { runApi } from './run-api.ts';
+import { ApiData } from './thread-data.ts';
 
-/** What the main thread hands over when it starts this one. */
-export const ApiData = JobsData.pick({ database: true, logLevel: true });
-export type ApiData = z.infer<typeof ApiData>;
-
-export interface ApiThreadParts {
-  data: ApiData;
-  clock: Clock;
-  log: Log;
-  post: (message: FromApi) => void;
-}
-
-export interface Api {
-  take(message: ToApi): void;
-  close(): Promise<void>;
-}
-
-/** Readers at a time; others wait for a connection. A slow page of one keeps others from it, and nobody's request. */
-const READERS = 4;
-const STATEMENT_MS = 10_000;
-const WAIT_MS = 10_000;
-/** Questions under way, with those that wait. */
-const ASKS_AT_ONCE = 64;
-
-/** Answers questions from the database, in its own pool: each `ask` with exactly one `answer`. */
-export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
-  const pool = openPool(data.database, {
-    name: 'reads',
-    max: READERS,
-    statementMs: STATEMENT_MS,
-    waitMs: WAIT_MS,
-    onError: (error) => {
-      log.debug({ error: errorChain(error) }, 'a reading connection broke');
-    },
-  });
-  let asks = 0;
-  const encoder = new TextEncoder();
-  const settle = (ask: number, { status, body }: ApiAnswer): void => {
-    post({ kind: 'answer', ask, status, body: encoder.encode(body) });
-  };
-  return {
-    take: ({ ask, request }) => {
-      if (asks >= ASKS_AT_ONCE) {
-        settle(ask, refusal({ code: 'overloaded', what: 'questions to the database', limit: ASKS_AT_ONCE }));
-        return;
-      }
-      asks += 1;
-      void answer({ pool, clock, log }, request).then((answered) => {
-        asks -= 1;
-        settle(ask, answered);
-      });
-    },
-    close: () => pool.end(),
-  };
-}
-
-if (!isMainThread && parentPort !== null) {
-  const port = parentPort;
-  const data = ApiData.parse(workerData);
-  const api = runApi({
-    data,
-    clock: systemClock,
-    log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'api'),
-    post: (message) => {
-      port.postMessage(message, [message.body.buffer]);
-    },
-  });
-  port.on('message', (message: ToApi) => {
-    api.take(message);
-  });
-}
+/** Root of the thread that reads the database for the JSON API. */
+const port = parentPort;
+assert(port !== null, 'this file is the root of a thread');
+const data = ApiData.parse(workerData);
+const api = runApi({
+  data,
+  clock: systemClock,
+  log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'api'),
+  post: (message) => {
+    port.postMessage(message, [message.body.buffer]);
+  },
+});
+port.on('message', (message: ToApi) => {
+  api.take(message);
+});

@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { z } from 'zod';
-import { systemClock } from '../src/lib/clock.ts';
 import type { Clock } from '../src/lib/clock.ts';
-import { createLog, errorChain } from '../src/lib/log.ts';
+import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
 import type { FromJobs, ToJobs } from '../src/records/messages.ts';
@@ -13,22 +10,7 @@ import { openQueue, processQueue } from '../src/store/queue.ts';
 import type { QueueAddress } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
 import type { RecordStore } from '../src/store/records.ts';
-
-/** What the main thread hands over when it starts this one. */
-export const JobsData = z.object({
-  database: z.union([
-    z.object({ url: z.string() }),
-    z.object({ host: z.string(), port: z.int(), user: z.string(), password: z.string(), database: z.string() }),
-  ]),
-  redisUrl: z.string().optional(),
-  gatewayId: z.string(),
-  /** The oldest journal segment that this gateway still has. */
-  fromSegment: z.int(),
-  /** Whether this process runs the job processors (`serve`, `worker`), or only fills the queue (`gateway`). */
-  process: z.boolean(),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-});
-export type JobsData = z.infer<typeof JobsData>;
+import type { JobsData } from './thread-data.ts';
 
 export interface JobsParts {
   data: JobsData;
@@ -243,20 +225,4 @@ function quietly(clock: Clock, log: Log): (part: 'database' | 'queue', error: un
     last[part] = { atMs: clock.nowMs(), untold: 0 };
     log.warn({ part, error: errorChain(error), since: before?.untold ?? 0 }, 'away or failing; it is tried again');
   };
-}
-
-if (!isMainThread && parentPort !== null) {
-  const port = parentPort;
-  const data = JobsData.parse(workerData);
-  const jobs = runJobs({
-    data,
-    clock: systemClock,
-    log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'jobs'),
-    post: (message) => {
-      port.postMessage(message);
-    },
-  });
-  port.on('message', (message: ToJobs) => {
-    jobs.take(message);
-  });
 }

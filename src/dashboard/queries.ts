@@ -179,8 +179,11 @@ export const UsageSums = z.object({
 });
 export type UsageSums = z.infer<typeof UsageSums>;
 
-/** `key` is what was grouped by, empty where a record has none; `time` is when the interval begins. */
-export const UsageItem = UsageSums.extend({ key: z.string(), time: z.string().optional() });
+/**
+ * Under the name of the grouping (`model`, `login`, …) stands what was grouped by, empty where a record has none; `time`
+ * is when the interval begins, where one was asked for.
+ */
+export const UsageItem = z.looseObject({ ...UsageSums.shape, time: z.string().optional() });
 export type UsageItem = z.infer<typeof UsageItem>;
 
 export interface UsageReport {
@@ -194,7 +197,7 @@ export interface UsageReport {
 /** A year by the hour, or the models of a large company by the day. */
 const USAGE_ITEMS = 10_000;
 
-const KEYS: Record<UsageGroup, string> = {
+const COLUMNS: Record<UsageGroup, string> = {
   login: 'login',
   group: 'each_group',
   node: 'node_id',
@@ -211,7 +214,7 @@ const SUMS = `
   coalesce(sum(cost_nanodollars), 0)::text AS cost_nanodollars`;
 const RANGE = `hour >= $1 AND hour < $2 AND ($3::text IS NULL OR login = $3)`;
 
-/** Sums by the hour's roll-ups. Without an interval, one item per key, the dearest first. */
+/** Sums by the hour's roll-ups. Without an interval, one item per group, the dearest first. */
 export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageReport> {
   const range = [new Date(filter.fromMs), new Date(filter.toMs), filter.owner ?? null];
   const { interval } = filter;
@@ -219,11 +222,11 @@ export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageRe
   const groups = `CROSS JOIN LATERAL unnest(CASE WHEN groups = '{}' THEN ARRAY[''] ELSE groups END) AS each_group`;
   const items = await pool.query(
     `SELECT row_to_json(item) AS item FROM (
-       SELECT ${time} ${KEYS[filter.group]} AS key, ${SUMS}
+       SELECT ${time} ${COLUMNS[filter.group]} AS "${filter.group}", ${SUMS}
          FROM aperture.rollup_hour ${filter.group === 'group' ? groups : ''}
         WHERE ${RANGE}
         GROUP BY ${interval === undefined ? '1' : '1, 2'}
-        ORDER BY ${interval === undefined ? 'sum(rollup_hour.cost_nanodollars) DESC, key' : 'time, key'}
+        ORDER BY ${interval === undefined ? 'sum(rollup_hour.cost_nanodollars) DESC, 1' : '1, 2'}
         LIMIT ${USAGE_ITEMS + 1}
      ) AS item`,
     range,

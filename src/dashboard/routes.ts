@@ -54,7 +54,7 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
 
 /** An answer that says no; the same shape as the front door's own. */
 export function refusal(fault: Fault): ApiAnswer {
-  const { status, body } = plainFaults.shape(answerTo(fault));
+  const { status, body } = plainFaults.shape(answerTo(fault), '');
   return { status, body };
 }
 

@@ -1,110 +1,119 @@
 import { z } from 'zod';
-import { USAGE_KINDS, totalInput, totalOutput } from '../contract/usage.ts';
-import type { Usage, UsageKind } from '../contract/usage.ts';
+import type { UsageKind } from '../contract/usage.ts';
+import { UsageItem, UsageSums } from './queries.ts';
 
 const UsageAnswer = z.object({
   from: z.string(),
   to: z.string(),
   group: z.string(),
-  items: z.array(
-    z.looseObject({
-      requests: z.number(),
-      usage_absent: z.number(),
-      cost_unknown: z.number(),
-      usage: z.object(
-        Object.fromEntries(USAGE_KINDS.map((kind) => [kind, z.number()])) as Record<UsageKind, z.ZodNumber>,
-      ),
-      cost_nanodollars: z.string(),
-    }),
-  ),
+  items: z.array(UsageItem),
+  total: UsageSums,
+  truncated: z.boolean(),
 });
 
-const HEADS = ['requests', 'input', 'cache read', 'cache write', 'output', 'reasoning', 'cost'];
+/** Token kinds that share a column. The columns are disjoint: together they are all tokens. */
+const COLUMNS: Record<string, readonly UsageKind[]> = {
+  input: ['input_uncached', 'audio_in', 'image_in'],
+  'cache read': ['cache_read'],
+  'cache write': ['cache_write_5m', 'cache_write_1h', 'cache_write_other'],
+  output: ['output', 'audio_out', 'image_out'],
+  reasoning: ['reasoning'],
+};
 
-/** The answer of `GET /api/usage` as a table for a terminal. Throws where it is not one. */
+/** Stands after a sum that is less than the truth, and before the note that says by what. */
+const MARKS = { cost: '+', usage: '*' };
+
+/**
+ * The answer of `GET /api/usage` as a table for a terminal; without a line break at the end.
+ *
+ * @throws ZodError where it is no such answer.
+ */
 export function usageTable(answer: unknown): string {
-  const { from, to, group, items } = UsageAnswer.parse(answer);
-  if (items.length === 0) return `No requests from ${from} to ${to}.`;
-  const rows = items.map((item) => {
-    const name = item[group];
-    return [typeof name === 'string' && name !== '' ? name : '(none)', ...cells(item.requests, item.usage, item)];
-  });
-  const total = totalOf(items);
-  rows.push(['total', ...cells(total.requests, total.usage, total)]);
-  const heads = [group, ...HEADS];
-  const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => (row[column] ?? '').length)));
-  const line = (row: string[]): string =>
+  const { from, to, group, items, total, truncated } = UsageAnswer.parse(answer);
+  const range = `Usage from ${from} to ${to}`;
+  if (total.requests === 0) return `${range}: no requests`;
+  const timed = items.some(({ time }) => time !== undefined);
+  const heads = [...(timed ? ['time'] : []), group, 'requests', ...Object.keys(COLUMNS), 'cost'];
+  const body = items.map((item) => [...(timed ? [item.time ?? ''] : []), nameOf(item[group]), ...cellsOf(item)]);
+  const foot = [...(timed ? [''] : []), 'total', ...cellsOf(total)];
+  const names = timed ? 2 : 1;
+  const widths = heads.map((head, at) =>
+    Math.max(...[head, ...[...body, foot].map((row) => row[at] ?? '')].map(columnsOf)),
+  );
+  const line = (row: readonly string[]): string =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((cell, at) => pad(cell, widths[at] ?? 0, at < names))
       .join('  ')
       .trimEnd();
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');
-  const notes = notesOn(total);
+  return [range, '', line(heads), rule, ...body.map(line), rule, line(foot), ...notesOn(total, truncated)].join('\n');
+}
+
+function nameOf(value: unknown): string {
+  return typeof value === 'string' && value !== '' ? printable(value) : '(none)';
+}
+
+/** Names come from clients: what would move the cursor or colour the terminal is shown as a box. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u25a1');
+}
+
+function cellsOf(sums: UsageSums): string[] {
+  // One character in every row, so that digits stand under digits.
+  const mark = (missing: number, with_: string): string => (missing > 0 ? with_ : ' ');
+  const tokens = Object.values(COLUMNS).map((kinds) => count(kinds.reduce((sum, kind) => sum + sums.usage[kind], 0)));
   return [
-    `Usage from ${from} to ${to}`,
-    '',
-    line(heads),
-    rule,
-    ...rows.slice(0, -1).map(line),
-    rule,
-    line(rows.at(-1) ?? []),
-    ...(notes.length > 0 ? ['', ...notes] : []),
-  ].join('\n');
-}
-
-interface Sums {
-  requests: number;
-  usage: Usage;
-  usage_absent: number;
-  cost_unknown: number;
-  cost_nanodollars: string;
-}
-
-function totalOf(items: readonly Sums[]): Sums {
-  const usage = Object.fromEntries(
-    USAGE_KINDS.map((kind) => [kind, items.reduce((sum, item) => sum + item.usage[kind], 0)]),
-  ) as Usage;
-  return {
-    requests: items.reduce((sum, item) => sum + item.requests, 0),
-    usage,
-    usage_absent: items.reduce((sum, item) => sum + item.usage_absent, 0),
-    cost_unknown: items.reduce((sum, item) => sum + item.cost_unknown, 0),
-    cost_nanodollars: String(items.reduce((sum, item) => sum + BigInt(item.cost_nanodollars), 0n)),
-  };
-}
-
-function cells(requests: number, usage: Usage, item: { cost_unknown: number; cost_nanodollars: string }): string[] {
-  const writes = usage.cache_write_5m + usage.cache_write_1h + usage.cache_write_other;
-  return [
-    grouped(requests),
-    grouped(totalInput(usage)),
-    grouped(usage.cache_read),
-    grouped(writes),
-    grouped(totalOutput(usage)),
-    grouped(usage.reasoning),
-    `${dollars(item.cost_nanodollars)}${item.cost_unknown > 0 ? ' +?' : ''}`,
+    `${count(sums.requests)}${mark(sums.usage_absent, MARKS.usage)}`,
+    ...tokens,
+    `${dollars(sums.cost_nanodollars)}${mark(sums.cost_unknown, MARKS.cost)}`,
   ];
 }
 
-function notesOn(total: Sums): string[] {
-  const notes: string[] = [];
-  if (total.cost_unknown > 0) notes.push(`+?  ${grouped(total.cost_unknown)} requests have usage but no known price.`);
-  if (total.usage_absent > 0)
-    notes.push(`    ${grouped(total.usage_absent)} requests came without usage and are in no sum.`);
-  return notes;
+function notesOn(total: UsageSums, truncated: boolean): string[] {
+  const notes = [
+    total.usage_absent > 0 ? `${MARKS.usage} ${requests(total.usage_absent)} without usage: in no sum of tokens` : '',
+    total.cost_unknown > 0 ? `${MARKS.cost} ${requests(total.cost_unknown)} of unknown cost: in no sum of money` : '',
+    total.usage_estimated > 0 ? `  ${requests(total.usage_estimated)} with estimated usage` : '',
+    total.refused > 0 ? `  ${requests(total.refused)} refused before any provider was asked` : '',
+    truncated ? '  there are more rows than these: narrow the range' : '',
+  ].filter((note) => note !== '');
+  return notes.length > 0 ? ['', ...notes] : [];
 }
 
-/** A count with thin groups of three. */
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
+function requests(number: number): string {
+  return `${count(number)} request${number === 1 ? '' : 's'}`;
+}
+
+function count(value: number): string {
+  return thousands(value.toString());
+}
+
+function thousands(digits: string): string {
+  return digits.replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** Nanodollars as dollars with six decimals, rounded half to even. */
 export function dollars(nanodollars: string): string {
   const nano = BigInt(nanodollars);
-  const micro = nano / 1000n;
   const rest = nano % 1000n;
-  const up = rest > 500n || (rest === 500n && micro % 2n === 1n) ? 1n : 0n;
-  const digits = String(micro + up).padStart(7, '0');
-  return `$${Number(digits.slice(0, -6)).toLocaleString('en-US')}.${digits.slice(-6)}`;
+  const micro = nano / 1000n;
+  const up = rest > 500n || (rest === 500n && micro % 2n === 1n);
+  const digits = (micro + (up ? 1n : 0n)).toString().padStart(7, '0');
+  return `$${thousands(digits.slice(0, -6))}.${digits.slice(-6)}`;
+}
+
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u;
+
+/** Columns of a terminal that the text takes. */
+function columnsOf(text: string): number {
+  let columns = 0;
+  for (const { segment } of segmenter.segment(text)) columns += WIDE.test(segment) ? 2 : 1;
+  return columns;
+}
+
+function pad(text: string, width: number, left: boolean): string {
+  const space = ' '.repeat(Math.max(0, width - columnsOf(text)));
+  return left ? text + space : space + text;
 }

@@ -58,6 +58,9 @@ const JOB_OPTIONS: JobsOptions = {
   stackTraceLimit: 1,
 };
 
+/** BullMQ writes an event per step of a job, which nobody here reads. */
+const STREAMS = { events: { maxLen: 100 } };
+
 /** What a job carries. A new version joins by a union: jobs of the build before are still waiting. */
 const JobData = z.object({ v: z.literal(1), records: z.array(z.unknown()) });
 
@@ -134,10 +137,10 @@ function openProducer(address: QueueAddress, { onError }: QueueOptions): Produce
       maxRetriesPerRequest: 1,
       commandTimeout: ADD_TIMEOUT_MS,
     };
-    return new Queue(QUEUE, { prefix: REDIS_PREFIX, connection }).on('error', onError);
+    return new Queue(QUEUE, { prefix: REDIS_PREFIX, connection, streams: STREAMS }).on('error', onError);
   }
   const connection = postgresOptions(address.database, 'queue');
-  return new Queue(QUEUE, { connection }, createPostgresBackend).on('error', onError);
+  return new Queue(QUEUE, { connection, streams: STREAMS }, createPostgresBackend).on('error', onError);
 }
 
 function openConsumer(

@@ -1,0 +1,23 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../src/lib/clock.ts';
+import { createLog } from '../src/lib/log.ts';
+import { assert } from '../src/lib/result.ts';
+import type { ToJobs } from '../src/records/messages.ts';
+import { runJobs } from './run-jobs.ts';
+import { JobsData } from './thread-data.ts';
+
+/** Root of the jobs thread. */
+const port = parentPort;
+assert(port !== null, 'this file is the root of a thread');
+const data = JobsData.parse(workerData);
+const jobs = runJobs({
+  data,
+  clock: systemClock,
+  log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'jobs'),
+  post: (message) => {
+    port.postMessage(message);
+  },
+});
+port.on('message', (message: ToJobs) => {
+  jobs.take(message);
+});
