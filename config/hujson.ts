@@ -81,7 +81,8 @@ function findTooDeep(text: string, places: (offset: number) => Place): { message
   for (;;) {
     scanner.scan();
     const offset = scanner.getTokenOffset();
-    if (scanner.getTokenLength() === 0) return undefined;
+    // Behind an unended comment the scanner goes on giving tokens for ever, beyond the text.
+    if (scanner.getTokenLength() === 0 || offset >= text.length) return undefined;
     const first = text[offset];
     if (first === '{' || first === '[') depth += 1;
     if (first === '}' || first === ']') depth -= 1;

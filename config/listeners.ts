@@ -44,9 +44,5 @@ export function listenerFindings(server: ServerConfig): Finding[] {
   server.listen_h2c.forEach((listener, index) => {
     check(listener, ['server', 'listen_h2c', index]);
   });
-  if (server.listen.length + server.listen_h2c.length === 0) {
-    const message = 'the gateway listens nowhere';
-    findings.push({ severity: 'error', path: ['server', 'listen'], atKey: true, message, advisory: false });
-  }
   return findings;
 }

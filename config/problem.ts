@@ -57,5 +57,5 @@ export function shown(value: unknown): string {
 /** A URL as a message may quote it: without user, password, query and fragment. */
 export function shownUrl(text: string): string {
   const bare = text.replace(/[?#].*$/s, '?…');
-  return bare.replace(/^([^/]*\/\/)?[^/@]*@/, '$1…@').slice(0, 200);
+  return bare.replace(/^([^/]*\/\/)?[^/]*@/, '$1…@').slice(0, 200);
 }

@@ -27,13 +27,13 @@ export function readConfig(value: unknown, written: unknown): ReadConfig {
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const outcome = Config.safeParse(draft);
     if (outcome.success) return { config: outcome.data, findings };
-    for (const issue of outcome.error.issues) {
-      for (const finding of findingsOf(issue, draft, written)) {
-        // One remark a place: taking a part out can make another round say that it is missing.
-        const place = pathText(finding.path);
-        if (!known.has(place)) findings.push(finding);
-        known.add(place);
-      }
+    const fresh = outcome.error.issues
+      .flatMap((issue) => findingsOf(issue, draft, written))
+      .filter(({ path }) => !known.has(pathText(path)));
+    findings.push(...fresh);
+    // One remark a place: taking a part out can make the next round say that it is missing, or its list too short.
+    for (const { path } of fresh) {
+      for (let depth = 1; depth <= path.length; depth += 1) known.add(pathText(path.slice(0, depth)));
     }
     draft = applyRepairs(
       draft,

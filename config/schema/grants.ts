@@ -10,11 +10,11 @@ export const APERTURE_CAPABILITY = 'tailscale.com/cap/aperture';
 export const UNREADABLE_REFERENCE = '(unreadable)';
 
 const BucketReference = z.strictObject({
-  bucket: z.string().default(UNREADABLE_REFERENCE).describe('Name of a quota, template included'),
+  bucket: z.string().default('').describe('Name of a quota, template included'),
 });
 
 const SendHook = z.strictObject({
-  name: z.string().default(UNREADABLE_REFERENCE).describe('Name of a hook'),
+  name: z.string().default('').describe('Name of a hook'),
   events: z
     .array(z.enum(['pre_request', 'entire_request', 'tool_call_entire_request']))
     .default([])
@@ -114,7 +114,7 @@ export const TempGrantConfig = z.strictObject({
               })
               .prefault({})
               .describe('Which requests are sent'),
-            hook: z.string().default(UNREADABLE_REFERENCE).describe('Name of a hook'),
+            hook: z.string().default('').describe('Name of a hook'),
             fields: SendHook.shape.send,
           })
           .exactOptional()

@@ -8,11 +8,12 @@ export const DatabaseConfig = z.strictObject({
   retention: z
     .strictObject({
       duration: z
-        .union([z.literal(['', '0']).transform(() => undefined), duration('1h', '3650d')], {
+        .union([z.literal('').transform(() => undefined), z.literal('0').transform(() => 0), duration('1h', '3650d')], {
           error: 'is not a duration between 1h and 3650d, "0" or ""',
         })
+        .meta({ format: 'duration' })
         .prefault('')
-        .describe('How long records are kept: "30d", "720h". "": a year'),
+        .describe('How long records are kept, such as "30d" or "720h". "": a year; "0": nothing is kept here'),
       require_export: z.boolean().default(false).describe('Only what was exported is purged'),
       purge: z
         .array(z.enum(['captures', 'tools']))

@@ -35,6 +35,7 @@ const hostName = () =>
 export const ServerConfig = z.strictObject({
   listen: z
     .array(ListenerConfig)
+    .min(1, { error: 'is empty: the gateway listens nowhere' })
     .prefault([{ address: '127.0.0.1:8080' }])
     .describe('Where the gateway listens'),
   listen_h2c: z
