@@ -1,4 +1,5 @@
 import type { Authorization } from '../keys/provider-key.ts';
+import { pathWithModel } from '../protocols/registry.ts';
 import { upstreamHeaders, upstreamQuery } from '../proxy/headers.ts';
 import type { UpstreamRequest } from '../proxy/upstream.ts';
 import { upstreamUrl } from '../proxy/url.ts';
@@ -16,7 +17,11 @@ export function upstreamRequest(
 ): UpstreamRequest {
   const { request, access } = arrival;
   const { provider, model } = route;
-  const target = upstreamUrl(provider.baseUrl, endpoint.upstreamPath, upstreamQuery(request.query));
+  const path =
+    route.rewriteModel && endpoint.modelIn === 'path'
+      ? pathWithModel(endpoint.upstreamPath, model)
+      : endpoint.upstreamPath;
+  const target = upstreamUrl(provider.baseUrl, path, upstreamQuery(request.query));
   return {
     origin: target.origin,
     path: target.path,
