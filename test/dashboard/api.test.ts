@@ -275,7 +275,7 @@ describe('GET /api/usage', () => {
     reasoning: 70 * exchanges,
   });
 
-  test('sums by model, exactly, and counts beside the sums what they lack', async () => {
+  test('failure mode 41: sums of roll-ups by model, exactly, and counts beside the sums what they lack', async () => {
     const { status, body } = await get(`/api/usage?${all}`);
     expect(status).toBe(200);
     expect(body).toMatchObject({

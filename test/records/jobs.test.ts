@@ -113,7 +113,7 @@ describe.each([
     expect(state).toEqual({ kind: 'state', database: 'up', queue: 'up', jobsWaiting: 0, jobsFailed: 0 });
   });
 
-  test('a database that is killed in the middle loses nothing and doubles nothing', async () => {
+  test('failure modes 10 and 43: a database that is killed in the middle loses nothing and doubles nothing', async () => {
     const { jobs, accepted } = thread(url());
     const all = records(3_000);
     for (let at = 0; at < all.length; at += 50) {

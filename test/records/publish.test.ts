@@ -104,7 +104,7 @@ describe('the publisher', () => {
     expect(states.at(-1)).toBe('up');
   });
 
-  test('while the queue is away memory is bounded, in records and in bytes; what does not fit is refused', async () => {
+  test('failure mode 39: while the queue is away memory is bounded, in records and in bytes; what does not fit is refused', async () => {
     answer = () => Promise.reject(new Error('away'));
     const to = publisher({ capacity: 200 });
     expect(offerMany(to, 150)).toBe(150);

@@ -248,7 +248,7 @@ describe('storing records', () => {
     ]);
   });
 
-  test('a partition that was dropped is made again when a late record needs it', async () => {
+  test('failure mode 40: a day is dropped as a partition, and made again when a late record needs it', async () => {
     await store.store(records(1));
     await pool.query('DROP TABLE aperture.records_20261123, aperture.amendments_20261123');
     expect(await store.store(records(2))).toEqual({ inserted: 2, dead: 0 });
