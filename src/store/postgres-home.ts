@@ -99,7 +99,8 @@ function reachable(path: string): boolean {
   }
 }
 
-function elsewhere(dataDir: string): string {
+/** Where the cluster of a data directory lives when the server's user cannot reach it there. Takes its real path. */
+export function elsewhere(dataDir: string): string {
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
   return join(existsSync('/var/lib') ? '/var/lib' : tmpdir(), `aperture-${hash}`);
 }

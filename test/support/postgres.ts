@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -7,12 +7,22 @@ import { migrate, openPool } from '../../src/store/database.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
 import type { EmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
+import { elsewhere } from '../../src/store/postgres-home.ts';
 
 /** A folder of its own that the server's user can pass through, when the tests run as root. */
 export function temporaryFolder(name: string, mode = 0o711): string {
   const folder = mkdtempSync(join(tmpdir(), `aperture-test-${name}-`));
   chmodSync(folder, mode);
   return folder;
+}
+
+/**
+ * Removes a gateway's data directory, and its cluster where that had to live elsewhere (root, and a directory of mode
+ * 0700). The server must have been stopped.
+ */
+export function removeDataDir(dataDir: string): void {
+  rmSync(elsewhere(realpathSync(dataDir)), { recursive: true, force: true });
+  rmSync(dataDir, { recursive: true, force: true });
 }
 
 export interface TestPostgres {
