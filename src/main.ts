@@ -31,6 +31,9 @@ program
   .action(async (options: { config?: string; simulator: boolean }) => {
     const environment = environmentOrExit();
     const loaded = configOrExit(options.config ?? environment.configFile, environment, false);
+    if (loaded.warnings.length > 0) {
+      process.stderr.write(`${formatProblems(loaded.warnings, options.config ?? environment.configFile)}\n`);
+    }
     const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'front');
     const simulatorPort = Number(process.env['APERTURE_SIMULATOR_PORT'] ?? SIMULATOR_PORT);
     process.on('unhandledRejection', (error) => {
@@ -120,8 +123,6 @@ function configOrExit(file: string, environment: Environment, strict: boolean): 
   }
   const loaded = loadConfig({ text, file, env: process.env, listen: environment.listen, strict });
   if (loaded.ok) {
-    const warnings = loaded.value.warnings.filter(({ advisory }) => !advisory);
-    if (warnings.length > 0) process.stderr.write(`${formatProblems(warnings, file)}\n`);
     return loaded.value;
   }
   process.stderr.write(`${formatProblems(loaded.fault, file)}\n`);

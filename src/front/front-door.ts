@@ -44,6 +44,9 @@ async function receive(
   const refuse = (dialect: Dialect, fault: Fault): void => {
     sendFault(services, response, dialect, fault, mintExchangeId(receivedAtMs));
   };
+  if (headerBytes(request) > world.limits.header_bytes) {
+    return refuse('plain', { code: 'headers_too_large', limitBytes: world.limits.header_bytes });
+  }
   if (answerProbe(services, request, response)) return;
 
   const endpoint = endpointOf(request);
@@ -101,6 +104,12 @@ async function receive(
     default:
       return unreachable(endpoint);
   }
+}
+
+function headerBytes(request: ClientRequest): number {
+  let bytes = 0;
+  for (const [name, value] of request.headers) bytes += name.length + value.length;
+  return bytes;
 }
 
 function endpointOf(request: ClientRequest): Endpoint | { kind: 'api' } {

@@ -24,7 +24,12 @@ export interface World {
   readonly modelMetadata: MetadataLookup;
   /** Lower-case host names beside those that need no listing. */
   readonly allowedHosts: ReadonlySet<string>;
-  readonly limits: { readonly body_bytes: number; readonly body_timeout_ms: number; readonly concurrent: number };
+  readonly limits: {
+    readonly body_bytes: number;
+    readonly body_timeout_ms: number;
+    readonly header_bytes: number;
+    readonly concurrent: number;
+  };
   readonly timeouts: ExchangeTimeouts;
 }
 

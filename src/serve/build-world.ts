@@ -34,6 +34,7 @@ export function buildWorld(
     limits: {
       body_bytes: server.limits.bodyBytes,
       body_timeout_ms: server.timeouts.bodyMs,
+      header_bytes: server.limits.headersBytes,
       concurrent: server.limits.concurrent,
     },
     timeouts: {

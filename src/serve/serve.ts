@@ -32,6 +32,7 @@ import type { DatabaseAddress } from '../store/database.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import { pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import type { ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './ask-thread.ts';
 import { banner } from './banner.ts';
 import { buildWorld } from './build-world.ts';
@@ -71,6 +72,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const server = serverOf(loaded.config);
   const root = packageRoot();
   const built = (file: string): string => join(root, 'dist', 'workers', file);
+  refuseUnserved(server);
   const local = openLocalState(environment.dataDir, environment.secretKeyFile);
 
   // What starts slowly starts together.
@@ -214,7 +216,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   let url = '';
   for (const [index, listener] of server.listeners.entries()) {
     const { address } = listener;
-    if (address.kind === 'tailscale') throw new Error('listening on "tailscale:" is not built yet');
+    if (address.kind === 'tailscale') continue;
     const socket = createUwsSocket(accept, index);
     const port = await socket.listen(address.host, address.port);
     sockets.push(socket);
@@ -268,6 +270,20 @@ async function openDatabase(
     },
   });
   return { address: embedded.address, embedded };
+}
+
+/** What the config asks of sockets and identity and this build does not have: better no start than a door left open. */
+function refuseUnserved(server: ServerSettings): void {
+  const missing: string[] = [];
+  if (server.socket === 'node') missing.push('server.socket "node"');
+  if (server.processes > 1) missing.push('server.processes above 1');
+  for (const { address, identity, tls, h2c } of server.listeners) {
+    if (address.kind === 'tailscale') missing.push('a listener on "tailscale:"');
+    if (h2c) missing.push('server.listen_h2c');
+    if (tls !== undefined) missing.push('tls on a listener');
+    for (const source of identity) if (source === 'token' || source === 'oidc') missing.push(`identity "${source}"`);
+  }
+  if (missing.length > 0) throw new Error(`this build does not serve ${[...new Set(missing)].join(', ')}`);
 }
 
 function needsWhois(listeners: readonly { identity: readonly string[] }[]): boolean {
