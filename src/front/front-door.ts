@@ -45,7 +45,8 @@ async function receive(
     sendFault(services, response, dialect, fault, mintExchangeId(receivedAtMs));
   };
   if (headerBytes(request) > world.limits.header_bytes) {
-    return refuse('plain', { code: 'headers_too_large', limitBytes: world.limits.header_bytes });
+    refuse('plain', { code: 'headers_too_large', limitBytes: world.limits.header_bytes });
+    return;
   }
   if (answerProbe(services, request, response)) return;
 

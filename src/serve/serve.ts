@@ -116,7 +116,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     database: database.address,
     redisUrl: environment.redisUrl,
     gatewayId: local.gatewayId,
-    fromSegment: 0,
+    // Older ones are gone from the folder: nobody waits for their counts.
+    fromSegment: journal.oldSegments[0] ?? journal.firstSegment,
     process: true,
     logLevel: environment.logLevel,
   };

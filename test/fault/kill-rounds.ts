@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, startGateway, temporaryFolder } from '../support/gateway.ts';
 import type { RecordRow } from '../support/gateway.ts';
-import { rmSync } from 'node:fs';
+import { removeDataDir } from '../support/postgres.ts';
 import { startSimulator } from '../../src/simulator/provider.ts';
 
 /** What a client knows of a request that it saw finish. */
@@ -81,7 +81,7 @@ export async function killRounds(rounds: number, seed: number): Promise<KillRepo
     return { rounds, finished, begun, records };
   } finally {
     await simulator.close();
-    rmSync(dataDir, { recursive: true, force: true });
+    removeDataDir(dataDir);
   }
 }
 

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
+import { removeDataDir } from './postgres.ts';
 import { until } from './until.ts';
 
 /** A record as `/api/requests` answers it. */
@@ -103,7 +104,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     return response.json();
   };
   const remove = (): void => {
-    if (ownDir) rmSync(dataDir, { recursive: true, force: true });
+    if (ownDir) removeDataDir(dataDir);
   };
   return {
     url,
