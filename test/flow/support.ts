@@ -62,6 +62,8 @@ export interface RawAnswer {
 
 export interface FlowOptions {
   server?: Record<string, unknown>;
+  /** Beside the two that are always there. */
+  providers?: Record<string, unknown>;
   env?: Record<string, string>;
   simulator?: Partial<SimulatorOptions>;
   dataDir?: string;
@@ -87,6 +89,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
           models: [MODELS.anthropic],
           compatibility: { openai_chat: false, anthropic_messages: true },
         },
+        ...options.providers,
       },
       grants: [ADMIN_GRANT],
       ...(options.server === undefined ? {} : { server: options.server }),
