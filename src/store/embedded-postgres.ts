@@ -211,7 +211,8 @@ async function bringUp(place: PostgresHome, clock: Clock): Promise<boolean> {
 
 /** Resolves when the server has ended. It has its own process group, so that Ctrl-C reaches us and not it. */
 function spawnServer(place: PostgresHome): Promise<void> {
-  removeStalePidFile(place);
+  // The one beside the socket outlives a kill of everything as well.
+  for (const file of [pidFile(place), socketLock(place)]) removeIfStale(file, place);
   const settings = { ...SETTINGS, unix_socket_directories: place.sockets };
   const log = openSync(place.log, logTooLong(place) ? 'w' : 'a', 0o600);
   const server = spawn(
@@ -233,12 +234,20 @@ function spawnServer(place: PostgresHome): Promise<void> {
   });
 }
 
+function pidFile(place: PostgresHome): string {
+  return join(place.data, 'postmaster.pid');
+}
+
+function socketLock(place: PostgresHome): string {
+  return join(place.sockets, `.s.PGSQL.${PORT}.lock`);
+}
+
 /**
- * Postgres trusts a pid file whose number is in use by whomever, and numbers come round again, in containers at once.
- * One that names a process which is not this cluster's server is set aside, and put back if it was written meanwhile.
+ * Postgres trusts a lock file whose number is in use by whomever, be it a zombie, and numbers come round again, in
+ * containers at once. One that names a process which is not this cluster's server is set aside, and put back if it was
+ * written meanwhile.
  */
-function removeStalePidFile(place: PostgresHome): void {
-  const path = join(place.data, 'postmaster.pid');
+function removeIfStale(path: string, place: PostgresHome): void {
   const aside = `${path}.${process.pid}`;
   const stale = readPid(path);
   if (stale === undefined || runsIn(stale, place.data)) return;
@@ -250,7 +259,7 @@ function removeStalePidFile(place: PostgresHome): void {
 
 /** The pid of this cluster's live server, as its pid file and the process table have it. */
 function findPostmaster(place: PostgresHome): number | undefined {
-  const pid = readPid(join(place.data, 'postmaster.pid'));
+  const pid = readPid(pidFile(place));
   return pid !== undefined && runsIn(pid, place.data) ? pid : undefined;
 }
 
