@@ -1,0 +1,181 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { assert } from '../../src/lib/result.ts';
+import { packageRoot } from '../../src/lib/package-root.ts';
+import { postgresHome, removeData } from '../support/data-dir.ts';
+import { freePort } from '../support/gateway.ts';
+import { until } from '../support/until.ts';
+
+/** What `npm start` printed once it was ready. */
+export interface Started {
+  url: string;
+  /** The request to try, as printed. */
+  curl: string;
+  /** The request that shows what it cost, as printed. */
+  costCurl: string;
+  tookMs: number;
+}
+
+/** This checkout's files alone, in a bare directory under a home that only its owner may enter. */
+export interface FreshCheckout {
+  /** Runs `npm start` and waits until it is ready. */
+  start(): Promise<Started>;
+  /** `kill -9` of npm, the gateway and the database, all at once. */
+  killAll(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** The first call may install and build: the promise is two minutes. */
+const START_WITHIN_MS = 120_000;
+
+/** `linked`: with this checkout's node_modules, so that nothing needs to be installed; `npm`: `npm start` installs. */
+export async function freshCheckout(modules: 'linked' | 'npm'): Promise<FreshCheckout> {
+  // mkdtemp makes it 0700.
+  const home = mkdtempSync(join(tmpdir(), 'aperture-home-'));
+  const checkout = join(home, 'checkout');
+  copyFiles(packageRoot(), checkout);
+  if (modules === 'linked') linkModules(packageRoot(), checkout);
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: home,
+    // A home of its own has no cache; what was downloaded for this checkout need not come again.
+    npm_config_cache: npmCache(),
+    APERTURE_LISTEN: `127.0.0.1:${await freePort()}`,
+    APERTURE_SIMULATOR_PORT: String(await freePort()),
+  };
+  const dataDir = join(checkout, '.aperture');
+  let pid: number | undefined;
+
+  return {
+    async start() {
+      const startedAtMs = performance.now();
+      const child = spawn('npm', ['start'], { cwd: checkout, env, stdio: ['ignore', 'pipe', 'pipe'] });
+      pid = child.pid;
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      await until(
+        'npm start is ready',
+        () => {
+          if (child.exitCode !== null) throw new Error(`npm start ended with ${child.exitCode}:\n${output}`);
+          return output.includes('What it cost:') && output.endsWith('\n');
+        },
+        START_WITHIN_MS,
+      ).catch((error: unknown) => {
+        throw new Error(`npm start is not ready; it said:\n${output}`, { cause: error });
+      });
+      return { ...parseBanner(output), tookMs: performance.now() - startedAtMs };
+    },
+    async killAll() {
+      assert(pid !== undefined, 'started first');
+      const postmaster = postmasterOf(dataDir);
+      assert(postmaster !== undefined, 'the embedded Postgres runs');
+      const all = [...new Set([pid, postmaster].flatMap((root) => treeOf(root)))];
+      for (const each of all) kill(each, 'SIGKILL');
+      await until('all processes are gone', () => all.every(isGone));
+    },
+    async remove() {
+      if (pid !== undefined) {
+        const all = treeOf(pid);
+        // npm passes the signal on, but not to a shell that it may have put in between.
+        for (const each of all) kill(each, 'SIGTERM');
+        await until('npm start has ended', () => all.every(isGone), 45_000);
+      }
+      removeData(dataDir);
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What a commit of the present state would hold. */
+function copyFiles(from: string, to: string): void {
+  const git = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: from,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  assert(git.status === 0, 'git lists the files of this checkout');
+  for (const file of git.stdout.split('\0')) {
+    // Listed and yet gone: deleted, and not committed yet.
+    if (file === '' || !existsSync(join(from, file))) continue;
+    mkdirSync(dirname(join(to, file)), { recursive: true });
+    cpSync(join(from, file), join(to, file));
+  }
+}
+
+/** Hard links; a symbolic link would let `npm ci` empty the folder that it points at. */
+function linkModules(from: string, to: string): void {
+  const modules = join(to, 'node_modules');
+  const copied = spawnSync('cp', ['-alL', join(from, 'node_modules'), modules]);
+  if (copied.status !== 0) {
+    rmSync(modules, { recursive: true, force: true });
+    assert(spawnSync('cp', ['-aL', join(from, 'node_modules'), modules]).status === 0, 'node_modules are copied');
+  }
+  const lock = createHash('sha256')
+    .update(readFileSync(join(to, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(modules, '.aperture-installed');
+  // Not through the link, which is this checkout's own stamp.
+  rmSync(stamp, { force: true });
+  writeFileSync(stamp, lock);
+}
+
+function npmCache(): string {
+  return spawnSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).stdout.trim();
+}
+
+function parseBanner(output: string): Omit<Started, 'tookMs'> {
+  const url = /is ready on (http:\/\/\S+)/.exec(output)?.[1];
+  const curl = /Try it:\n\n([\s\S]*?)\n\n/.exec(output)?.[1];
+  const costCurl = /What it cost: (.*)\n/.exec(output)?.[1];
+  assert(url !== undefined && curl !== undefined && costCurl !== undefined, `npm start prints what to try: ${output}`);
+  return { url, curl, costCurl };
+}
+
+function postmasterOf(dataDir: string): number | undefined {
+  const home = postgresHome(dataDir);
+  if (home === undefined) return undefined;
+  const file = join(home, 'data', 'postmaster.pid');
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : undefined;
+}
+
+/** A process and all that descend from it. */
+function treeOf(root: number): number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+    if (stat !== undefined) parents.set(Number(name), stat.parent);
+  }
+  const tree = [root];
+  for (const pid of tree) for (const [child, parent] of parents) if (parent === pid) tree.push(child);
+  return tree;
+}
+
+/** Undefined when there is no such process. */
+function statOf(pid: number): { state: string; parent: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name may hold blanks and parentheses: it ends at the last one.
+    const [state = '', parent = ''] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { state, parent: Number(parent) };
+  } catch {
+    return undefined; // It ended between the listing and the look.
+  }
+}
+
+/** A zombie counts as gone: its parent has not looked yet. */
+function isGone(pid: number): boolean {
+  const stat = statOf(pid);
+  return stat === undefined || stat.state === 'Z';
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It was quicker.
+  }
+}
