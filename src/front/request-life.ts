@@ -81,8 +81,10 @@ export async function requestLife(
     return;
   }
   const body = read.value;
+  // Now: a large body is handed to an inspector's thread and back, which leaves this view empty.
+  const bodyBytes = body.byteLength;
   const done = (): void => {
-    budget.give(body.byteLength);
+    budget.give(bodyBytes);
     live.remove(id);
   };
   live.add(id, { refuse: () => undefined });
@@ -90,7 +92,7 @@ export async function requestLife(
   // Accepted: every way on ends in a record.
   const denied = (fault: Fault, asked: { model: string; provider: string }): void => {
     const opened = openedFrame(arrival, endpoint, id, { ...asked, keyId: '', grantIds: [] });
-    deny(services, arrival, endpoint.dialect, opened, fault, body.byteLength);
+    deny(services, arrival, endpoint.dialect, opened, fault, bodyBytes);
     done();
   };
   let begun = false;
@@ -137,7 +139,7 @@ export async function requestLife(
       dialect: endpoint.dialect,
       provider: provider.id,
       upstream,
-      requestBytes: body.byteLength,
+      requestBytes: bodyBytes,
       timeouts: world.timeouts,
       edits,
       wireFilter: forwarded.usageInjected ? usageFilter : undefined,
