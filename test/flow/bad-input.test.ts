@@ -101,6 +101,18 @@ describe.each(APIS)('%s', (api) => {
     expect({ status: response.status, code: errorOf(api, text).code }, text).toEqual({ status, code });
     expect(response.headers.get('content-type')).toMatch(/^application\/json/);
     accepted.set(idOf(response), 'denied');
+    expect((await flow.record(idOf(response))).request_bytes).toBe(body(api).byteLength);
+  });
+
+  test('a prompt too large for the main thread is answered, and its size recorded', async () => {
+    const body = utf8(
+      JSON.stringify({ ...bodyOf(api), messages: [{ role: 'user', content: 'x'.repeat(400 * 1024) }] }),
+    );
+    const response = await post(api, body, { 'x-sim': 'output=7' });
+    expect(response.status, await response.text()).toBe(200);
+    accepted.set(idOf(response), 'complete');
+    const record = await flow.record(idOf(response));
+    expect(record).toMatchObject({ state: 'complete', request_bytes: body.byteLength });
   });
 
   test('an unsupported content-encoding is refused by name', async () => {
@@ -294,6 +306,10 @@ test('every accepted request has exactly one record, and nothing else has', asyn
     expect(record.denied_by).toMatch(/^gateway_/);
     expect(record.attempts).toEqual([]);
   }
+});
+
+test('nothing is left of any request', async () => {
+  await flow.quiescent();
 });
 
 /** Without it, Anthropic refuses. */

@@ -381,6 +381,10 @@ test('failure mode 34: a request in two writes waits for no delayed acknowledgem
   socket.destroy();
 });
 
+test('nothing is left of any request', async () => {
+  await flow.quiescent();
+});
+
 /** Finer than `until`, which looks every 10 ms. */
 async function answered(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 5000;

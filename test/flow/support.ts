@@ -32,8 +32,20 @@ export interface Flow {
   record(id: string): Promise<RecordRow>;
   /** The simulator's entry of one request, once it has ended. */
   ended(tag: string, withinMs?: number): Promise<BookEntry>;
+  /** Waits until nothing of any request is left in the process; fails saying what is. */
+  quiescent(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What must be zero when no request runs: else it leaks, and ends in 503s. */
+const LEVELS = [
+  'aperture_live_exchanges',
+  'aperture_inflight_bytes',
+  'aperture_unsettled_exchanges',
+  'aperture_records_waiting',
+  'aperture_inspector_unread_bytes',
+  'aperture_journal_pending_bytes',
+];
 
 export interface AskOptions {
   sim?: string;
@@ -127,6 +139,16 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
         () => simulator.books(0, tag).entries.find((entry) => entry.ended_at_ms !== null),
         withinMs,
       ),
+    quiescent: async () => {
+      let left: string[] = [];
+      await until('nothing is left of any request', async () => {
+        const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+        left = LEVELS.map((name) => new RegExp(`^${name} .*$`, 'm').exec(metrics)?.[0] ?? `${name} is missing`);
+        return left.every((line) => line.endsWith(' 0'));
+      }).catch((error: unknown) => {
+        throw new Error(left.join(', '), { cause: error });
+      });
+    },
     close: async () => {
       await gateway.stop();
       await simulator.close();
