@@ -41,6 +41,10 @@ export function outcomeOf(closed: Closed | undefined, facts: Facts | undefined, 
       return { state, error: null };
     case 'aborted':
       return reachedEnd && status < 400 ? { state: 'complete', error: null } : { state, error: known ?? failure };
+    case 'error':
+      // A stream that a provider keeps open after its last event is ended by a deadline of ours: it was whole by then.
+      if (reachedEnd && status < 400 && known?.code === DEADLINE) return { state: 'complete', error: null };
+      return { state, error: known ?? failure ?? safeError('unknown', '') };
     case 'interrupted':
       if (failure !== null) return { state: 'error', error: failure };
       if (reachedEnd)
@@ -48,11 +52,10 @@ export function outcomeOf(closed: Closed | undefined, facts: Facts | undefined, 
           ? { state: 'complete', error: null }
           : { state: 'error', error: safeError(`http_${status}`, '') };
       return { state, error: known ?? INTERRUPTED };
-    case 'error':
-      return { state, error: known ?? failure ?? safeError('unknown', '') };
   }
 }
 
+const DEADLINE = 'gateway_upstream_timeout';
 const INTERRUPTED = { code: 'gateway_interrupted', message: 'gateway: stopped before the exchange ended' };
 const ENDED_SHORT = { code: 'stream_incomplete', message: 'the stream ended before its last event' };
 

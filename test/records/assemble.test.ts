@@ -156,6 +156,14 @@ describe('how an exchange ended', () => {
     expect(record({ closed: { ...denied, state: 'blocked' }, facts: facts() })).toMatchObject({ state: 'blocked' });
   });
 
+  test('failure mode 28: a stream that only our deadline ended, after its last event, is complete', () => {
+    const error = { code: 'gateway_upstream_timeout', message: 'gateway: did not answer' };
+    expect(record({ closed: closed({ state: 'error', error }), facts: facts() })).toMatchObject({
+      state: 'complete',
+      error: null,
+    });
+  });
+
   test('a provider that broke is an error, also when its bytes were whole', () => {
     const error = { code: 'gateway_upstream_broken', message: 'gateway: the connection broke' };
     expect(record({ closed: closed({ state: 'error', error }), facts: facts() })).toMatchObject({
