@@ -1,12 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { assert } from '../../src/lib/result.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
-import { postgresHome, removeData } from '../support/data-dir.ts';
+import { elsewhere } from '../../src/store/postgres-home.ts';
 import { freePort } from '../support/gateway.ts';
+import { removeDataDir } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
 /** What `npm start` printed once it was ready. */
@@ -28,21 +28,20 @@ export interface FreshCheckout {
   remove(): Promise<void>;
 }
 
-/** The first call may install and build: the promise is two minutes. */
+/** The promise for the first call, which installs and builds. */
 const START_WITHIN_MS = 120_000;
 
-/** `linked`: with this checkout's node_modules, so that nothing needs to be installed; `npm`: `npm start` installs. */
-export async function freshCheckout(modules: 'linked' | 'npm'): Promise<FreshCheckout> {
+export async function freshCheckout(): Promise<FreshCheckout> {
   // mkdtemp makes it 0700.
   const home = mkdtempSync(join(tmpdir(), 'aperture-home-'));
   const checkout = join(home, 'checkout');
   copyFiles(packageRoot(), checkout);
-  if (modules === 'linked') linkModules(packageRoot(), checkout);
   const env = {
     PATH: process.env['PATH'],
     HOME: home,
     // A home of its own has no cache; what was downloaded for this checkout need not come again.
     npm_config_cache: npmCache(),
+    npm_config_prefer_offline: 'true',
     APERTURE_LISTEN: `127.0.0.1:${await freePort()}`,
     APERTURE_SIMULATOR_PORT: String(await freePort()),
   };
@@ -84,7 +83,7 @@ export async function freshCheckout(modules: 'linked' | 'npm'): Promise<FreshChe
         for (const each of all) kill(each, 'SIGTERM');
         await until('npm start has ended', () => all.every(isGone), 45_000);
       }
-      removeData(dataDir);
+      if (existsSync(dataDir)) removeDataDir(dataDir);
       rmSync(home, { recursive: true, force: true });
     },
   };
@@ -106,23 +105,6 @@ function copyFiles(from: string, to: string): void {
   }
 }
 
-/** Hard links; a symbolic link would let `npm ci` empty the folder that it points at. */
-function linkModules(from: string, to: string): void {
-  const modules = join(to, 'node_modules');
-  const copied = spawnSync('cp', ['-alL', join(from, 'node_modules'), modules]);
-  if (copied.status !== 0) {
-    rmSync(modules, { recursive: true, force: true });
-    assert(spawnSync('cp', ['-aL', join(from, 'node_modules'), modules]).status === 0, 'node_modules are copied');
-  }
-  const lock = createHash('sha256')
-    .update(readFileSync(join(to, 'package-lock.json')))
-    .digest('hex');
-  const stamp = join(modules, '.aperture-installed');
-  // Not through the link, which is this checkout's own stamp.
-  rmSync(stamp, { force: true });
-  writeFileSync(stamp, lock);
-}
-
 function npmCache(): string {
   return spawnSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).stdout.trim();
 }
@@ -136,9 +118,8 @@ function parseBanner(output: string): Omit<Started, 'tookMs'> {
 }
 
 function postmasterOf(dataDir: string): number | undefined {
-  const home = postgresHome(dataDir);
-  if (home === undefined) return undefined;
-  const file = join(home, 'data', 'postmaster.pid');
+  const near = join(dataDir, 'postgres');
+  const file = join(existsSync(near) ? near : elsewhere(realpathSync(dataDir)), 'data', 'postmaster.pid');
   return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : undefined;
 }
 
