@@ -1,3 +1,5 @@
+import type { ClientStream } from '../proxy/client.ts';
+
 /**
  * The socket layer as the front door sees it: small, so that uWebSockets.js (`front/uws.ts`) and Node's own http can
  * both be it (`server.socket`).
@@ -20,24 +22,11 @@ export interface ClientRequest {
  * The way back to one client. After `onGone` has fired nothing may be written; every method then does nothing.
  * Chunks handed out by `onData` are copies and belong to the receiver; chunks handed in are consumed before returning.
  */
-export interface ClientResponse {
-  readonly gone: boolean;
+export interface ClientResponse extends ClientStream {
   /** Body bytes in order; `last` comes exactly once, perhaps with an empty chunk. Call at most once. */
   onData(take: (chunk: Uint8Array<ArrayBuffer>, last: boolean) => void): void;
   pauseBody(): void;
   resumeBody(): void;
-  /** The client left, or the socket broke, before the response was ended. */
-  onGone(then: () => void): void;
-  /** A whole answer at once. */
-  send(status: number, headers: readonly (readonly [string, string])[], body: string | Uint8Array): void;
-  /** Begins a streamed answer. With `contentLength` the body is sent under that length, else chunked. */
-  head(status: number, headers: readonly (readonly [string, string])[], contentLength: number | undefined): void;
-  /** False when the client has not taken all that was written: `onDrain` tells when it has. */
-  write(chunk: Uint8Array): boolean;
-  onDrain(then: () => void): void;
-  end(): void;
-  /** Breaks the connection: how a broken stream stays broken. */
-  reset(): void;
 }
 
 export type Accept = (request: ClientRequest, response: ClientResponse, listener: number) => void;

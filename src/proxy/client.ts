@@ -4,13 +4,18 @@ import type { ExchangeId } from '../contract/ids.ts';
 /** The client's side of an exchange, as the proxy needs it; the front door's response satisfies it. */
 export interface ClientStream {
   readonly gone: boolean;
+  /** The client left, or the socket broke, before the response was ended. */
   onGone(then: () => void): void;
+  /** A whole answer at once. */
   send(status: number, headers: readonly (readonly [string, string])[], body: string | Uint8Array): void;
+  /** Begins a streamed answer. With `contentLength` the body is sent under that length, else chunked. */
   head(status: number, headers: readonly (readonly [string, string])[], contentLength: number | undefined): void;
   /** False when the client has not taken all that was written. */
   write(chunk: Uint8Array): boolean;
+  /** Called when the client has taken all that was written. */
   onDrain(then: () => void): void;
   end(): void;
+  /** Breaks the connection: how a broken stream stays broken. */
   reset(): void;
 }
 

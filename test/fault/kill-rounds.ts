@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, startGateway, temporaryFolder } from '../support/gateway.ts';
+import { freePort } from '../../bench/targets.ts';
+import { startGateway, temporaryFolder } from '../support/gateway.ts';
 import type { RecordRow } from '../support/gateway.ts';
 import { removeDataDir } from '../support/postgres.ts';
 import { startSimulator } from '../../src/simulator/provider.ts';

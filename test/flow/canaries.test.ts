@@ -1,7 +1,8 @@
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort, temporaryFolder } from '../support/gateway.ts';
+import { freePort } from '../../bench/targets.ts';
+import { temporaryFolder } from '../support/gateway.ts';
 import { APIS, PATHS, PROVIDER_KEY, bodyOf, rawRequest, startFlow } from './support.ts';
 import type { Api, Flow } from './support.ts';
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { assert } from '../../src/lib/result.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { elsewhere } from '../../src/store/postgres-home.ts';
-import { freePort } from '../support/gateway.ts';
+import { freePort } from '../../bench/targets.ts';
 import { removeDataDir } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 

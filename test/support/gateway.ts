@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
+import { freePort } from '../../bench/targets.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { removeDataDir } from './postgres.ts';
 import { until } from './until.ts';
@@ -41,19 +41,6 @@ export interface TestGateway {
   records(count: number, query?: string): Promise<RecordRow[]>;
   kill(): Promise<void>;
   stop(): Promise<number | null>;
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
 }
 
 export function temporaryFolder(): string {
