@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../src/lib/package-root.ts';
+import { elsewhere } from '../src/store/postgres-home.ts';
 
 /** Something that answers on a port of this machine, in processes of its own. */
 export interface Target {
@@ -159,6 +160,8 @@ export async function startOurs(upstream: number): Promise<Target> {
     pids: [child.pid ?? 0],
     async stop() {
       await ended(child, 'SIGTERM');
+      // As root the embedded cluster lives where its own user can reach it.
+      rmSync(elsewhere(realpathSync(join(folder, 'data'))), { recursive: true, force: true });
       rmSync(folder, { recursive: true, force: true });
     },
   };

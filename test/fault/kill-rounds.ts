@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../bench/targets.ts';
 import { startGateway, temporaryFolder } from '../support/gateway.ts';
@@ -13,6 +14,7 @@ interface Finished {
 
 export interface KillReport {
   rounds: number;
+  seed: number;
   finished: Finished[];
   /** Ids of which the client saw a beginning, but no end. */
   begun: string[];
@@ -79,7 +81,7 @@ export async function killRounds(rounds: number, seed: number): Promise<KillRepo
       await sleep(100);
     }
     await gateway.stop();
-    return { rounds, finished, begun, records };
+    return { rounds, seed, finished, begun, records };
   } finally {
     await simulator.close();
     removeDataDir(dataDir);
@@ -134,4 +136,28 @@ function outputOf(text: string): number | undefined {
   if (!text.includes('data: [DONE]') && !text.includes('event: message_stop')) return undefined;
   const counts = [...text.matchAll(/"(?:completion_tokens|output_tokens)":(\d+)/g)];
   return Number(counts.at(-1)?.[1]);
+}
+
+/** Every request that a client saw finish has one complete record with the usage it was told; no id stands twice. */
+export function expectExactBooks({ rounds, seed, finished, begun, records }: KillReport): void {
+  const byId = new Map(records.map((record) => [record.id, record]));
+  const states = new Map<string, number>();
+  for (const { state } of records) states.set(state, (states.get(state) ?? 0) + 1);
+  console.log(
+    `kill -9: ${rounds} rounds, seed ${seed}, ${finished.length} seen finished, ${begun.length} seen begun, ` +
+      `${records.length} records ${JSON.stringify(Object.fromEntries(states))}`,
+  );
+  expect(finished.length).toBeGreaterThan(rounds * 10);
+  expect(byId.size, 'an id stands twice').toBe(records.length);
+  const wrong = finished
+    .map(({ id, outputTokens }) => ({ id, outputTokens, record: byId.get(id) }))
+    .filter(({ outputTokens, record }) => {
+      const usage = record?.usage;
+      const output = usage === null || usage === undefined ? Number.NaN : usage.output + usage.reasoning;
+      return record?.state !== 'complete' || record.usage_state !== 'final' || output !== outputTokens;
+    })
+    .map(({ id, outputTokens, record }) => ({ id, outputTokens, state: record?.state, usage: record?.usage }));
+  expect(wrong).toEqual([]);
+  const missing = begun.filter((id) => !byId.has(id));
+  expect(missing, 'begun and without a record').toEqual([]);
 }
