@@ -9,7 +9,7 @@ import { valueAt } from './read.ts';
 import type { Config } from './schema.ts';
 import { APERTURE_CAPABILITY, UNREADABLE_REFERENCE } from './schema/grants.ts';
 import type { Capability } from './schema/grants.ts';
-import { COST_BASES } from './schema/providers.ts';
+import { COST_BASES, isCostBasis } from '../src/pricing/basis.ts';
 import { globMatchesSegment } from './segment-glob.ts';
 
 /** Collects findings; `written` is the value before macros, so that no message quotes what a macro put in. */
@@ -112,7 +112,7 @@ function providerRemarks(id: string, config: Config, remarks: Remarks): void {
   if (compatibilityOf(provider.compatibility).length === 0) {
     remarks.advise([...path, 'compatibility'], `provider ${id} serves no API: every flag is off`, true);
   }
-  if (provider.cost_basis !== '' && !COST_BASES.some((basis) => basis === provider.cost_basis)) {
+  if (provider.cost_basis !== '' && !isCostBasis(provider.cost_basis)) {
     const known = COST_BASES.join(', ');
     const written = shown(remarks.written([...path, 'cost_basis']));
     remarks.advise([...path, 'cost_basis'], `provider ${id}: no prices for "${written}"; known are ${known}`);

@@ -1,23 +1,8 @@
 import { z } from 'zod';
 import type { Compatibility } from '../../src/contract/api.ts';
+import { COST_BASES } from '../../src/pricing/basis.ts';
 import { decimalText } from '../units.ts';
 import { authorization } from './fields.ts';
-
-/** Bases that the price table knows by Aperture's names (aperture.md, section 2.7). */
-export const COST_BASES = [
-  'anthropic',
-  'openai',
-  'google',
-  'vertex',
-  'bedrock',
-  'bedrock-us',
-  'bedrock-eu',
-  'bedrock-ap',
-  'azure',
-  'azure-eu',
-  'openrouter',
-  'vercel',
-] as const;
 
 const FLAG_MEANING: Record<Compatibility, string> = {
   openai_chat: 'Serves /v1/chat/completions. On where the block is absent or turns nothing else on',

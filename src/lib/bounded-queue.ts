@@ -36,15 +36,4 @@ export class BoundedQueue<T> {
     }
     return item;
   }
-
-  /** Takes up to `most` items. */
-  takeMany(most: number): T[] {
-    const taken: T[] = [];
-    while (taken.length < most) {
-      const item = this.take();
-      if (item === undefined) break;
-      taken.push(item);
-    }
-    return taken;
-  }
 }

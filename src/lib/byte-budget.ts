@@ -2,7 +2,6 @@
 export class ByteBudget {
   readonly limitBytes: number;
   usedBytes = 0;
-  peakBytes = 0;
   refused = 0;
 
   constructor(limitBytes: number) {
@@ -18,7 +17,6 @@ export class ByteBudget {
 
   take(bytes: number): void {
     this.usedBytes += bytes;
-    if (this.usedBytes > this.peakBytes) this.peakBytes = this.usedBytes;
   }
 
   give(bytes: number): void {

@@ -24,10 +24,6 @@ export class Watchdog {
     this.#timer.unref();
   }
 
-  get size(): number {
-    return this.#watched.size;
-  }
-
   add(watched: Watched): void {
     this.#watched.add(watched);
   }
