@@ -8,6 +8,38 @@ const Usage = z.object(
 );
 
 /**
+ * What an answer about an earlier response says of that response: a background response that was polled, a stored one
+ * that was read or cancelled. It belongs to the exchange that made the response, and is booked there, once; the record
+ * that carries it has no usage of its own.
+ */
+const LateUsage = z.object({
+  /** The provider's id of the response; whose it is the carrying record says (`login`, `provider`). */
+  response_id: z.string(),
+  model_served: z.string().nullable(),
+  usage: Usage,
+  usage_detail: z.record(z.string(), z.unknown()),
+  usage_flags: z.array(z.string()),
+  server_tools: z.record(z.string(), z.number()),
+  service_tier: z.string().nullable(),
+  cost_nanodollars: z.string().regex(/^\d+$/).nullable(),
+  cost_basis: z.string().nullable(),
+  price_version: z.string().nullable(),
+});
+export type LateUsage = z.infer<typeof LateUsage>;
+
+/** The conversation that a request carries, as a chain of hashes: enough to see whether it extends an earlier one. */
+const History = z.object({
+  /** Messages in it. */
+  messages: z.int().min(0),
+  /**
+   * Hashes of the conversation's beginnings, the longest last: of the first `messages` messages, before it of one less,
+   * and so on, as many as are kept. 16 hex digits each.
+   */
+  chain: z.array(z.string().regex(/^[0-9a-f]{16}$/)),
+});
+export type History = z.infer<typeof History>;
+
+/**
  * What we remember of an exchange: one versioned schema, the same names in queue, database, API and dashboard
  * (design, section 5). Times are milliseconds since the epoch here and RFC 3339 in the API. Money is a decimal string
  * of nanodollars.
@@ -55,6 +87,11 @@ export const ExchangeRecord = z.object({
   agent_id: z.string().nullable(),
   stop_reason: z.string().nullable(),
   tool_calls: z.array(z.object({ id: z.string().nullable(), name: z.string(), arguments: z.string(), bytes: z.int() })),
+  /** Results of earlier calls that the request carries, the new ones where the API lets tell. */
+  tool_results: z.array(z.object({ id: z.string(), bytes: z.int(), is_error: z.boolean() })).default([]),
+  /** Null where the request is no conversation, and in jobs written by builds before it. */
+  history: History.nullable().default(null),
+  late_usage: LateUsage.nullable().default(null),
   server_tools: z.record(z.string(), z.number()),
   attempts: z.array(z.object({ provider: z.string(), started_at_ms: z.number(), outcome: z.string() })),
   edits: z.array(z.object({ kind: z.string(), side: z.string(), detail: z.string() })),

@@ -103,6 +103,9 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     agent_id: session.agentId,
     stop_reason: stopReasonOf(response),
     tool_calls: calls.value,
+    tool_results: [],
+    history: null,
+    late_usage: null,
     server_tools: boundedCounts(response?.server_tools ?? {}),
     attempts: (closed?.attempts ?? []).slice(0, LIST_ITEMS).map((attempt) => ({
       ...attempt,
