@@ -40,6 +40,24 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
   return pool;
 }
 
+/**
+ * Runs statements on one connection as a transaction. It is committed when `run` resolves; when that rejects, the
+ * connection is closed, and with it everything undone.
+ */
+export async function inTransaction<T>(pool: pg.Pool, run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    const result = await run(client);
+    await client.query('COMMIT');
+    client.release();
+    return result;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
 /** The same address in the words of the `pg` package. */
 export function connectionOf(address: DatabaseAddress): pg.ClientConfig {
   return 'url' in address ? { connectionString: address.url } : address;
