@@ -31,15 +31,16 @@ export function changesOf(id: string): string {
 
 const changed = (name: string, to: string, booked = name): string =>
   `CASE WHEN changes ? '${name}' THEN ${to} ELSE ${booked} END`;
-const asText = (name: string): [string, string] => [name, changed(name, `changes ->> '${name}'`)];
-const asJson = (name: string): [string, string] => [name, changed(name, `changes -> '${name}'`)];
+type NameAndSql = [name: string, sql: string];
+const asText = (name: string): NameAndSql => [name, changed(name, `changes ->> '${name}'`)];
+const asJson = (name: string): NameAndSql => [name, changed(name, `changes -> '${name}'`)];
 
 /**
  * SQL for the effective value of each member that amendments may change, by its name: over the columns of a record and
  * `changes`, which is what `changesOf` said.
  */
-export const EFFECTIVE: Record<string, string> = Object.fromEntries([
-  ...USAGE_KINDS.map((kind) => [
+export const EFFECTIVE: Record<string, string> = Object.fromEntries<string>([
+  ...USAGE_KINDS.map((kind): NameAndSql => [
     kind,
     `CASE WHEN changes ? 'usage' THEN (changes -> 'usage' ->> '${kind}')::bigint ELSE ${kind} END`,
   ]),

@@ -6,7 +6,7 @@ import { USAGE_KINDS } from '../contract/usage.ts';
 import type { Clock } from '../lib/clock.ts';
 import { storableJson, storableText } from '../lib/storable-text.ts';
 import { isUuid7 } from '../lib/uuid7.ts';
-import { inTransaction, isAway } from './database.ts';
+import { codeOf, inTransaction, isAway, isConflict } from './database.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
 import { dayOf, daysAround, ensurePartitions } from './partitions.ts';
 import type { Day } from './partitions.ts';
@@ -284,18 +284,9 @@ WITH input AS (
 )
 SELECT count(*)::int AS inserted FROM inserted`;
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
 /** 23514 with no constraint named: "no partition of relation found for row". */
 function isPartitionMissing(error: unknown): boolean {
   return codeOf(error) === '23514';
-}
-
-/** Serialization failure, deadlock, lock timeout. */
-function isConflict(error: unknown): boolean {
-  return ['40001', '40P01', '55P03'].includes(codeOf(error));
 }
 
 /** Data exceptions, constraint violations, values beyond a limit of the server: this row, and not the database. */
