@@ -3,6 +3,7 @@ import { compatibilityOf } from './compatibility.ts';
 import { readHeaderEntry } from './headers.ts';
 import { listenerFindings } from './listeners.ts';
 import { notServed } from './not-served.ts';
+import { ownPriceFindings } from './own-prices.ts';
 import { shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
 import { valueAt } from './read.ts';
@@ -63,7 +64,12 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
       'is less than server.limits.body_bytes: no body of that size could be taken',
     );
   }
-  return [...remarks.findings, ...listenerFindings(config.server), ...notServed(config)];
+  return [
+    ...remarks.findings,
+    ...listenerFindings(config.server),
+    ...ownPriceFindings(config.server, written),
+    ...notServed(config),
+  ];
 }
 
 function wholeRemarks(config: Config, remarks: Remarks): void {

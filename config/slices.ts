@@ -138,6 +138,7 @@ function pattern(provider: string, model: string): string {
 export function pricingOf(config: Config): PricingSlice {
   return {
     autoCostBasis: config.auto_cost_basis,
+    prices: config.server.prices,
     providers: Object.fromEntries(
       providersOf(config).map(({ id, costBasis, compatibility, modelCostMap }) => [
         id,

@@ -9,6 +9,8 @@ import { loadConfig } from '../config/load.ts';
 import type { Loaded } from '../config/load.ts';
 import { createLog, errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
+import { reprice } from './serve/reprice.ts';
+import type { RepriceOptions } from './serve/reprice.ts';
 import { serve } from './serve/serve.ts';
 import { showUsage } from './serve/show-usage.ts';
 import { simulate } from './serve/simulate.ts';
@@ -94,6 +96,22 @@ program
   .option('--to <time>', 'RFC 3339 time; default: now')
   .action(async (options: { url: string; group: string; from?: string; to?: string }) => {
     process.exitCode = await showUsage(options, say);
+  });
+
+program
+  .command('reprice')
+  .description('price stored records again with the config and price table of now')
+  .option('--config <file>', 'config file (APERTURE_CONFIG)')
+  .option('--from <time>', 'RFC 3339 time; default: the beginning')
+  .option('--to <time>', 'RFC 3339 time; default: now')
+  .option('--model <name>', 'only what was asked for under this name')
+  .option('--provider <id>', 'only what this provider served')
+  .option('--apply', 'write it; without, only say what would change', false)
+  .action(async ({ config, ...options }: RepriceOptions & { config?: string }) => {
+    const environment = environmentOrExit();
+    const loaded = configOrExit(config ?? environment.configFile, environment, false);
+    const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'reprice');
+    await reprice(options, loaded, environment, log, say);
   });
 
 await program.parseAsync().catch((error: unknown) => {

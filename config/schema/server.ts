@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { COST_BASES } from '../../src/pricing/basis.ts';
+import { RATE_NAMES } from '../../src/contract/price.ts';
+import type { PriceOverride } from '../../src/contract/price.ts';
 import { isAddressRange } from '../address.ts';
 import { address, checked, duration, size } from './fields.ts';
 
@@ -31,6 +34,40 @@ const hostName = () =>
     (text) => /^[A-Za-z0-9._-]+$|^\[[0-9A-Fa-f:.]+\]$/.test(text),
     'is not a host name without a port',
   );
+
+const perMillion = (meaning: string) =>
+  z.partialRecord(z.enum(RATE_NAMES), z.string()).exactOptional().describe(meaning);
+
+/** `config/own-prices.ts` says what is wrong with the sums and names in it. */
+const OwnPrice: z.ZodType<PriceOverride> = z.strictObject({
+  basis: z
+    .string()
+    .default('')
+    .describe(`The cost basis that the price holds for: ${COST_BASES.join(', ')}`),
+  model: z.string().default('').describe('Exact name of the model'),
+  like: z.string().exactOptional().describe('A model of the table to start from; it may be the same'),
+  per_million: perMillion(`Dollars per million tokens, such as "$2.50", by rate: ${RATE_NAMES.join(', ')}`),
+  web_search: z.string().exactOptional().describe('Dollars per search, such as "$0.01"'),
+  tiers: z
+    .array(
+      z.strictObject({
+        above_input_tokens: z
+          .int()
+          .min(1)
+          .describe('Total input, cached included, above which the whole request pays so'),
+        per_million: z
+          .partialRecord(z.enum(RATE_NAMES), z.string())
+          .default({})
+          .describe('Rates of such a request; those not named stay'),
+      }),
+    )
+    .exactOptional()
+    .describe('Prices of long contexts'),
+  batch: perMillion('Rates of the batch service; those not named stay'),
+  flex: perMillion('Rates of the flex service'),
+  priority: perMillion('Rates of the priority service'),
+  fast: perMillion('Rates of the fast mode'),
+});
 
 export const ServerConfig = z.strictObject({
   listen: z
@@ -110,6 +147,11 @@ export const ServerConfig = z.strictObject({
   time_zone: checked('time zone', isTimeZone, 'is not a time zone such as "UTC" or "Europe/Berlin"')
     .default('UTC')
     .describe('For days in reports and budgets'),
+  prices: z
+    .array(OwnPrice)
+    .max(10_000, { error: 'has more than 10000 prices' })
+    .default([])
+    .describe("Prices of your own, before the table's (docs/money.md)"),
   policy_tests: z.array(z.looseObject({})).default([]).describe('Expected decisions, checked when a config is saved'),
 });
 export type ServerConfig = z.output<typeof ServerConfig>;

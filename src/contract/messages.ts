@@ -3,6 +3,7 @@ import type { Opened } from './exchange.ts';
 import type { Facts } from './facts.ts';
 import type { Fault } from './fault.ts';
 import type { ExchangeId } from './ids.ts';
+import type { PriceOverride } from './price.ts';
 import type { Result } from '../lib/result.ts';
 
 /** The two unions that cross the thread boundary of an inspector. Plain data only; posted as arrays, one per loop turn. */
@@ -34,6 +35,8 @@ export type FromInspector =
 /** Prices per provider, as config decides them; the table itself is read by each thread from `config/prices.json`. */
 export interface PricingSlice {
   autoCostBasis: boolean;
+  /** The operator's own prices, which go before the table's. */
+  prices: PriceOverride[];
   providers: Record<
     string,
     {

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
+import { changesOf, EFFECTIVE } from '../store/amendments.ts';
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
 export interface RequestFilter {
@@ -27,8 +28,8 @@ export interface Page {
   next: string | null;
 }
 
-/** Columns of a record that are shown as they are stored. */
-const AS_STORED = [
+/** Columns of a record that are shown under their own names; those that amendments change, as they are now. */
+const COLUMNS_SHOWN = [
   'id',
   'gateway',
   'segment',
@@ -76,18 +77,33 @@ const AS_STORED = [
   'error',
 ];
 /** What may be large, and is told of one request at a time. */
-const LARGE = ['usage_detail', 'verdicts', 'quota_charges'];
+const LARGE = ['usage_detail', 'late_usage', 'verdicts', 'quota_charges'];
 
 const timeOf = (expression: string): string =>
   `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 const pairs = (of: (kind: string) => string): string => USAGE_KINDS.map((kind) => `'${kind}', ${of(kind)}`).join(', ');
 
+/** SQL over the columns of a record and the `changes` of its amendments. */
+const now = (name: string): string => EFFECTIVE[name] ?? name;
+const usageOf = (of: (kind: string) => string): string =>
+  `CASE WHEN ${of(USAGE_KINDS[0])} IS NOT NULL THEN json_build_object(${pairs(of)}) END`;
+const shownNow = (names: readonly string[]): string => names.map((name) => `${now(name)} AS ${name}`).join(', ');
+
 /** Times RFC 3339, money as text, usage an object or null. */
 const SHOWN = `
-  ${AS_STORED.join(', ')},
+  ${shownNow(COLUMNS_SHOWN)},
   ${['received_at', 'first_byte_at', 'ended_at'].map((name) => `${timeOf(name)} AS ${name}`).join(', ')},
-  CASE WHEN ${USAGE_KINDS[0]} IS NOT NULL THEN json_build_object(${pairs((kind) => kind)}) END AS usage,
-  cost_nanodollars::text AS cost_nanodollars`;
+  ${usageOf(now)} AS usage,
+  (${now('cost_nanodollars')})::text AS cost_nanodollars`;
+
+/** What the record itself says of what amendments have changed; null where there are none. */
+const BOOKED = `
+  CASE WHEN changes IS NOT NULL THEN json_build_object(
+    'usage', ${usageOf((kind) => kind)}, 'cost_nanodollars', cost_nanodollars::text,
+    ${['usage_state', 'usage_flags', 'cost_basis', 'price_version', 'model_served', 'service_tier']
+      .map((name) => `'${name}', ${name}`)
+      .join(', ')}
+  ) END AS booked`;
 
 /** Without the arguments, which may be a hundred kilobytes a row. */
 const CALLS_IN_SHORT = `
@@ -121,9 +137,13 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
   values.push(filter.limit + 1);
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${CALLS_IN_SHORT} FROM aperture.records
-        ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-        ORDER BY id DESC LIMIT $${values.length}
+       SELECT ${SHOWN}, ${CALLS_IN_SHORT} FROM (
+         SELECT *, ${changesOf('page.id')} AS changes FROM (
+           SELECT * FROM aperture.records
+            ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+            ORDER BY id DESC LIMIT $${values.length}
+         ) AS page
+       ) AS amended ORDER BY id DESC
      ) AS shown`,
     values,
   );
@@ -137,10 +157,13 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
 export async function findRequest(pool: Pool, id: string, owner: string | undefined): Promise<unknown> {
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${LARGE.join(', ')}, tool_calls,
+       SELECT ${SHOWN}, ${shownNow(LARGE)}, tool_calls, ${BOOKED},
          (SELECT coalesce(json_agg(json_build_object('at', ${timeOf('at')}, 'kind', kind, 'body', body) ORDER BY a.id), '[]')
-            FROM aperture.amendments AS a WHERE a.record_id = records.id) AS amendments
-         FROM aperture.records WHERE id = $1 AND ($2::text IS NULL OR login = $2)
+            FROM aperture.amendments AS a WHERE a.record_id = record.id) AS amendments
+         FROM (
+           SELECT *, ${changesOf('found.id')} AS changes FROM aperture.records AS found
+            WHERE id = $1 AND ($2::text IS NULL OR login = $2)
+         ) AS record
      ) AS shown`,
     [id, owner ?? null],
   );

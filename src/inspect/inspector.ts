@@ -7,7 +7,8 @@ import type { FromInspector, PricingSlice, ToInspector } from '../contract/messa
 import { errorChain } from '../lib/log.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { costOf } from '../pricing/cost.ts';
+import { costOf, termsOf } from '../pricing/cost.ts';
+import { tableOf } from '../pricing/overrides.ts';
 import type { PriceTable } from '../pricing/table.ts';
 import { scanBody } from '../protocols/body-scan.ts';
 import { createDecoder, decodeWhole } from '../protocols/decode.ts';
@@ -24,12 +25,19 @@ const DECODED_LIMIT_BYTES = 1024 * 1024 * 1024;
 /** Worlds remembered: exchanges in flight belong to older ones, and a stream rarely outlives a few saves. */
 const WORLDS_KEPT = 16;
 
+/** What a world prices with. */
+interface Prices {
+  slice: PricingSlice;
+  /** The built-in table behind the operator's own prices: made once per world. */
+  table: PriceTable;
+}
+
 /** The exchanges of one inspector thread. */
 export class Inspector {
   readonly #table: PriceTable;
   readonly #post: (message: FromInspector) => void;
   readonly #inspections = new Map<string, Inspection>();
-  readonly #worlds = new Map<number, PricingSlice>();
+  readonly #worlds = new Map<number, Prices>();
 
   constructor(table: PriceTable, post: (message: FromInspector) => void) {
     this.#table = table;
@@ -42,7 +50,7 @@ export class Inspector {
         this.#addWorld(message.world, message.pricing);
         return;
       case 'open':
-        this.#inspections.set(message.opened.id, new Inspection(message.opened, this.#pricingOf(message.opened.world)));
+        this.#inspections.set(message.opened.id, new Inspection(message.opened, this.#pricesOf(message.opened.world)));
         return;
       case 'request':
       case 'bytes': {
@@ -78,7 +86,7 @@ export class Inspector {
     const inspection = this.#inspections.get(exchange);
     if (inspection === undefined) return;
     this.#inspections.delete(exchange);
-    this.#post({ kind: 'inspected', exchange, outcome: await inspection.end(how, this.#table) });
+    this.#post({ kind: 'inspected', exchange, outcome: await inspection.end(how) });
   }
 
   #scan(ask: number, api: Api, body: Uint8Array<ArrayBuffer>): void {
@@ -86,21 +94,22 @@ export class Inspector {
   }
 
   #addWorld(world: number, pricing: PricingSlice): void {
-    this.#worlds.set(world, pricing);
+    this.#worlds.set(world, { slice: pricing, table: tableOf(this.#table, pricing) });
     const [oldest] = this.#worlds.keys();
     if (this.#worlds.size > WORLDS_KEPT && oldest !== undefined) this.#worlds.delete(oldest);
   }
 
   /** A replayed exchange belongs to a world of a process that is gone: the newest prices are the best there are. */
-  #pricingOf(world: number): PricingSlice {
-    return this.#worlds.get(world) ?? [...this.#worlds.values()].at(-1) ?? { autoCostBasis: true, providers: {} };
+  #pricesOf(world: number): Prices {
+    const none = { slice: { autoCostBasis: true, prices: [], providers: {} }, table: this.#table };
+    return this.#worlds.get(world) ?? [...this.#worlds.values()].at(-1) ?? none;
   }
 }
 
 /** One exchange inside an inspector: bytes in, facts out. Steps run in order, at once unless a decoder is at work. */
 class Inspection {
   readonly #opened: Opened;
-  readonly #pricing: PricingSlice;
+  readonly #prices: Prices;
   readonly #protocol: Protocol;
   readonly #requestHash = createHash('sha256');
   readonly #responseHash = createHash('sha256');
@@ -113,9 +122,9 @@ class Inspection {
   #bug: unknown;
   #tail: Promise<void> | undefined;
 
-  constructor(opened: Opened, pricing: PricingSlice) {
+  constructor(opened: Opened, prices: Prices) {
     this.#opened = opened;
-    this.#pricing = pricing;
+    this.#prices = prices;
     this.#protocol = protocolFor(opened.api);
   }
 
@@ -137,7 +146,7 @@ class Inspection {
     return this.#step(() => this.#decoder?.push(bytes));
   }
 
-  async end(how: 'complete' | 'cut', table: PriceTable): Promise<Result<Facts, Fault>> {
+  async end(how: 'complete' | 'cut'): Promise<Result<Facts, Fault>> {
     await this.#step(async () => {
       const ended = await this.#decoder?.end();
       if (ended !== undefined && !ended.ok) this.#decodeFault = ended.fault;
@@ -147,7 +156,7 @@ class Inspection {
       if (this.#bug !== undefined) return bugFault(this.#bug);
       const request = await this.#readRequest();
       const read = this.#reader?.end(how) ?? emptyResponseFacts();
-      return ok(this.#facts(this.#withDecodeFault(read), request, table));
+      return ok(this.#facts(this.#withDecodeFault(read), request));
     } catch (error) {
       return bugFault(error);
     }
@@ -206,7 +215,7 @@ class Inspection {
     return { ...facts, complete: false, error: { where: 'decode', type: null, code, message: null } };
   }
 
-  #facts(read: ResponseFacts, request: RequestFacts, table: PriceTable): Facts {
+  #facts(read: ResponseFacts, request: RequestFacts): Facts {
     const response = withEstimate(read, {
       api: this.#opened.api,
       promptBytes: this.#promptBytes,
@@ -221,16 +230,10 @@ class Inspection {
             serverTools: response.server_tools,
             serviceTier: response.service_tier,
             modelServed: response.model_served,
-            modelRequested: bareModel(model, provider),
             reportedCostNanodollars: response.reported_cost_nanodollars,
-            provider: this.#pricing.providers[provider] ?? {
-              costBasis: undefined,
-              compatibility: [],
-              modelCostMap: [],
-            },
-            autoCostBasis: this.#pricing.autoCostBasis,
+            ...termsOf(this.#prices.slice, provider, model),
           },
-          table,
+          this.#prices.table,
         )
       : undefined;
     const known = priced?.known === true ? priced : undefined;
@@ -253,9 +256,4 @@ class Inspection {
 /** What a bug of ours is to the main thread: the exchange is booked without facts. */
 function bugFault(error: unknown): Result<never, Fault> {
   return failed({ code: 'inspector_failed', why: errorChain(error) });
-}
-
-/** The model's own name, where the client wrote `provider/model`. */
-function bareModel(model: string, provider: string): string {
-  return provider !== '' && model.startsWith(`${provider}/`) ? model.slice(provider.length + 1) : model;
 }

@@ -29,6 +29,20 @@ export interface CostQuestion {
   autoCostBasis: boolean;
 }
 
+/** What the config says of an exchange, and the model's own name where the client wrote `provider/model`. */
+export function termsOf(
+  slice: PricingSlice,
+  provider: string,
+  model: string,
+): Pick<CostQuestion, 'modelRequested' | 'provider' | 'autoCostBasis'> {
+  const named = provider !== '' && model.startsWith(`${provider}/`);
+  return {
+    modelRequested: named ? model.slice(provider.length + 1) : model,
+    provider: slice.providers[provider] ?? { costBasis: undefined, compatibility: [], modelCostMap: [] },
+    autoCostBasis: slice.autoCostBasis,
+  };
+}
+
 /** Why a cost is not known: a metric's label, so a closed set. */
 export type UnknownReason =
   | 'no_usage'

@@ -96,6 +96,7 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     cost_nanodollars: facts?.cost_nanodollars ?? null,
     cost_basis: cutOrNull(facts?.cost_basis),
     price_version: facts?.price_version ?? null,
+    reported_cost_nanodollars: response?.reported_cost_nanodollars ?? null,
     service_tier: cutOrNull(response?.service_tier),
     session_id: session.base,
     session_base: session.base,

@@ -26,9 +26,6 @@ import { assemble } from '../records/assemble.ts';
 import { Settler } from '../records/settle.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import type { Facts } from '../contract/facts.ts';
-import { startEmbeddedPostgres } from '../store/embedded-postgres.ts';
-import type { EmbeddedPostgres } from '../store/embedded-postgres.ts';
-import type { DatabaseAddress } from '../store/database.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import { pricingOf, providersOf, serverOf } from '../../config/slices.ts';
@@ -39,6 +36,7 @@ import { buildWorld } from './build-world.ts';
 import { JobsThread } from './jobs-thread.ts';
 import { openLocalState } from './local-state.ts';
 import { modelMetadataFrom } from './model-metadata.ts';
+import { openDatabase } from './open-database.ts';
 import { gatewayMetrics } from './process-metrics.ts';
 import { readBack, replayJournal } from './replay.ts';
 import { SimulatorThread } from './simulator-thread.ts';
@@ -253,24 +251,6 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       await database.embedded?.stop();
     },
   };
-}
-
-async function openDatabase(
-  environment: Environment,
-  dataDir: string,
-  log: Log,
-): Promise<{ address: DatabaseAddress; embedded: EmbeddedPostgres | undefined }> {
-  if (environment.databaseUrl !== undefined) {
-    return { address: { url: environment.databaseUrl }, embedded: undefined };
-  }
-  const embedded = await startEmbeddedPostgres({
-    dataDir,
-    clock: systemClock,
-    onEvent: (what) => {
-      log.warn({ what }, 'embedded Postgres');
-    },
-  });
-  return { address: embedded.address, embedded };
 }
 
 /** What the config asks of sockets and identity and this build does not have: better no start than a door left open. */

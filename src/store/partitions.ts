@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { uuid7Floor, uuid7Ms } from '../lib/uuid7.ts';
+import { inTransaction } from './database.ts';
 
 /** Days since the Unix epoch, UTC: what a partition holds. */
 export type Day = number;
@@ -24,18 +25,11 @@ export function daysAround(nowMs: number): Day[] {
 
 /** Makes the partitions of these days where they are missing. */
 export async function ensurePartitions(pool: Pool, days: readonly Day[]): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
+  await inTransaction(pool, async (client) => {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await client.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
     for (const day of days) for (const table of PARTITIONED) await ensurePartition(client, table, day);
-    await client.query('COMMIT');
-    client.release();
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
+  });
 }
 
 /** Made beside its parent and attached: `CREATE TABLE … PARTITION OF` would lock out every reader and writer. */

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import type { Clock } from '../lib/clock.ts';
 import { storableJson, storableText } from '../lib/storable-text.ts';
 import { isUuid7 } from '../lib/uuid7.ts';
-import { isAway } from './database.ts';
+import { codeOf, inTransaction, isAway, isConflict } from './database.ts';
+import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
 import { dayOf, daysAround, ensurePartitions } from './partitions.ts';
 import type { Day } from './partitions.ts';
+import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
 
 export interface RecordStore {
   /**
@@ -65,13 +67,20 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
   };
 
   const insert = async (records: readonly ExchangeRecord[]): Promise<number> => {
-    const rows = storableJson(records.map(rowOf));
+    const kept = records.map(withCutNames);
+    const rows = storableJson(kept.map(rowOf));
+    const responses = lateResponsesOf(kept);
     const days = records.map((record) => dayOf(record.id));
     for (let attempt = 1; ; attempt += 1) {
       try {
         await prepare(days);
-        const answer = await pool.query(INSERT, [rows]);
-        return Inserted.parse(answer.rows[0]).inserted;
+        if (responses.length === 0) return await insertRows(pool, rows);
+        return await inTransaction(pool, async (client) => {
+          await lockResponses(client, responses);
+          const inserted = await insertRows(client, rows);
+          await bookLateUsage(client, responses, clock.nowMs());
+          return inserted;
+        });
       } catch (error) {
         if (attempt === CONFLICT_ATTEMPTS || !(isPartitionMissing(error) || isConflict(error))) throw error;
         if (isPartitionMissing(error)) known = new Set();
@@ -141,8 +150,14 @@ const WATERMARKS = `
    ORDER BY segment LIMIT $5`;
 const WatermarkRow = z.object({ segment: z.coerce.number(), records_in: z.coerce.number() });
 
-/** A record as the statement reads it: times in whole microseconds, indexed strings cut. */
-function rowOf(record: ExchangeRecord): unknown {
+async function insertRows(on: Pool | PoolClient, rows: string): Promise<number> {
+  const answer = await on.query(INSERT, [rows]);
+  return Inserted.parse(answer.rows[0]).inserted;
+}
+
+/** Indexed strings cut: the same text is the same key in every record. */
+function withCutNames(record: ExchangeRecord): ExchangeRecord {
+  const { response_id, late_usage } = record;
   return {
     ...record,
     gateway: cut(record.gateway),
@@ -150,7 +165,15 @@ function rowOf(record: ExchangeRecord): unknown {
     node_id: cut(record.node_id),
     model: cut(record.model),
     session_id: cut(record.session_id),
-    response_id: record.response_id === null ? null : cut(record.response_id),
+    response_id: response_id === null ? null : cut(response_id),
+    late_usage: late_usage === null ? null : { ...late_usage, response_id: cut(late_usage.response_id) },
+  };
+}
+
+/** A record as the statement reads it: times in whole microseconds. */
+function rowOf(record: ExchangeRecord): unknown {
+  return {
+    ...record,
     groups: [...record.groups].sort(),
     received_us: microseconds(record.received_at),
     first_byte_us: record.first_byte_at === null ? null : microseconds(record.first_byte_at),
@@ -210,6 +233,8 @@ const OTHERS: Record<string, string> = {
   usage_detail: 'jsonb',
   usage_flags: 'text[]',
   cost_nanodollars: 'bigint',
+  reported_cost_nanodollars: 'numeric',
+  late_usage: 'jsonb',
   tool_calls: 'jsonb',
   server_tools: 'jsonb',
   attempts: 'jsonb',
@@ -224,23 +249,6 @@ const OTHERS: Record<string, string> = {
 const PLAIN: Record<string, string> = { ...OTHERS, ...Object.fromEntries(TEXTS.map((name) => [name, 'text'])) };
 
 const list = (names: readonly string[], of: (name: string) => string): string => names.map(of).join(', ');
-
-/** Measures of a roll-up row, each summed over the new records of one group. */
-const MEASURES: Record<string, string> = {
-  requests: 'count(*)',
-  refused: 'count(*) FILTER (WHERE refused)',
-  usage_absent: `count(*) FILTER (WHERE NOT refused AND usage_state = 'absent')`,
-  usage_partial: `count(*) FILTER (WHERE usage_state = 'partial')`,
-  usage_estimated: `count(*) FILTER (WHERE usage_state = 'estimated')`,
-  cost_unknown: 'count(*) FILTER (WHERE NOT refused AND cost_nanodollars IS NULL)',
-  ...Object.fromEntries(
-    [...USAGE_KINDS, 'cost_nanodollars', 'request_bytes', 'response_bytes'].map((name) => [
-      name,
-      `coalesce(sum(${name}), 0)`,
-    ]),
-  ),
-};
-const ROLLUP_BY = ['login', 'node_id', 'groups', 'model', 'provider', 'agent', 'api', 'status'];
 
 /**
  * One statement, hence one transaction and one round trip: the rows; of those that were new, the watermark; of those,
@@ -266,43 +274,19 @@ WITH input AS (
   FROM input
   ORDER BY id
   ON CONFLICT (id) DO NOTHING
-  RETURNING gateway, segment, received_at, usage_state, cost_nanodollars, request_bytes, response_bytes,
-    state IN ('denied', 'blocked') AND attempts = '[]' AS refused,
-    ${list(USAGE_KINDS, (kind) => kind)},
-    ${list(ROLLUP_BY, (name) => name)}
+  RETURNING gateway, segment, ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
   SELECT gateway, segment, count(*) FROM inserted GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
-), rollup AS (
-  INSERT INTO aperture.rollup_hour AS old (
-    hour, key, ${list(ROLLUP_BY, (name) => name)}, ${list(Object.keys(MEASURES), (name) => name)}
-  )
-  SELECT
-    date_trunc('hour', received_at, 'UTC'),
-    sha256(convert_to(json_build_array(${list(ROLLUP_BY, (name) => name)})::text, 'UTF8')),
-    ${list(ROLLUP_BY, (name) => name)},
-    ${list(Object.values(MEASURES), (sum) => sum)}
-  FROM inserted
-  GROUP BY 1, 2, ${list(ROLLUP_BY, (name) => name)}
-  ORDER BY 1, 2
-  ON CONFLICT (hour, key) DO UPDATE SET ${list(Object.keys(MEASURES), (name) => `${name} = old.${name} + excluded.${name}`)}
+), rollup AS (${addToRollups('inserted', '1')}
 )
 SELECT count(*)::int AS inserted FROM inserted`;
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
 
 /** 23514 with no constraint named: "no partition of relation found for row". */
 function isPartitionMissing(error: unknown): boolean {
   return codeOf(error) === '23514';
-}
-
-/** Serialization failure, deadlock, lock timeout. */
-function isConflict(error: unknown): boolean {
-  return ['40001', '40P01', '55P03'].includes(codeOf(error));
 }
 
 /** Data exceptions, constraint violations, values beyond a limit of the server: this row, and not the database. */

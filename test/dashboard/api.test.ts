@@ -226,7 +226,7 @@ describe('GET /api/requests/{id}', () => {
   test('answers the whole record, with what was learned later', async () => {
     const record = records[59]!;
     await pool.query(
-      `INSERT INTO aperture.amendments (record_id, id, at, kind, body) VALUES ($1, $2, '2026-11-23T11:00:00Z', 'reprice', '{"cost_nanodollars":"5"}')`,
+      `INSERT INTO aperture.amendments (record_id, id, at, kind, body) VALUES ($1, $2, '2026-11-23T11:00:00Z', 'price', '{"cost_nanodollars":"5"}')`,
       [record.id, uuid7(TEST_TIME_MS)],
     );
     const { status, body } = await get(`/api/requests/${record.id}`);
@@ -237,14 +237,17 @@ describe('GET /api/requests/{id}', () => {
       usage_detail: {},
       verdicts: [],
       quota_charges: [],
-      amendments: [{ at: '2026-11-23T11:00:00.000000Z', kind: 'reprice', body: { cost_nanodollars: '5' } }],
+      cost_nanodollars: '5',
+      usage: record.usage,
+      booked: { cost_nanodollars: '1000000007', usage: record.usage, usage_state: 'final' },
+      amendments: [{ at: '2026-11-23T11:00:00.000000Z', kind: 'price', body: { cost_nanodollars: '5' } }],
     });
     expect((await get(`/api/requests/${record.id.toUpperCase()}`)).body['id']).toBe(record.id);
   });
 
   test('absent usage is null', async () => {
     const { body } = await get(`/api/requests/${records[0]!.id}`);
-    expect(body).toMatchObject({ usage: null, usage_state: 'absent', cost_nanodollars: null });
+    expect(body).toMatchObject({ usage: null, usage_state: 'absent', cost_nanodollars: null, booked: null });
   });
 
   test("another's id, an unknown one and rubbish are the same 404", async () => {

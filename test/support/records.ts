@@ -54,6 +54,7 @@ export function aRecord(change: Partial<ExchangeRecord> = {}): ExchangeRecord {
     cost_nanodollars: '12345678',
     cost_basis: 'anthropic/claude-sonnet-4-5',
     price_version: '2026-11-01',
+    reported_cost_nanodollars: null,
     service_tier: 'standard',
     session_id: 's-1',
     session_base: 's-1',
