@@ -77,6 +77,9 @@ export interface Facts {
   price_version: string | null;
 }
 
+/** Aperture's mark of a session that was found by its content (aperture.md, section 7.2); hex digits stand behind it. */
+export const HASHED_SESSION = 'oacc_';
+
 /** Which conversation an exchange belongs to, as far as it can tell by itself. */
 export interface SessionFacts {
   /** The client's own id, or `oacc_` and a hash. */

@@ -1,16 +1,17 @@
 import type { Pool, PoolClient } from 'pg';
 import { uuid7Floor, uuid7Ms } from '../lib/uuid7.ts';
+import { inTransaction } from './database.ts';
 
 /** Days since the Unix epoch, UTC: what a partition holds. */
 export type Day = number;
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 /** "apep": one process at a time makes partitions. */
 const PARTITION_LOCK = 0x61706570;
 /** Attaching waits for nobody who reads or inserts; a migration or a retention run may hold it up this long. */
 const LOCK_TIMEOUT_MS = 5_000;
 /** Made by the day of the record's id, all together, and dropped together. */
-const PARTITIONED = ['records', 'amendments'];
+const PARTITIONED = ['records', 'amendments', 'session_turns', 'tool_calls', 'tool_results'];
 
 export function dayOf(id: string): Day {
   return Math.floor(uuid7Ms(id) / DAY_MS);
@@ -24,18 +25,11 @@ export function daysAround(nowMs: number): Day[] {
 
 /** Makes the partitions of these days where they are missing. */
 export async function ensurePartitions(pool: Pool, days: readonly Day[]): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
+  await inTransaction(pool, async (client) => {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await client.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
     for (const day of days) for (const table of PARTITIONED) await ensurePartition(client, table, day);
-    await client.query('COMMIT');
-    client.release();
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
+  });
 }
 
 /** Made beside its parent and attached: `CREATE TABLE … PARTITION OF` would lock out every reader and writer. */

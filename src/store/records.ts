@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import type { Clock } from '../lib/clock.ts';
 import { storableJson, storableText } from '../lib/storable-text.ts';
-import { isUuid7 } from '../lib/uuid7.ts';
-import { isAway } from './database.ts';
-import { dayOf, daysAround, ensurePartitions } from './partitions.ts';
+import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
+import { inTransaction, isAway } from './database.ts';
+import { DAY_MS, dayOf, daysAround, ensurePartitions } from './partitions.ts';
 import type { Day } from './partitions.ts';
+import { isToBePlaced, placedAsIs, placeSessions, SESSION_PARTS } from './sessions.ts';
+import type { PlacedRecord } from './sessions.ts';
+import { TOOL_PARTS } from './tools.ts';
 
 export interface RecordStore {
   /**
@@ -65,19 +68,23 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
   };
 
   const insert = async (records: readonly ExchangeRecord[]): Promise<number> => {
-    const rows = storableJson(records.map(rowOf));
     const days = records.map((record) => dayOf(record.id));
     for (let attempt = 1; ; attempt += 1) {
       try {
         await prepare(days);
-        const answer = await pool.query(INSERT, [rows]);
-        return Inserted.parse(answer.rows[0]).inserted;
+        return await insertNow(records);
       } catch (error) {
         if (attempt === CONFLICT_ATTEMPTS || !(isPartitionMissing(error) || isConflict(error))) throw error;
         if (isPartitionMissing(error)) known = new Set();
       }
     }
   };
+
+  /** One statement; where conversations are told apart by what was said, a transaction with a look before it. */
+  const insertNow = (records: readonly ExchangeRecord[]): Promise<number> =>
+    records.some(isToBePlaced)
+      ? inTransaction(pool, async (client) => insertPlaced(client, await placeSessions(client, records)))
+      : insertPlaced(pool, records.map(placedAsIs));
 
   /** A row that the database rejects is found by halves, so that the others get in. */
   const insertWhatFits = async (records: readonly ExchangeRecord[]): Promise<Stored> => {
@@ -115,7 +122,7 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
         else if (!isUuid7(parsed.data.id)) dead += await bury(candidate, 'the id is not a UUIDv7');
         else good.push(parsed.data);
       }
-      const stored = await insertWhatFits(good);
+      const stored = await insertWhatFits(inOrder(good));
       return { inserted: stored.inserted, dead: dead + stored.dead };
     },
     watermarks: async (gateway, fromSegment, since = '-infinity') => {
@@ -132,6 +139,22 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
   };
 }
 
+/** By id, each once. */
+function inOrder(records: readonly ExchangeRecord[]): ExchangeRecord[] {
+  const all = [...new Map(records.map((record) => [record.id, record])).values()];
+  return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+async function insertPlaced(database: Pool | PoolClient, records: readonly PlacedRecord[]): Promise<number> {
+  const answer = await database.query(INSERT, [storableJson(records.map(rowOf)), earliestDay(records)]);
+  return Inserted.parse(answer.rows[0]).inserted;
+}
+
+/** The id from which on earlier rows that concern these records are looked for: the day before theirs. */
+function earliestDay(records: readonly PlacedRecord[]): string {
+  return uuid7Floor(Math.max(0, Math.min(...records.map(({ id }) => dayOf(id))) - 1) * DAY_MS);
+}
+
 const Inserted = z.object({ inserted: z.int() });
 const WithId = z.object({ id: z.string() });
 const AsOf = z.object({ as_of: z.string() });
@@ -142,7 +165,7 @@ const WATERMARKS = `
 const WatermarkRow = z.object({ segment: z.coerce.number(), records_in: z.coerce.number() });
 
 /** A record as the statement reads it: times in whole microseconds, indexed strings cut. */
-function rowOf(record: ExchangeRecord): unknown {
+function rowOf(record: PlacedRecord): unknown {
   return {
     ...record,
     gateway: cut(record.gateway),
@@ -150,6 +173,7 @@ function rowOf(record: ExchangeRecord): unknown {
     node_id: cut(record.node_id),
     model: cut(record.model),
     session_id: cut(record.session_id),
+    parent_session_id: record.parent_session_id === null ? null : cut(record.parent_session_id),
     response_id: record.response_id === null ? null : cut(record.response_id),
     groups: [...record.groups].sort(),
     received_us: microseconds(record.received_at),
@@ -192,6 +216,7 @@ const TEXTS = [
   'session_base',
   'parent_session_id',
   'agent_id',
+  'previous_response',
   'stop_reason',
   'config_version',
   'request_sha256',
@@ -244,12 +269,14 @@ const ROLLUP_BY = ['login', 'node_id', 'groups', 'model', 'provider', 'agent', '
 
 /**
  * One statement, hence one transaction and one round trip: the rows; of those that were new, the watermark; of those,
- * the roll-ups. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
+ * the roll-ups, sessions and tool calls. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
  */
 const INSERT = `
 WITH input AS (
   SELECT * FROM json_to_recordset($1::json) AS (
     usage json,
+    turn json,
+    tool_results json,
     ${list(TIMES, (name) => `${name}_us bigint`)},
     ${list(Object.keys(PLAIN), (name) => `${name} ${PLAIN[name] ?? ''}`)}
   )
@@ -266,7 +293,8 @@ WITH input AS (
   FROM input
   ORDER BY id
   ON CONFLICT (id) DO NOTHING
-  RETURNING gateway, segment, received_at, usage_state, cost_nanodollars, request_bytes, response_bytes,
+  RETURNING id, gateway, segment, received_at, ended_at, state, session_id, session_base, parent_session_id, tool_calls,
+    usage_state, cost_nanodollars, request_bytes, response_bytes,
     state IN ('denied', 'blocked') AND attempts = '[]' AS refused,
     ${list(USAGE_KINDS, (kind) => kind)},
     ${list(ROLLUP_BY, (name) => name)}
@@ -288,7 +316,7 @@ WITH input AS (
   GROUP BY 1, 2, ${list(ROLLUP_BY, (name) => name)}
   ORDER BY 1, 2
   ON CONFLICT (hour, key) DO UPDATE SET ${list(Object.keys(MEASURES), (name) => `${name} = old.${name} + excluded.${name}`)}
-)
+), ${SESSION_PARTS}, ${TOOL_PARTS}
 SELECT count(*)::int AS inserted FROM inserted`;
 
 function codeOf(error: unknown): string {
