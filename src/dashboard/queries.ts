@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
+import { Conditions } from './conditions.ts';
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
 export interface RequestFilter {
@@ -61,6 +62,7 @@ const AS_STORED = [
   'session_base',
   'parent_session_id',
   'agent_id',
+  'previous_response',
   'stop_reason',
   'server_tools',
   'attempts',
@@ -78,19 +80,23 @@ const AS_STORED = [
 /** What may be large, and is told of one request at a time. */
 const LARGE = ['usage_detail', 'verdicts', 'quota_charges'];
 
-const timeOf = (expression: string): string =>
+export const timeOf = (expression: string): string =>
   `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-const pairs = (of: (kind: string) => string): string => USAGE_KINDS.map((kind) => `'${kind}', ${of(kind)}`).join(', ');
+export const pairs = (of: (kind: string) => string): string =>
+  USAGE_KINDS.map((kind) => `'${kind}', ${of(kind)}`).join(', ');
+
+export const USAGE_OR_NULL = `
+  CASE WHEN ${USAGE_KINDS[0]} IS NOT NULL THEN json_build_object(${pairs((kind) => kind)}) END`;
 
 /** Times RFC 3339, money as text, usage an object or null. */
 const SHOWN = `
   ${AS_STORED.join(', ')},
   ${['received_at', 'first_byte_at', 'ended_at'].map((name) => `${timeOf(name)} AS ${name}`).join(', ')},
-  CASE WHEN ${USAGE_KINDS[0]} IS NOT NULL THEN json_build_object(${pairs((kind) => kind)}) END AS usage,
+  ${USAGE_OR_NULL} AS usage,
   cost_nanodollars::text AS cost_nanodollars`;
 
 /** Without the arguments, which may be a hundred kilobytes a row. */
-const CALLS_IN_SHORT = `
+export const CALLS_IN_SHORT = `
   (SELECT coalesce(json_agg(json_build_object('id', call->'id', 'name', call->'name', 'bytes', call->'bytes')), '[]')
      FROM jsonb_array_elements(tool_calls) AS call) AS tool_calls`;
 
@@ -98,34 +104,26 @@ const Rows = z.array(z.object({ item: z.unknown(), id: z.string() }));
 
 /** A page of records, newest first. */
 export async function listRequests(pool: Pool, filter: RequestFilter): Promise<Page> {
-  const values: unknown[] = [];
-  const conditions: string[] = [];
-  const where = (condition: string, value: unknown): void => {
-    if (value === undefined) return;
-    values.push(value);
-    conditions.push(condition.replace('?', `$${values.length}`));
-  };
-  where('login = ?', filter.owner);
-  where('login = ?', filter.login);
-  where('model = ?', filter.model);
-  where('provider = ?', filter.provider);
-  where('api = ?', filter.api);
-  where('state = ?', filter.state);
+  const conditions = new Conditions();
+  conditions.add('login = ?', filter.owner);
+  conditions.add('login = ?', filter.login);
+  conditions.add('model = ?', filter.model);
+  conditions.add('provider = ?', filter.provider);
+  conditions.add('api = ?', filter.api);
+  conditions.add('state = ?', filter.state);
   // In the words of the partial index.
-  if (filter.state !== undefined && filter.state !== 'complete') conditions.push(`state <> 'complete'`);
-  where('session_id = ?', filter.session);
-  where('status = ?', filter.status);
-  where('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
-  where('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
-  where('id < ?', filter.before);
-  values.push(filter.limit + 1);
+  if (filter.state !== undefined && filter.state !== 'complete') conditions.always(`state <> 'complete'`);
+  conditions.add('session_id = ?', filter.session);
+  conditions.add('status = ?', filter.status);
+  conditions.add('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
+  conditions.add('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
+  conditions.add('id < ?', filter.before);
+  const limit = conditions.parameter(filter.limit + 1);
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${CALLS_IN_SHORT} FROM aperture.records
-        ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-        ORDER BY id DESC LIMIT $${values.length}
+       SELECT ${SHOWN}, ${CALLS_IN_SHORT} FROM aperture.records ${conditions.where} ORDER BY id DESC LIMIT ${limit}
      ) AS shown`,
-    values,
+    conditions.values,
   );
   const rows = Rows.parse(answer.rows);
   const shown = rows.slice(0, filter.limit);
