@@ -91,6 +91,8 @@ export const ExchangeRecord = z.object({
   session_base: z.string(),
   parent_session_id: z.string().nullable(),
   agent_id: z.string().nullable(),
+  /** The provider's id of the response that the request continues, and which its server remembers. */
+  previous_response: z.string().nullable().default(null),
   stop_reason: z.string().nullable(),
   tool_calls: z.array(z.object({ id: z.string().nullable(), name: z.string(), arguments: z.string(), bytes: z.int() })),
   /** Results of earlier calls that the request carries, the new ones where the API lets tell. */

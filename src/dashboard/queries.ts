@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
 import { changesOf, EFFECTIVE } from '../store/amendments.ts';
+import { Conditions } from './conditions.ts';
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
 export interface RequestFilter {
@@ -62,6 +63,7 @@ const COLUMNS_SHOWN = [
   'session_base',
   'parent_session_id',
   'agent_id',
+  'previous_response',
   'stop_reason',
   'server_tools',
   'attempts',
@@ -79,73 +81,73 @@ const COLUMNS_SHOWN = [
 /** What may be large, and is told of one request at a time. */
 const LARGE = ['usage_detail', 'late_usage', 'verdicts', 'quota_charges'];
 
-const timeOf = (expression: string): string =>
+export const timeOf = (expression: string): string =>
   `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-const pairs = (of: (kind: string) => string): string => USAGE_KINDS.map((kind) => `'${kind}', ${of(kind)}`).join(', ');
+export const pairs = (of: (kind: string) => string): string =>
+  USAGE_KINDS.map((kind) => `'${kind}', ${of(kind)}`).join(', ');
+
+const usageOf = (of: (kind: string) => string): string =>
+  `CASE WHEN ${of(USAGE_KINDS[0])} IS NOT NULL THEN json_build_object(${pairs(of)}) END`;
+
+/** SQL over the columns of a session, or of a record as it was booked. */
+export const USAGE_OR_NULL = usageOf((kind) => kind);
 
 /** SQL over the columns of a record and the `changes` of its amendments. */
 const now = (name: string): string => EFFECTIVE[name] ?? name;
-const usageOf = (of: (kind: string) => string): string =>
-  `CASE WHEN ${of(USAGE_KINDS[0])} IS NOT NULL THEN json_build_object(${pairs(of)}) END`;
-const shownNow = (names: readonly string[]): string => names.map((name) => `${now(name)} AS ${name}`).join(', ');
+export const shownNow = (names: readonly string[]): string => names.map((name) => `${now(name)} AS ${name}`).join(', ');
 
-/** Times RFC 3339, money as text, usage an object or null. */
+/** Usage an object or null, money as text. */
+export const MONEY_NOW = `${usageOf(now)} AS usage, (${now('cost_nanodollars')})::text AS cost_nanodollars`;
+
+/** Times RFC 3339. */
 const SHOWN = `
   ${shownNow(COLUMNS_SHOWN)},
   ${['received_at', 'first_byte_at', 'ended_at'].map((name) => `${timeOf(name)} AS ${name}`).join(', ')},
-  ${usageOf(now)} AS usage,
-  (${now('cost_nanodollars')})::text AS cost_nanodollars`;
+  ${MONEY_NOW}`;
 
 /** What the record itself says of what amendments have changed; null where there are none. */
 const BOOKED = `
   CASE WHEN changes IS NOT NULL THEN json_build_object(
-    'usage', ${usageOf((kind) => kind)}, 'cost_nanodollars', cost_nanodollars::text,
+    'usage', ${USAGE_OR_NULL}, 'cost_nanodollars', cost_nanodollars::text,
     ${['usage_state', 'usage_flags', 'cost_basis', 'price_version', 'model_served', 'service_tier']
       .map((name) => `'${name}', ${name}`)
       .join(', ')}
   ) END AS booked`;
 
 /** Without the arguments, which may be a hundred kilobytes a row. */
-const CALLS_IN_SHORT = `
+export const CALLS_IN_SHORT = `
   (SELECT coalesce(json_agg(json_build_object('id', call->'id', 'name', call->'name', 'bytes', call->'bytes')), '[]')
      FROM jsonb_array_elements(tool_calls) AS call) AS tool_calls`;
+
+/** SQL for some records with the `changes` of their amendments, which are looked up for these rows alone. */
+export const amendedPage = (which: string): string =>
+  `(SELECT *, ${changesOf('page.id')} AS changes FROM (SELECT * FROM aperture.records ${which}) AS page) AS amended`;
 
 const Rows = z.array(z.object({ item: z.unknown(), id: z.string() }));
 
 /** A page of records, newest first. */
 export async function listRequests(pool: Pool, filter: RequestFilter): Promise<Page> {
-  const values: unknown[] = [];
-  const conditions: string[] = [];
-  const where = (condition: string, value: unknown): void => {
-    if (value === undefined) return;
-    values.push(value);
-    conditions.push(condition.replace('?', `$${values.length}`));
-  };
-  where('login = ?', filter.owner);
-  where('login = ?', filter.login);
-  where('model = ?', filter.model);
-  where('provider = ?', filter.provider);
-  where('api = ?', filter.api);
-  where('state = ?', filter.state);
+  const conditions = new Conditions();
+  conditions.add('login = ?', filter.owner);
+  conditions.add('login = ?', filter.login);
+  conditions.add('model = ?', filter.model);
+  conditions.add('provider = ?', filter.provider);
+  conditions.add('api = ?', filter.api);
+  conditions.add('state = ?', filter.state);
   // In the words of the partial index.
-  if (filter.state !== undefined && filter.state !== 'complete') conditions.push(`state <> 'complete'`);
-  where('session_id = ?', filter.session);
-  where('status = ?', filter.status);
-  where('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
-  where('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
-  where('id < ?', filter.before);
-  values.push(filter.limit + 1);
+  if (filter.state !== undefined && filter.state !== 'complete') conditions.always(`state <> 'complete'`);
+  conditions.add('session_id = ?', filter.session);
+  conditions.add('status = ?', filter.status);
+  conditions.add('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
+  conditions.add('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
+  conditions.add('id < ?', filter.before);
+  const limit = conditions.parameter(filter.limit + 1);
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${CALLS_IN_SHORT} FROM (
-         SELECT *, ${changesOf('page.id')} AS changes FROM (
-           SELECT * FROM aperture.records
-            ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-            ORDER BY id DESC LIMIT $${values.length}
-         ) AS page
-       ) AS amended ORDER BY id DESC
+       SELECT ${SHOWN}, ${CALLS_IN_SHORT}
+         FROM ${amendedPage(`${conditions.where} ORDER BY id DESC LIMIT ${limit}`)} ORDER BY id DESC
      ) AS shown`,
-    values,
+    conditions.values,
   );
   const rows = Rows.parse(answer.rows);
   const shown = rows.slice(0, filter.limit);

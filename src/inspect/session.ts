@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Api } from '../contract/api.ts';
+import { HASHED_SESSION } from '../contract/facts.ts';
 import type { RequestFacts, SessionFacts } from '../contract/facts.ts';
 import { clientSession, sessionOfUserId } from '../protocols/client-session.ts';
 
@@ -17,8 +18,6 @@ const ID_CHARS = 256;
 // eslint-disable-next-line no-control-regex -- control characters are what it is there to find
 const NOT_IN_AN_ID = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]|\p{Surrogate}/u;
 
-/** Aperture's mark of a session that was found by its content (aperture.md, section 7.2), and hex digits behind it. */
-const HASHED = 'oacc_';
 const HASH_DIGITS = 16;
 
 /**
@@ -68,5 +67,5 @@ function withoutAttribution(text: string): string {
 
 /** JSON keeps the parts apart, whatever is in them. */
 function hashOf(parts: string[]): string {
-  return HASHED + createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, HASH_DIGITS);
+  return HASHED_SESSION + createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, HASH_DIGITS);
 }

@@ -40,6 +40,8 @@ const NAME_CHARS = 512;
 const LABEL_CHARS = 128;
 const PATH_CHARS = 2048;
 const TOOL_CALLS = 128;
+/** Of a request, the last ones: as many as a response can have calls. */
+const TOOL_RESULTS = 128;
 /** A call's arguments, and those of all calls of a record. The capture store has them whole. */
 const ARGUMENT_BYTES = 64 * 1024;
 const ARGUMENTS_BYTES = 96 * 1024;
@@ -102,10 +104,14 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     session_base: session.base,
     parent_session_id: session.parent,
     agent_id: session.agentId,
+    previous_response: cutOrNull(facts?.request.previous_response),
     stop_reason: stopReasonOf(response),
     tool_calls: calls.value,
-    tool_results: [],
-    history: null,
+    tool_results: (facts?.request.tool_results ?? []).slice(-TOOL_RESULTS).map((result) => ({
+      ...result,
+      id: cutText(result.id, LABEL_CHARS),
+    })),
+    history: facts?.request.history ?? null,
     late_usage: null,
     server_tools: boundedCounts(response?.server_tools ?? {}),
     attempts: (closed?.attempts ?? []).slice(0, LIST_ITEMS).map((attempt) => ({

@@ -6,6 +6,7 @@ import { USAGE_KINDS } from '../contract/usage.ts';
 import { storableJson } from '../lib/storable-text.ts';
 import { uuid7, uuid7Ms } from '../lib/uuid7.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
+import { AMENDED_SESSIONS } from './sessions.ts';
 
 /** "apam": held shared by who books what came late, alone by who prices again. */
 const AMENDMENT_LOCK = 0x6170616d;
@@ -70,7 +71,7 @@ export async function shareAmendments(client: PoolClient): Promise<void> {
 }
 
 /**
- * Writes amendments, at most one of a record, and corrects the roll-ups by what each of them changed. The caller's
+ * Writes amendments, at most one of a record, and corrects roll-ups and sessions by what each of them changed. The caller's
  * transaction holds a lock that keeps others from amending the same records.
  *
  * @returns how many were written.
@@ -90,9 +91,10 @@ export async function amend(client: PoolClient, amendments: readonly Amendment[]
 
 const Amended = z.object({ amended: z.int() });
 
-/** The members of a record that a roll-up reads, as they are once `changes` apply. */
-const COUNTED = ROLLUP_READS.map((name) => `${EFFECTIVE[name] ?? name} AS ${name}`).join(', ');
-const READ = ROLLUP_READS.join(', ');
+/** The members of a record that roll-ups and sessions read, and as they are once `changes` apply. */
+const READS = [...ROLLUP_READS, 'session_id'];
+const READ = READS.join(', ');
+const COUNTED = READS.map((name) => `${EFFECTIVE[name] ?? name} AS ${name}`).join(', ');
 
 /**
  * Every part of a statement sees the tables as they were before it: so `amended` is what was booked until now, and each
@@ -115,5 +117,6 @@ WITH input AS (
 ), effects AS (
   SELECT sign, refused, ${COUNTED} FROM states
 ), rollup AS (${addToRollups('effects', 'sign')}
+), session AS (${AMENDED_SESSIONS}
 )
 SELECT count(*)::int AS amended FROM inserted`;

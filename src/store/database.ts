@@ -40,16 +40,17 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
   return pool;
 }
 
-/**
- * Runs statements on one connection as a transaction. It is committed when `run` resolves; when that rejects, the
- * connection is closed, and with it everything undone.
- */
-export async function inTransaction<T>(pool: pg.Pool, run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+/** Runs the work on one connection, in a transaction. Where anything fails, the connection goes, and with it all of it. */
+export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  // A connection that breaks says so to its statement, and once more in an event that nobody else listens to.
+  const ignore = (): void => undefined;
+  client.on('error', ignore);
   try {
     await client.query('BEGIN');
-    const result = await run(client);
+    const result = await work(client);
     await client.query('COMMIT');
+    client.off('error', ignore);
     client.release();
     return result;
   } catch (error) {

@@ -5,13 +5,13 @@ import { inTransaction } from './database.ts';
 /** Days since the Unix epoch, UTC: what a partition holds. */
 export type Day = number;
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 /** "apep": one process at a time makes partitions. */
 const PARTITION_LOCK = 0x61706570;
 /** Attaching waits for nobody who reads or inserts; a migration or a retention run may hold it up this long. */
 const LOCK_TIMEOUT_MS = 5_000;
 /** Made by the day of the record's id, all together, and dropped together. */
-const PARTITIONED = ['records', 'amendments'];
+const PARTITIONED = ['records', 'amendments', 'session_turns', 'tool_calls', 'tool_results'];
 
 export function dayOf(id: string): Day {
   return Math.floor(uuid7Ms(id) / DAY_MS);

@@ -5,12 +5,15 @@ import { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import type { Clock } from '../lib/clock.ts';
 import { storableJson, storableText } from '../lib/storable-text.ts';
-import { isUuid7 } from '../lib/uuid7.ts';
+import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
 import { codeOf, inTransaction, isAway, isConflict } from './database.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
-import { dayOf, daysAround, ensurePartitions } from './partitions.ts';
+import { DAY_MS, dayOf, daysAround, ensurePartitions } from './partitions.ts';
 import type { Day } from './partitions.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
+import { isToBePlaced, placedAsIs, placeSessions, SESSION_PARTS } from './sessions.ts';
+import type { PlacedRecord } from './sessions.ts';
+import { TOOL_PARTS } from './tools.ts';
 
 export interface RecordStore {
   /**
@@ -68,24 +71,30 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
 
   const insert = async (records: readonly ExchangeRecord[]): Promise<number> => {
     const kept = records.map(withCutNames);
-    const rows = storableJson(kept.map(rowOf));
-    const responses = lateResponsesOf(kept);
     const days = records.map((record) => dayOf(record.id));
     for (let attempt = 1; ; attempt += 1) {
       try {
         await prepare(days);
-        if (responses.length === 0) return await insertRows(pool, rows);
-        return await inTransaction(pool, async (client) => {
-          await lockResponses(client, responses);
-          const inserted = await insertRows(client, rows);
-          await bookLateUsage(client, responses, clock.nowMs());
-          return inserted;
-        });
+        return await insertNow(kept);
       } catch (error) {
         if (attempt === CONFLICT_ATTEMPTS || !(isPartitionMissing(error) || isConflict(error))) throw error;
         if (isPartitionMissing(error)) known = new Set();
       }
     }
+  };
+
+  /** One statement; where something has to be looked up or booked beside it, a transaction around it. */
+  const insertNow = async (records: readonly ExchangeRecord[]): Promise<number> => {
+    const responses = lateResponsesOf(records);
+    const places = records.some(isToBePlaced);
+    if (responses.length === 0 && !places) return insertPlaced(pool, records.map(placedAsIs));
+    return inTransaction(pool, async (client) => {
+      if (responses.length > 0) await lockResponses(client, responses);
+      const placed = places ? await placeSessions(client, records) : records.map(placedAsIs);
+      const inserted = await insertPlaced(client, placed);
+      if (responses.length > 0) await bookLateUsage(client, responses, clock.nowMs());
+      return inserted;
+    });
   };
 
   /** A row that the database rejects is found by halves, so that the others get in. */
@@ -124,7 +133,7 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
         else if (!isUuid7(parsed.data.id)) dead += await bury(candidate, 'the id is not a UUIDv7');
         else good.push(parsed.data);
       }
-      const stored = await insertWhatFits(good);
+      const stored = await insertWhatFits(inOrder(good));
       return { inserted: stored.inserted, dead: dead + stored.dead };
     },
     watermarks: async (gateway, fromSegment, since = '-infinity') => {
@@ -141,6 +150,22 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
   };
 }
 
+/** By id, each once. */
+function inOrder(records: readonly ExchangeRecord[]): ExchangeRecord[] {
+  const all = [...new Map(records.map((record) => [record.id, record])).values()];
+  return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+async function insertPlaced(database: Pool | PoolClient, records: readonly PlacedRecord[]): Promise<number> {
+  const answer = await database.query(INSERT, [storableJson(records.map(rowOf)), earliestDay(records)]);
+  return Inserted.parse(answer.rows[0]).inserted;
+}
+
+/** The id from which on earlier rows that concern these records are looked for: the day before theirs. */
+function earliestDay(records: readonly PlacedRecord[]): string {
+  return uuid7Floor(Math.max(0, Math.min(...records.map(({ id }) => dayOf(id))) - 1) * DAY_MS);
+}
+
 const Inserted = z.object({ inserted: z.int() });
 const WithId = z.object({ id: z.string() });
 const AsOf = z.object({ as_of: z.string() });
@@ -150,14 +175,9 @@ const WATERMARKS = `
    ORDER BY segment LIMIT $5`;
 const WatermarkRow = z.object({ segment: z.coerce.number(), records_in: z.coerce.number() });
 
-async function insertRows(on: Pool | PoolClient, rows: string): Promise<number> {
-  const answer = await on.query(INSERT, [rows]);
-  return Inserted.parse(answer.rows[0]).inserted;
-}
-
 /** Indexed strings cut: the same text is the same key in every record. */
 function withCutNames(record: ExchangeRecord): ExchangeRecord {
-  const { response_id, late_usage } = record;
+  const { parent_session_id, response_id, late_usage } = record;
   return {
     ...record,
     gateway: cut(record.gateway),
@@ -165,13 +185,14 @@ function withCutNames(record: ExchangeRecord): ExchangeRecord {
     node_id: cut(record.node_id),
     model: cut(record.model),
     session_id: cut(record.session_id),
+    parent_session_id: parent_session_id === null ? null : cut(parent_session_id),
     response_id: response_id === null ? null : cut(response_id),
     late_usage: late_usage === null ? null : { ...late_usage, response_id: cut(late_usage.response_id) },
   };
 }
 
 /** A record as the statement reads it: times in whole microseconds. */
-function rowOf(record: ExchangeRecord): unknown {
+function rowOf(record: PlacedRecord): unknown {
   return {
     ...record,
     groups: [...record.groups].sort(),
@@ -215,6 +236,7 @@ const TEXTS = [
   'session_base',
   'parent_session_id',
   'agent_id',
+  'previous_response',
   'stop_reason',
   'config_version',
   'request_sha256',
@@ -252,12 +274,14 @@ const list = (names: readonly string[], of: (name: string) => string): string =>
 
 /**
  * One statement, hence one transaction and one round trip: the rows; of those that were new, the watermark; of those,
- * the roll-ups. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
+ * the roll-ups, sessions and tool calls. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
  */
 const INSERT = `
 WITH input AS (
   SELECT * FROM json_to_recordset($1::json) AS (
     usage json,
+    turn json,
+    tool_results json,
     ${list(TIMES, (name) => `${name}_us bigint`)},
     ${list(Object.keys(PLAIN), (name) => `${name} ${PLAIN[name] ?? ''}`)}
   )
@@ -274,14 +298,15 @@ WITH input AS (
   FROM input
   ORDER BY id
   ON CONFLICT (id) DO NOTHING
-  RETURNING gateway, segment, ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
+  RETURNING id, gateway, segment, ended_at, state, session_id, session_base, parent_session_id, tool_calls,
+    ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
   SELECT gateway, segment, count(*) FROM inserted GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
 ), rollup AS (${addToRollups('inserted', '1')}
-)
+), ${SESSION_PARTS}, ${TOOL_PARTS}
 SELECT count(*)::int AS inserted FROM inserted`;
 
 /** 23514 with no constraint named: "no partition of relation found for row". */

@@ -118,6 +118,7 @@ describe('GET /api/requests', () => {
       session_base: 's-1',
       parent_session_id: null,
       agent_id: null,
+      previous_response: null,
       stop_reason: 'end_turn',
       // Without the arguments: they are told of one request at a time.
       tool_calls: [{ id: 'toolu_1', name: 'Read', bytes: 15 }],

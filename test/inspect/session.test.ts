@@ -17,6 +17,7 @@ function session(
     previous_response: null,
     system_text: 'You are helpful.',
     first_user_text: 'Hello',
+    history: null,
     tool_results: [],
     ...change.request,
   };

@@ -83,6 +83,7 @@ export function facts({ response, request, ...change }: FactsChange = {}): Facts
       previous_response: null,
       system_text: '',
       first_user_text: '',
+      history: null,
       tool_results: [],
       ...request,
     },

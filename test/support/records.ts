@@ -60,6 +60,7 @@ export function aRecord(change: Partial<ExchangeRecord> = {}): ExchangeRecord {
     session_base: 's-1',
     parent_session_id: null,
     agent_id: null,
+    previous_response: null,
     stop_reason: 'end_turn',
     tool_calls: [{ id: 'toolu_1', name: 'Read', arguments: '{"path":"a.ts"}', bytes: 15 }],
     tool_results: [],
