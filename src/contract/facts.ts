@@ -1,3 +1,4 @@
+import type { LateUsage } from './record.ts';
 import type { StopReason, Usage, UsageState } from './usage.ts';
 
 export interface ToolCall {
@@ -72,6 +73,8 @@ export interface Facts {
   /** Why there is no cost, where there could be one: `model_unknown` and the like. */
   cost_unknown: string | null;
   price_version: string | null;
+  /** What the response says of an earlier one; the facts then have no usage and no cost of their own. */
+  late_usage: LateUsage | null;
 }
 
 /** Which conversation an exchange belongs to, as far as it can tell by itself. */

@@ -79,6 +79,24 @@ const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
 const NULL = Buffer.from('null');
 
+/** What is read of a request without a body. */
+export const NO_FIELDS: BodyFields = {
+  objectStart: 0,
+  empty: true,
+  spans: {},
+  model: undefined,
+  otherModels: [],
+  stream: false,
+  includeUsage: undefined,
+};
+
+/** The text of a used member of a body that was scanned; undefined where it is missing or no text. */
+export function textField(body: Uint8Array, fields: BodyFields, key: string): string | undefined {
+  const span = fields.spans[key];
+  if (span === undefined || body[span.valueStart] !== QUOTE) return undefined;
+  return stringValue(body.subarray(span.valueStart, span.valueEnd));
+}
+
 /** Scans a whole body. */
 export function scanBody(api: Api, body: Uint8Array): Result<BodyFields, Fault> {
   const scanner = new BodyScanner(api);
