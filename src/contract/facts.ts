@@ -1,4 +1,4 @@
-import type { History } from './record.ts';
+import type { History, LateUsage } from './record.ts';
 import type { StopReason, Usage, UsageState } from './usage.ts';
 
 export interface ToolCall {
@@ -75,6 +75,8 @@ export interface Facts {
   /** Why there is no cost, where there could be one: `model_unknown` and the like. */
   cost_unknown: string | null;
   price_version: string | null;
+  /** What the response says of an earlier one; the facts then have no usage and no cost of their own. */
+  late_usage: LateUsage | null;
 }
 
 /** Aperture's mark of a session that was found by its content (aperture.md, section 7.2); hex digits stand behind it. */

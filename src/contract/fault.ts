@@ -24,6 +24,7 @@ export type Fault =
   | { code: 'model_missing' }
   | { code: 'model_unknown'; model: string }
   | { code: 'model_other_api'; model: string; asked: string; served: string[] }
+  | { code: 'previous_response_not_found'; id: string }
   | { code: 'quota_exceeded'; buckets: string[]; retryAfterSeconds: number }
   | { code: 'guardrail_blocked'; rule: RuleId; side: 'request' | 'response'; status: number; message: string }
   | { code: 'guardrail_unavailable'; rule: RuleId; why: string }
@@ -118,6 +119,9 @@ export function answerTo(fault: Fault): FaultAnswer {
       );
     case 'model_other_api':
       return say(404, `the model "${fault.model}" is available through ${fault.served.join(', ')}, not ${fault.asked}`);
+    case 'previous_response_not_found':
+      // In OpenAI's words, which clients look for: they then send the whole conversation.
+      return say(404, `Previous response with id '${fault.id}' not found.`);
     case 'quota_exceeded':
       return say(429, `budget used up: ${fault.buckets.join(', ')}`, {
         retryAfterSeconds: fault.retryAfterSeconds,

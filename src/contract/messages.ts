@@ -2,6 +2,7 @@ import type { Api } from './api.ts';
 import type { Opened } from './exchange.ts';
 import type { Facts } from './facts.ts';
 import type { Fault } from './fault.ts';
+import type { Holding } from './holding.ts';
 import type { ExchangeId } from './ids.ts';
 import type { PriceOverride } from './price.ts';
 import type { Result } from '../lib/result.ts';
@@ -29,6 +30,8 @@ export type FromInspector =
   | { kind: 'refuse'; exchange: ExchangeId; fault: Fault }
   /** This much was taken in; as much more may come. */
   | { kind: 'credit'; bytes: number }
+  /** A response that can be asked for again was made; told as soon as its id is known, and before `inspected`. */
+  | { kind: 'made'; responseId: string; holding: Holding }
   | { kind: 'inspected'; exchange: ExchangeId; outcome: Result<Facts, Fault> }
   | { kind: 'scanned'; ask: number; body: Uint8Array<ArrayBuffer>; outcome: Result<BodyFields, Fault> };
 
@@ -63,7 +66,7 @@ export interface BodyFields {
   /** Members among the keys that we use, by unescaped key. */
   spans: Record<string, FieldSpan>;
   model: string | undefined;
-  /** Every other model that the body can select: `models[]`, `fallbacks[].model`. */
+  /** Every other model that the body can select: `models[]`, `fallbacks[].model`, any `model` in `tools`. */
   otherModels: string[];
   stream: boolean;
   /** `stream_options.include_usage`, where the member exists. */

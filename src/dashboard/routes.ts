@@ -25,6 +25,7 @@ export interface ApiParts {
 
 export interface ApiAnswer {
   status: number;
+  headers: [string, string][];
   /** JSON text. */
   body: string;
 }
@@ -34,6 +35,8 @@ interface Asked extends ApiParts {
   /** Set for users: the only login whose rows they see. */
   owner: string | undefined;
 }
+
+const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
 
 const LIMIT = 100;
 const MOST = 1000;
@@ -49,16 +52,17 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
   try {
     const found = await route(request.path, { ...parts, query: request.query, owner });
     if (found === undefined) return refusal({ code: 'path_unknown', method: request.method, path: request.path });
-    return 'fault' in found ? refusal(found.fault) : { status: 200, body: JSON.stringify(found.body) };
+    return 'fault' in found
+      ? refusal(found.fault)
+      : { status: 200, headers: [JSON_TYPE], body: JSON.stringify(found.body) };
   } catch (error) {
-    return refusal(faultOf(error, parts.log));
+    return refusal(databaseFault(error, parts.log));
   }
 }
 
 /** An answer that says no; the same shape as the front door's own. */
 export function refusal(fault: Fault): ApiAnswer {
-  const { status, body } = plainFaults.shape(answerTo(fault), '');
-  return { status, body };
+  return plainFaults.shape(answerTo(fault), '');
 }
 
 type Found = { body: unknown } | { fault: Fault };
@@ -205,7 +209,7 @@ async function usage({ pool, query, owner, clock }: Asked): Promise<Found> {
 }
 
 /** Class 57014: the statement timeout. 42P01 and 3F000: tables that a first start has not made yet. */
-function faultOf(error: unknown, log: Log): Fault {
+export function databaseFault(error: unknown, log: Log): Fault {
   if (error instanceof BadParameter) return error.fault;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === '57014') {
@@ -214,6 +218,6 @@ function faultOf(error: unknown, log: Log): Fault {
   if (code === '42P01' || code === '3F000') return { code: 'store_unavailable', why: 'its tables are being made' };
   if (isAway(error)) return { code: 'store_unavailable', why: 'it does not answer' };
   const reference = crypto.randomUUID();
-  log.error({ error: errorChain(error), reference }, 'a question of the JSON API failed');
+  log.error({ error: errorChain(error), reference }, 'a question to the database failed');
   return { code: 'internal', reference };
 }

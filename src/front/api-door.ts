@@ -4,8 +4,7 @@ import type { Arrival } from './request-life.ts';
 import type { FrontServices } from './services.ts';
 
 /** Answers are for whoever asked, now: nothing in between may keep them. */
-const JSON_HEADERS: [string, string][] = [
-  ['content-type', 'application/json'],
+const NOT_KEPT: [string, string][] = [
   ['cache-control', 'no-store'],
   ['x-content-type-options', 'nosniff'],
 ];
@@ -44,7 +43,7 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
       identity_source: source,
       role: access.role,
     };
-    response.send(200, JSON_HEADERS, JSON.stringify(who));
+    response.send(200, [['content-type', 'application/json'], ...NOT_KEPT], JSON.stringify(who));
     return;
   }
   const answer = await services.askApi({
@@ -54,5 +53,5 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     caller: { login: caller.login, role: access.role ?? 'user' },
   });
   if (!answer.ok) sendFault(services, response, 'plain', answer.fault, id);
-  else response.send(answer.value.status, JSON_HEADERS, answer.value.body);
+  else response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);
 }

@@ -7,6 +7,7 @@ import type { Result } from '../lib/result.ts';
 import type { ExchangeJournal, WireFrames } from '../proxy/client.ts';
 import type { ExchangeServices } from '../proxy/exchange.ts';
 import type { Settler } from '../records/settle.ts';
+import type { Resources } from '../resources/resources.ts';
 import type { FrontMetrics } from './front-metrics.ts';
 import type { LiveExchanges } from './live.ts';
 import type { Worlds } from './world.ts';
@@ -35,6 +36,7 @@ export interface ApiQuestion {
 }
 export interface ApiAnswer {
   status: number;
+  headers: [string, string][];
   body: Uint8Array;
 }
 
@@ -50,6 +52,7 @@ export interface FrontServices extends ExchangeServices {
   worlds: Worlds;
   inspectors: InspectorPool;
   settler: Settler;
+  resources: Resources;
   live: LiveExchanges;
   metrics: FrontMetrics;
   log: Log;

@@ -17,10 +17,14 @@ import { emptyResponseFacts } from '../protocols/facts.ts';
 import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
 import { protocolFor } from '../protocols/registry.ts';
 import { withEstimate } from './estimate.ts';
+import { tellLate } from './late-usage.ts';
 import { sessionOf } from './session.ts';
 
 /** Decoded bytes of one body that an inspector will read: far above any reply, far below what hurts. */
 const DECODED_LIMIT_BYTES = 1024 * 1024 * 1024;
+
+/** A longer id is none that a path can name. */
+const RESPONSE_ID_CHARS = 256;
 
 /** Worlds remembered: exchanges in flight belong to older ones, and a stream rarely outlives a few saves. */
 const WORLDS_KEPT = 16;
@@ -50,7 +54,7 @@ export class Inspector {
         this.#addWorld(message.world, message.pricing);
         return;
       case 'open':
-        this.#inspections.set(message.opened.id, new Inspection(message.opened, this.#pricesOf(message.opened.world)));
+        this.#open(message.opened);
         return;
       case 'request':
       case 'bytes': {
@@ -80,6 +84,14 @@ export class Inspector {
       default:
         return unreachable(message);
     }
+  }
+
+  #open(opened: Opened): void {
+    const { login, provider, model } = opened;
+    const inspection = new Inspection(opened, this.#pricesOf(opened.world), (responseId) => {
+      this.#post({ kind: 'made', responseId, holding: { login, provider, model } });
+    });
+    this.#inspections.set(opened.id, inspection);
   }
 
   async #end(exchange: Opened['id'], how: 'complete' | 'cut'): Promise<void> {
@@ -121,11 +133,14 @@ class Inspection {
   #decodeFault: Fault | undefined;
   #bug: unknown;
   #tail: Promise<void> | undefined;
+  /** Told once, where the response can be asked for again; undefined when it was, or cannot. */
+  #onMade: ((responseId: string) => void) | undefined;
 
-  constructor(opened: Opened, prices: Prices) {
+  constructor(opened: Opened, prices: Prices, onMade: (responseId: string) => void) {
     this.#opened = opened;
     this.#prices = prices;
     this.#protocol = protocolFor(opened.api);
+    this.#onMade = this.#protocol.stores === true ? onMade : undefined;
   }
 
   request(bytes: Uint8Array): Promise<void> | undefined {
@@ -156,6 +171,7 @@ class Inspection {
       if (this.#bug !== undefined) return bugFault(this.#bug);
       const request = await this.#readRequest();
       const read = this.#reader?.end(how) ?? emptyResponseFacts();
+      this.#made(read.response_id);
       return ok(this.#facts(this.#withDecodeFault(read), request));
     } catch (error) {
       return bugFault(error);
@@ -192,8 +208,16 @@ class Inspection {
     const decoded = await decodeWhole(headers.get('content-encoding'), raw, DECODED_LIMIT_BYTES);
     const body = decoded.ok ? decoded.value : raw;
     this.#promptBytes = body.byteLength;
-    this.#requestFacts = this.#protocol.readRequest({ method, path, query: '', headers, body });
+    const facts = this.#protocol.readRequest({ method, path, query: '', headers, body });
+    // What the path or the query says of it was read at the front door.
+    this.#requestFacts = { ...facts, stream: facts.stream || this.#opened.stream };
     return this.#requestFacts;
+  }
+
+  #made(responseId: string | null): void {
+    if (responseId === null || responseId.length > RESPONSE_ID_CHARS) return;
+    this.#onMade?.(responseId);
+    this.#onMade = undefined;
   }
 
   #openResponse(status: number, headers: ReadonlyMap<string, string>, request: RequestFacts): void {
@@ -203,6 +227,7 @@ class Inspection {
       limitBytes: DECODED_LIMIT_BYTES,
       onBytes: (bytes) => {
         reader.push(bytes);
+        if (this.#onMade !== undefined) this.#made(reader.responseId?.() ?? null);
       },
     });
     if (decoder.ok) this.#decoder = decoder.value;
@@ -236,10 +261,12 @@ class Inspection {
           this.#prices.table,
         )
       : undefined;
-    const known = priced?.known === true ? priced : undefined;
+    const late = this.#protocol.billable === 'late' ? tellLate(response, priced) : undefined;
+    const own = late?.own ?? response;
+    const known = late === undefined && priced?.known === true ? priced : undefined;
     const session = sessionOf({ request, headers: request_headers, login, nodeId: node_id, api });
     return {
-      response: { ...response, usage_flags: [...response.usage_flags, ...(known?.flags ?? [])] },
+      response: { ...own, usage_flags: [...own.usage_flags, ...(known?.flags ?? [])] },
       // The texts were for the session's hash; they stay here.
       request: { ...request, system_text: '', first_user_text: '' },
       session,
@@ -247,8 +274,9 @@ class Inspection {
       response_sha256: this.#responseHash.digest('hex'),
       cost_nanodollars: known === undefined ? null : String(known.costNanodollars),
       cost_basis: known?.costBasis ?? null,
-      cost_unknown: priced?.known === false ? priced.reason : null,
+      cost_unknown: late === undefined && priced?.known === false ? priced.reason : null,
       price_version: known?.priceVersion ?? null,
+      late_usage: late?.usage ?? null,
     };
   }
 }

@@ -5,6 +5,7 @@ import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
+import type { Holding } from '../contract/holding.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { LANE_CREDIT_BYTES } from '../contract/limits.ts';
 import type { BodyFields, FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
@@ -73,6 +74,8 @@ export interface InspectorPoolOptions {
   file: string;
   lanes: number;
   log: Log;
+  /** A response was made that can be asked for again; told before its exchange is settled, and perhaps again. */
+  onMade(responseId: string, holding: Holding): void;
 }
 
 export interface InspectorStats {
@@ -252,6 +255,10 @@ export class InspectorPool {
       }
       case 'credit': {
         lane.unreadBytes -= message.bytes;
+        return;
+      }
+      case 'made': {
+        this.#options.onMade(message.responseId, message.holding);
         return;
       }
       case 'inspected': {

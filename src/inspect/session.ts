@@ -29,14 +29,22 @@ const HASH_DIGITS = 16;
  * anything by it.
  */
 export function sessionOf({ request, headers, login, nodeId, api }: SessionInput): SessionFacts {
-  const sent = clientSession(new Map(headers), []);
-  const own = idOf(sent.client_session) ?? idOf(bodyId(request.client_session));
-  const agentId = idOf(sent.agent_id) ?? idOf(request.agent_id) ?? threadOf(headers, own);
+  const named = sessionOfHeaders(headers);
+  const own = named.base ?? idOf(bodyId(request.client_session));
   return {
     base: own ?? hashOf([login, nodeId, api, withoutAttribution(request.system_text), request.first_user_text]),
-    parent: idOf(sent.parent_session) ?? idOf(request.parent_session),
-    agentId,
+    parent: named.parent ?? idOf(request.parent_session),
+    agentId: named.agentId ?? idOf(request.agent_id),
   };
+}
+
+/** What the headers alone tell, for requests whose body nobody reads any further. */
+export function sessionOfHeaders(
+  headers: SessionInput['headers'],
+): Omit<SessionFacts, 'base'> & { base: string | null } {
+  const sent = clientSession(new Map(headers), []);
+  const base = idOf(sent.client_session);
+  return { base, parent: idOf(sent.parent_session), agentId: idOf(sent.agent_id) ?? threadOf(headers, base) };
 }
 
 function idOf(value: string | null): string | null {

@@ -289,11 +289,11 @@ export class Journal {
       gathering.add(frame.kind, frame.sequence, frame.payload);
     }
     gathering.missed(sequence - 1);
-    const { opened, closed, end, missingFrames } = gathering;
+    const { opened, closed, missingFrames } = gathering;
     if (opened === undefined) return undefined;
     const { gatewayId: gateway } = this.#options;
     const frames = () => storedFrames(pathOf, extents, exchange);
-    return { opened, gateway, segment, closed, end, missingFrames, frames };
+    return { opened, gateway, segment, closed, missingFrames, frames };
   }
 
   /** The exchange's record was handed on: it is not read back any more. */

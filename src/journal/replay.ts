@@ -152,10 +152,10 @@ function exchangeOf(id: ExchangeId, report: SegmentReport, open: Map<ExchangeId,
 /** Undefined without a sound `opened` frame: who asked for what is not known. */
 function storedExchange(found: Found, pathOf: (segment: number) => string): StoredExchange | undefined {
   const { gateway, segment, places, id } = found;
-  const { opened, closed, end, missingFrames } = found.gathering;
+  const { opened, closed, missingFrames } = found.gathering;
   if (opened === undefined) return undefined;
   const extents = places.extents();
-  return { opened, gateway, segment, closed, end, missingFrames, frames: () => storedFrames(pathOf, extents, id) };
+  return { opened, gateway, segment, closed, missingFrames, frames: () => storedFrames(pathOf, extents, id) };
 }
 
 function emptyReport(segment: number): SegmentReport {

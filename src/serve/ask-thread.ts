@@ -1,27 +1,36 @@
 import { Worker } from 'node:worker_threads';
 import type { Fault } from '../contract/fault.ts';
+import type { Whose } from '../contract/holding.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
-import { failed, ok } from '../lib/result.ts';
+import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { ApiAnswer, ApiQuestion } from '../front/services.ts';
 import type { FromApi, ToApi } from '../dashboard/messages.ts';
+import type { HoldingStore } from '../resources/resources.ts';
 
 /** Questions under way at once: readers of a dashboard wait, requests to models never do. */
 const ASKS_AT_ONCE = 64;
 
 /** A question older than this is answered by us: the database has gone quiet. */
 const ASK_TIMEOUT_MS = 30_000;
+/** A request to a model waits for this one. */
+const LOOKUP_TIMEOUT_MS = 3_000;
 
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
-/** The thread that reads the database for the JSON API. When it dies, what it held is answered, and another starts. */
-export class ApiThread {
+/**
+ * The thread that reads the database, for the JSON API and for what requests have to know of earlier ones. When it dies,
+ * what it held is answered, and another starts.
+ */
+export class ApiThread implements HoldingStore {
   readonly #file: string;
   readonly #data: unknown;
   readonly #log: Log;
-  readonly #asks = new Map<number, (answer: Result<ApiAnswer, Fault>) => void>();
+  readonly #asks = new Waiting<ApiAnswer>();
+  /** Bounded by who asks (`resources`). */
+  readonly #lookups = new Waiting<Whose>();
   #worker: Worker | undefined;
   #next = 0;
   #closing = false;
@@ -37,24 +46,18 @@ export class ApiThread {
     return this.#asks.size;
   }
 
-  ask(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>> {
-    const worker = this.#worker;
-    if (worker === undefined) return Promise.resolve(away('the reader is starting'));
+  ask(request: ApiQuestion): Promise<Result<ApiAnswer, Fault>> {
     if (this.#asks.size >= ASKS_AT_ONCE) {
       return Promise.resolve(failed({ code: 'overloaded', what: 'questions to the database', limit: ASKS_AT_ONCE }));
     }
     const ask = ++this.#next;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#settle(ask, away(`no answer within ${ASK_TIMEOUT_MS} ms`));
-      }, ASK_TIMEOUT_MS);
-      this.#asks.set(ask, (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      });
-      const message: ToApi = { kind: 'ask', ask, request: question };
-      worker.postMessage(message);
-    });
+    return this.#post({ kind: 'ask', ask, request }, () => this.#asks.wait(ask, ASK_TIMEOUT_MS));
+  }
+
+  whose(responseId: string, login: string): Promise<Result<Whose, Fault>> {
+    const ask = ++this.#next;
+    const message: ToApi = { kind: 'whose', ask, responseId, login };
+    return this.#post(message, () => this.#lookups.wait(ask, LOOKUP_TIMEOUT_MS));
   }
 
   async close(): Promise<void> {
@@ -62,18 +65,27 @@ export class ApiThread {
     await this.#worker?.terminate();
   }
 
+  #post<T>(message: ToApi, wait: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
+    const worker = this.#worker;
+    if (worker === undefined) return Promise.resolve(away('the reader is starting'));
+    const answered = wait();
+    worker.postMessage(message);
+    return answered;
+  }
+
   #start(): void {
     const worker = new Worker(this.#file, { workerData: this.#data });
     this.#worker = worker;
     worker.on('message', (message: FromApi) => {
-      this.#settle(message.ask, ok({ status: message.status, body: message.body }));
+      this.#deliver(message);
     });
     worker.on('error', (error) => {
       this.#log.error({ error: errorChain(error) }, 'the reader of the database died');
     });
     worker.on('exit', () => {
       this.#worker = undefined;
-      for (const ask of [...this.#asks.keys()]) this.#settle(ask, away('the reader died'));
+      this.#asks.settleAll(away('the reader died'));
+      this.#lookups.settleAll(away('the reader died'));
       if (this.#closing) return;
       setTimeout(() => {
         if (!this.#closing) this.#start();
@@ -81,13 +93,53 @@ export class ApiThread {
     });
   }
 
-  #settle(ask: number, answer: Result<ApiAnswer, Fault>): void {
-    const settle = this.#asks.get(ask);
-    this.#asks.delete(ask);
-    settle?.(answer);
+  #deliver(message: FromApi): void {
+    switch (message.kind) {
+      case 'answer': {
+        const { status, headers, body } = message;
+        this.#asks.settle(message.ask, ok({ status, headers, body }));
+        return;
+      }
+      case 'whose':
+        this.#lookups.settle(message.ask, message.outcome);
+        return;
+      default:
+        return unreachable(message);
+    }
   }
 }
 
-function away(why: string): Result<ApiAnswer, Fault> {
+/** Questions of one kind that are under way; each is settled once, by its answer or by its deadline. */
+class Waiting<T> {
+  readonly #settle = new Map<number, (answer: Result<T, Fault>) => void>();
+
+  get size(): number {
+    return this.#settle.size;
+  }
+
+  wait(ask: number, withinMs: number): Promise<Result<T, Fault>> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.settle(ask, away(`no answer within ${withinMs} ms`));
+      }, withinMs);
+      this.#settle.set(ask, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
+  }
+
+  settle(ask: number, answer: Result<T, Fault>): void {
+    const settle = this.#settle.get(ask);
+    this.#settle.delete(ask);
+    settle?.(answer);
+  }
+
+  settleAll(answer: Result<T, Fault>): void {
+    for (const ask of [...this.#settle.keys()]) this.settle(ask, answer);
+  }
+}
+
+function away(why: string): Result<never, Fault> {
   return failed({ code: 'store_unavailable', why });
 }

@@ -37,6 +37,11 @@ export function gatewayMetrics(
   );
   metrics.gauge('aperture_queue_up', '1 when the jobs thread reaches it', () => Number(jobs.state.queue === 'up'));
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
+  metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => services.resources.remembered);
+  metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => services.resources.lookups);
+  metrics.total('aperture_stored_response_lookups_refused_total', 'Refusals for want of room', () => {
+    return services.resources.refused;
+  });
   metrics.gauge('aperture_inspectors', 'Inspector threads that take work', () => inspectors.stats().lanes);
   metrics.gauge('aperture_inspector_unread_bytes', 'Copies not yet taken in', () => inspectors.stats().unreadBytes);
   metrics.total('aperture_inspections_deferred_total', 'Left to the journal for want of credit', () => {

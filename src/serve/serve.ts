@@ -12,6 +12,7 @@ import { Worlds } from '../front/world.ts';
 import { createLocalApi } from '../identity/tailscale.ts';
 import { createWhoisCache } from '../identity/whois-cache.ts';
 import { InspectorPool } from '../inspect/pool.ts';
+import { sessionOfHeaders } from '../inspect/session.ts';
 import { Journal, JOURNAL_DEFAULTS } from '../journal/journal.ts';
 import { replay } from '../journal/replay.ts';
 import { ByteBudget } from '../lib/byte-budget.ts';
@@ -24,6 +25,7 @@ import { createUpstreams } from '../proxy/upstream.ts';
 import { Watchdog } from '../proxy/watchdog.ts';
 import { assemble } from '../records/assemble.ts';
 import { Settler } from '../records/settle.ts';
+import { Resources } from '../resources/resources.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
@@ -81,7 +83,14 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       ? undefined
       : await SimulatorThread.start(built('simulator.js'), options.simulatorPort, log);
   const lanes = server.inspectors ?? Math.max(1, availableParallelism() - 1);
-  const inspectors = new InspectorPool({ file: built('inspector.js'), lanes, log });
+  const inspectors = new InspectorPool({
+    file: built('inspector.js'),
+    lanes,
+    log,
+    onMade: (responseId, holding) => {
+      resources.learn(responseId, holding);
+    },
+  });
 
   const state = { draining: false, unready: (): Record<string, string> => unready() };
   const marks = new Watermarks((segment) => {
@@ -107,7 +116,12 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const registry = new Registry();
   const metrics = new FrontMetrics(registry);
   const made = (exchange: JournaledExchange, facts: Facts | undefined) =>
-    assemble({ ...exchange, gateway: local.gatewayId, facts });
+    assemble({
+      ...exchange,
+      gateway: local.gatewayId,
+      facts,
+      session: sessionOfHeaders(exchange.opened.request_headers),
+    });
 
   const database = await databaseStarting;
   const workerData = {
@@ -134,6 +148,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     },
   });
   const api = new ApiThread(built('api.js'), workerData, log);
+  const resources = new Resources({ store: api, clock });
   const settler = new Settler({
     assemble: made,
     ship: (record) => jobs.ship(record),
@@ -167,6 +182,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     worlds: new Worlds(world),
     inspectors,
     settler,
+    resources,
     live,
     metrics,
     log,

@@ -22,6 +22,8 @@ const alice = { login: 'alice@example.com', role: 'user' } as const;
 const bob = { login: 'bob@example.com', role: 'user' } as const;
 const admin = { login: 'root@example.com', role: 'admin' } as const;
 
+type Answer = Extract<FromApi, { kind: 'answer' }>;
+
 interface Shown {
   [field: string]: unknown;
   id: string;
@@ -37,6 +39,17 @@ async function get(
     { method: 'GET', path: where!, query, caller },
   );
   return { status, body: JSON.parse(body) };
+}
+
+/** What the API's thread answers. */
+function answers(): { told: Answer[]; post: (message: FromApi) => void } {
+  const told: Answer[] = [];
+  return {
+    told,
+    post: (message) => {
+      if (message.kind === 'answer') told.push(message);
+    },
+  };
 }
 
 const ids = (items: Shown[]): string[] => items.map((item) => item.id);
@@ -387,15 +400,8 @@ describe('the API', () => {
   });
 
   test('the thread answers each question once, in JSON bytes', async () => {
-    const told: FromApi[] = [];
-    const api = runApi({
-      data: { database: address, logLevel: 'silent' },
-      clock,
-      log: silentLog,
-      post: (message) => {
-        told.push(message);
-      },
-    });
+    const { told, post } = answers();
+    const api = runApi({ data: { database: address, logLevel: 'silent' }, clock, log: silentLog, post });
     for (let ask = 1; ask <= 80; ask += 1) {
       api.take({
         kind: 'ask',
@@ -419,18 +425,13 @@ describe('the API', () => {
     ['no server', { host: '/nonexistent', port: 5432, user: 'x', password: 'canary-password', database: 'x' }],
     ['no tables yet', undefined],
   ])('a database with %s is a 503 that tells no secret', async (_name, database) => {
-    const told: FromApi[] = [];
-    const api = runApi({
-      data: { database: database ?? (await postgres.database()), logLevel: 'silent' },
-      clock,
-      log: silentLog,
-      post: (message) => {
-        told.push(message);
-      },
-    });
+    const { told, post } = answers();
+    const at = database ?? (await postgres.database());
+    const api = runApi({ data: { database: at, logLevel: 'silent' }, clock, log: silentLog, post });
     api.take({ kind: 'ask', ask: 1, request: { method: 'GET', path: '/api/usage', query: '', caller: admin } });
     const message = await until('it is answered', () => told[0]);
     expect(message.status).toBe(503);
+    expect(message.headers).toContainEqual(['retry-after', '1']);
     const text = new TextDecoder().decode(message.body);
     expect(JSON.parse(text)).toMatchObject({ code: 'gateway_store_unavailable' });
     expect(text).not.toContain('canary');

@@ -38,7 +38,12 @@ afterEach(async () => {
 
 async function build(lanes: number): Promise<House> {
   const folder = temporaryFolder();
-  const pool = new InspectorPool({ file: join(packageRoot(), 'dist', 'workers', 'inspector.js'), lanes, log });
+  const pool = new InspectorPool({
+    file: join(packageRoot(), 'dist', 'workers', 'inspector.js'),
+    lanes,
+    log,
+    onMade: () => undefined,
+  });
   pool.setWorld(1, { autoCostBasis: true, prices: [], providers: {} });
   const journal = await Journal.open({
     ...JOURNAL_DEFAULTS,

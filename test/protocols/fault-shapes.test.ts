@@ -35,6 +35,7 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
   model_missing: { code: 'model_missing' },
   model_unknown: { code: 'model_unknown', model: 'gpt-9 "quoted"\n' },
   model_other_api: { code: 'model_other_api', model: 'm', asked: 'openai_chat', served: ['openai_responses'] },
+  previous_response_not_found: { code: 'previous_response_not_found', id: 'resp_1' },
   quota_exceeded: { code: 'quota_exceeded', buckets: ['daily:eve'], retryAfterSeconds: 61.2 },
   guardrail_blocked: {
     code: 'guardrail_blocked',

@@ -79,9 +79,11 @@ function carrier(change: Partial<ExchangeRecord> = {}): ExchangeRecord {
   });
 }
 
+/** All that sums over records: by the hour, and by session. */
 async function rollups(of: Pool = pool): Promise<unknown[]> {
-  const { rows } = await of.query<Record<string, unknown>>('SELECT * FROM aperture.rollup_hour ORDER BY hour, key');
-  return rows;
+  const hours = await of.query<Record<string, unknown>>('SELECT * FROM aperture.rollup_hour ORDER BY hour, key');
+  const sessions = await of.query<Record<string, unknown>>('SELECT * FROM aperture.sessions ORDER BY key');
+  return [...hours.rows, ...sessions.rows];
 }
 
 async function amendments(): Promise<{ record_id: string; kind: string }[]> {

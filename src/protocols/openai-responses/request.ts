@@ -6,6 +6,7 @@ import { historyOf } from '../history.ts';
 import { objectOf, objectsOf, parseJson, textOf, textOrNull } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import type { RequestInput } from '../protocol.ts';
+import { storedId } from './stored-path.ts';
 
 const RESULT_ITEMS = new Set(['function_call_output', 'custom_tool_call_output', 'local_shell_call_output']);
 
@@ -16,8 +17,7 @@ export function readResponsesRequest(input: RequestInput): RequestFacts {
   const body = objectOf(parseJson(Buffer.from(input.body).toString('utf8')));
   const facts = emptyRequestFacts();
   facts.model = textOrNull(body['model']);
-  // A GET of a background response resumes its stream by the query.
-  facts.stream = body['stream'] === true || new URLSearchParams(input.query).get('stream') === 'true';
+  facts.stream = body['stream'] === true;
   const stored = body['conversation'];
   const inBody = [objectOf(stored)['id'] ?? stored, body['prompt_cache_key']];
   Object.assign(facts, clientSession(input.headers, inBody));
@@ -45,6 +45,15 @@ export function readResponsesRequest(input: RequestInput): RequestFacts {
 function asSaid(item: JsonObject): JsonObject {
   if (item['type'] === 'message') return { ...item, type: null };
   return item['type'] === 'item_reference' ? { referred: item['id'] } : item;
+}
+
+/**
+ * A request about a stored response: it has a path and a query. Its session is the client's, where headers name one;
+ * else the requests about one response belong together.
+ */
+export function readStoredRequest(input: RequestInput): RequestFacts {
+  const facts = emptyRequestFacts();
+  return Object.assign(facts, clientSession(input.headers, [storedId(input.path)]));
 }
 
 /**
