@@ -109,9 +109,10 @@ export async function placeSessions(client: PoolClient, records: readonly Exchan
 }
 
 /**
- * The session that the record belongs to: of the turn with which it shares the longest beginning, whether it extends or
- * repeats that one or, stored late, is extended by it; of several, the latest. A session that had gone on by then is not
- * begun again by its own beginning: that is another conversation with the same first words.
+ * The session that the record belongs to: of the turn with which it shares the longest beginning, of several the latest.
+ * One with the whole history, which the record repeats (a retry) or by which, stored late, it is extended, counts unless
+ * the record extends a later one: where answers repeat themselves, the same conversation is held again. And a session
+ * that had gone on by then is not begun again by its own beginning.
  */
 function extended(
   record: ExchangeRecord,
@@ -122,20 +123,25 @@ function extended(
   const own = turnOf(record);
   if (own === null) return undefined;
   const same = inBatch.filter((turn) => turn.scope === scope && uuid7Ms(record.id) - uuid7Ms(turn.id) <= IDLE_MS);
+  const all = [...stored, ...same].map((turn) => ({
+    turn,
+    shared: turn.id < record.id ? beginning(turn, own) : beginning(own, turn),
+  }));
+  const itself = all.find(({ turn }) => turn.id === record.id);
+  if (itself !== undefined) return itself.turn.session;
   const passed = new Set(
     [...stored.filter((turn) => turn.passed), ...same.filter((turn) => turn.messages > own.messages)].map(
       ({ session }) => session,
     ),
   );
-  let best: { shared: number; turn: Turn } | undefined;
-  for (const turn of [...stored, ...same]) {
-    if (turn.id === record.id) return turn.session;
-    const shared = turn.id < record.id ? beginning(turn, own) : beginning(own, turn);
-    if (shared === 0 || (shared === own.messages && passed.has(turn.session))) continue;
-    const better = best === undefined || shared > best.shared || (shared === best.shared && turn.id > best.turn.id);
-    if (better) best = { shared, turn };
-  }
-  return best?.turn.session;
+  const before = all
+    .filter(({ shared }) => shared > 0 && shared < own.messages)
+    .sort((a, b) => b.shared - a.shared || (a.turn.id < b.turn.id ? 1 : -1))[0];
+  const whole = all
+    .filter(({ shared, turn }) => shared === own.messages && !passed.has(turn.session))
+    .sort((a, b) => (a.turn.id < b.turn.id ? 1 : -1))[0];
+  if (before === undefined || whole === undefined) return (before ?? whole)?.turn.session;
+  return (whole.turn.id > before.turn.id ? whole : before).turn.session;
 }
 
 type Chain = Pick<Turn, 'messages' | 'chain'>;

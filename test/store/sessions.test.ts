@@ -78,6 +78,13 @@ describe('conversations that are known by their content', () => {
     expect(await sessionsOf(b1, b2, b3)).toEqual([second, second, second]);
   });
 
+  test('the same conversation, answers and all, is held again', async () => {
+    const [first, second] = [0, 100].map((at) => [aTurn(at, HI), aTurn(at + 10, A2), aTurn(at + 20, A3)]);
+    await storeEach(...first!, ...second!);
+    expect(await sessionsOf(...first!)).toEqual([BASE, BASE, BASE]);
+    expect(new Set(await sessionsOf(...second!))).toEqual(new Set([begunBy(second![0]!)]));
+  });
+
   test('a retry is in the session of what it repeats, at its beginning and later', async () => {
     const turns = [
       aTurn(0, HI, { state: 'error', status: 529 }),
