@@ -28,6 +28,8 @@ export interface GatewayOptions {
   /** The whole config; by default the shipped one. */
   config?: unknown;
   simulatorPort?: number;
+  /** With what the test itself asks of the gateway: who it is, where a proxy would say it. */
+  headers?: Record<string, string>;
 }
 
 /** The real binary in a process of its own, with all that is embedded. */
@@ -86,7 +88,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   );
 
   const json = async (path: string): Promise<unknown> => {
-    const response = await fetch(url + path);
+    const response = await fetch(url + path, { headers: options.headers ?? {} });
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
     return response.json();
   };
