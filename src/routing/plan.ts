@@ -95,6 +95,13 @@ export function planRoute(input: {
   return failed({ code: 'model_other_api', model: name, asked: input.api, served: [...served] });
 }
 
+/** Who serves a model by this name, format and grants aside, in the order in which they are asked. */
+export function servedBy(providers: RoutingTable, model: string): readonly Candidate[] {
+  const named = qualified(providers, model);
+  const byName = providers.byModel.get(model) ?? [];
+  return named === undefined ? byName : [named, ...byName.filter((candidate) => candidate !== named)];
+}
+
 /** `provider/model`, split at the first slash: a model's own name may hold more. */
 function qualified(providers: RoutingTable, text: string): Candidate | undefined {
   const slash = text.indexOf('/');
