@@ -12,6 +12,8 @@ import { packageRoot } from './lib/package-root.ts';
 import { reprice } from './serve/reprice.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
 import { serve } from './serve/serve.ts';
+import { explainConfig, explanationText } from './serve/show-explain.ts';
+import type { ExplainOptions } from './serve/show-explain.ts';
 import { showUsage } from './serve/show-usage.ts';
 import { simulate } from './serve/simulate.ts';
 
@@ -79,6 +81,28 @@ program
   });
 
 program
+  .command('explain')
+  .description('say what a config lets a caller do, and why')
+  .option('--config <file>', 'config file (APERTURE_CONFIG)')
+  .option('--login <login>', 'who asks: a login, or "(loopback)"', '')
+  .option('--node <id>', 'stable id of the device', '')
+  .option('--tags <tags>', 'tags of the device, with commas, in place of a login', listed, [])
+  .option('--groups <groups>', 'groups of the login, with commas', listed, [])
+  .option('--model <name>', '"model" or "provider/model"; absent: only the grants')
+  .option('--json', 'print JSON', false)
+  .action((options: ExplainOptions & { config?: string; json: boolean }) => {
+    if ((options.login === '') === (options.tags.length === 0)) {
+      process.stderr.write('aperture explain: give a --login or --tags, and not both\n');
+      process.exit(1);
+    }
+    const environment = environmentOrExit();
+    const loaded = configOrExit(options.config ?? environment.configFile, environment, false);
+    const explanation = explainConfig(loaded, options);
+    say(options.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation));
+    if (explanation.model?.allowed === false) process.exitCode = 2;
+  });
+
+program
   .command('simulate')
   .description('run the built-in provider by itself')
   .option('--host <address>', 'address to listen on', '127.0.0.1')
@@ -121,6 +145,13 @@ await program.parseAsync().catch((error: unknown) => {
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+function listed(text: string): string[] {
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
 }
 
 function environmentOrExit(): Environment {

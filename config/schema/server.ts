@@ -28,6 +28,20 @@ const ListenerConfig = z.strictObject({
 });
 export type ListenerConfig = z.output<typeof ListenerConfig>;
 
+const PolicyTest = z
+  .strictObject({
+    login: z.string().default('').describe('Whose request: a login, or "(loopback)". Not with tags'),
+    node: z.string().default('').describe('Stable id of the device'),
+    tags: z.array(z.string()).default([]).describe('Tags of the device, in place of a login'),
+    groups: z.array(z.string()).default([]).describe('Groups of the login, such as "group:eng"'),
+    model: z.string().min(1, { error: 'is empty' }).describe('"model" or "provider/model"'),
+    allow: z.boolean().describe('What is expected'),
+  })
+  .refine(({ login, tags }) => (login === '') !== (tags.length === 0), {
+    error: 'names a login or tags, and not both',
+  });
+export type PolicyTest = z.output<typeof PolicyTest>;
+
 const hostName = () =>
   checked(
     'host name',
@@ -152,7 +166,10 @@ export const ServerConfig = z.strictObject({
     .max(10_000, { error: 'has more than 10000 prices' })
     .default([])
     .describe("Prices of your own, before the table's (docs/money.md)"),
-  policy_tests: z.array(z.looseObject({})).default([]).describe('Expected decisions, checked when a config is saved'),
+  policy_tests: z
+    .array(PolicyTest)
+    .default([])
+    .describe('Expected decisions: a config that does not pass is neither saved nor started with'),
 });
 export type ServerConfig = z.output<typeof ServerConfig>;
 

@@ -190,8 +190,8 @@ function indexBySource(grants: readonly GrantInput[]): Map<string, number[]> {
   return index;
 }
 
-/** Joined tags in the order that a device's login has them. */
-function sourceWord(src: string): string {
+/** A word of `src` as callers' words are compared with it: joined tags in the order that a device's login has them. */
+export function sourceWord(src: string): string {
   if (!src.startsWith('tag:') || !src.includes(',')) return src;
   const tags = src.split(',').map((tag) => tag.trim());
   return [...new Set(tags)].sort().join(',');
@@ -201,7 +201,7 @@ function sourceWord(src: string): string {
  * The words of `src` that mean this caller. A login is never read as a tag, a group or loopback: what kind a word is
  * of, the identity's source decides, not its spelling.
  */
-function wordsOf(caller: Caller): string[] {
+export function wordsOf(caller: Caller): string[] {
   const words = ['*'];
   if (caller.source === 'loopback') words.push('(loopback)');
   else if (caller.tags.length > 0) words.push(...caller.tags, caller.login);

@@ -137,6 +137,13 @@ function unknownModel(model: string): Fault {
   return { code: 'model_unknown', model: model.slice(0, MODEL_NAME_CHARACTERS) };
 }
 
+/** Who serves a model by this name, format and grants aside, in the order in which they are asked. */
+export function servedBy(providers: RoutingTable, model: string): readonly Candidate[] {
+  const named = qualified(providers, model);
+  const byName = providers.byModel.get(model) ?? [];
+  return named === undefined ? byName : [named, ...byName.filter((candidate) => candidate !== named)];
+}
+
 /** `provider/model`, split at the first slash: a model's own name may hold more. */
 function qualified(providers: RoutingTable, text: string): Candidate | undefined {
   const slash = text.indexOf('/');

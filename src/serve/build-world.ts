@@ -19,14 +19,18 @@ export function buildWorld(
 ): World {
   const { config, hash } = loaded;
   const server = serverOf(config);
+  const grants = grantsOf(config);
+  const providers = providersOf(config);
   return {
     number,
     configVersion: hash.slice(0, VERSION_DIGITS),
     identifiers: server.listeners.map(({ identity, trustedProxies }) =>
       createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois }),
     ),
-    access: compileAccess(grantsOf(config)),
-    routing: compileRouting(providersOf(config)),
+    access: compileAccess(grants),
+    routing: compileRouting(providers),
+    grants,
+    providers,
     keys: createKeys(credentialsOf(config), parts.keySecret),
     pricing: pricingOf(config),
     modelMetadata: parts.modelMetadata,
