@@ -6,6 +6,7 @@ import { answerTo } from '../contract/fault.ts';
 import { mintExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { CallerAccess } from '../access/grants.ts';
+import { callerSubjects, modelSubjects } from '../access/revocations.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { faultOf } from './faults.ts';
@@ -18,6 +19,7 @@ import { planRoute } from '../routing/plan.ts';
 import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
 import { readBody } from './read-body.ts';
+import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
 import type { ScannedBody } from './scan-body.ts';
 import type { FrontServices } from './services.ts';
@@ -87,7 +89,7 @@ export async function requestLife(
     budget.give(bodyBytes);
     live.remove(id);
   };
-  live.add(id, { refuse: () => undefined });
+  live.add(id, { refuse: () => undefined }, []);
 
   // Accepted: every way on ends in a record.
   const denied = (fault: Fault, asked: { model: string; provider: string }): void => {
@@ -109,6 +111,17 @@ export async function requestLife(
       return;
     }
     const { provider, grantIds } = routed.value;
+    // What is revoked, judged anew: it may have been while the body came. From here to `live.add` nothing waits.
+    const subjects = [
+      ...callerSubjects(arrival.caller),
+      ...modelSubjects(provider.id, [model, routed.value.model, ...asked.value.scanned.fields.otherModels]),
+      ...sessionSubjects(services.killSwitch, arrival, endpoint, asked.value.scanned.decoded),
+    ];
+    const revoked = services.killSwitch.judge(subjects);
+    if (revoked !== undefined) {
+      denied(revoked, { model, provider: provider.id });
+      return;
+    }
     const key = world.keys.authorize(provider, request.headers);
     if (!key.ok) {
       denied(key.fault, { model, provider: provider.id });
@@ -150,7 +163,7 @@ export async function requestLife(
         done();
       },
     });
-    live.add(id, exchange);
+    live.add(id, exchange, subjects);
     exchange.start();
   } catch (error) {
     // A bug of ours: it ends this request and is counted, and the request still has its record.

@@ -8,6 +8,7 @@ import type { ExchangeJournal, WireFrames } from '../proxy/client.ts';
 import type { ExchangeServices } from '../proxy/exchange.ts';
 import type { Settler } from '../records/settle.ts';
 import type { FrontMetrics } from './front-metrics.ts';
+import type { KillSwitch } from './kill-switch.ts';
 import type { LiveExchanges } from './live.ts';
 import type { Worlds } from './world.ts';
 
@@ -51,6 +52,8 @@ export interface FrontServices extends ExchangeServices {
   inspectors: InspectorPool;
   settler: Settler;
   live: LiveExchanges;
+  /** Owner of what is revoked; a root feeds it with each snapshot of the control state. */
+  killSwitch: KillSwitch;
   metrics: FrontMetrics;
   log: Log;
   state: ProcessState;
