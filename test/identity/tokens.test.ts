@@ -138,7 +138,7 @@ describe('whose a token is', () => {
   });
 });
 
-describe('failure mode 2, CVE-2026-35030: identities do not collide', () => {
+describe('failure mode CVE-2026-35030 (part 2): identities do not collide', () => {
   test('a token with the id, the beginning or the end of another is not that one', () => {
     const alice = mint({ login: 'token:alice' });
     const mallory = mint({ login: 'token:mallory' });
