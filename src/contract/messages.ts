@@ -20,6 +20,8 @@ export type ToInspector =
   | { kind: 'end'; exchange: ExchangeId; how: 'complete' | 'cut' }
   /** Forget it: no answer is wanted any more. */
   | { kind: 'drop'; exchange: ExchangeId }
+  /** Sessions that are revoked now, all of them: each open exchange of one, and each to come, is to be reported. */
+  | { kind: 'revoked_sessions'; sessions: string[] }
   /** Scan a body that is too large for the main thread; the buffer is given away and comes back. */
   | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer> };
 
@@ -33,6 +35,8 @@ export type FromInspector =
   /** A response that can be asked for again was made; told as soon as its id is known, and before `inspected`. */
   | { kind: 'made'; responseId: string; holding: Holding }
   | { kind: 'inspected'; exchange: ExchangeId; outcome: Result<Facts, Fault> }
+  /** The exchange is of a session that is revoked. */
+  | { kind: 'session_revoked'; exchange: ExchangeId; session: string }
   | { kind: 'scanned'; ask: number; body: Uint8Array<ArrayBuffer>; outcome: Result<BodyFields, Fault> };
 
 /** Prices per provider, as config decides them; the table itself is read by each thread from `config/prices.json`. */

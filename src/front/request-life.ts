@@ -6,6 +6,7 @@ import { answerTo } from '../contract/fault.ts';
 import { mintExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { CallerAccess } from '../access/grants.ts';
+import { callerSubjects, modelSubjects } from '../access/revocations.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { faultOf } from './faults.ts';
@@ -19,6 +20,7 @@ import { heldRoute, mayName, planRoute } from '../routing/plan.ts';
 import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
 import { readBody } from './read-body.ts';
+import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
 import type { ScannedBody } from './scan-body.ts';
 import type { FrontServices } from './services.ts';
@@ -90,7 +92,7 @@ export async function requestLife(
     budget.give(bodyBytes);
     live.remove(id);
   };
-  live.add(id, { refuse: () => undefined });
+  live.add(id, { refuse: () => undefined }, []);
 
   // Accepted: every way on ends in a record.
   let stream = endpoint.stream ?? false;
@@ -119,6 +121,17 @@ export async function requestLife(
       return;
     }
     const { provider, grantIds } = routed.value;
+    // What is revoked, judged anew: it may have been while the body came. From here to `live.add` nothing waits.
+    const subjects = [
+      ...callerSubjects(arrival.caller),
+      ...modelSubjects(provider.id, [model, routed.value.model, ...asked.value.scanned.fields.otherModels]),
+      ...sessionSubjects(services.killSwitch, arrival, endpoint, asked.value.scanned.decoded),
+    ];
+    const revoked = services.killSwitch.judge(subjects);
+    if (revoked !== undefined) {
+      denied(revoked, { model, provider: provider.id });
+      return;
+    }
     const key = world.keys.authorize(provider, request.headers);
     if (!key.ok) {
       denied(key.fault, { model, provider: provider.id });
@@ -161,7 +174,7 @@ export async function requestLife(
         done();
       },
     });
-    live.add(id, exchange);
+    live.add(id, exchange, subjects);
     exchange.start();
   } catch (error) {
     // A bug of ours: it ends this request and is counted, and the request still has its record.

@@ -9,6 +9,7 @@ import type { ExchangeServices } from '../proxy/exchange.ts';
 import type { Settler } from '../records/settle.ts';
 import type { Resources } from '../resources/resources.ts';
 import type { FrontMetrics } from './front-metrics.ts';
+import type { KillSwitch } from './kill-switch.ts';
 import type { LiveExchanges } from './live.ts';
 import type { Worlds } from './world.ts';
 
@@ -54,6 +55,8 @@ export interface FrontServices extends ExchangeServices {
   settler: Settler;
   resources: Resources;
   live: LiveExchanges;
+  /** Owner of what is revoked; a root feeds it with each snapshot of the control state. */
+  killSwitch: KillSwitch;
   metrics: FrontMetrics;
   log: Log;
   state: ProcessState;

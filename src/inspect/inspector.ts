@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
-import type { Facts, RequestFacts, ResponseFacts } from '../contract/facts.ts';
+import type { Facts, RequestFacts, ResponseFacts, SessionFacts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
+import type { ExchangeId } from '../contract/ids.ts';
 import type { FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
 import { errorChain } from '../lib/log.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
@@ -40,8 +41,9 @@ interface Prices {
 export class Inspector {
   readonly #table: PriceTable;
   readonly #post: (message: FromInspector) => void;
-  readonly #inspections = new Map<string, Inspection>();
+  readonly #inspections = new Map<ExchangeId, Inspection>();
   readonly #worlds = new Map<number, Prices>();
+  #revokedSessions: ReadonlySet<string> = new Set();
 
   constructor(table: PriceTable, post: (message: FromInspector) => void) {
     this.#table = table;
@@ -61,6 +63,7 @@ export class Inspector {
         const { bytes, exchange, kind } = message;
         const inspection = this.#inspections.get(exchange);
         const taken = kind === 'request' ? inspection?.request(bytes) : inspection?.response(bytes);
+        if (kind === 'request') void this.#judgeSession(exchange, inspection);
         // Credit comes back once the bytes are digested, so that what a slow decoder holds is bounded too.
         if (taken === undefined) this.#post({ kind: 'credit', bytes: bytes.byteLength });
         else
@@ -77,6 +80,10 @@ export class Inspector {
         return;
       case 'drop':
         this.#inspections.delete(message.exchange);
+        return;
+      case 'revoked_sessions':
+        this.#revokedSessions = new Set(message.sessions);
+        for (const [exchange, inspection] of this.#inspections) void this.#judgeSession(exchange, inspection);
         return;
       case 'scan':
         this.#scan(message.ask, message.api, message.body);
@@ -99,6 +106,18 @@ export class Inspector {
     if (inspection === undefined) return;
     this.#inspections.delete(exchange);
     this.#post({ kind: 'inspected', exchange, outcome: await inspection.end(how) });
+  }
+
+  /** Reports an exchange whose session is revoked. Costs nothing while none is. */
+  async #judgeSession(exchange: ExchangeId, inspection: Inspection | undefined): Promise<void> {
+    if (this.#revokedSessions.size === 0 || inspection === undefined) return;
+    const session = await inspection.session().catch(() => {
+      // A bug of ours in reading the request: the inspection's end meets it again, and reports it.
+      return undefined;
+    });
+    if (session !== undefined && this.#revokedSessions.has(session)) {
+      this.#post({ kind: 'session_revoked', exchange, session });
+    }
   }
 
   #scan(ask: number, api: Api, body: Uint8Array<ArrayBuffer>): void {
@@ -199,19 +218,38 @@ class Inspection {
     return tail;
   }
 
+  /**
+   * The session as far as the request has come; of a stored exchange more may follow. Its facts are not kept before the
+   * response begins: what is kept has to be of the whole body.
+   */
+  async session(): Promise<string> {
+    const request = this.#requestFacts ?? (await this.#parseRequest()).facts;
+    return this.#sessionOf(request).base;
+  }
+
   async #readRequest(): Promise<RequestFacts> {
     if (this.#requestFacts !== undefined) return this.#requestFacts;
+    const { facts, bytes } = await this.#parseRequest();
+    this.#requestChunks = [];
+    this.#promptBytes = bytes;
+    this.#requestFacts = facts;
+    return facts;
+  }
+
+  async #parseRequest(): Promise<{ facts: RequestFacts; bytes: number }> {
     const { method, path, request_headers } = this.#opened;
     const headers = new Map(request_headers);
     const raw = Buffer.concat(this.#requestChunks);
-    this.#requestChunks = [];
     const decoded = await decodeWhole(headers.get('content-encoding'), raw, DECODED_LIMIT_BYTES);
     const body = decoded.ok ? decoded.value : raw;
-    this.#promptBytes = body.byteLength;
     const facts = this.#protocol.readRequest({ method, path, query: '', headers, body });
     // What the path or the query says of it was read at the front door.
-    this.#requestFacts = { ...facts, stream: facts.stream || this.#opened.stream };
-    return this.#requestFacts;
+    return { facts: { ...facts, stream: facts.stream || this.#opened.stream }, bytes: body.byteLength };
+  }
+
+  #sessionOf(request: RequestFacts): SessionFacts {
+    const { request_headers, login, node_id, api } = this.#opened;
+    return sessionOf({ request, headers: request_headers, login, nodeId: node_id, api });
   }
 
   #made(responseId: string | null): void {
@@ -246,7 +284,7 @@ class Inspection {
       promptBytes: this.#promptBytes,
       stream: request.stream,
     });
-    const { model, provider, request_headers, login, node_id, api } = this.#opened;
+    const { model, provider } = this.#opened;
     const priced = this.#protocol.billable
       ? costOf(
           {
@@ -264,7 +302,7 @@ class Inspection {
     const late = this.#protocol.billable === 'late' ? tellLate(response, priced) : undefined;
     const own = late?.own ?? response;
     const known = late === undefined && priced?.known === true ? priced : undefined;
-    const session = sessionOf({ request, headers: request_headers, login, nodeId: node_id, api });
+    const session = this.#sessionOf(request);
     return {
       response: { ...own, usage_flags: [...own.usage_flags, ...(known?.flags ?? [])] },
       // The texts were for the session's hash; they stay here.

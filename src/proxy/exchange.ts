@@ -66,6 +66,7 @@ export class Exchange implements UpstreamEvents, Watched {
   #status = 0;
   #headReleased = false;
   #eventStream = false;
+  #encoded = false;
   #filter: WireFilter | undefined;
   #providerRequestId: string | null = null;
   #responseBytes = 0;
@@ -145,9 +146,9 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#outcome(String(status));
     const { opened, tap, wireFilter, client } = this.#plan;
     const contentType = valueOf(headers, 'content-type') ?? '';
-    const encoded = (valueOf(headers, 'content-encoding') ?? 'identity') !== 'identity';
+    this.#encoded = (valueOf(headers, 'content-encoding') ?? 'identity') !== 'identity';
     this.#eventStream = contentType.startsWith('text/event-stream');
-    if (this.#eventStream && !encoded && status === 200) this.#filter = wireFilter?.();
+    if (this.#eventStream && !this.#encoded && status === 200) this.#filter = wireFilter?.();
     this.#providerRequestId = valueOf(headers, 'x-request-id') ?? valueOf(headers, 'request-id') ?? null;
     const kept = redactHeaders(headers);
     this.#services.journal.append(opened.id, 'head', { status, headers: kept });
@@ -319,7 +320,9 @@ export class Exchange implements UpstreamEvents, Watched {
    * connection: agents then repeat the request, and no SDK takes the fragment for an answer.
    */
   #closingEvent(fault: Fault): string | undefined {
-    if (!this.#eventStream || fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
+    // Text within a compressed stream would be a broken stream, and no event.
+    if (!this.#eventStream || this.#encoded) return undefined;
+    if (fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
     const event = faultEvent(this.#plan.dialect, fault, this.#plan.opened.id);
     // A blank line first: the provider's last event may be half written.
     return event === undefined ? undefined : `\n\n${event}`;
@@ -337,7 +340,8 @@ export class Exchange implements UpstreamEvents, Watched {
       ended_at_ms: this.#services.clock.nowMs(),
       first_byte_at_ms: this.#firstByteAtMs,
       status: this.#status,
-      denied_by: null,
+      // Ended by an admin's word, not by a fault of anybody.
+      denied_by: fault?.code === 'revoked' ? 'gateway_revoked' : null,
       attempts: this.#attempts,
       edits,
       request_bytes: requestBytes,

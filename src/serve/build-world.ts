@@ -1,5 +1,6 @@
 import { compileAccess } from '../access/grants.ts';
 import { createIdentifier } from '../identity/identify.ts';
+import type { TokenDirectory } from '../identity/tokens.ts';
 import type { Whois } from '../identity/whois-cache.ts';
 import { createKeys } from '../keys/provider-key.ts';
 import { compileRouting } from '../routing/plan.ts';
@@ -11,11 +12,11 @@ import { credentialsOf, grantsOf, pricingOf, providersOf, serverOf } from '../..
 /** Hex digits of the config's hash that records carry: enough to tell versions apart. */
 const VERSION_DIGITS = 16;
 
-/** Compiles a config to a world; pure but for the whois cache that identities share. */
+/** Compiles a config to a world; pure but for the whois cache and the tokens, which identities share. */
 export function buildWorld(
   number: number,
   loaded: Loaded,
-  parts: { whois: Whois | undefined; modelMetadata: MetadataLookup; keySecret: Buffer },
+  parts: { whois: Whois | undefined; tokens: TokenDirectory; modelMetadata: MetadataLookup; keySecret: Buffer },
 ): World {
   const { config, hash } = loaded;
   const server = serverOf(config);
@@ -25,7 +26,7 @@ export function buildWorld(
     number,
     configVersion: hash.slice(0, VERSION_DIGITS),
     identifiers: server.listeners.map(({ identity, trustedProxies }) =>
-      createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois }),
+      createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois, tokens: parts.tokens }),
     ),
     access: compileAccess(grants),
     routing: compileRouting(providers),

@@ -27,6 +27,15 @@ export function gatewayMetrics(
   });
   metrics.gauge('aperture_resident_memory_bytes', 'Of this process', () => process.memoryUsage.rss());
   metrics.gauge('aperture_live_exchanges', 'Requests to models that run now', () => services.live.size);
+  metrics.gauge('aperture_live_subjects', 'Things that a running request can be revoked by', () => {
+    return services.live.subjects;
+  });
+  metrics.gauge('aperture_revocations', 'Things that the kill switch has revoked now', () => {
+    return services.killSwitch.inForce;
+  });
+  metrics.total('aperture_revoked_exchanges_total', 'Running exchanges that the kill switch ended', () => {
+    return services.killSwitch.ended;
+  });
   metrics.gauge('aperture_inflight_bytes', 'Bodies in flight', () => services.budget.usedBytes);
   metrics.total('aperture_inflight_refused_total', 'Refusals for want of room', () => services.budget.refused);
   metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);

@@ -4,11 +4,13 @@ import { Registry } from 'prom-client';
 import type { ExchangeId } from '../contract/ids.ts';
 import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
+import { KillSwitch } from '../front/kill-switch.ts';
 import { LiveExchanges } from '../front/live.ts';
 import type { FrontServices } from '../front/services.ts';
 import type { FrontSocket } from '../front/socket.ts';
 import { createUwsSocket } from '../front/uws.ts';
 import { Worlds } from '../front/world.ts';
+import { TokenDirectory } from '../identity/tokens.ts';
 import { createLocalApi } from '../identity/tailscale.ts';
 import { createWhoisCache } from '../identity/whois-cache.ts';
 import { InspectorPool } from '../inspect/pool.ts';
@@ -162,7 +164,10 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     log,
   });
 
+  // Empty: no control state is joined to this process yet.
+  const tokens = new TokenDirectory(clock);
   const world = buildWorld(1, loaded, {
+    tokens,
     whois: needsWhois(server.listeners) ? createWhoisCache(createLocalApi().lookup, clock) : undefined,
     modelMetadata: modelMetadataFrom(loadPriceTable(join(root, 'config', 'prices.json')), pricingOf(loaded.config)),
     keySecret: local.secretKey,
@@ -173,6 +178,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const watchdog = new Watchdog(clock);
   const budget = new ByteBudget(server.limits.inflightBytes);
   const live = new LiveExchanges();
+  const killSwitch = new KillSwitch({ clock, live, watchers: inspectors });
   const services: FrontServices = {
     clock,
     journal,
@@ -184,6 +190,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     settler,
     resources,
     live,
+    killSwitch,
     metrics,
     log,
     state,
@@ -278,7 +285,7 @@ function refuseUnserved(server: ServerSettings): void {
     if (address.kind === 'tailscale') missing.push('a listener on "tailscale:"');
     if (h2c) missing.push('server.listen_h2c');
     if (tls !== undefined) missing.push('tls on a listener');
-    for (const source of identity) if (source === 'token' || source === 'oidc') missing.push(`identity "${source}"`);
+    if (identity.includes('oidc')) missing.push('identity "oidc"');
   }
   if (missing.length > 0) throw new Error(`this build does not serve ${[...new Set(missing)].join(', ')}`);
 }

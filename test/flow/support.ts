@@ -40,6 +40,7 @@ export interface Flow {
 /** What must be zero when no request runs: else it leaks, and ends in 503s. */
 const LEVELS = [
   'aperture_live_exchanges',
+  'aperture_live_subjects',
   'aperture_inflight_bytes',
   'aperture_unsettled_exchanges',
   'aperture_records_waiting',

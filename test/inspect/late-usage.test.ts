@@ -19,6 +19,7 @@ const table = loadPriceTable(join(packageRoot(), 'config', 'prices.json'));
 
 const PRICING = {
   autoCostBasis: true,
+  prices: [],
   providers: { openai: { costBasis: 'openai', compatibility: ['openai_responses'], modelCostMap: [] } },
 };
 

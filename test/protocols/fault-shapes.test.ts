@@ -56,7 +56,8 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
   upstream_invalid: { code: 'upstream_invalid', provider: 'p', why: 'HPE_INVALID_CONSTANT' },
   inspector_failed: { code: 'inspector_failed', why: 'exit 1' },
   client_gone: { code: 'client_gone' },
-  revoked: { code: 'revoked', what: 'eve@example.com' },
+  revoked: { code: 'revoked', kind: 'login', reason: 'the laptop was stolen' },
+  token_refused: { code: 'token_refused', why: 'expired' },
   store_unavailable: { code: 'store_unavailable', why: 'ECONNREFUSED' },
   internal: { code: 'internal', reference: 'abc' },
 };
