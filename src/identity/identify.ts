@@ -41,6 +41,9 @@ const LOOPBACK = ipRanges(['127.0.0.0/8', '::1']);
 
 const LOGIN_HEADER = 'tailscale-user-login';
 
+/** What proxies say of those they speak for. `tailscale serve` always sends the second. */
+const FORWARDED = new Set(['forwarded', 'x-forwarded-for', 'x-real-ip']);
+
 const LOOPBACK_CALLER: Result<Caller, Fault> = ok({
   login: LOOPBACK_LOGIN,
   nodeId: '',
@@ -51,10 +54,13 @@ const LOOPBACK_CALLER: Result<Caller, Fault> = ok({
   capabilities: {},
 });
 
+/** Else `tailscale serve` before a fresh checkout would make the whole tailnet its admin. */
+const FORWARDED_BY_UNLISTED = nobody('a proxy that server.trusted_proxies does not list has forwarded it');
+
 /**
  * Who calls, on one listener. A listed proxy vouches for others and has no identity of its own; loopback means "this
- * machine" only where no proxy is listed; a tailnet address is whoever whois says; all else is nobody. Identity headers
- * from anyone but a listed proxy mean nothing.
+ * machine" only where no proxy is listed and none says that it forwarded the request; a tailnet address is whoever
+ * whois says; all else is nobody. Identity headers from anyone but a listed proxy mean nothing.
  */
 export function createIdentifier(input: { listener: ListenerIdentity; whois?: Whois | undefined }): Identifier {
   const { listener, whois } = input;
@@ -122,7 +128,7 @@ export function createIdentifier(input: { listener: ListenerIdentity; whois?: Wh
         case 'proxy':
           return fromProxy(connection);
         case 'loopback':
-          return LOOPBACK_CALLER;
+          return connection.headers.some(([name]) => FORWARDED.has(name)) ? FORWARDED_BY_UNLISTED : LOOPBACK_CALLER;
         case 'tailnet':
           return peer.whois.of(peer.address);
         case 'refused':
