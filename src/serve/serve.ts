@@ -222,7 +222,11 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     certificate: new NodeCertificate({ localApi, folder: join(local.dataDir, 'tls'), clock }),
     log,
   });
-  await listeners.start();
+  await listeners.start().catch(async (error: unknown) => {
+    // It would outlive us.
+    await database.embedded?.stop();
+    throw error;
+  });
   options.say(
     banner({
       urls: listeners.urls(),
