@@ -1,6 +1,6 @@
-import { createServer, request } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { News, Order, ProxyOrder, RequestOrder } from './private-network.ts';
+import { request } from 'node:http';
+import type { News, Order, RequestOrder } from './private-network.ts';
+import { startReverseProxy } from './reverse-proxy.ts';
 
 /** One host of a private network: makes requests from its namespace, or is a reverse proxy there, as told over IPC. */
 process.on('message', (message: Order) => {
@@ -9,7 +9,9 @@ process.on('message', (message: Order) => {
       ask(message);
       return;
     case 'proxy':
-      proxy(message);
+      void startReverseProxy(message.settings).then(() => {
+        tell({ kind: 'listening', id: message.id });
+      });
       return;
   }
 });
@@ -43,27 +45,4 @@ function ask({ id, to, method, path, headers, body, from }: RequestOrder): void 
     });
   });
   sent.end(body);
-}
-
-/** As `tailscale serve`: the identity headers are its own, by the address that it sees; all others pass. */
-function proxy({ id, at, to, logins, forwardedFor }: ProxyOrder): void {
-  const server = createServer((incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const from = incoming.socket.remoteAddress ?? '';
-    const headers = Object.entries(incoming.headers).filter(([name]) => !name.startsWith('tailscale-'));
-    const login = logins[from];
-    if (login !== undefined) headers.push(['tailscale-user-login', login]);
-    if (forwardedFor) headers.push(['x-forwarded-for', from]);
-    const onward = request(
-      { ...to, method: incoming.method, path: incoming.url, headers: Object.fromEntries(headers), agent: false },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(outgoing);
-      },
-    );
-    onward.on('error', () => outgoing.writeHead(502).end());
-    incoming.pipe(onward);
-  });
-  server.listen(at.port, at.host, () => {
-    tell({ kind: 'listening', id });
-  });
 }

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/lib/package-root.ts';
+import type { ProxySettings } from './reverse-proxy.ts';
 
 export interface Place {
   host: string;
@@ -25,11 +26,7 @@ export interface RequestOrder {
 export interface ProxyOrder {
   kind: 'proxy';
   id: number;
-  at: Place;
-  to: Place;
-  /** By address of the client; nobody else gets an identity header. */
-  logins: Record<string, string>;
-  forwardedFor: boolean;
+  settings: ProxySettings;
 }
 
 export type Order = RequestOrder | ProxyOrder;
@@ -190,8 +187,9 @@ export class Host {
     return this.#order(order);
   }
 
-  async proxy(order: Omit<ProxyOrder, 'kind' | 'id'>): Promise<void> {
-    await this.#order({ ...order, kind: 'proxy', id: ++this.#ids });
+  /** A reverse proxy on this host, as long as the host lives. */
+  async proxy(settings: ProxySettings): Promise<void> {
+    await this.#order({ kind: 'proxy', id: ++this.#ids, settings });
   }
 
   async stop(): Promise<void> {
