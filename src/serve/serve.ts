@@ -151,8 +151,9 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   });
 
   const localApi = createLocalApi({ socketPath: environment.tailscaleSocket });
+  const whois = createWhoisCache(localApi.lookup, clock);
   const world = buildWorld(1, loaded, {
-    whois: createWhoisCache(localApi.lookup, clock),
+    whois,
     modelMetadata: modelMetadataFrom(loadPriceTable(join(root, 'config', 'prices.json')), pricingOf(loaded.config)),
     keySecret: local.secretKey,
   });
@@ -178,7 +179,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     askApi: (question) => api.ask(question),
     renderMetrics: () => registry.metrics(),
   };
-  gatewayMetrics(metrics, { services, journal, jobs, api, inspectors });
+  gatewayMetrics(metrics, { services, journal, jobs, api, inspectors, whois });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
     if (state.draining) why['process'] = 'draining';

@@ -47,10 +47,9 @@ test.runIf(impossible !== undefined)('the tailnet tests need a private network',
 });
 
 describe.runIf(impossible === undefined)('on a tailnet', () => {
-  const tailscaled = new TailscaledDouble();
-  const dataDir = temporaryFolder();
   /** What was made, undone backwards: also what a failure in the middle left. */
-  const undo: (() => Promise<unknown>)[] = [];
+  const undo: (() => unknown)[] = [];
+  let tailscaled: TailscaledDouble;
   let network: PrivateNetwork;
   let gateway: TestGateway;
   let one: Host;
@@ -58,6 +57,12 @@ describe.runIf(impossible === undefined)('on a tailnet', () => {
   let hub: Host;
 
   beforeAll(async () => {
+    tailscaled = new TailscaledDouble();
+    undo.push(() => tailscaled.dispose());
+    const dataDir = temporaryFolder();
+    undo.push(() => {
+      removeDataDir(dataDir);
+    });
     network = await PrivateNetwork.create([GATEWAY, GATEWAY6, NEXT_GATEWAY], {
       one: [ALICE, ALICE6],
       two: [BOB, CI, API_PROD, CAROL, FOREIGN_TAG, STRANGER, ...NEWCOMERS],
@@ -108,8 +113,6 @@ describe.runIf(impossible === undefined)('on a tailnet', () => {
   });
   afterAll(async () => {
     for (const one of undo.reverse()) await one();
-    await tailscaled.dispose();
-    removeDataDir(dataDir);
   });
 
   async function whoami(
@@ -286,6 +289,7 @@ describe.runIf(impossible === undefined)('on a tailnet', () => {
         body: expect.stringContaining('tailscaled on the gateway does not answer'),
       });
       await until('readiness names it', async () => (await readiness()).includes('tailscaled does not answer'));
+      expect((await hub.ask(LOOPBACK, '/metrics')).body).toMatch(/^aperture_whois_failures_total [1-9]/m);
     });
 
     test.each([
