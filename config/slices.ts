@@ -148,13 +148,16 @@ export function pricingOf(config: Config): PricingSlice {
   };
 }
 
+/** Where a listener's certificate comes from: files, or tailscaled for the node's own name. */
+export type ListenerTls = { kind: 'files'; certFile: string; keyFile: string } | { kind: 'tailscale' };
+
 export interface Listener {
   address: Address;
   /** Never empty. */
   identity: readonly IdentitySource[];
   /** CIDR ranges; empty unless `identity` has `proxy_headers`. */
   trustedProxies: readonly string[];
-  tls: { certFile: string; keyFile: string } | undefined;
+  tls: ListenerTls | undefined;
   /** HTTP/2 in the clear. */
   h2c: boolean;
 }
@@ -180,6 +183,12 @@ export interface ServerSettings {
   timeZone: string;
 }
 
+function tlsOf(tls: NonNullable<ListenerConfig['tls']>): ListenerTls {
+  return tls === 'tailscale'
+    ? { kind: 'tailscale' }
+    : { kind: 'files', certFile: tls.cert_file, keyFile: tls.key_file };
+}
+
 export function serverOf({ server }: Config): ServerSettings {
   const listener = (config: ListenerConfig, h2c: boolean): Listener => {
     const identity = identityOf(config);
@@ -188,7 +197,7 @@ export function serverOf({ server }: Config): ServerSettings {
       address: config.address,
       identity,
       trustedProxies: identity.includes('proxy_headers') ? server.trusted_proxies : [],
-      tls: config.tls && { certFile: config.tls.cert_file, keyFile: config.tls.key_file },
+      tls: config.tls && tlsOf(config.tls),
       h2c,
     };
   };

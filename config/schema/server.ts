@@ -19,12 +19,20 @@ const ListenerConfig = z.strictObject({
       'How callers are known here. Default: loopback on a loopback address, tailscale on "tailscale:"; elsewhere it must be given',
     ),
   tls: z
-    .strictObject({
-      cert_file: filePath().describe('PEM file with the certificate chain'),
-      key_file: filePath().describe('PEM file with the private key'),
-    })
+    .union(
+      [
+        z.strictObject({
+          cert_file: filePath().describe('PEM file with the certificate chain'),
+          key_file: filePath().describe('PEM file with the private key'),
+        }),
+        z.literal('tailscale'),
+      ],
+      { error: 'must be "tailscale", or an object with cert_file and key_file' },
+    )
     .exactOptional()
-    .describe('Certificate; absent: plain HTTP'),
+    .describe(
+      'Certificate: files, taken up again when they are renewed, or "tailscale": that of this node\'s own name. Absent: plain HTTP',
+    ),
 });
 export type ListenerConfig = z.output<typeof ListenerConfig>;
 

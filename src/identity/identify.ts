@@ -44,6 +44,9 @@ const LOOPBACK = ipRanges(['127.0.0.0/8', '::1']);
 
 const LOGIN_HEADER = 'tailscale-user-login';
 
+/** What proxies say of those they speak for. `tailscale serve` always sends the second. */
+const FORWARDED = new Set(['forwarded', 'x-forwarded-for', 'x-real-ip']);
+
 const LOOPBACK_CALLER: Result<Caller, Fault> = ok({
   login: LOOPBACK_LOGIN,
   nodeId: '',
@@ -54,10 +57,13 @@ const LOOPBACK_CALLER: Result<Caller, Fault> = ok({
   capabilities: {},
 });
 
+/** Else `tailscale serve` before a fresh checkout would make the whole tailnet its admin. */
+const FORWARDED_BY_UNLISTED = nobody('a proxy that server.trusted_proxies does not list has forwarded it');
+
 /**
  * Who calls, on one listener. A listed proxy vouches for others and has no identity of its own; loopback means "this
- * machine" only where no proxy is listed; a tailnet address is whoever whois says; all else is nobody. Identity headers
- * from anyone but a listed proxy mean nothing.
+ * machine" only where no proxy is listed and none says that it forwarded the request; a tailnet address is whoever
+ * whois says; all else is nobody. Identity headers from anyone but a listed proxy mean nothing.
  *
  * On a listener that takes tokens, a request with a token of ours is the token's, and never anybody else's: who shows a
  * credential means it, and a refused one is a refusal, not a way back to the identity of the network. What the network
@@ -137,7 +143,7 @@ export function createIdentifier(input: {
       case 'proxy':
         return fromProxy(connection);
       case 'loopback':
-        return LOOPBACK_CALLER;
+        return connection.headers.some(([name]) => FORWARDED.has(name)) ? FORWARDED_BY_UNLISTED : LOOPBACK_CALLER;
       case 'tailnet':
         return peer.whois.of(peer.address);
       case 'refused':

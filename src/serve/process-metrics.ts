@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FrontMetrics } from '../front/front-metrics.ts';
 import type { FrontServices } from '../front/services.ts';
+import type { Whois } from '../identity/whois-cache.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ApiThread } from './ask-thread.ts';
@@ -15,9 +16,10 @@ export function gatewayMetrics(
     jobs: JobsThread;
     api: ApiThread;
     inspectors: InspectorPool;
+    whois: Whois;
   },
 ): void {
-  const { services, journal, jobs, api, inspectors } = parts;
+  const { services, journal, jobs, api, inspectors, whois } = parts;
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
@@ -38,6 +40,8 @@ export function gatewayMetrics(
   });
   metrics.gauge('aperture_inflight_bytes', 'Bodies in flight', () => services.budget.usedBytes);
   metrics.total('aperture_inflight_refused_total', 'Refusals for want of room', () => services.budget.refused);
+  metrics.total('aperture_whois_lookups_total', 'Questions to tailscaled who an address is', () => whois.lookups);
+  metrics.total('aperture_whois_failures_total', 'Those without an answer', () => whois.failures);
   metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);
   metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
   metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);

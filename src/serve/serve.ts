@@ -7,7 +7,6 @@ import { FrontMetrics } from '../front/front-metrics.ts';
 import { KillSwitch } from '../front/kill-switch.ts';
 import { LiveExchanges } from '../front/live.ts';
 import type { FrontServices } from '../front/services.ts';
-import type { FrontSocket } from '../front/socket.ts';
 import { createUwsSocket } from '../front/uws.ts';
 import { Worlds } from '../front/world.ts';
 import { TokenDirectory } from '../identity/tokens.ts';
@@ -38,9 +37,11 @@ import { ApiThread } from './ask-thread.ts';
 import { banner } from './banner.ts';
 import { buildWorld } from './build-world.ts';
 import { JobsThread } from './jobs-thread.ts';
+import { Listeners } from './listeners.ts';
 import { openLocalState } from './local-state.ts';
 import { modelMetadataFrom } from './model-metadata.ts';
 import { openDatabase } from './open-database.ts';
+import { NodeCertificate } from './node-certificate.ts';
 import { gatewayMetrics } from './process-metrics.ts';
 import { readBack, replayJournal } from './replay.ts';
 import { SimulatorThread } from './simulator-thread.ts';
@@ -166,9 +167,11 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
 
   // Empty: no control state is joined to this process yet.
   const tokens = new TokenDirectory(clock);
+  const localApi = createLocalApi({ socketPath: environment.tailscaleSocket });
+  const whois = createWhoisCache(localApi.lookup, clock);
   const world = buildWorld(1, loaded, {
     tokens,
-    whois: needsWhois(server.listeners) ? createWhoisCache(createLocalApi().lookup, clock) : undefined,
+    whois,
     modelMetadata: modelMetadataFrom(loadPriceTable(join(root, 'config', 'prices.json')), pricingOf(loaded.config)),
     keySecret: local.secretKey,
   });
@@ -197,13 +200,13 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     askApi: (question) => api.ask(question),
     renderMetrics: () => registry.metrics(),
   };
-  gatewayMetrics(metrics, { services, journal, jobs, api, inspectors });
+  gatewayMetrics(metrics, { services, journal, jobs, api, inspectors, whois });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
     if (state.draining) why['process'] = 'draining';
     if (inspectors.stats().lanes === 0) why['inspectors'] = 'none is running';
     if (journal.stats().state === 'failed') why['journal'] = 'cannot be written';
-    return why;
+    return { ...why, ...listeners.away() };
   }
 
   // The past first in the queue, but nobody waits for it.
@@ -234,19 +237,22 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
 
   await inspectors.ready();
   const accept = createFrontDoor(services);
-  const sockets: FrontSocket[] = [];
-  let url = '';
-  for (const [index, listener] of server.listeners.entries()) {
-    const { address } = listener;
-    if (address.kind === 'tailscale') continue;
-    const socket = createUwsSocket(accept, index);
-    const port = await socket.listen(address.host, address.port);
-    sockets.push(socket);
-    url ||= `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`;
-  }
+  const listeners = new Listeners({
+    listeners: server.listeners,
+    socket: (listener, keyPair) => createUwsSocket(accept, listener, keyPair),
+    localApi,
+    certificate: new NodeCertificate({ localApi, folder: join(local.dataDir, 'tls'), clock }),
+    log,
+  });
+  await listeners.start().catch(async (error: unknown) => {
+    // It would outlive us.
+    await database.embedded?.stop();
+    throw error;
+  });
   options.say(
     banner({
-      url,
+      urls: listeners.urls(),
+      away: listeners.away(),
       startedInMs: clock.nowMs() - startedAtMs,
       providers: providersOf(loaded.config),
       database: environment.databaseUrl === undefined ? 'embedded Postgres (for evaluation)' : 'DATABASE_URL',
@@ -258,16 +264,16 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   return {
     async drain(withinMs) {
       state.draining = true;
-      for (const socket of sockets) socket.stopListening();
+      listeners.stopListening();
       await live.drained(withinMs);
       live.endAll({ code: 'draining' });
       await settled(settler, SHIP_WITHIN_MS);
       const left = await jobs.drain(SHIP_WITHIN_MS);
       if (left > 0) log.warn({ left }, 'records stay in the journal for the next start');
       settler.stop();
-      for (const socket of sockets) socket.close();
+      listeners.close();
       watchdog.close();
-      await upstreams.close();
+      await Promise.all([upstreams.close(), localApi.close()]);
       await journal.close(JOURNAL_WITHIN_MS);
       await Promise.race([replayed, new Promise((resolve) => setTimeout(resolve, 100))]);
       await Promise.all([jobs.close(), api.close(), inspectors.close(), simulator?.close()]);
@@ -281,17 +287,11 @@ function refuseUnserved(server: ServerSettings): void {
   const missing: string[] = [];
   if (server.socket === 'node') missing.push('server.socket "node"');
   if (server.processes > 1) missing.push('server.processes above 1');
-  for (const { address, identity, tls, h2c } of server.listeners) {
-    if (address.kind === 'tailscale') missing.push('a listener on "tailscale:"');
+  for (const { identity, h2c } of server.listeners) {
     if (h2c) missing.push('server.listen_h2c');
-    if (tls !== undefined) missing.push('tls on a listener');
     if (identity.includes('oidc')) missing.push('identity "oidc"');
   }
   if (missing.length > 0) throw new Error(`this build does not serve ${[...new Set(missing)].join(', ')}`);
-}
-
-function needsWhois(listeners: readonly { identity: readonly string[] }[]): boolean {
-  return listeners.some(({ identity }) => identity.includes('tailscale'));
 }
 
 /** Waits until every exchange that ended has become a record handed on. */

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   simulatorPort?: number;
   /** With what the test itself asks of the gateway: who it is, where a proxy would say it. */
   headers?: Record<string, string>;
+  /** What the command begins with, to run it elsewhere; `json` and `records` then do not reach it. */
+  within?: string[];
 }
 
 /** The real binary in a process of its own, with all that is embedded. */
@@ -70,7 +72,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     APERTURE_LOG_LEVEL: 'warn',
     ...options.env,
   };
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [command = '', ...rest] = [...(options.within ?? []), process.execPath, ...args];
+  const child = spawn(command, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
