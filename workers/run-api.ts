@@ -1,11 +1,12 @@
+import type { Fault } from '../src/contract/fault.ts';
 import type { FromApi, ToApi } from '../src/dashboard/messages.ts';
-import { answer, databaseFault, refusal } from '../src/dashboard/routes.ts';
+import { answer, refusal } from '../src/dashboard/routes.ts';
 import type { ApiAnswer } from '../src/dashboard/routes.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { failed, ok, unreachable } from '../src/lib/result.ts';
-import { openPool } from '../src/store/database.ts';
+import { isAway, openPool } from '../src/store/database.ts';
 import { whoseResponse } from '../src/store/holdings.ts';
 import type { ApiData } from './thread-data.ts';
 
@@ -28,6 +29,12 @@ const ASKS_AT_ONCE = 64;
 
 /** Requests to models wait for these: connections of their own, and a row of an index or no answer. */
 const LOOKUPS = { name: 'lookups', max: 2, statementMs: 1_500, waitMs: 1_500 };
+
+/** Whatever is wrong, the request that waits for it may come again: it is let in by no mistake of ours. */
+function lookupFault(error: unknown, log: Log): Fault {
+  if (!isAway(error)) log.error({ error: errorChain(error) }, 'a stored response could not be looked up');
+  return { code: 'store_unavailable', why: 'it does not answer' };
+}
 
 /** Answers questions from the database, in its own pools: each with exactly one answer. */
 export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
@@ -61,7 +68,7 @@ export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
         case 'whose': {
           const { ask, responseId, login } = message;
           void whoseResponse(lookups, responseId, login)
-            .then(ok, (error: unknown) => failed(databaseFault(error, log)))
+            .then(ok, (error: unknown) => failed(lookupFault(error, log)))
             .then((outcome) => {
               post({ kind: 'whose', ask, outcome });
             });

@@ -56,7 +56,7 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
       ? refusal(found.fault)
       : { status: 200, headers: [JSON_TYPE], body: JSON.stringify(found.body) };
   } catch (error) {
-    return refusal(databaseFault(error, parts.log));
+    return refusal(faultOf(error, parts.log));
   }
 }
 
@@ -209,7 +209,7 @@ async function usage({ pool, query, owner, clock }: Asked): Promise<Found> {
 }
 
 /** Class 57014: the statement timeout. 42P01 and 3F000: tables that a first start has not made yet. */
-export function databaseFault(error: unknown, log: Log): Fault {
+function faultOf(error: unknown, log: Log): Fault {
   if (error instanceof BadParameter) return error.fault;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === '57014') {
@@ -218,6 +218,6 @@ export function databaseFault(error: unknown, log: Log): Fault {
   if (code === '42P01' || code === '3F000') return { code: 'store_unavailable', why: 'its tables are being made' };
   if (isAway(error)) return { code: 'store_unavailable', why: 'it does not answer' };
   const reference = crypto.randomUUID();
-  log.error({ error: errorChain(error), reference }, 'a question to the database failed');
+  log.error({ error: errorChain(error), reference }, 'a question of the JSON API failed');
   return { code: 'internal', reference };
 }
