@@ -183,6 +183,26 @@ describe('a stream that runs when its caller is revoked', () => {
     expect(Math.abs((await endedAtMs(tag)) - atMs)).toBeLessThan(100);
   });
 
+  test('hundreds at once: each is told, each upstream closed, one record each, and nothing is left', async () => {
+    const streams = await Promise.all(Array.from({ length: 300 }, () => ask('chat', 'events=100;pace=1s')));
+    const heard = streams.map(({ response }) => rest(response));
+    expect(house.live.size).toBe(300);
+    const revokedAtMs = systemClock.nowMs();
+    house.control({ revocations: [HER] });
+    const told = await Promise.all(heard);
+    const tookMs = systemClock.nowMs() - revokedAtMs;
+    console.log(`300 streams told in ${tookMs.toFixed(0)} ms`);
+    expect(told.filter(({ text, whole }) => !whole && text.includes('gateway_revoked'))).toHaveLength(300);
+    for (const { tag } of streams) await endedAtMs(tag);
+    await house.quiescent();
+    const ids = new Set(streams.map(({ response }) => response.headers.get('x-aperture-request-id')));
+    const records = house.records.filter(({ id }) => ids.has(id));
+    expect(records).toHaveLength(300);
+    expect(records.every(({ denied_by }) => denied_by === 'gateway_revoked')).toBe(true);
+    // 0.1 s on an idle machine.
+    expect(tookMs).toBeLessThan(3000);
+  });
+
   test('a compressed stream is reset, without text that its client could not read', async () => {
     const { tag, response } = await ask('messages', 'events=500;pace=20ms;encoding=gzip');
     expect(response.headers.get('content-encoding')).toBe('gzip');
