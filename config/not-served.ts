@@ -41,11 +41,6 @@ const NOT_SERVED: { path: Path; what: string; used: (config: Config) => boolean 
     what: 'policy tests are not run',
     used: ({ server }) => server.policy_tests.length > 0,
   },
-  {
-    path: ['server', 'control', 'max_age'],
-    what: 'there is no control state to grow old',
-    used: ({ server }) => server.control.max_age !== undefined,
-  },
 ];
 
 /** Fields of a capability that nothing acts on. */

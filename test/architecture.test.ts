@@ -19,6 +19,7 @@ const FLAT = [
   'journal',
   'capture',
   'records',
+  'control',
   'store',
   'sinks',
   'simulator',

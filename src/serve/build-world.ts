@@ -7,22 +7,31 @@ import type { MetadataLookup } from '../routing/models-list.ts';
 import type { World } from '../front/world.ts';
 import type { Loaded } from '../../config/load.ts';
 import { credentialsOf, grantsOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import type { Listener } from '../../config/slices.ts';
 
 /** Hex digits of the config's hash that records carry: enough to tell versions apart. */
 const VERSION_DIGITS = 16;
 
-/** Compiles a config to a world; pure but for the whois cache that identities share. */
+/**
+ * Compiles a config to a world; pure but for the whois cache that identities share. `listeners` are those that listen:
+ * a request is known by its listener's index.
+ */
 export function buildWorld(
   number: number,
   loaded: Loaded,
-  parts: { whois: Whois | undefined; modelMetadata: MetadataLookup; keySecret: Buffer },
+  parts: {
+    listeners: readonly Listener[];
+    whois: Whois | undefined;
+    modelMetadata: MetadataLookup;
+    keySecret: Buffer;
+  },
 ): World {
   const { config, hash } = loaded;
   const server = serverOf(config);
   return {
     number,
     configVersion: hash.slice(0, VERSION_DIGITS),
-    identifiers: server.listeners.map(({ identity, trustedProxies }) =>
+    identifiers: parts.listeners.map(({ identity, trustedProxies }) =>
       createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois }),
     ),
     access: compileAccess(grantsOf(config)),
@@ -43,5 +52,6 @@ export function buildWorld(
       idle_ms: server.timeouts.idleMs,
       total_ms: server.timeouts.totalMs,
     },
+    controlMaxAgeMs: server.control.maxAgeMs,
   };
 }

@@ -3,7 +3,7 @@ import type { FrontMetrics } from '../front/front-metrics.ts';
 import type { FrontServices } from '../front/services.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { ApiThread } from './ask-thread.ts';
+import type { ControlThread } from './control-thread.ts';
 import type { JobsThread } from './jobs-thread.ts';
 
 /** What every holder of bytes and every queue says of itself (docs/architecture.md, "Bounds"). */
@@ -13,11 +13,12 @@ export function gatewayMetrics(
     services: FrontServices;
     journal: Journal;
     jobs: JobsThread;
-    api: ApiThread;
+    api: { readonly pending: number };
+    control: ControlThread;
     inspectors: InspectorPool;
   },
 ): void {
-  const { services, journal, jobs, api, inspectors } = parts;
+  const { services, journal, jobs, api, control, inspectors } = parts;
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
@@ -37,6 +38,16 @@ export function gatewayMetrics(
   );
   metrics.gauge('aperture_queue_up', '1 when the jobs thread reaches it', () => Number(jobs.state.queue === 'up'));
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
+  metrics.gauge('aperture_control_age_seconds', 'Since the store last confirmed the control state', () => {
+    return control.ageMs / 1000;
+  });
+  metrics.gauge('aperture_control_version', 'Processes that have the same agree', () => control.version);
+  metrics.gauge('aperture_config_rejected', '1 while this build cannot run the newest config', () =>
+    Number(control.rejected !== null),
+  );
+  metrics.gauge('aperture_world', 'Counts up with each config that this process ran', () => {
+    return services.worlds.current.number;
+  });
   metrics.gauge('aperture_inspectors', 'Inspector threads that take work', () => inspectors.stats().lanes);
   metrics.gauge('aperture_inspector_unread_bytes', 'Copies not yet taken in', () => inspectors.stats().unreadBytes);
   metrics.total('aperture_inspections_deferred_total', 'Left to the journal for want of credit', () => {
