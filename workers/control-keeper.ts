@@ -1,6 +1,6 @@
 import type { Caller } from '../src/contract/caller.ts';
 import type { ControlConfig, ControlSnapshot, Revocation, TokenEntry } from '../src/contract/control.ts';
-import type { ConfigDesk, ConfigRemark, ConfigSave, Saved, Verdict } from '../src/admin/desk.ts';
+import type { ConfigDesk, ConfigRemark, ConfigSave, Saved, Verdict } from '../src/admin/config-desk.ts';
 import type { ConfigFile } from '../src/control/config-file.ts';
 import { configDiff } from '../src/control/diff.ts';
 import type { SealedSecret } from '../src/control/sealing.ts';

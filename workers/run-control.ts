@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { answerAdmin } from '../src/admin/routes.ts';
+import { answerConfig } from '../src/admin/config-routes.ts';
 import { configFile } from '../src/control/config-file.ts';
 import { Sealer } from '../src/control/sealing.ts';
 import type { Clock } from '../src/lib/clock.ts';
@@ -8,6 +8,7 @@ import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
 import type { FromControl, ToControl } from '../src/serve/control-messages.ts';
 import { CONTROL_CHANNEL, createControlStore } from '../src/store/control.ts';
+import type { ControlStore } from '../src/store/control.ts';
 import { migrate, openPool } from '../src/store/database.ts';
 import type { DatabaseAddress } from '../src/store/database.ts';
 import { listen } from '../src/store/listen.ts';
@@ -15,6 +16,8 @@ import type { Listening } from '../src/store/listen.ts';
 import { formatProblems } from '../config/check.ts';
 import type { EnvironmentVariables } from '../config/macros.ts';
 import type { Problem } from '../config/problem.ts';
+import { createAccessDesk } from './access-desk.ts';
+import type { AccessDesk } from './access-desk.ts';
 import { createConfigReader } from './config-reader.ts';
 import { ControlKeeper, problem } from './control-keeper.ts';
 import type { ControlData } from './thread-data.ts';
@@ -29,6 +32,8 @@ export interface ControlParts {
 }
 
 export interface Control {
+  /** For the routes of tokens and revocations. */
+  access: AccessDesk;
   take(message: ToControl): void;
   close(): Promise<void>;
 }
@@ -49,7 +54,7 @@ const LOG_EVERY_MS = 60_000;
 export function runControl({ data, env, clock, log, post }: ControlParts): Control {
   const stop = new AbortController();
   const encoder = new TextEncoder();
-  let database: { pool: Pool; listening: Listening; migrated: boolean } | undefined;
+  let database: { pool: Pool; store: ControlStore; listening: Listening; migrated: boolean } | undefined;
   let wake = (): void => undefined;
   let complainedAtMs = 0;
 
@@ -77,8 +82,9 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
     const listening = listen(address, CONTROL_CHANNEL, () => {
       wake();
     });
-    database = { pool, listening, migrated: false };
-    keeper.storeAt(createControlStore(pool));
+    const store = createControlStore(pool);
+    database = { pool, store, listening, migrated: false };
+    keeper.storeAt(store);
     wake();
   };
 
@@ -181,10 +187,11 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
   const watching = watch();
 
   return {
+    access: createAccessDesk({ store: () => database?.store, look, clock, log }),
     take: (message) => {
       switch (message.kind) {
         case 'ask':
-          void inTurn(() => answerAdmin({ desk: keeper, log }, message.request)).then(({ status, body }) => {
+          void inTurn(() => answerConfig({ desk: keeper, log }, message.request)).then(({ status, body }) => {
             post({ kind: 'answer', ask: message.ask, status, body: encoder.encode(body) });
           });
           return;

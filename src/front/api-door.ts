@@ -76,7 +76,7 @@ async function answerControl(services: FrontServices, arrival: Arrival): Promise
     sendFault(services, response, 'plain', fault, mintExchangeId(arrival.receivedAtMs));
   };
   if (access.role !== 'admin') {
-    refuse({ code: 'forbidden', what: 'the config is for admins' });
+    refuse({ code: 'forbidden', what: `${request.path} needs admin` });
     return;
   }
   const limits = { ...world.limits, body_bytes: Math.min(world.limits.body_bytes, CONTROL_BODY_BYTES) };
@@ -88,7 +88,7 @@ async function answerControl(services: FrontServices, arrival: Arrival): Promise
   const body = read.value;
   const bodyBytes = body.byteLength;
   const { method, path, query } = request;
-  const answer = await services.askControl({ method, path, query, body, caller });
+  const answer = await services.askControl({ method, path, query, body, caller, role: access.role });
   services.budget.give(bodyBytes);
   if (!answer.ok) refuse(answer.fault);
   else response.send(answer.value.status, JSON_HEADERS, answer.value.body);

@@ -35,13 +35,14 @@ export interface ApiQuestion {
   caller: { login: string; role: 'admin' | 'user' };
 }
 
-/** A question to the thread that keeps control state, of an admin. The body is given away with it. */
+/** A question to the thread that keeps control state. The body is given away with it. */
 export interface ControlQuestion {
   method: string;
   path: string;
   query: string;
   body: Uint8Array<ArrayBuffer>;
   caller: Caller;
+  role: 'admin' | 'user';
 }
 
 export interface ApiAnswer {

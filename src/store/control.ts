@@ -61,11 +61,11 @@ export interface ControlStore {
   /** By number, or the newest with a hash. */
   findVersion(which: { number: number } | { hash: string }): Promise<(ConfigVersion & { text: string }) | undefined>;
   createToken(token: TokenEntry): Promise<void>;
-  /** False where there is none, or it is revoked already. */
+  /** False where there is none. One that is revoked already stays as it is. */
   revokeToken(id: string, atMs: number): Promise<boolean>;
   addRevocation(revocation: Revocation): Promise<void>;
   /** False where none stands. */
-  liftRevocation(id: string, by: string, atMs: number): Promise<boolean>;
+  liftRevocation(id: string, atMs: number): Promise<boolean>;
 }
 
 /** Whole numbers of tables that people fill by hand stay far below what a double holds exactly. */
@@ -165,7 +165,7 @@ export function createControlStore(pool: Pool): ControlStore {
     revokeToken: (id, atMs) =>
       changed(pool, async (client) => {
         const { rowCount } = await client.query(
-          'UPDATE aperture.tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL',
+          'UPDATE aperture.tokens SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1',
           [id, new Date(atMs)],
         );
         return rowCount === 1;
@@ -186,11 +186,11 @@ export function createControlStore(pool: Pool): ControlStore {
           ],
         );
       }),
-    liftRevocation: (id, by, atMs) =>
+    liftRevocation: (id, atMs) =>
       changed(pool, async (client) => {
         const { rowCount } = await client.query(
-          'UPDATE aperture.revocations SET lifted_at = $2, lifted_by = $3 WHERE id = $1 AND lifted_at IS NULL',
-          [id, new Date(atMs), by],
+          'UPDATE aperture.revocations SET lifted_at = $2 WHERE id = $1 AND lifted_at IS NULL',
+          [id, new Date(atMs)],
         );
         return rowCount === 1;
       }),

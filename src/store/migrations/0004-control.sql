@@ -48,7 +48,6 @@ CREATE TABLE aperture.revocations (
   by_login text NOT NULL,
   created_at timestamptz NOT NULL,
   until timestamptz,
-  lifted_at timestamptz,
-  lifted_by text
+  lifted_at timestamptz
 );
 CREATE INDEX revocations_standing ON aperture.revocations (created_at) WHERE lifted_at IS NULL;

@@ -7,17 +7,17 @@ import type { Log } from '../lib/log.ts';
 import { unreachable } from '../lib/result.ts';
 import { plainFaults } from '../protocols/plain-fault.ts';
 import { isAway } from '../store/database.ts';
-import type { ConfigDesk, Saved, Verdict } from './desk.ts';
+import type { ConfigDesk, Saved, Verdict } from './config-desk.ts';
 
-/** A question of an admin: plain data, after identity and role are known. */
+/** A question to the part of the JSON API that changes things: plain data, after identity and role are known. */
 export interface AdminQuestion {
   method: string;
   path: string;
   /** Without the question mark. */
   query: string;
   body: Uint8Array<ArrayBuffer>;
-  /** Whoever asks is admin. */
   caller: Caller;
+  role: 'admin' | 'user';
 }
 
 export interface AdminAnswer {
@@ -26,7 +26,7 @@ export interface AdminAnswer {
   body: string;
 }
 
-export interface AdminParts {
+export interface ConfigParts {
   desk: ConfigDesk;
   log: Log;
 }
@@ -45,8 +45,9 @@ const Page = z.strictObject({
   before: z.coerce.number().int().positive().optional(),
 });
 
-/** Answers an admin's question. Never rejects: what goes wrong is an answer too. */
-export async function answerAdmin({ desk, log }: AdminParts, question: AdminQuestion): Promise<AdminAnswer> {
+/** Answers a question about the config. Never rejects: what goes wrong is an answer too. */
+export async function answerConfig({ desk, log }: ConfigParts, question: AdminQuestion): Promise<AdminAnswer> {
+  if (question.role !== 'admin') return refusal({ code: 'forbidden', what: 'the config is for admins' });
   try {
     return await route(desk, question);
   } catch (error) {
