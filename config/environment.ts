@@ -48,6 +48,12 @@ export interface Environment {
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 }
 
+/** What macros may name: not the addresses that hold our own passwords, which a description would show to anybody. */
+export function macroVariables(env: EnvironmentVariables): EnvironmentVariables {
+  const { DATABASE_URL: _database, REDIS_URL: _redis, ...others } = env;
+  return others;
+}
+
 /** Reads the gateway's own variables. An empty one counts as absent. Messages never quote a value. */
 export function readEnvironment(env: EnvironmentVariables): Result<Environment, Problem[]> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));

@@ -20,6 +20,7 @@ const FLAT = [
   'capture',
   'records',
   'resources',
+  'control',
   'store',
   'sinks',
   'simulator',

@@ -44,6 +44,11 @@ export type Fault =
   /** The reason is the admin's own words, for whom it concerns; may be empty. */
   | { code: 'revoked'; kind: RevocationKind; reason: string }
   | { code: 'store_unavailable'; why: string }
+  | { code: 'control_stale'; ageSeconds: number; limitSeconds: number }
+  | { code: 'config_refused'; why: string }
+  | { code: 'config_conflict'; hash: string }
+  | { code: 'config_readonly' }
+  | { code: 'config_unwritable'; why: string }
   | { code: 'internal'; reference: string };
 
 export type FaultCode = Fault['code'];
@@ -198,6 +203,20 @@ export function answerTo(fault: Fault): FaultAnswer {
       );
     case 'store_unavailable':
       return say(503, `the database is away: ${fault.why}`, { retryAfterSeconds: BUSY_RETRY_SECONDS });
+    case 'control_stale':
+      return say(
+        503,
+        `what holds here was last confirmed ${fault.ageSeconds} s ago, and server.control.max_age is ${fault.limitSeconds} s`,
+        { retryAfterSeconds: BUSY_RETRY_SECONDS },
+      );
+    case 'config_refused':
+      return say(400, fault.why);
+    case 'config_conflict':
+      return say(409, `the config was changed in the meantime; its hash is now ${fault.hash}`);
+    case 'config_readonly':
+      return say(403, 'the config is deployed from a file here (--config-readonly): change it there');
+    case 'config_unwritable':
+      return say(409, `nothing was changed: ${fault.why}`);
     case 'internal':
       return say(500, `internal error, reference ${fault.reference}`);
     default:

@@ -9,7 +9,7 @@ import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { matchEndpoint } from '../protocols/registry.ts';
 import type { Endpoint } from '../protocols/registry.ts';
-import { answerApi } from './api-door.ts';
+import { answerApi, isApiPath } from './api-door.ts';
 import { faultOf } from './faults.ts';
 import { crossSite, hostAllowed } from './host-check.ts';
 import { answerModels } from './models-door.ts';
@@ -65,6 +65,14 @@ async function receive(
   }
   if (WRITES.has(request.method) && crossSite((name) => request.header(name), host)) {
     refuse(dialect, { code: 'cross_site_refused' });
+    return;
+  }
+
+  // Who may do what is no longer known well enough.
+  const maxAgeMs = world.controlMaxAgeMs;
+  if (maxAgeMs !== undefined && services.controlAgeMs() > maxAgeMs) {
+    const [ageSeconds, limitSeconds] = [Math.floor(services.controlAgeMs() / 1000), maxAgeMs / 1000];
+    refuse(dialect, { code: 'control_stale', ageSeconds, limitSeconds });
     return;
   }
 
@@ -125,7 +133,7 @@ function headerBytes(request: ClientRequest): number {
 }
 
 function endpointOf(request: ClientRequest): Endpoint | { kind: 'api' } {
-  if (request.path.startsWith('/api/') || request.path === '/metrics') return { kind: 'api' };
+  if (isApiPath(request.path)) return { kind: 'api' };
   return matchEndpoint(request.method, request.path, request.query, (name) => request.header(name));
 }
 

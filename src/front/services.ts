@@ -1,3 +1,4 @@
+import type { Caller } from '../contract/caller.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
@@ -35,6 +36,17 @@ export interface ApiQuestion {
   query: string;
   caller: { login: string; role: 'admin' | 'user' };
 }
+
+/** A question to the thread that keeps control state. The body is given away with it. */
+export interface ControlQuestion {
+  method: string;
+  path: string;
+  query: string;
+  body: Uint8Array<ArrayBuffer>;
+  caller: Caller;
+  role: 'admin' | 'user';
+}
+
 export interface ApiAnswer {
   status: number;
   headers: [string, string][];
@@ -45,6 +57,8 @@ export interface ProcessState {
   draining: boolean;
   /** Why this process is not ready, by part; empty when it is. */
   unready(): Record<string, string>;
+  /** What an operator should know although the process is ready, by part. */
+  notes(): Record<string, string>;
 }
 
 /** What the front door is handed by a root. */
@@ -61,5 +75,8 @@ export interface FrontServices extends ExchangeServices {
   log: Log;
   state: ProcessState;
   askApi(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>>;
+  askControl(question: ControlQuestion): Promise<Result<ApiAnswer, Fault>>;
+  /** Milliseconds since the store last said that the control state we have is what holds. */
+  controlAgeMs(): number;
   renderMetrics(): Promise<string>;
 }

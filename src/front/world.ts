@@ -35,6 +35,8 @@ export interface World {
     readonly concurrent: number;
   };
   readonly timeouts: ExchangeTimeouts;
+  /** How old control state may be before nobody is let in; undefined: as old as it gets. */
+  readonly controlMaxAgeMs: number | undefined;
 }
 
 /** The one reference. */

@@ -1,44 +1,64 @@
 import { Worker } from 'node:worker_threads';
+import type { Transferable } from 'node:worker_threads';
 import type { Fault } from '../contract/fault.ts';
-import type { Whose } from '../contract/holding.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
-import { failed, ok, unreachable } from '../lib/result.ts';
+import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import type { ApiAnswer, ApiQuestion } from '../front/services.ts';
-import type { FromApi, ToApi } from '../dashboard/messages.ts';
-import type { HoldingStore } from '../resources/resources.ts';
+import type { ApiAnswer } from '../front/services.ts';
 
 /** Questions under way at once: readers of a dashboard wait, requests to models never do. */
 const ASKS_AT_ONCE = 64;
 
 /** A question older than this is answered by us: the database has gone quiet. */
 const ASK_TIMEOUT_MS = 30_000;
-/** A request to a model waits for this one. */
-const LOOKUP_TIMEOUT_MS = 3_000;
 
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
+/** Main thread -> a thread that is asked. */
+export interface Ask<Question> {
+  kind: 'ask';
+  ask: number;
+  request: Question;
+}
+
+/** Back: exactly one for each `ask`. The body is JSON. */
+export interface Answer {
+  kind: 'answer';
+  ask: number;
+  status: number;
+  headers: [string, string][];
+  body: Uint8Array<ArrayBuffer>;
+}
+
+export interface AskThreadOptions<Told> {
+  /** Built file of its root. */
+  file: string;
+  /** What it is started with, each time. */
+  data: () => unknown;
+  /** Who it is, in log lines and answers: "the reader". */
+  name: string;
+  log: Log;
+  /** What it says besides answers. */
+  onTold?: (message: Told) => void;
+  /** It has died: what was said to it and not answered is lost. */
+  onDied?: () => void;
+}
+
 /**
- * The thread that reads the database, for the JSON API and for what requests have to know of earlier ones. When it dies,
- * what it held is answered, and another starts.
+ * A thread that talks to the database and answers questions. When it dies, what it held is answered, and another
+ * starts.
  */
-export class ApiThread implements HoldingStore {
-  readonly #file: string;
-  readonly #data: unknown;
-  readonly #log: Log;
+export class AskThread<Question, Told extends { kind: string } = never, Said extends { kind: string } = never> {
+  readonly #options: AskThreadOptions<Told>;
   readonly #asks = new Waiting<ApiAnswer>();
-  /** Bounded by who asks (`resources`). */
-  readonly #lookups = new Waiting<Whose>();
   #worker: Worker | undefined;
   #next = 0;
   #closing = false;
 
-  constructor(file: string, data: unknown, log: Log) {
-    this.#file = file;
-    this.#data = data;
-    this.#log = log;
+  constructor(options: AskThreadOptions<Told>) {
+    this.#options = options;
     this.#start();
   }
 
@@ -46,18 +66,25 @@ export class ApiThread implements HoldingStore {
     return this.#asks.size;
   }
 
-  ask(request: ApiQuestion): Promise<Result<ApiAnswer, Fault>> {
+  /** `transfer`: buffers of the question that are given away. */
+  ask(request: Question, transfer: Transferable[] = []): Promise<Result<ApiAnswer, Fault>> {
+    const worker = this.#worker;
+    const { name } = this.#options;
+    if (worker === undefined) return Promise.resolve(away(`${name} is starting`));
     if (this.#asks.size >= ASKS_AT_ONCE) {
-      return Promise.resolve(failed({ code: 'overloaded', what: 'questions to the database', limit: ASKS_AT_ONCE }));
+      return Promise.resolve(failed({ code: 'overloaded', what: `questions to ${name}`, limit: ASKS_AT_ONCE }));
     }
     const ask = ++this.#next;
-    return this.#post({ kind: 'ask', ask, request }, () => this.#asks.wait(ask, ASK_TIMEOUT_MS));
+    const answered = this.#asks.wait(ask, ASK_TIMEOUT_MS);
+    const message: Ask<Question> = { kind: 'ask', ask, request };
+    worker.postMessage(message, transfer);
+    return answered;
   }
 
-  whose(responseId: string, login: string): Promise<Result<Whose, Fault>> {
-    const ask = ++this.#next;
-    const message: ToApi = { kind: 'whose', ask, responseId, login };
-    return this.#post(message, () => this.#lookups.wait(ask, LOOKUP_TIMEOUT_MS));
+  /** Says something that has no `answer`. False where nobody hears it: the thread is just starting again. */
+  tell(message: Said): boolean {
+    this.#worker?.postMessage(message);
+    return this.#worker !== undefined;
   }
 
   async close(): Promise<void> {
@@ -65,52 +92,33 @@ export class ApiThread implements HoldingStore {
     await this.#worker?.terminate();
   }
 
-  #post<T>(message: ToApi, wait: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
-    const worker = this.#worker;
-    if (worker === undefined) return Promise.resolve(away('the reader is starting'));
-    const answered = wait();
-    worker.postMessage(message);
-    return answered;
-  }
-
   #start(): void {
-    const worker = new Worker(this.#file, { workerData: this.#data });
+    const { file, data, name, log } = this.#options;
+    const worker = new Worker(file, { workerData: data() });
     this.#worker = worker;
-    worker.on('message', (message: FromApi) => {
-      this.#deliver(message);
+    worker.on('message', (message: Answer | Told) => {
+      if (isAnswer(message)) {
+        const { status, headers, body } = message;
+        this.#asks.settle(message.ask, ok({ status, headers, body }));
+      } else this.#options.onTold?.(message);
     });
     worker.on('error', (error) => {
-      this.#log.error({ error: errorChain(error) }, 'the reader of the database died');
+      log.error({ error: errorChain(error) }, `${name} died`);
     });
     worker.on('exit', () => {
       this.#worker = undefined;
-      this.#asks.settleAll(away('the reader died'));
-      this.#lookups.settleAll(away('the reader died'));
+      this.#asks.settleAll(away(`${name} died`));
+      this.#options.onDied?.();
       if (this.#closing) return;
       setTimeout(() => {
         if (!this.#closing) this.#start();
       }, RESTART_MS);
     });
   }
-
-  #deliver(message: FromApi): void {
-    switch (message.kind) {
-      case 'answer': {
-        const { status, headers, body } = message;
-        this.#asks.settle(message.ask, ok({ status, headers, body }));
-        return;
-      }
-      case 'whose':
-        this.#lookups.settle(message.ask, message.outcome);
-        return;
-      default:
-        return unreachable(message);
-    }
-  }
 }
 
 /** Questions of one kind that are under way; each is settled once, by its answer or by its deadline. */
-class Waiting<T> {
+export class Waiting<T> {
   readonly #settle = new Map<number, (answer: Result<T, Fault>) => void>();
 
   get size(): number {
@@ -140,6 +148,10 @@ class Waiting<T> {
   }
 }
 
-function away(why: string): Result<never, Fault> {
+function isAnswer(message: Answer | { kind: string }): message is Answer {
+  return message.kind === 'answer';
+}
+
+export function away(why: string): Result<never, Fault> {
   return failed({ code: 'store_unavailable', why });
 }

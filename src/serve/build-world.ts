@@ -8,15 +8,25 @@ import type { MetadataLookup } from '../routing/models-list.ts';
 import type { World } from '../front/world.ts';
 import type { Loaded } from '../../config/load.ts';
 import { credentialsOf, grantsOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import type { Listener } from '../../config/slices.ts';
 
 /** Hex digits of the config's hash that records carry: enough to tell versions apart. */
 const VERSION_DIGITS = 16;
 
-/** Compiles a config to a world; pure but for the whois cache and the tokens, which identities share. */
+/**
+ * Compiles a config to a world; pure but for the whois cache and the tokens, which identities share. `listeners` are those that listen:
+ * a request is known by its listener's index.
+ */
 export function buildWorld(
   number: number,
   loaded: Loaded,
-  parts: { whois: Whois | undefined; tokens: TokenDirectory; modelMetadata: MetadataLookup; keySecret: Buffer },
+  parts: {
+    listeners: readonly Listener[];
+    whois: Whois | undefined;
+    tokens: TokenDirectory;
+    modelMetadata: MetadataLookup;
+    keySecret: Buffer;
+  },
 ): World {
   const { config, hash } = loaded;
   const server = serverOf(config);
@@ -25,7 +35,7 @@ export function buildWorld(
   return {
     number,
     configVersion: hash.slice(0, VERSION_DIGITS),
-    identifiers: server.listeners.map(({ identity, trustedProxies }) =>
+    identifiers: parts.listeners.map(({ identity, trustedProxies }) =>
       createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois, tokens: parts.tokens }),
     ),
     access: compileAccess(grants),
@@ -48,5 +58,6 @@ export function buildWorld(
       idle_ms: server.timeouts.idleMs,
       total_ms: server.timeouts.totalMs,
     },
+    controlMaxAgeMs: server.control.maxAgeMs,
   };
 }

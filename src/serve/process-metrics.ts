@@ -4,7 +4,7 @@ import type { FrontServices } from '../front/services.ts';
 import type { Whois } from '../identity/whois-cache.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { ApiThread } from './ask-thread.ts';
+import type { ControlThread } from './control-thread.ts';
 import type { JobsThread } from './jobs-thread.ts';
 
 /** What every holder of bytes and every queue says of itself (docs/architecture.md, "Bounds"). */
@@ -14,12 +14,13 @@ export function gatewayMetrics(
     services: FrontServices;
     journal: Journal;
     jobs: JobsThread;
-    api: ApiThread;
+    api: { readonly pending: number };
+    control: ControlThread;
     inspectors: InspectorPool;
     whois: Whois;
   },
 ): void {
-  const { services, journal, jobs, api, inspectors, whois } = parts;
+  const { services, journal, jobs, api, control, inspectors, whois } = parts;
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
@@ -54,6 +55,16 @@ export function gatewayMetrics(
   metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => services.resources.lookups);
   metrics.total('aperture_stored_response_lookups_refused_total', 'Refusals for want of room', () => {
     return services.resources.refused;
+  });
+  metrics.gauge('aperture_control_age_seconds', 'Since the store last confirmed the control state', () => {
+    return control.ageMs / 1000;
+  });
+  metrics.gauge('aperture_control_version', 'Processes that have the same agree', () => control.version);
+  metrics.gauge('aperture_config_rejected', '1 while this build cannot run the newest config', () =>
+    Number(control.rejected !== null),
+  );
+  metrics.gauge('aperture_world', 'Counts up with each config that this process ran', () => {
+    return services.worlds.current.number;
   });
   metrics.gauge('aperture_inspectors', 'Inspector threads that take work', () => inspectors.stats().lanes);
   metrics.gauge('aperture_inspector_unread_bytes', 'Copies not yet taken in', () => inspectors.stats().unreadBytes);

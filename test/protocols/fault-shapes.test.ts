@@ -59,6 +59,11 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
   revoked: { code: 'revoked', kind: 'login', reason: 'the laptop was stolen' },
   token_refused: { code: 'token_refused', why: 'expired' },
   store_unavailable: { code: 'store_unavailable', why: 'ECONNREFUSED' },
+  control_stale: { code: 'control_stale', ageSeconds: 61, limitSeconds: 60 },
+  config_refused: { code: 'config_refused', why: 'config must not be empty' },
+  config_conflict: { code: 'config_conflict', hash: 'ab12' },
+  config_readonly: { code: 'config_readonly' },
+  config_unwritable: { code: 'config_unwritable', why: 'EROFS' },
   internal: { code: 'internal', reference: 'abc' },
 };
 const faults: Fault[] = Object.values(EVERY);

@@ -100,6 +100,7 @@ export async function openHouse(config: unknown): Promise<House> {
   });
   const tokens = new TokenDirectory(clock);
   const world = buildWorld(1, loaded.value, {
+    listeners: server.listeners,
     whois: undefined,
     tokens,
     modelMetadata: () => undefined,
@@ -125,9 +126,11 @@ export async function openHouse(config: unknown): Promise<House> {
     killSwitch,
     metrics,
     log,
-    state: { draining: false, unready: () => ({}) },
+    state: { draining: false, unready: () => ({}), notes: () => ({}) },
     resources: new Resources({ store: { whose: () => Promise.resolve(NO_STORE) }, clock }),
     askApi: () => Promise.resolve(NO_STORE),
+    askControl: () => Promise.resolve(NO_STORE),
+    controlAgeMs: () => 0,
     renderMetrics: () => registry.metrics(),
   });
   const sockets: FrontSocket[] = [];
