@@ -32,6 +32,7 @@ export interface ToolPage {
 
 /** A result that comes later than this is not looked for: an agent that rests so long has begun another conversation. */
 const RESULT_WITHIN_DAYS = 7;
+const DAY_MS = 86_400_000;
 
 /** The smallest UUIDv7 of a time: the upper edge of where a call's result is. */
 const LATEST_RESULT = `(
@@ -98,23 +99,48 @@ const COUNTED_ITEMS = 10_000;
 
 const Items = z.array(z.object({ item: z.unknown() }));
 
-/** Counts of calls, in order of time, else the most frequent first. Under the grouping's name stands what is counted. */
+/**
+ * Counts of calls, in order of time, else the most frequent first. Under the grouping's name stands what is counted.
+ * Each call counts with the same result that the list shows, but found by joining whole tables: a million calls took
+ * three seconds so, and a minute when each looked for its own.
+ */
 export async function countToolCalls(
   pool: Pool,
-  filter: ToolFilter,
+  filter: ToolFilter & { fromMs: number; toMs: number },
   group: ToolGroup,
   interval: UsageInterval | undefined,
 ): Promise<ToolReport> {
   const conditions = conditionsOf(filter);
-  const time = interval === undefined ? '' : `${timeOf(`date_trunc('${interval}', call.at, 'UTC')`)} AS time,`;
+  const from = conditions.parameter(uuid7Floor(filter.fromMs));
+  const to = conditions.parameter(uuid7Floor(filter.toMs + RESULT_WITHIN_DAYS * DAY_MS));
+  const within = (table: string): string => `${table}.record_id >= ${from} AND ${table}.record_id < ${to}`;
+  const time = interval === undefined ? '' : `date_trunc('${interval}', call.at, 'UTC') AS time,`;
+  const calls = `(SELECT * FROM aperture.tool_calls ${conditions.where}) AS call`;
+  const by = interval === undefined ? '1' : '1, 2';
   const answer = await pool.query(
-    `SELECT row_to_json(item) AS item FROM (
-       SELECT ${time} call."${group}", count(*) AS calls, count(result.record_id) AS with_result,
-         count(*) FILTER (WHERE result.is_error) AS errors, sum(call.bytes) AS bytes,
-         coalesce(sum(result.bytes), 0) AS result_bytes
-         FROM (SELECT * FROM aperture.tool_calls ${conditions.where}) AS call ${RESULT}
-        GROUP BY ${interval === undefined ? '1' : '1, 2'}
-        ORDER BY ${interval === undefined ? 'count(*) DESC, 1' : '1, 2'}
+    `WITH made AS (
+       SELECT ${time} call."${group}" AS grouped, count(*) AS calls, sum(call.bytes) AS bytes, 0 AS with_result,
+         0 AS errors, 0 AS result_bytes
+         FROM ${calls} GROUP BY ${by}
+     ), answered AS (
+       SELECT ${time} call."${group}" AS grouped, 0 AS calls, 0 AS bytes, count(*) AS with_result,
+         count(*) FILTER (WHERE result.is_error) AS errors, sum(result.bytes) AS result_bytes
+         FROM ${calls} JOIN aperture.tool_results AS result
+           ON result.key = call.key AND result.record_id > call.record_id AND ${within('result')}
+          AND result.at < call.at + interval '${RESULT_WITHIN_DAYS} days'
+        WHERE NOT EXISTS (
+          SELECT FROM aperture.tool_results AS earlier
+           WHERE earlier.key = result.key AND earlier.record_id > call.record_id AND ${within('earlier')}
+             AND (earlier.record_id, earlier.position) < (result.record_id, result.position)
+        )
+        GROUP BY ${by}
+     )
+     SELECT row_to_json(item) AS item FROM (
+       SELECT ${interval === undefined ? '' : `${timeOf('time')} AS time,`} grouped AS "${group}", sum(calls) AS calls,
+         sum(with_result) AS with_result, sum(errors) AS errors, sum(bytes) AS bytes, sum(result_bytes) AS result_bytes
+         FROM (TABLE made UNION ALL TABLE answered) AS counted
+        GROUP BY ${by}
+        ORDER BY ${interval === undefined ? 'sum(calls) DESC, 1' : '1, 2'}
         LIMIT ${COUNTED_ITEMS + 1}
      ) AS item`,
     conditions.values,

@@ -219,9 +219,9 @@ async function knownTurns(client: PoolClient, records: readonly ExchangeRecord[]
     const { id, login, session_base } = record;
     const ms = uuid7Ms(id);
     const [since, until] = [uuid7Floor(Math.max(0, ms - IDLE_MS)), uuid7Floor(ms + IDLE_MS)];
-    return [
-      { id, login, session_base, scope: scopeOf(record), since, until, messages: turn.messages, links: turn.chain },
-    ];
+    const { messages } = turn;
+    const [link, ...earlier] = [...turn.chain].reverse();
+    return [{ id, login, session_base, scope: scopeOf(record), since, until, messages, link, earlier }];
   });
   const known = new Map<string, Known>();
   if (asked.length === 0) return known;
@@ -254,7 +254,19 @@ const KnownRows = z.array(
 export const SESSION_KEY = (login: string, session: string): string =>
   `sha256(convert_to(json_build_array(${login}, ${session})::text, 'UTF8'))`;
 
-/** The outer bounds, as parameters of their own, let the planner leave out all partitions but a few. */
+/** The latest turn before the record that ends with this link. */
+const latestWith = (digits: string): string => `
+  SELECT * FROM aperture.session_turns AS turn
+   WHERE turn.scope = decode(asked.scope, 'hex') AND turn.link = decode(${digits}, 'hex')
+     AND turn.record_id >= asked.since AND turn.record_id <= asked.id
+     AND turn.record_id >= $2 AND turn.record_id < $3
+   ORDER BY turn.record_id DESC LIMIT 1`;
+
+/**
+ * Around each record: the latest turn with the longest beginning of it, the latest with all of it, those that came later
+ * and were stored before. Beginnings come longest first: a turn adds few messages, so the first that is known is near.
+ * The outer bounds, as parameters of their own, let the planner leave out all partitions but a few.
+ */
 const KNOWN = `
   SELECT asked.id AS asked, asked.scope,
     EXISTS (SELECT FROM aperture.sessions WHERE key = ${SESSION_KEY('asked.login', 'asked.session_base')}) AS taken,
@@ -271,16 +283,16 @@ const KNOWN = `
       )
     ) END AS turn
     FROM json_to_recordset($1::json) AS asked (
-      id uuid, login text, session_base text, scope text, since uuid, until uuid, messages int, links json
+      id uuid, login text, session_base text, scope text, since uuid, until uuid, messages int, link text,
+      earlier json
     )
     LEFT JOIN LATERAL (
-      SELECT earlier.* FROM json_array_elements_text(asked.links) AS asked_link CROSS JOIN LATERAL (
-        SELECT * FROM aperture.session_turns AS earlier
-         WHERE earlier.scope = decode(asked.scope, 'hex') AND earlier.link = decode(asked_link, 'hex')
-           AND earlier.record_id >= asked.since AND earlier.record_id <= asked.id
-           AND earlier.record_id >= $2 AND earlier.record_id < $3
-         ORDER BY earlier.record_id DESC LIMIT 1
-      ) AS earlier
+      (
+        SELECT earlier.* FROM json_array_elements_text(asked.earlier) WITH ORDINALITY AS beginning (digits, place)
+         CROSS JOIN LATERAL (${latestWith('digits')}) AS earlier
+         ORDER BY beginning.place LIMIT 1
+      )
+      UNION ALL (${latestWith('asked.link')})
       UNION ALL (
         SELECT * FROM aperture.session_turns AS later
          WHERE later.scope = decode(asked.scope, 'hex')

@@ -101,7 +101,8 @@ export function startControl(options: TestControlOptions): TestControl {
       if (message.kind === 'state') states.push(message);
       if (message.kind === 'failed') failures.push(message);
       if (message.kind === 'answer') {
-        const body = JSON.parse(new TextDecoder().decode(message.body)) as Record<string, unknown>;
+        const text = new TextDecoder().decode(message.body);
+        const body = JSON.parse(text === '' ? '{}' : text) as Record<string, unknown>;
         answers.set(message.ask, { status: message.status, body });
       }
     },

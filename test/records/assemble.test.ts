@@ -254,6 +254,16 @@ describe('bounds', () => {
     ]);
   });
 
+  test('what the request says of its conversation is in the record', () => {
+    const request = {
+      history: { messages: 3, chain: ['0123456789abcdef'] },
+      previous_response: 'resp_1',
+      tool_results: [{ id: 'call_1', bytes: 5, is_error: true }],
+    };
+    expect(record({ closed: closed(), facts: facts({ request }) })).toMatchObject(request);
+    expect(record({ closed: closed() })).toMatchObject({ history: null, previous_response: null, tool_results: [] });
+  });
+
   test('a record of a provider gone mad fits into a job', () => {
     const huge = '"\\\u0001'.repeat(200_000);
     const response = {
@@ -267,10 +277,17 @@ describe('bounds', () => {
       server_tools: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`tool_${i}`, 1])),
       error: { where: 'body', type: huge, code: null, message: huge } as const,
     };
+    const request = {
+      previous_response: huge,
+      tool_results: Array.from({ length: 1000 }, (_, i) => ({ id: `${i}${huge}`, bytes: 1, is_error: false })),
+    };
     const made = record({
       closed: closed({ provider_request_id: huge }),
-      facts: facts({ response, cost_basis: huge }),
+      facts: facts({ response, request, cost_basis: huge }),
     });
+    // The last ones, which are the newest.
+    expect(made.tool_results).toHaveLength(128);
+    expect(made.tool_results.at(-1)?.id.slice(0, 3)).toBe('999');
     expect(JSON.stringify(made).length).toBeLessThan(JOB_BYTES);
     expect(made.usage_detail).toHaveProperty('speed', 'fast');
     expect(made.usage_detail).not.toHaveProperty('list');

@@ -17,6 +17,8 @@ const HOUR = 3600;
 
 beforeAll(async () => {
   postgres = await startTestPostgres('sessions');
+  ({ pool } = await postgres.migrated());
+  store = createRecordStore(pool, clock);
 });
 
 afterAll(async () => {
@@ -24,8 +26,9 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  ({ pool } = await postgres.migrated());
-  store = createRecordStore(pool, clock);
+  await pool.query(
+    'TRUNCATE aperture.records, aperture.session_turns, aperture.sessions, aperture.tool_calls, aperture.tool_results',
+  );
 });
 
 async function storeEach(...records: ExchangeRecord[]): Promise<void> {
