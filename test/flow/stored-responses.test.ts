@@ -318,7 +318,8 @@ describe('worlds that break', () => {
   beforeEach(() => {
     dataDir = temporaryFolder();
   });
-  afterEach(() => {
+  afterEach(async () => {
+    await house.gateway.kill();
     removeDataDir(dataDir);
   });
 
@@ -356,7 +357,7 @@ describe('worlds that break', () => {
     house = await startHouse({ dataDir, env: { DATABASE_URL: url } });
     const made = await background(house.as(ALICE), 'polls=0');
     expect((await house.as(ALICE).responses.retrieve(made.id)).status).toBe('completed');
-    await postgres.stop();
+    await postgres.kill();
     expect((await house.as(ALICE).responses.retrieve(made.id)).status).toBe('completed');
     for (const login of [ALICE, BOB]) {
       const away = await house.ask(login, 'GET', login === ALICE ? '/v1/responses/resp_x' : `/v1/responses/${made.id}`);
@@ -369,5 +370,6 @@ describe('worlds that break', () => {
     expect(api.headers.get('cache-control')).toBe('no-store');
     // A drain would wait for the database.
     await house.gateway.kill();
+    await postgres.stop();
   });
 });
