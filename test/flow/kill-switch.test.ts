@@ -199,8 +199,8 @@ describe('a stream that runs when its caller is revoked', () => {
     const records = house.records.filter(({ id }) => ids.has(id));
     expect(records).toHaveLength(300);
     expect(records.every(({ denied_by }) => denied_by === 'gateway_revoked')).toBe(true);
-    // 0.1 s on an idle machine.
-    expect(tookMs).toBeLessThan(3000);
+    // 0.1 s on an idle machine; the bound is for one that is busy with other tests.
+    expect(tookMs).toBeLessThan(10_000);
   });
 
   test('a compressed stream is reset, without text that its client could not read', async () => {
