@@ -199,8 +199,8 @@ describe('a stream that runs when its caller is revoked', () => {
     const records = house.records.filter(({ id }) => ids.has(id));
     expect(records).toHaveLength(300);
     expect(records.every(({ denied_by }) => denied_by === 'gateway_revoked')).toBe(true);
-    // 0.1 s on an idle machine.
-    expect(tookMs).toBeLessThan(3000);
+    // 0.1 s on an idle machine; the bound is for one that is busy with other tests.
+    expect(tookMs).toBeLessThan(10_000);
   });
 
   test('a compressed stream is reset, without text that its client could not read', async () => {
@@ -342,11 +342,11 @@ describe('what else can be revoked', () => {
 
     const again = await ask(name, 'events=500;pace=20ms', { headers, body });
     if (where === 'a body that only an inspector reads') {
-      // Sent before it was read whole, and ended as soon as it was.
+      // Sent, or on its way, before it was read whole, and ended as soon as it was: it would have run for ten seconds.
       await rest(again.response);
-      expect((await endedAtMs(again.tag)) - (await begun(again.tag)).started_at_ms).toBeLessThan(1000);
       const record = await house.record(again.response.headers.get('x-aperture-request-id') ?? '');
       expect(record).toMatchObject({ denied_by: 'gateway_revoked', session_base: uuid });
+      expect(record.ended_at - record.received_at).toBeLessThan(3000);
     } else {
       expect(again.response.status).toBe(403);
       await again.response.arrayBuffer();
