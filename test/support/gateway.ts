@@ -25,8 +25,10 @@ export interface GatewayOptions {
   /** Kept over a restart; made and removed when not given. */
   dataDir?: string;
   env?: Record<string, string>;
-  /** The whole config; by default the shipped one. */
+  /** The whole config; by default the shipped one. Text is written as it is. */
   config?: unknown;
+  /** Beside `serve` and the config's file. */
+  args?: string[];
   simulatorPort?: number;
   /** With what the test itself asks of the gateway: who it is, where a proxy would say it. */
   headers?: Record<string, string>;
@@ -60,9 +62,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const args = [join(packageRoot(), 'dist', 'src', 'main.js'), 'serve'];
   const configFile = join(dataDir, 'test-config.hujson');
   if (options.config !== undefined) {
-    writeFileSync(configFile, JSON.stringify(options.config));
+    writeFileSync(configFile, typeof options.config === 'string' ? options.config : JSON.stringify(options.config));
     args.push('--config', configFile);
   }
+  args.push(...(options.args ?? []));
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',
     HOME: process.env['HOME'] ?? '',
