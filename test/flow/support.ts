@@ -148,13 +148,17 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
 }
 
 /** Waits until nothing of any request is left in the process; fails saying what is. */
-export async function quiescent(gateway: TestGateway): Promise<void> {
+export async function quiescent(gateway: TestGateway, withinMs?: number): Promise<void> {
   let left: string[] = [];
-  await until('nothing is left of any request', async () => {
-    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-    left = LEVELS.map((name) => new RegExp(`^${name} .*$`, 'm').exec(metrics)?.[0] ?? `${name} is missing`);
-    return left.every((line) => line.endsWith(' 0'));
-  }).catch((error: unknown) => {
+  await until(
+    'nothing is left of any request',
+    async () => {
+      const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+      left = LEVELS.map((name) => new RegExp(`^${name} .*$`, 'm').exec(metrics)?.[0] ?? `${name} is missing`);
+      return left.every((line) => line.endsWith(' 0'));
+    },
+    withinMs,
+  ).catch((error: unknown) => {
     throw new Error(left.join(', '), { cause: error });
   });
 }
