@@ -40,7 +40,7 @@ export type Endpoint =
 
 type Header = (name: string) => string | undefined;
 
-const PROTOCOLS: readonly Protocol[] = [
+export const PROTOCOLS: readonly Protocol[] = [
   openaiChat,
   openaiEmbeddings,
   openaiResponses,

@@ -66,7 +66,8 @@ export class Exchange implements UpstreamEvents, Watched {
   #status = 0;
   #headReleased = false;
   #eventStream = false;
-  #encoded = false;
+  /** Text of ours may follow what the provider sent: its events are not compressed, and no length was declared. */
+  #maySayMore = false;
   #filter: WireFilter | undefined;
   #providerRequestId: string | null = null;
   #responseBytes = 0;
@@ -146,18 +147,20 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#outcome(String(status));
     const { opened, tap, wireFilter, client } = this.#plan;
     const contentType = valueOf(headers, 'content-type') ?? '';
-    this.#encoded = (valueOf(headers, 'content-encoding') ?? 'identity') !== 'identity';
+    const encoded = (valueOf(headers, 'content-encoding') ?? 'identity') !== 'identity';
     this.#eventStream = contentType.startsWith('text/event-stream');
-    if (this.#eventStream && !this.#encoded && status === 200) this.#filter = wireFilter?.();
+    if (this.#eventStream && !encoded && status === 200) this.#filter = wireFilter?.();
     this.#providerRequestId = valueOf(headers, 'x-request-id') ?? valueOf(headers, 'request-id') ?? null;
     const kept = redactHeaders(headers);
     this.#services.journal.append(opened.id, 'head', { status, headers: kept });
     tap.head(status, kept);
     const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
+    const length = Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined;
+    this.#maySayMore = this.#eventStream && !encoded && length === undefined;
     const answer = this.#clientHeaders(headers, nowMs);
     this.#services.journal.barrier(opened.id, () => {
       this.#headReleased = true;
-      client.head(status, answer, Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined);
+      client.head(status, answer, length);
     });
   }
 
@@ -317,12 +320,11 @@ export class Exchange implements UpstreamEvents, Watched {
 
   /**
    * The event with which we end a stream by our own decision. What the provider broke is passed on as a broken
-   * connection: agents then repeat the request, and no SDK takes the fragment for an answer.
+   * connection: agents then repeat the request, and no SDK takes the fragment for an answer. Within a declared length
+   * our event would stand for the provider's bytes, and make the broken body look whole.
    */
   #closingEvent(fault: Fault): string | undefined {
-    // Text within a compressed stream would be a broken stream, and no event.
-    if (!this.#eventStream || this.#encoded) return undefined;
-    if (fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
+    if (!this.#maySayMore || fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
     const event = faultEvent(this.#plan.dialect, fault, this.#plan.opened.id);
     // A blank line first: the provider's last event may be half written.
     return event === undefined ? undefined : `\n\n${event}`;

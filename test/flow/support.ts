@@ -140,21 +140,28 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
         () => simulator.books(0, tag).entries.find((entry) => entry.ended_at_ms !== null),
         withinMs,
       ),
-    quiescent: async () => {
-      let left: string[] = [];
-      await until('nothing is left of any request', async () => {
-        const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-        left = LEVELS.map((name) => new RegExp(`^${name} .*$`, 'm').exec(metrics)?.[0] ?? `${name} is missing`);
-        return left.every((line) => line.endsWith(' 0'));
-      }).catch((error: unknown) => {
-        throw new Error(left.join(', '), { cause: error });
-      });
-    },
+    quiescent: () => quiescent(gateway),
     close: async () => {
       await gateway.stop();
       await simulator.close();
     },
   };
+}
+
+/** Waits until nothing of any request is left in the process; fails saying what is. */
+export async function quiescent(gateway: TestGateway, withinMs?: number): Promise<void> {
+  let left: string[] = [];
+  await until(
+    'nothing is left of any request',
+    async () => {
+      const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+      left = LEVELS.map((name) => new RegExp(`^${name} .*$`, 'm').exec(metrics)?.[0] ?? `${name} is missing`);
+      return left.every((line) => line.endsWith(' 0'));
+    },
+    withinMs,
+  ).catch((error: unknown) => {
+    throw new Error(left.join(', '), { cause: error });
+  });
 }
 
 export function bodyOf(api: Api): Record<string, unknown> {
