@@ -1,6 +1,6 @@
 import { compileAccess } from '../src/access/grants.ts';
 import type { Caller } from '../src/contract/caller.ts';
-import { explain } from '../src/admin/explain.ts';
+import { explain } from '../src/front/explain.ts';
 import { compileRouting } from '../src/routing/plan.ts';
 import type { Finding } from './problem.ts';
 import type { Config } from './schema.ts';

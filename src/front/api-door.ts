@@ -1,5 +1,7 @@
 import type { Fault } from '../contract/fault.ts';
 import { mintExchangeId } from '../contract/ids.ts';
+import { providersAnswer } from '../routing/providers-list.ts';
+import { answerExplain } from './explain-door.ts';
 import { readBody } from './read-body.ts';
 import { sendFault } from './request-life.ts';
 import type { Arrival } from './request-life.ts';
@@ -10,6 +12,8 @@ const NOT_KEPT: [string, string][] = [
   ['cache-control', 'no-store'],
   ['x-content-type-options', 'nosniff'],
 ];
+
+const JSON_HEADERS: [string, string][] = [['content-type', 'application/json'], ...NOT_KEPT];
 
 /** What the thread that keeps control state answers, to admins alone. */
 const CONTROL_PATH = /^\/(?:api\/(?:config|tokens|revocations)(?:\/|$)|aperture\/config(?::validate)?$)/;
@@ -56,7 +60,17 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
       identity_source: source,
       role: access.role,
     };
-    response.send(200, [['content-type', 'application/json'], ...NOT_KEPT], JSON.stringify(who));
+    response.send(200, JSON_HEADERS, JSON.stringify(who));
+    return;
+  }
+  if (request.path === '/api/providers') {
+    response.send(200, JSON_HEADERS, JSON.stringify(providersAnswer(arrival.world.providers)));
+    return;
+  }
+  if (request.path === '/api/explain') {
+    const explained = answerExplain(arrival);
+    if (explained.ok) response.send(200, JSON_HEADERS, JSON.stringify(explained.value));
+    else sendFault(services, response, 'plain', explained.fault, id);
     return;
   }
   const answer = await services.askApi({

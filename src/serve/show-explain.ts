@@ -1,5 +1,5 @@
-import { explain } from '../admin/explain.ts';
-import type { Explanation } from '../admin/explain.ts';
+import { explain } from '../front/explain.ts';
+import type { Explanation } from '../front/explain.ts';
 import type { CapabilityExplanation } from '../access/explain.ts';
 import { compileAccess } from '../access/grants.ts';
 import { compileRouting } from '../routing/plan.ts';

@@ -2,6 +2,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Caller } from '../../src/contract/caller.ts';
 import { modelMetadataFrom } from '../../src/serve/model-metadata.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { TokenDirectory } from '../../src/identity/tokens.ts';
 import { buildWorld } from '../../src/serve/build-world.ts';
 import { loadPriceTable } from '../../src/pricing/table.ts';
 import { pricingOf, serverOf } from '../../config/slices.ts';
@@ -62,6 +64,7 @@ test('50,000 logins in 2,000 grants: a new config holds within a second, and a d
   const world = buildWorld(2, received, {
     listeners: serverOf(received.config).listeners,
     whois: undefined,
+    tokens: new TokenDirectory(systemClock),
     modelMetadata: modelMetadataFrom(prices, pricingOf(received.config)),
     keySecret: Buffer.alloc(32),
   });

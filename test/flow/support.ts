@@ -80,6 +80,10 @@ export interface FlowOptions {
   env?: Record<string, string>;
   simulator?: Partial<SimulatorOptions>;
   dataDir?: string;
+  /** In place of the one that makes loopback an admin. */
+  grants?: unknown[];
+  /** With what the test itself asks of the gateway. */
+  headers?: Record<string, string>;
 }
 
 export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
@@ -92,6 +96,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
   const gateway = await startGateway({
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+    ...(options.headers === undefined ? {} : { headers: options.headers }),
     config: {
       providers: {
         openai: { baseurl: simulator.url, apikey: PROVIDER_KEY, models: [MODELS.openai] },
@@ -104,7 +109,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
         },
         ...options.providers,
       },
-      grants: [ADMIN_GRANT],
+      grants: options.grants ?? [ADMIN_GRANT],
       ...(options.server === undefined ? {} : { server: options.server }),
     },
   }).catch(async (error: unknown) => {
