@@ -10,43 +10,42 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test.each([
-  ['before its head', ''],
-  ['within its body', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n'],
-])('failure mode 25: a provider that is silent for seven minutes %s meets no timer but ours', async (_when, first) => {
+// One test for both: undici has one clock of its own for a process, which a second turn of ours would not reach.
+test('failure mode 25: silence of seven minutes, before a head and within a body, meets no timer but ours', async () => {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
-    socket.once('data', () => {
-      socket.write(first);
+    socket.once('data', (bytes) => {
+      if (bytes.includes('/body')) socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n');
       sockets.push(socket);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = address === null || typeof address === 'string' ? 0 : address.port;
-  const told: string[] = [];
   const upstreams = createUpstreams({ connectTimeoutMs: 1000 });
+  const told: string[] = [];
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
-  upstreams.call(
-    { origin: `http://127.0.0.1:${port}`, path: '/', method: 'POST', headers: [], body: Buffer.from('{}') },
-    {
-      head: (status) => told.push(`head ${status}`),
-      data: (chunk) => told.push(`data ${chunk.byteLength}`),
-      end: () => told.push('end'),
-      failed: ({ why }) => told.push(`failed: ${why}`),
-    },
-  );
-  const expected = first === '' ? [] : ['head 200', 'data 1'];
-  while (sockets.length === 0 || told.length < expected.length) await turn();
+  for (const path of ['/head', '/body']) {
+    upstreams.call(
+      { origin: `http://127.0.0.1:${port}`, path, method: 'POST', headers: [], body: Buffer.from('{}') },
+      {
+        head: (status) => told.push(`${path}: head ${status}`),
+        data: (chunk) => told.push(`${path}: data ${chunk.byteLength}`),
+        end: () => told.push(`${path}: end`),
+        failed: ({ why }) => told.push(`${path}: failed: ${why}`),
+      },
+    );
+  }
+  while (sockets.length < 2 || told.length < 2) await turn();
   for (let waited = 0; waited < SEVEN_MINUTES_MS; waited += 1000) {
     vi.advanceTimersByTime(1000);
     await turn();
   }
-  expect(told).toEqual(expected);
+  expect(told).toEqual(['/body: head 200', '/body: data 1']);
 
   vi.useRealTimers();
   for (const socket of sockets) socket.destroy();
-  await until('the end is told', () => told.length > expected.length);
+  await until('both ends are told', () => told.length === 4);
   await upstreams.close();
   await new Promise((resolve) => server.close(resolve));
 });
