@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Loaded } from '../../config/load.ts';
 import type { Caller } from '../../src/contract/caller.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Log } from '../../src/lib/log.ts';
@@ -53,6 +54,8 @@ export interface TestControl {
   lines: string[];
   /** The state that was told last. */
   state(): State;
+  /** What runs, as it was told last. */
+  running(): Loaded | undefined;
   ask(method: string, path: string, body?: unknown, caller?: Caller): Promise<AnswerOf>;
   /** A save upon what holds now. */
   save(config: string, more?: Record<string, unknown>): Promise<AnswerOf>;
@@ -133,6 +136,7 @@ export function startControl(options: TestControlOptions): TestControl {
   let closed: Promise<void> | undefined;
   return {
     control,
+    running: () => states.findLast(({ loaded }) => loaded !== null)?.loaded ?? undefined,
     close: () => (closed ??= control.close()),
     file,
     dataDir,
