@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
-import { changesOf, EFFECTIVE } from '../store/amendments.ts';
+import { EFFECTIVE, joinChanges } from '../store/amendments.ts';
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
 export interface RequestFilter {
@@ -138,12 +138,11 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
        SELECT ${SHOWN}, ${CALLS_IN_SHORT} FROM (
-         SELECT *, ${changesOf('page.id')} AS changes FROM (
-           SELECT * FROM aperture.records
-            ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-            ORDER BY id DESC LIMIT $${values.length}
-         ) AS page
-       ) AS amended ORDER BY id DESC
+         SELECT * FROM aperture.records
+          ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+          ORDER BY id DESC LIMIT $${values.length}
+       ) AS page ${joinChanges('page.id')}
+       ORDER BY id DESC
      ) AS shown`,
     values,
   );
@@ -160,10 +159,8 @@ export async function findRequest(pool: Pool, id: string, owner: string | undefi
        SELECT ${SHOWN}, ${shownNow(LARGE)}, tool_calls, ${BOOKED},
          (SELECT coalesce(json_agg(json_build_object('at', ${timeOf('at')}, 'kind', kind, 'body', body) ORDER BY a.id), '[]')
             FROM aperture.amendments AS a WHERE a.record_id = record.id) AS amendments
-         FROM (
-           SELECT *, ${changesOf('found.id')} AS changes FROM aperture.records AS found
-            WHERE id = $1 AND ($2::text IS NULL OR login = $2)
-         ) AS record
+         FROM aperture.records AS record ${joinChanges('record.id')}
+        WHERE id = $1 AND ($2::text IS NULL OR login = $2)
      ) AS shown`,
     [id, owner ?? null],
   );
