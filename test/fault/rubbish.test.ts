@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../../bench/targets.ts';
 import { PATHS, bodyOf, rawRequest, startFlow } from '../flow/support.ts';
 import type { Flow } from '../flow/support.ts';
 
@@ -24,7 +25,10 @@ beforeAll(async () => {
   const address = provider.address();
   const port = address === null || typeof address === 'string' ? 0 : address.port;
   flow = await startFlow({
-    providers: { openai: { baseurl: `http://127.0.0.1:${port}`, apikey: 'sk-test', models: ['gpt-5-mini'] } },
+    providers: {
+      openai: { baseurl: `http://127.0.0.1:${port}`, apikey: 'sk-test', models: ['gpt-5-mini'] },
+      away: { baseurl: `http://127.0.0.1:${await freePort()}`, apikey: 'sk-test', models: ['away'] },
+    },
     server: { timeouts: { idle: `${IDLE_MS}ms` } },
   });
 });
@@ -114,6 +118,11 @@ test('counts and costs beyond all reason keep their record', async () => {
   const record = await flow.record(response.headers.get('x-aperture-request-id') ?? '');
   expect(record.usage).toMatchObject({ input_uncached: 10_000_000_000, output: 10_000_000_000 });
   expect(record.usage_flags).toContain('clamped:output');
+});
+
+test('a provider that refuses connections is a 502, and kills nobody', async () => {
+  const response = await flow.ask('openai', { body: { model: 'away' } });
+  expect(response.status, await response.text()).toBe(502);
 });
 
 test('nothing is left of any request', async () => {
