@@ -1,3 +1,6 @@
+/** A longer text is no id of a response that came through here: none that a path can name. */
+export const RESPONSE_ID_CHARS = 256;
+
 /** Who made a resource that a provider keeps, such as a stored response, and where it is. */
 export interface Holding {
   login: string;

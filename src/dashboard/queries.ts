@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
-import { EFFECTIVE, joinChanges } from '../store/amendments.ts';
+import { effective, joinChanges } from '../store/amendments.ts';
 import { Conditions } from './conditions.ts';
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
@@ -93,11 +93,11 @@ const usageOf = (of: (kind: string) => string): string =>
 export const USAGE_OR_NULL = usageOf((kind) => kind);
 
 /** SQL over the columns of a record and the `changes` of its amendments. */
-const now = (name: string): string => EFFECTIVE[name] ?? name;
-export const shownNow = (names: readonly string[]): string => names.map((name) => `${now(name)} AS ${name}`).join(', ');
+export const shownNow = (names: readonly string[]): string =>
+  names.map((name) => `${effective(name)} AS ${name}`).join(', ');
 
 /** Usage an object or null, money as text. */
-export const MONEY_NOW = `${usageOf(now)} AS usage, (${now('cost_nanodollars')})::text AS cost_nanodollars`;
+export const MONEY_NOW = `${usageOf(effective)} AS usage, (${effective('cost_nanodollars')})::text AS cost_nanodollars`;
 
 /** Times RFC 3339. */
 const SHOWN = `
@@ -122,6 +122,13 @@ export const CALLS_IN_SHORT = `
 /** SQL for some records with the `changes` of their amendments, which are looked up for these rows alone. */
 export const amendedPage = (which: string): string =>
   `(SELECT * FROM aperture.records ${which}) AS page ${joinChanges('page.id')}`;
+
+/** The page of `limit` rows, of a question that asked for one more; `placeOf` says what the next page comes before. */
+export function pageOf<Row extends { item: unknown }>(rows: Row[], limit: number, placeOf: (row: Row) => string): Page {
+  const shown = rows.slice(0, limit);
+  const last = rows.length > limit ? shown.at(-1) : undefined;
+  return { items: shown.map(({ item }) => item), next: last === undefined ? null : placeOf(last) };
+}
 
 const Rows = z.array(z.object({ item: z.unknown(), id: z.string() }));
 
@@ -149,10 +156,7 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
      ) AS shown`,
     conditions.values,
   );
-  const rows = Rows.parse(answer.rows);
-  const shown = rows.slice(0, filter.limit);
-  const more = rows.length > filter.limit;
-  return { items: shown.map(({ item }) => item), next: more ? (shown.at(-1)?.id ?? null) : null };
+  return pageOf(Rows.parse(answer.rows), filter.limit, ({ id }) => id);
 }
 
 /** One record whole, with what was learned after it; undefined when there is none, or it is not the owner's. */

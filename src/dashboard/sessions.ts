@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { uuid7Floor } from '../lib/uuid7.ts';
 import { Conditions } from './conditions.ts';
-import { amendedPage, CALLS_IN_SHORT, MONEY_NOW, pairs, shownNow, timeOf } from './queries.ts';
+import { amendedPage, CALLS_IN_SHORT, MONEY_NOW, pageOf, pairs, shownNow, timeOf } from './queries.ts';
 import type { Page } from './queries.ts';
 
 /** Which sessions; each filter narrows. `owner` is set for users and beats everything. */
@@ -44,10 +44,7 @@ export async function listSessions(pool: Pool, filter: SessionFilter): Promise<P
      ) AS shown`,
     conditions.values,
   );
-  const rows = Rows.parse(answer.rows);
-  const shown = rows.slice(0, filter.limit);
-  const more = rows.length > filter.limit;
-  return { items: shown.map(({ item }) => item), next: more ? (shown.at(-1)?.last_record_id ?? null) : null };
+  return pageOf(Rows.parse(answer.rows), filter.limit, ({ last_record_id }) => last_record_id);
 }
 
 export interface SessionReport {

@@ -2,8 +2,8 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { uuid7Floor } from '../lib/uuid7.ts';
 import { Conditions } from './conditions.ts';
-import { timeOf } from './queries.ts';
-import type { UsageInterval } from './queries.ts';
+import { pageOf, timeOf } from './queries.ts';
+import type { Page, UsageInterval } from './queries.ts';
 
 /** Which tool calls; each filter narrows. `owner` is set for users and beats everything. */
 export interface ToolFilter {
@@ -22,12 +22,6 @@ export interface ToolFilter {
 export interface CallPlace {
   record: string;
   position: number;
-}
-
-export interface ToolPage {
-  items: unknown[];
-  /** What `before` has to be for the next page; null at the end. */
-  next: string | null;
 }
 
 /** A result that comes later than this is not looked for: an agent that rests so long has begun another conversation. */
@@ -55,7 +49,7 @@ export async function listToolCalls(
   pool: Pool,
   filter: ToolFilter,
   page: { before: CallPlace | undefined; limit: number },
-): Promise<ToolPage> {
+): Promise<Page> {
   const conditions = conditionsOf(filter);
   if (page.before !== undefined) {
     const record = conditions.parameter(page.before.record);
@@ -79,10 +73,7 @@ export async function listToolCalls(
       ORDER BY call.record_id DESC, call.position DESC`,
     conditions.values,
   );
-  const rows = Rows.parse(answer.rows);
-  const shown = rows.slice(0, page.limit);
-  const more = rows.length > page.limit;
-  return { items: shown.map(({ item }) => item), next: more ? (shown.at(-1)?.place ?? null) : null };
+  return pageOf(Rows.parse(answer.rows), page.limit, ({ place }) => place);
 }
 
 export const TOOL_GROUPS = ['name', 'login', 'model', 'agent'] as const;

@@ -3,6 +3,7 @@ import type { Dialect } from '../contract/api.ts';
 import type { Closed, Edit, Opened } from '../contract/exchange.ts';
 import type { Fault } from '../contract/fault.ts';
 import { answerTo } from '../contract/fault.ts';
+import { RESPONSE_ID_CHARS } from '../contract/holding.ts';
 import { mintExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { CallerAccess } from '../access/grants.ts';
@@ -214,13 +215,10 @@ async function ask(
   }
 }
 
-/** A longer text is no id of a response that came through here. */
-const RESPONSE_ID_CHARACTERS = 256;
-
 function previousResponse(endpoint: ExchangeEndpoint, scanned: ScannedBody): string | undefined {
   if (endpoint.protocol.compatibility !== 'openai_responses') return undefined;
   const id = textField(scanned.decoded, scanned.fields, 'previous_response_id');
-  return id === undefined || id === '' || id.length > RESPONSE_ID_CHARACTERS ? undefined : id;
+  return id === undefined || id === '' || id.length > RESPONSE_ID_CHARS ? undefined : id;
 }
 
 /** Grants and route; every model that the body can select is checked, not only the first. */

@@ -3,6 +3,7 @@ import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { Facts, RequestFacts, ResponseFacts, SessionFacts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
+import { RESPONSE_ID_CHARS } from '../contract/holding.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
 import { errorChain } from '../lib/log.ts';
@@ -23,9 +24,6 @@ import { sessionOf } from './session.ts';
 
 /** Decoded bytes of one body that an inspector will read: far above any reply, far below what hurts. */
 const DECODED_LIMIT_BYTES = 1024 * 1024 * 1024;
-
-/** A longer id is none that a path can name. */
-const RESPONSE_ID_CHARS = 256;
 
 /** Worlds remembered: exchanges in flight belong to older ones, and a stream rarely outlives a few saves. */
 const WORLDS_KEPT = 16;

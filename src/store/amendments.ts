@@ -40,10 +40,9 @@ const asText = (name: string): NameAndSql => [name, changed(name, `changes ->> '
 const asJson = (name: string): NameAndSql => [name, changed(name, `changes -> '${name}'`)];
 
 /**
- * SQL for the effective value of each member that amendments may change, by its name: over the columns of a record and
- * `changes`, which `joinChanges` joins to it.
+ * SQL for the effective value of each member that amendments may change, by its name.
  */
-export const EFFECTIVE: Record<string, string> = Object.fromEntries<string>([
+const EFFECTIVE: Record<string, string> = Object.fromEntries<string>([
   ...USAGE_KINDS.map((kind): NameAndSql => [
     kind,
     `CASE WHEN changes ? 'usage' THEN (changes -> 'usage' ->> '${kind}')::bigint ELSE ${kind} END`,
@@ -62,6 +61,11 @@ export const EFFECTIVE: Record<string, string> = Object.fromEntries<string>([
     ),
   ],
 ]);
+
+/** SQL for a member's effective value, over the columns of a record and `changes`, which `joinChanges` joins to it. */
+export function effective(name: string): string {
+  return EFFECTIVE[name] ?? name;
+}
 
 /** Until the transaction ends, no record is amended by anybody else. */
 export async function lockAllAmendments(client: PoolClient): Promise<void> {
@@ -97,7 +101,7 @@ const Amended = z.object({ amended: z.int() });
 /** The members of a record that roll-ups and sessions read, and as they are once `changes` apply. */
 const READS = [...ROLLUP_READS, 'session_id'];
 const READ = READS.join(', ');
-const COUNTED = READS.map((name) => `${EFFECTIVE[name] ?? name} AS ${name}`).join(', ');
+const COUNTED = READS.map((name) => `${effective(name)} AS ${name}`).join(', ');
 
 /**
  * Every part of a statement sees the tables as they were before it: so `amended` is what was booked until now, and each

@@ -6,6 +6,7 @@ import type { AmendmentBody } from '../contract/amendment.ts';
 import { LateUsage } from '../contract/record.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import { amend, shareAmendments } from './amendments.ts';
+import { takeLocks } from './locks.ts';
 
 /** A response whose usage may be told later than by the exchange that made it. */
 export interface LateResponse {
@@ -44,8 +45,7 @@ function isOpenEnded({ api, usage_state, path }: ExchangeRecord, responseId: str
 /** Until the transaction ends, nobody else stores or books what concerns these responses. */
 export async function lockResponses(client: PoolClient, responses: readonly LateResponse[]): Promise<void> {
   await shareAmendments(client);
-  const keys = [...new Set(responses.map(lockOf))].sort((a, b) => a - b);
-  await client.query('SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::int[]) AS key', [LOCK_CLASS, keys]);
+  await takeLocks(client, LOCK_CLASS, responses.map(lockOf));
 }
 
 function lockOf({ login, provider, responseId }: LateResponse): number {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { APIS } from '../contract/api.ts';
 import { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
-import { EFFECTIVE, joinChanges } from './amendments.ts';
+import { effective, joinChanges } from './amendments.ts';
 
 /** Which records: ids from `from`, inclusive, to `to`, exclusive. */
 export interface PricedFilter {
@@ -63,12 +63,11 @@ export async function pageOfPriced(
   return z.array(Row).parse(answer.rows);
 }
 
-const now = (name: string): string => EFFECTIVE[name] ?? name;
 const SHOWN = [
   ...['usage_detail', 'usage_flags', 'server_tools', 'model_served', 'service_tier', 'cost_basis'].map(
-    (name) => `${now(name)} AS ${name}`,
+    (name) => `${effective(name)} AS ${name}`,
   ),
-  ...['cost_nanodollars', 'reported_cost_nanodollars'].map((name) => `(${now(name)})::text AS ${name}`),
-  `CASE WHEN ${now('output')} IS NOT NULL
-     THEN json_build_object(${USAGE_KINDS.map((kind) => `'${kind}', ${now(kind)}`).join(', ')}) END AS usage`,
+  ...['cost_nanodollars', 'reported_cost_nanodollars'].map((name) => `(${effective(name)})::text AS ${name}`),
+  `CASE WHEN ${effective('output')} IS NOT NULL
+     THEN json_build_object(${USAGE_KINDS.map((kind) => `'${kind}', ${effective(kind)}`).join(', ')}) END AS usage`,
 ].join(', ');

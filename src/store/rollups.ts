@@ -6,14 +6,18 @@ export const ROLLUP_BY = ['login', 'node_id', 'groups', 'model', 'provider', 'ag
 /** Members of a record that a roll-up sums as they are. */
 const SUMMED = [...USAGE_KINDS, 'cost_nanodollars', 'request_bytes', 'response_bytes'];
 
+/** SQL over a record's columns and `refused`: sent to a provider, and nothing known of its usage, or of its cost. */
+export const USAGE_ABSENT = `NOT refused AND usage_state = 'absent'`;
+export const COST_UNKNOWN = 'NOT refused AND cost_nanodollars IS NULL';
+
 /** What one record adds to the row of its hour, by column: SQL over its columns, and `refused`. */
 const MEASURES: Record<string, string> = {
   requests: '1',
   refused: 'refused::int',
-  usage_absent: `(NOT refused AND usage_state = 'absent')::int`,
+  usage_absent: `(${USAGE_ABSENT})::int`,
   usage_partial: `(usage_state = 'partial')::int`,
   usage_estimated: `(usage_state = 'estimated')::int`,
-  cost_unknown: '(NOT refused AND cost_nanodollars IS NULL)::int',
+  cost_unknown: `(${COST_UNKNOWN})::int`,
   ...Object.fromEntries(SUMMED.map((name) => [name, name])),
 };
 

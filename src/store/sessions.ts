@@ -6,6 +6,8 @@ import type { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { storableJson } from '../lib/storable-text.ts';
 import { uuid7Floor, uuid7Ms } from '../lib/uuid7.ts';
+import { takeLocks } from './locks.ts';
+import { COST_UNKNOWN, USAGE_ABSENT } from './rollups.ts';
 
 /**
  * A conversation that rests this long is over: the same words again are a new one. A working day: longer than a meeting
@@ -77,10 +79,8 @@ export function placedAsIs(record: ExchangeRecord): PlacedRecord {
  * the session that it has.
  */
 export async function placeSessions(client: PoolClient, records: readonly ExchangeRecord[]): Promise<PlacedRecord[]> {
-  const scopes = new Set(records.filter(isToBePlaced).map(scopeOf));
-  // In order, so that two processors wait for one another rather than deadlock.
-  const locks = [...new Set([...scopes].map(lockOf))].sort((a, b) => a - b);
-  await client.query('SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::int[]) AS key', [SESSION_LOCK, locks]);
+  const locks = records.filter(isToBePlaced).map((record) => lockOf(scopeOf(record)));
+  await takeLocks(client, SESSION_LOCK, locks);
   const continued = await continuedSessions(client, records);
   const known = await knownTurns(client, records);
   const placed: PlacedRecord[] = [];
@@ -309,8 +309,8 @@ const SUMS: Record<string, string> = {
   requests: 'count(*)',
   // All that came to no proper end, but for clients that left.
   errors: `count(*) FILTER (WHERE state NOT IN ('complete', 'aborted'))`,
-  usage_absent: `count(*) FILTER (WHERE NOT refused AND usage_state = 'absent')`,
-  cost_unknown: 'count(*) FILTER (WHERE NOT refused AND cost_nanodollars IS NULL)',
+  usage_absent: `count(*) FILTER (WHERE ${USAGE_ABSENT})`,
+  cost_unknown: `count(*) FILTER (WHERE ${COST_UNKNOWN})`,
   ...Object.fromEntries(
     [...USAGE_KINDS, 'cost_nanodollars'].map((name) => [name, `coalesce(sum(${name}), 0)`] as const),
   ),
@@ -357,8 +357,8 @@ session_turn AS (
 
 /** What an amendment may change of a session's sums: SQL over one row of `effects`, by column. */
 const AMENDED: Record<string, string> = {
-  usage_absent: `(NOT refused AND usage_state = 'absent')::int`,
-  cost_unknown: '(NOT refused AND cost_nanodollars IS NULL)::int',
+  usage_absent: `(${USAGE_ABSENT})::int`,
+  cost_unknown: `(${COST_UNKNOWN})::int`,
   ...Object.fromEntries([...USAGE_KINDS, 'cost_nanodollars'].map((name) => [name, name])),
 };
 
