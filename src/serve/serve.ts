@@ -31,9 +31,10 @@ import type { EmbeddedPostgres } from '../store/embedded-postgres.ts';
 import type { DatabaseAddress } from '../store/database.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
-import { pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import { capturesOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
 import type { ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './ask-thread.ts';
+import { CaptureThread } from './capture-thread.ts';
 import { banner } from './banner.ts';
 import { buildWorld } from './build-world.ts';
 import { JobsThread } from './jobs-thread.ts';
@@ -89,9 +90,10 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const marks = new Watermarks((segment) => {
     journal.segmentSettled(segment);
   });
+  const journalFolder = join(local.dataDir, 'journal');
   const journal = await Journal.open({
     ...JOURNAL_DEFAULTS,
-    folder: join(local.dataDir, 'journal'),
+    folder: journalFolder,
     gatewayId: local.gatewayId,
     mode: server.journal.mode,
     fsync: server.journal.fsync,
@@ -135,6 +137,19 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       marks.stored(segments);
     },
   });
+  const kept = capturesOf(loaded.config);
+  const captures = new CaptureThread(
+    {
+      file: built('capture.js'),
+      workerData: { ...workerData, journalFolder },
+      log,
+      extentsOf: (id) => journal.extentsOf(id),
+      onWanted: (segment, change) => {
+        marks.capture(segment, change);
+      },
+    },
+    kept,
+  );
   const api = new ApiThread(built('api.js'), workerData, log);
   const settler = new Settler({
     assemble: made,
@@ -145,6 +160,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     },
     onRecord: (record) => {
       metrics.record(record);
+      if (kept.captures) captures.want(record.id as ExchangeId, record.segment);
     },
     log,
   });
@@ -176,7 +192,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     askApi: (question) => api.ask(question),
     renderMetrics: () => registry.metrics(),
   };
-  gatewayMetrics(metrics, { services, journal, jobs, api, inspectors });
+  gatewayMetrics(metrics, { services, journal, jobs, captures, api, inspectors });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
     if (state.draining) why['process'] = 'draining';
@@ -185,10 +201,12 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     return why;
   }
 
-  // The past first in the queue, but nobody waits for it.
+  // The past first in the queue, but nobody waits for it. Its files go when all of it was read: an exchange may end in a
+  // later one than it began in, and what is left of it to capture is known only then.
+  const old: { segment: number; opened: number }[] = [];
   const replayed = replayJournal({
     exchanges: replay({
-      folder: join(local.dataDir, 'journal'),
+      folder: journalFolder,
       before: journal.firstSegment,
       onSegment: (report) => {
         const { segment, opened, unreadable } = report;
@@ -200,16 +218,23 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
           return;
         }
         journal.adoptSegment(segment, opened.length);
-        marks.sealed(segment, opened.length);
+        old.push({ segment, opened: opened.length });
       },
     }),
     inspectors,
     assemble: made,
     ship: (record) => jobs.ship(record),
+    capture: ({ opened, segment, extents }) => {
+      if (kept.captures) captures.wantStored({ id: opened.id, segment, extents });
+    },
     log,
-  }).catch((error: unknown) => {
-    log.error({ error: errorChain(error) }, 'replaying the journal failed; its files are kept');
-  });
+  })
+    .then(() => {
+      for (const { segment, opened } of old) marks.sealed(segment, opened);
+    })
+    .catch((error: unknown) => {
+      log.error({ error: errorChain(error) }, 'replaying the journal failed; its files are kept');
+    });
 
   await inspectors.ready();
   const accept = createFrontDoor(services);
@@ -241,7 +266,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       await live.drained(withinMs);
       live.endAll({ code: 'draining' });
       await settled(settler, SHIP_WITHIN_MS);
-      const left = await jobs.drain(SHIP_WITHIN_MS);
+      const [left] = await Promise.all([jobs.drain(SHIP_WITHIN_MS), captures.drain(SHIP_WITHIN_MS)]);
       if (left > 0) log.warn({ left }, 'records stay in the journal for the next start');
       settler.stop();
       for (const socket of sockets) socket.close();
@@ -249,7 +274,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       await upstreams.close();
       await journal.close(JOURNAL_WITHIN_MS);
       await Promise.race([replayed, new Promise((resolve) => setTimeout(resolve, 100))]);
-      await Promise.all([jobs.close(), api.close(), inspectors.close(), simulator?.close()]);
+      await Promise.all([jobs.close(), captures.close(), api.close(), inspectors.close(), simulator?.close()]);
       await database.embedded?.stop();
     },
   };
