@@ -12,6 +12,10 @@ const Variables = z.object({
   APERTURE_LISTEN: text().describe("One `host:port` in place of the file's `server.listen`"),
   APERTURE_DATA_DIR: z.string().default('.aperture').describe('Journal, embedded database and other local state'),
   APERTURE_SECRET_KEY_FILE: text().describe('File with the key that seals stored secrets'),
+  APERTURE_TAILSCALE_SOCKET: z
+    .string()
+    .default('/var/run/tailscale/tailscaled.sock')
+    .describe("The Unix socket of this machine's tailscaled"),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(?:ql)?:\/\//, { error: 'must be a postgres:// URL' })
@@ -36,11 +40,18 @@ export interface Environment {
   listen: string | undefined;
   dataDir: string;
   secretKeyFile: string | undefined;
+  tailscaleSocket: string;
   /** Holds a password: never to be logged. */
   databaseUrl: string | undefined;
   /** Holds a password: never to be logged. */
   redisUrl: string | undefined;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+}
+
+/** What macros may name: not the addresses that hold our own passwords, which a description would show to anybody. */
+export function macroVariables(env: EnvironmentVariables): EnvironmentVariables {
+  const { DATABASE_URL: _database, REDIS_URL: _redis, ...others } = env;
+  return others;
 }
 
 /** Reads the gateway's own variables. An empty one counts as absent. Messages never quote a value. */
@@ -60,6 +71,7 @@ export function readEnvironment(env: EnvironmentVariables): Result<Environment, 
     listen: variables.APERTURE_LISTEN,
     dataDir: variables.APERTURE_DATA_DIR,
     secretKeyFile: variables.APERTURE_SECRET_KEY_FILE,
+    tailscaleSocket: variables.APERTURE_TAILSCALE_SOCKET,
     databaseUrl: variables.DATABASE_URL,
     redisUrl: variables.REDIS_URL,
     logLevel: variables.APERTURE_LOG_LEVEL,

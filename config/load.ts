@@ -22,6 +22,8 @@ export interface ConfigSource {
   listen?: string | undefined;
   /** As on save and in validation: what Aperture warns about is an error. Remarks of ours stay warnings. */
   strict?: boolean;
+  /** Puts keys in place of references to stored ones, before macros are substituted. Absent: there are none. */
+  openSecrets?: (value: unknown) => { value: unknown; faults: { path: Path; message: string }[] };
 }
 
 export interface Loaded {
@@ -46,10 +48,15 @@ export function loadConfig(source: ConfigSource): Result<Loaded, Problem[]> {
     );
   }
 
-  const substituted = substituteMacros(document.value, source.env);
+  const opened = source.openSecrets?.(document.value) ?? { value: document.value, faults: [] };
+  const substituted = substituteMacros(opened.value, source.env);
   const read = readConfig(substituted.value, document.value);
   const override = overrideListen(read.config, source.listen);
-  const found: Finding[] = [...substituted.unsubstituted.map(unsubstitutedFinding), ...read.findings];
+  const found: Finding[] = [
+    ...opened.faults.map(secretFinding),
+    ...substituted.unsubstituted.map(unsubstitutedFinding),
+    ...read.findings,
+  ];
   const isWhole = read.findings.every(({ path }) => path.length > 0);
   const remarks = override.ok && isWhole ? remarksOn(override.value, document.value) : [];
   const problems = [
@@ -103,6 +110,10 @@ function emptySave(): Problem {
 
 function unsubstitutedFinding({ path, names }: { path: Path; names: string[] }): Finding {
   const message = `unsubstituted macros: [${names.join(' ')}]`;
+  return { severity: 'error', path, atKey: false, message, advisory: false };
+}
+
+function secretFinding({ path, message }: { path: Path; message: string }): Finding {
   return { severity: 'error', path, atKey: false, message, advisory: false };
 }
 

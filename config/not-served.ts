@@ -36,16 +36,6 @@ const NOT_SERVED: { path: Path; what: string; used: (config: Config) => boolean 
     used: ({ mcp }) => mcp.accept_registrations || Object.keys(mcp.servers).length > 0,
   },
   { path: ['chat_models'], what: 'there are no chat pages', used: ({ chat_models }) => chat_models !== undefined },
-  {
-    path: ['server', 'policy_tests'],
-    what: 'policy tests are not run',
-    used: ({ server }) => server.policy_tests.length > 0,
-  },
-  {
-    path: ['server', 'control', 'max_age'],
-    what: 'there is no control state to grow old',
-    used: ({ server }) => server.control.max_age !== undefined,
-  },
 ];
 
 /** Fields of a capability that nothing acts on. */

@@ -14,6 +14,8 @@ const Described = z.looseObject({
   properties: z.record(z.string(), z.unknown()).optional(),
   additionalProperties: z.unknown().optional(),
   items: z.unknown().optional(),
+  const: z.string().optional(),
+  anyOf: z.array(z.unknown()).optional(),
 });
 type Described = z.output<typeof Described>;
 
@@ -61,6 +63,7 @@ function below(path: string, node: Described): Setting[] {
   const member = Described.safeParse(node.additionalProperties).data;
   return [
     ...settingsIn(path, node),
+    ...choicesOf(node).flatMap((choice) => settingsIn(path, choice)),
     ...(element?.properties === undefined ? [] : settingsIn(`${path}[]`, element)),
     ...(member?.properties === undefined ? [] : settingsIn(`${path}.<id>`, member)),
   ];
@@ -77,7 +80,13 @@ function settingAt(path: string, node: Described): Setting {
   };
 }
 
+function choicesOf(node: Described): Described[] {
+  return (node.anyOf ?? []).map((choice) => Described.parse(choice));
+}
+
 function typeOf(node: Described): string {
+  if (node.anyOf !== undefined) return choicesOf(node).map(typeOf).join(' or ');
+  if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum !== undefined) return node.enum.map((value) => (value === '' ? '""' : value)).join(', ');
   if (node.type === 'array') return `list of ${typeOf(Described.safeParse(node.items).data ?? {})}`;
   if (node.format !== undefined) return node.format;

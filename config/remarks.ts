@@ -2,7 +2,10 @@ import { readBaseUrl } from './base-url.ts';
 import { compatibilityOf } from './compatibility.ts';
 import { readHeaderEntry } from './headers.ts';
 import { listenerFindings } from './listeners.ts';
+import { neverMatching } from './never-matching.ts';
 import { notServed } from './not-served.ts';
+import { ownPriceFindings } from './own-prices.ts';
+import { policyTestFindings } from './policy-tests.ts';
 import { shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
 import { valueAt } from './read.ts';
@@ -63,7 +66,14 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
       'is less than server.limits.body_bytes: no body of that size could be taken',
     );
   }
-  return [...remarks.findings, ...listenerFindings(config.server), ...notServed(config)];
+  return [
+    ...remarks.findings,
+    ...listenerFindings(config.server),
+    ...ownPriceFindings(config.server, written),
+    ...policyTestFindings(config),
+    ...neverMatching(config),
+    ...notServed(config),
+  ];
 }
 
 function wholeRemarks(config: Config, remarks: Remarks): void {

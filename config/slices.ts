@@ -138,6 +138,7 @@ function pattern(provider: string, model: string): string {
 export function pricingOf(config: Config): PricingSlice {
   return {
     autoCostBasis: config.auto_cost_basis,
+    prices: config.server.prices,
     providers: Object.fromEntries(
       providersOf(config).map(({ id, costBasis, compatibility, modelCostMap }) => [
         id,
@@ -165,13 +166,16 @@ export function capturesOf({ database }: Config): CapturesSlice {
   };
 }
 
+/** Where a listener's certificate comes from: files, or tailscaled for the node's own name. */
+export type ListenerTls = { kind: 'files'; certFile: string; keyFile: string } | { kind: 'tailscale' };
+
 export interface Listener {
   address: Address;
   /** Never empty. */
   identity: readonly IdentitySource[];
   /** CIDR ranges; empty unless `identity` has `proxy_headers`. */
   trustedProxies: readonly string[];
-  tls: { certFile: string; keyFile: string } | undefined;
+  tls: ListenerTls | undefined;
   /** HTTP/2 in the clear. */
   h2c: boolean;
 }
@@ -197,6 +201,12 @@ export interface ServerSettings {
   timeZone: string;
 }
 
+function tlsOf(tls: NonNullable<ListenerConfig['tls']>): ListenerTls {
+  return tls === 'tailscale'
+    ? { kind: 'tailscale' }
+    : { kind: 'files', certFile: tls.cert_file, keyFile: tls.key_file };
+}
+
 export function serverOf({ server }: Config): ServerSettings {
   const listener = (config: ListenerConfig, h2c: boolean): Listener => {
     const identity = identityOf(config);
@@ -205,7 +215,7 @@ export function serverOf({ server }: Config): ServerSettings {
       address: config.address,
       identity,
       trustedProxies: identity.includes('proxy_headers') ? server.trusted_proxies : [],
-      tls: config.tls && { certFile: config.tls.cert_file, keyFile: config.tls.key_file },
+      tls: config.tls && tlsOf(config.tls),
       h2c,
     };
   };

@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { formatProblems } from '../config/check.ts';
-import { readEnvironment } from '../config/environment.ts';
+import { macroVariables, readEnvironment } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Loaded } from '../config/load.ts';
 import { createLog, errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
-import { serve } from './serve/serve.ts';
+import { reprice } from './serve/reprice.ts';
+import type { RepriceOptions } from './serve/reprice.ts';
+import { NoConfig, serve } from './serve/serve.ts';
+import { explainConfig, explanationText } from './serve/show-explain.ts';
+import type { ExplainOptions } from './serve/show-explain.ts';
 import { showUsage } from './serve/show-usage.ts';
 import { simulate } from './serve/simulate.ts';
 
@@ -27,24 +31,33 @@ program
   .command('serve', { isDefault: true })
   .description('run the gateway, with everything it needs')
   .option('--config <file>', 'config file (APERTURE_CONFIG)')
+  .option('--config-readonly', 'the config file holds also where there is a DATABASE_URL, and saves are refused', false)
   .option('--no-simulator', 'do not start the built-in simulator')
-  .action(async (options: { config?: string; simulator: boolean }) => {
+  .action(async (options: { config?: string; configReadonly: boolean; simulator: boolean }) => {
     const environment = environmentOrExit();
-    const loaded = configOrExit(options.config ?? environment.configFile, environment, false);
-    if (loaded.warnings.length > 0) {
-      process.stderr.write(`${formatProblems(loaded.warnings, options.config ?? environment.configFile)}\n`);
-    }
+    const file = options.config ?? environment.configFile;
     const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'front');
     const simulatorPort = Number(process.env['APERTURE_SIMULATOR_PORT'] ?? SIMULATOR_PORT);
     process.on('unhandledRejection', (error) => {
       log.error({ error: errorChain(error) }, 'unhandled rejection');
     });
     const gateway = await serve({
-      loaded,
+      file: resolve(configPath(file)),
+      configReadonly: options.configReadonly,
       environment,
       log,
-      simulatorPort: options.simulator && usesSimulator(loaded, simulatorPort) ? simulatorPort : undefined,
+      simulatorPort: options.simulator ? simulatorPort : undefined,
+      warn: (problems) => {
+        if (problems.length > 0) process.stderr.write(`${formatProblems(problems, file)}\n`);
+      },
       say,
+    }).catch((error: unknown) => {
+      if (!(error instanceof NoConfig)) throw error;
+      process.stderr.write(`${formatProblems(error.problems, file)}\n`);
+      process.exit(1);
+    });
+    process.on('SIGHUP', () => {
+      gateway.reload();
     });
     let stopping = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -77,6 +90,28 @@ program
   });
 
 program
+  .command('explain')
+  .description('say what a config lets a caller do, and why')
+  .option('--config <file>', 'config file (APERTURE_CONFIG)')
+  .option('--login <login>', 'who asks: a login, or "(loopback)"', '')
+  .option('--node <id>', 'stable id of the device', '')
+  .option('--tags <tags>', 'tags of the device, with commas, in place of a login', listed, [])
+  .option('--groups <groups>', 'groups of the login, with commas', listed, [])
+  .option('--model <name>', '"model" or "provider/model"; absent: only the grants')
+  .option('--json', 'print JSON', false)
+  .action((options: ExplainOptions & { config?: string; json: boolean }) => {
+    if ((options.login === '') === (options.tags.length === 0)) {
+      process.stderr.write('aperture explain: give a --login or --tags, and not both\n');
+      process.exit(1);
+    }
+    const environment = environmentOrExit();
+    const loaded = configOrExit(options.config ?? environment.configFile, environment, false);
+    const explanation = explainConfig(loaded, options);
+    say(options.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation));
+    if (explanation.model?.allowed === false) process.exitCode = 2;
+  });
+
+program
   .command('simulate')
   .description('run the built-in provider by itself')
   .option('--host <address>', 'address to listen on', '127.0.0.1')
@@ -96,6 +131,22 @@ program
     process.exitCode = await showUsage(options, say);
   });
 
+program
+  .command('reprice')
+  .description('price stored records again with the config and price table of now')
+  .option('--config <file>', 'config file (APERTURE_CONFIG)')
+  .option('--from <time>', 'RFC 3339 time; default: the beginning')
+  .option('--to <time>', 'RFC 3339 time; default: now')
+  .option('--model <name>', 'only what was asked for under this name')
+  .option('--provider <id>', 'only what this provider served')
+  .option('--apply', 'write it; without, only say what would change', false)
+  .action(async ({ config, ...options }: RepriceOptions & { config?: string }) => {
+    const environment = environmentOrExit();
+    const loaded = configOrExit(config ?? environment.configFile, environment, false);
+    const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'reprice');
+    await reprice(options, loaded, environment, log, say);
+  });
+
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`aperture: ${errorChain(error)}\n`);
   process.exit(1);
@@ -103,6 +154,13 @@ await program.parseAsync().catch((error: unknown) => {
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+function listed(text: string): string[] {
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
 }
 
 function environmentOrExit(): Environment {
@@ -113,20 +171,24 @@ function environmentOrExit(): Environment {
 }
 
 function configOrExit(file: string, environment: Environment, strict: boolean): Loaded {
-  const path = isAbsolute(file) || readable(file) ? file : join(packageRoot(), file);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readFileSync(configPath(file), 'utf8');
   } catch (error) {
     process.stderr.write(`aperture: the config file ${file} cannot be read: ${errorChain(error)}\n`);
     process.exit(1);
   }
-  const loaded = loadConfig({ text, file, env: process.env, listen: environment.listen, strict });
+  const loaded = loadConfig({ text, file, env: macroVariables(process.env), listen: environment.listen, strict });
   if (loaded.ok) {
     return loaded.value;
   }
   process.stderr.write(`${formatProblems(loaded.fault, file)}\n`);
   process.exit(1);
+}
+
+/** Where we stand, or else in the package: so that the shipped config is found from anywhere. */
+function configPath(file: string): string {
+  return isAbsolute(file) || readable(file) ? file : join(packageRoot(), file);
 }
 
 function readable(file: string): boolean {
@@ -137,8 +199,4 @@ function readable(file: string): boolean {
     // Not here: the caller looks elsewhere, and says what it misses.
     return false;
   }
-}
-
-function usesSimulator(loaded: Loaded, port: number): boolean {
-  return Object.values(loaded.config.providers).some(({ baseurl }) => baseurl === `http://127.0.0.1:${port}`);
 }

@@ -19,6 +19,8 @@ const FLAT = [
   'journal',
   'capture',
   'records',
+  'resources',
+  'control',
   'store',
   'sinks',
   'simulator',

@@ -15,7 +15,7 @@ const api = runApi({
   clock: systemClock,
   log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'api'),
   post: (message) => {
-    port.postMessage(message, [message.body.buffer]);
+    port.postMessage(message, message.kind === 'answer' ? [message.body.buffer] : []);
   },
 });
 port.on('message', (message: ToApi) => {

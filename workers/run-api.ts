@@ -1,10 +1,13 @@
+import type { Fault } from '../src/contract/fault.ts';
 import type { FromApi, ToApi } from '../src/dashboard/messages.ts';
 import { answer, refusal } from '../src/dashboard/routes.ts';
 import type { ApiAnswer } from '../src/dashboard/routes.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
-import { openPool } from '../src/store/database.ts';
+import { failed, ok, unreachable } from '../src/lib/result.ts';
+import { isAway, openPool } from '../src/store/database.ts';
+import { whoseResponse } from '../src/store/holdings.ts';
 import type { ApiData } from './thread-data.ts';
 
 export interface ApiThreadParts {
@@ -20,40 +23,63 @@ export interface Api {
 }
 
 /** Readers at a time; others wait for a connection. A slow page of one keeps others from it, and nobody's request. */
-const READERS = 4;
-const STATEMENT_MS = 10_000;
-const WAIT_MS = 10_000;
+const READERS = { name: 'reads', max: 4, statementMs: 10_000, waitMs: 10_000 };
 /** Questions under way, with those that wait. */
 const ASKS_AT_ONCE = 64;
 
-/** Answers questions from the database, in its own pool: each `ask` with exactly one `answer`. */
+/** Requests to models wait for these: connections of their own, and a row of an index or no answer. */
+const LOOKUPS = { name: 'lookups', max: 2, statementMs: 1_500, waitMs: 1_500 };
+
+/** Whatever is wrong, the request that waits for it may come again: it is let in by no mistake of ours. */
+function lookupFault(error: unknown, log: Log): Fault {
+  if (!isAway(error)) log.error({ error: errorChain(error) }, 'a stored response could not be looked up');
+  return { code: 'store_unavailable', why: 'it does not answer' };
+}
+
+/** Answers questions from the database, in its own pools: each with exactly one answer. */
 export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
-  const pool = openPool(data.database, {
-    name: 'reads',
-    max: READERS,
-    statementMs: STATEMENT_MS,
-    waitMs: WAIT_MS,
-    onError: (error) => {
-      log.debug({ error: errorChain(error) }, 'a reading connection broke');
-    },
-  });
+  const onError = (error: Error): void => {
+    log.debug({ error: errorChain(error) }, 'a reading connection broke');
+  };
+  const pool = openPool(data.database, { ...READERS, onError });
+  const lookups = openPool(data.database, { ...LOOKUPS, onError });
   let asks = 0;
   const encoder = new TextEncoder();
-  const settle = (ask: number, { status, body }: ApiAnswer): void => {
-    post({ kind: 'answer', ask, status, body: encoder.encode(body) });
+  const settle = (ask: number, { status, headers, body }: ApiAnswer): void => {
+    post({ kind: 'answer', ask, status, headers, body: encoder.encode(body) });
+  };
+  const asked = ({ ask, request }: Extract<ToApi, { kind: 'ask' }>): void => {
+    if (asks >= ASKS_AT_ONCE) {
+      settle(ask, refusal({ code: 'overloaded', what: 'questions to the database', limit: ASKS_AT_ONCE }));
+      return;
+    }
+    asks += 1;
+    void answer({ pool, clock, log }, request).then((answered) => {
+      asks -= 1;
+      settle(ask, answered);
+    });
   };
   return {
-    take: ({ ask, request }) => {
-      if (asks >= ASKS_AT_ONCE) {
-        settle(ask, refusal({ code: 'overloaded', what: 'questions to the database', limit: ASKS_AT_ONCE }));
-        return;
+    take: (message) => {
+      switch (message.kind) {
+        case 'ask':
+          asked(message);
+          return;
+        case 'whose': {
+          const { ask, responseId, login } = message;
+          void whoseResponse(lookups, responseId, login)
+            .then(ok, (error: unknown) => failed(lookupFault(error, log)))
+            .then((outcome) => {
+              post({ kind: 'whose', ask, outcome });
+            });
+          return;
+        }
+        default:
+          return unreachable(message);
       }
-      asks += 1;
-      void answer({ pool, clock, log }, request).then((answered) => {
-        asks -= 1;
-        settle(ask, answered);
-      });
     },
-    close: () => pool.end(),
+    close: async () => {
+      await Promise.all([pool.end(), lookups.end()]);
+    },
   };
 }

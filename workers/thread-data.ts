@@ -1,11 +1,14 @@
 import { z } from 'zod';
+import type { ServerSettings } from '../config/slices.ts';
+
+const Database = z.union([
+  z.object({ url: z.string() }),
+  z.object({ host: z.string(), port: z.int(), user: z.string(), password: z.string(), database: z.string() }),
+]);
 
 /** What the main thread hands over when it starts a thread that talks to the database. Holds a password. */
 export const ApiData = z.object({
-  database: z.union([
-    z.object({ url: z.string() }),
-    z.object({ host: z.string(), port: z.int(), user: z.string(), password: z.string(), database: z.string() }),
-  ]),
+  database: Database,
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
 });
 export type ApiData = z.infer<typeof ApiData>;
@@ -26,3 +29,22 @@ export const CaptureData = ApiData.extend({
   journalFolder: z.string(),
 });
 export type CaptureData = z.infer<typeof CaptureData>;
+
+export const ControlData = z.object({
+  /** Absent while the embedded one starts. */
+  database: Database.optional(),
+  logLevel: ApiData.shape.logLevel,
+  dataDir: z.string(),
+  /** Secret: keys of configs are sealed with what is derived from it. */
+  secretKey: z.instanceof(Uint8Array),
+  /** Which config holds: the file's, or the newest of the table, which the file only begins. */
+  truth: z.enum(['file', 'table']),
+  /** Saves are refused. */
+  readonly: z.boolean(),
+  file: z.string(),
+  /** `APERTURE_LISTEN`. */
+  listen: z.string().optional(),
+  /** Settings that the process runs with; absent at its start. */
+  startedWith: z.custom<ServerSettings>().optional(),
+});
+export type ControlData = z.infer<typeof ControlData>;

@@ -24,6 +24,8 @@ export interface LoadOptions {
   arrivals: Arrivals;
   /** Bytes of request number `index`, head and body. Make them once if they do not differ. */
   request: (index: number) => Uint8Array;
+  /** Told of each piece of a body as it comes. A view: take what you need in the callback. */
+  onBody?: (index: number, bytes: Uint8Array) => void;
   /** The first so many requests are sent and counted, but not measured. */
   warmUp?: number;
   /** A response that takes longer has failed. Milliseconds. */
@@ -243,6 +245,7 @@ class Connection {
       },
       body: (bytes) => {
         load.bodyBytes += bytes.length;
+        if (this.#job !== undefined) load.options.onBody?.(this.#job.index, bytes);
         this.#counter.push(bytes);
       },
       end: (status, reusable) => {

@@ -46,6 +46,7 @@ function open(journal: Journal): ExchangeId {
     api: 'openai_chat',
     method: 'POST',
     path: '/v1/chat/completions',
+    stream: false,
     request_headers: [],
     model: 'gpt-5',
     provider: 'sim',

@@ -77,7 +77,9 @@ export const GrantConfig = z.strictObject({
   src: z
     .array(z.string())
     .default([])
-    .describe('Who: "*", a login, "group:x", a tag or the sorted joined tags of a device, "(loopback)"'),
+    .describe(
+      'Who: "*", a login, "group:x", a tag or the sorted joined tags of a device, a token\'s "token:x", "(loopback)"',
+    ),
   app: z
     .object({ [APERTURE_CAPABILITY]: z.array(Capability).default([]).describe('What they may do') })
     .catchall(z.array(z.unknown()))

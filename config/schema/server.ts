@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { COST_BASES } from '../../src/pricing/basis.ts';
+import { RATE_NAMES } from '../../src/contract/price.ts';
+import type { PriceOverride } from '../../src/contract/price.ts';
 import { isAddressRange } from '../address.ts';
 import { address, checked, duration, size } from './fields.ts';
 
@@ -16,14 +19,36 @@ const ListenerConfig = z.strictObject({
       'How callers are known here. Default: loopback on a loopback address, tailscale on "tailscale:"; elsewhere it must be given',
     ),
   tls: z
-    .strictObject({
-      cert_file: filePath().describe('PEM file with the certificate chain'),
-      key_file: filePath().describe('PEM file with the private key'),
-    })
+    .union(
+      [
+        z.strictObject({
+          cert_file: filePath().describe('PEM file with the certificate chain'),
+          key_file: filePath().describe('PEM file with the private key'),
+        }),
+        z.literal('tailscale'),
+      ],
+      { error: 'must be "tailscale", or an object with cert_file and key_file' },
+    )
     .exactOptional()
-    .describe('Certificate; absent: plain HTTP'),
+    .describe(
+      'Certificate: files, taken up again when they are renewed, or "tailscale": that of this node\'s own name. Absent: plain HTTP',
+    ),
 });
 export type ListenerConfig = z.output<typeof ListenerConfig>;
+
+const PolicyTest = z
+  .strictObject({
+    login: z.string().default('').describe('Whose request: a login, or "(loopback)". Not with tags'),
+    node: z.string().default('').describe('Stable id of the device'),
+    tags: z.array(z.string()).default([]).describe('Tags of the device, in place of a login'),
+    groups: z.array(z.string()).default([]).describe('Groups of the login, such as "group:eng"'),
+    model: z.string().min(1, { error: 'is empty' }).describe('"model" or "provider/model"'),
+    allow: z.boolean().describe('What is expected'),
+  })
+  .refine(({ login, tags }) => (login === '') !== (tags.length === 0), {
+    error: 'names a login or tags, and not both',
+  });
+export type PolicyTest = z.output<typeof PolicyTest>;
 
 const hostName = () =>
   checked(
@@ -31,6 +56,40 @@ const hostName = () =>
     (text) => /^[A-Za-z0-9._-]+$|^\[[0-9A-Fa-f:.]+\]$/.test(text),
     'is not a host name without a port',
   );
+
+const perMillion = (meaning: string) =>
+  z.partialRecord(z.enum(RATE_NAMES), z.string()).exactOptional().describe(meaning);
+
+/** `config/own-prices.ts` says what is wrong with the sums and names in it. */
+const OwnPrice: z.ZodType<PriceOverride> = z.strictObject({
+  basis: z
+    .string()
+    .default('')
+    .describe(`The cost basis that the price holds for: ${COST_BASES.join(', ')}`),
+  model: z.string().default('').describe('Exact name of the model'),
+  like: z.string().exactOptional().describe('A model of the table to start from; it may be the same'),
+  per_million: perMillion(`Dollars per million tokens, such as "$2.50", by rate: ${RATE_NAMES.join(', ')}`),
+  web_search: z.string().exactOptional().describe('Dollars per search, such as "$0.01"'),
+  tiers: z
+    .array(
+      z.strictObject({
+        above_input_tokens: z
+          .int()
+          .min(1)
+          .describe('Total input, cached included, above which the whole request pays so'),
+        per_million: z
+          .partialRecord(z.enum(RATE_NAMES), z.string())
+          .default({})
+          .describe('Rates of such a request; those not named stay'),
+      }),
+    )
+    .exactOptional()
+    .describe('Prices of long contexts'),
+  batch: perMillion('Rates of the batch service; those not named stay'),
+  flex: perMillion('Rates of the flex service'),
+  priority: perMillion('Rates of the priority service'),
+  fast: perMillion('Rates of the fast mode'),
+});
 
 export const ServerConfig = z.strictObject({
   listen: z
@@ -110,7 +169,15 @@ export const ServerConfig = z.strictObject({
   time_zone: checked('time zone', isTimeZone, 'is not a time zone such as "UTC" or "Europe/Berlin"')
     .default('UTC')
     .describe('For days in reports and budgets'),
-  policy_tests: z.array(z.looseObject({})).default([]).describe('Expected decisions, checked when a config is saved'),
+  prices: z
+    .array(OwnPrice)
+    .max(10_000, { error: 'has more than 10000 prices' })
+    .default([])
+    .describe("Prices of your own, before the table's (docs/money.md)"),
+  policy_tests: z
+    .array(PolicyTest)
+    .default([])
+    .describe('Expected decisions: a config that does not pass is neither saved nor started with'),
 });
 export type ServerConfig = z.output<typeof ServerConfig>;
 

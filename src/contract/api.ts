@@ -20,6 +20,10 @@ export const APIS = [
   'openai_embeddings',
   'openai_responses_compact',
   'openai_responses_input_tokens',
+  // An earlier response, read again or cancelled: it tells of that response.
+  'openai_responses_stored',
+  // Of an earlier response, what tells nothing of its usage: its input, its deletion.
+  'openai_responses_side',
   'anthropic_count_tokens',
   'gemini_count_tokens',
   'gemini_embed_content',

@@ -21,6 +21,8 @@ export interface Opened {
   api: Api;
   method: string;
   path: string;
+  /** A stream was asked for. */
+  stream: boolean;
   /** Lower-case name and value, credentials replaced by `[redacted]`. */
   request_headers: [string, string][];
   /** As the client wrote it; empty when the request names none. */

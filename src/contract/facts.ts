@@ -1,3 +1,4 @@
+import type { History, LateUsage } from './record.ts';
 import type { StopReason, Usage, UsageState } from './usage.ts';
 
 export interface ToolCall {
@@ -53,6 +54,8 @@ export interface RequestFacts {
   /** What the fallback session hash is made of. */
   system_text: string;
   first_user_text: string;
+  /** The conversation as a chain of hashes; null where the request is none. */
+  history: History | null;
   /** Results of earlier tool calls that this request carries. */
   tool_results: { id: string; bytes: number; is_error: boolean }[];
 }
@@ -72,7 +75,12 @@ export interface Facts {
   /** Why there is no cost, where there could be one: `model_unknown` and the like. */
   cost_unknown: string | null;
   price_version: string | null;
+  /** What the response says of an earlier one; the facts then have no usage and no cost of their own. */
+  late_usage: LateUsage | null;
 }
+
+/** Aperture's mark of a session that was found by its content (aperture.md, section 7.2); hex digits stand behind it. */
+export const HASHED_SESSION = 'oacc_';
 
 /** Which conversation an exchange belongs to, as far as it can tell by itself. */
 export interface SessionFacts {

@@ -1,9 +1,11 @@
+import type { RevocationKind } from './control.ts';
 import type { RuleId } from './ids.ts';
 import { unreachable } from '../lib/result.ts';
 
 /** Every way a request can fail by our own word. A fault carries the numbers needed to act on it. */
 export type Fault =
   | { code: 'no_identity'; why: string }
+  | { code: 'token_refused'; why: TokenRefusal }
   | { code: 'no_role'; login: string }
   | { code: 'forbidden'; what: string }
   | { code: 'host_refused'; host: string }
@@ -24,6 +26,7 @@ export type Fault =
   | { code: 'model_missing' }
   | { code: 'model_unknown'; model: string }
   | { code: 'model_other_api'; model: string; asked: string; served: string[] }
+  | { code: 'previous_response_not_found'; id: string }
   | { code: 'quota_exceeded'; buckets: string[]; retryAfterSeconds: number }
   | { code: 'guardrail_blocked'; rule: RuleId; side: 'request' | 'response'; status: number; message: string }
   | { code: 'guardrail_unavailable'; rule: RuleId; why: string }
@@ -38,11 +41,37 @@ export type Fault =
   | { code: 'upstream_invalid'; provider: string; why: string }
   | { code: 'inspector_failed'; why: string }
   | { code: 'client_gone' }
-  | { code: 'revoked'; what: string }
+  /** The reason is the admin's own words, for whom it concerns; may be empty. */
+  | { code: 'revoked'; kind: RevocationKind; reason: string }
   | { code: 'store_unavailable'; why: string }
+  | { code: 'control_stale'; ageSeconds: number; limitSeconds: number }
+  | { code: 'config_refused'; why: string }
+  | { code: 'config_conflict'; hash: string }
+  | { code: 'config_readonly' }
+  | { code: 'config_unwritable'; why: string }
   | { code: 'internal'; reference: string };
 
 export type FaultCode = Fault['code'];
+
+/** What is wrong with a gateway-issued token. Whose it is, nobody is told. */
+export type TokenRefusal = 'malformed' | 'unknown' | 'expired' | 'revoked' | 'several';
+
+const TOKEN_REFUSALS: Record<TokenRefusal, string> = {
+  malformed: 'the token is mistyped or cut short: its check sum does not fit',
+  unknown: 'this gateway has issued no such token',
+  expired: 'the token has expired',
+  revoked: 'the token was revoked',
+  several: 'the request carries two different tokens',
+};
+
+/** In the message of a revocation, behind "access was revoked for". */
+const REVOKED: Record<RevocationKind, string> = {
+  login: 'this login',
+  node: 'this device',
+  token: 'this token',
+  session: 'this session',
+  model: 'this model',
+};
 
 export interface FaultAnswer {
   status: number;
@@ -71,6 +100,8 @@ export function answerTo(fault: Fault): FaultAnswer {
   switch (fault.code) {
     case 'no_identity':
       return say(401, `no identity could be established for this connection: ${fault.why}`);
+    case 'token_refused':
+      return say(401, TOKEN_REFUSALS[fault.why], { shouldRetry: false });
     case 'no_role':
       // The wording that Aperture's clients know (aperture.md, section 3.5).
       return say(403, `access denied: no role granted`);
@@ -118,6 +149,9 @@ export function answerTo(fault: Fault): FaultAnswer {
       );
     case 'model_other_api':
       return say(404, `the model "${fault.model}" is available through ${fault.served.join(', ')}, not ${fault.asked}`);
+    case 'previous_response_not_found':
+      // In OpenAI's words, which clients look for: they then send the whole conversation.
+      return say(404, `Previous response with id '${fault.id}' not found.`);
     case 'quota_exceeded':
       return say(429, `budget used up: ${fault.buckets.join(', ')}`, {
         retryAfterSeconds: fault.retryAfterSeconds,
@@ -160,9 +194,29 @@ export function answerTo(fault: Fault): FaultAnswer {
     case 'client_gone':
       return say(499, 'the client left');
     case 'revoked':
-      return say(403, `access was revoked: ${fault.what}`, { shouldRetry: false });
+      return say(
+        403,
+        `access was revoked for ${REVOKED[fault.kind]}${fault.reason === '' ? '' : `: ${fault.reason}`}`,
+        {
+          shouldRetry: false,
+        },
+      );
     case 'store_unavailable':
       return say(503, `the database is away: ${fault.why}`, { retryAfterSeconds: BUSY_RETRY_SECONDS });
+    case 'control_stale':
+      return say(
+        503,
+        `what holds here was last confirmed ${fault.ageSeconds} s ago, and server.control.max_age is ${fault.limitSeconds} s`,
+        { retryAfterSeconds: BUSY_RETRY_SECONDS },
+      );
+    case 'config_refused':
+      return say(400, fault.why);
+    case 'config_conflict':
+      return say(409, `the config was changed in the meantime; its hash is now ${fault.hash}`);
+    case 'config_readonly':
+      return say(403, 'the config is deployed from a file here (--config-readonly): change it there');
+    case 'config_unwritable':
+      return say(409, `nothing was changed: ${fault.why}`);
     case 'internal':
       return say(500, `internal error, reference ${fault.reference}`);
     default:

@@ -2,7 +2,9 @@ import type { Api } from './api.ts';
 import type { Opened } from './exchange.ts';
 import type { Facts } from './facts.ts';
 import type { Fault } from './fault.ts';
+import type { Holding } from './holding.ts';
 import type { ExchangeId } from './ids.ts';
+import type { PriceOverride } from './price.ts';
 import type { Result } from '../lib/result.ts';
 
 /** The two unions that cross the thread boundary of an inspector. Plain data only; posted as arrays, one per loop turn. */
@@ -18,6 +20,8 @@ export type ToInspector =
   | { kind: 'end'; exchange: ExchangeId; how: 'complete' | 'cut' }
   /** Forget it: no answer is wanted any more. */
   | { kind: 'drop'; exchange: ExchangeId }
+  /** Sessions that are revoked now, all of them: each open exchange of one, and each to come, is to be reported. */
+  | { kind: 'revoked_sessions'; sessions: string[] }
   /** Scan a body that is too large for the main thread; the buffer is given away and comes back. */
   | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer> };
 
@@ -28,12 +32,18 @@ export type FromInspector =
   | { kind: 'refuse'; exchange: ExchangeId; fault: Fault }
   /** This much was taken in; as much more may come. */
   | { kind: 'credit'; bytes: number }
+  /** A response that can be asked for again was made; told as soon as its id is known, and before `inspected`. */
+  | { kind: 'made'; responseId: string; holding: Holding }
   | { kind: 'inspected'; exchange: ExchangeId; outcome: Result<Facts, Fault> }
+  /** The exchange is of a session that is revoked. */
+  | { kind: 'session_revoked'; exchange: ExchangeId; session: string }
   | { kind: 'scanned'; ask: number; body: Uint8Array<ArrayBuffer>; outcome: Result<BodyFields, Fault> };
 
 /** Prices per provider, as config decides them; the table itself is read by each thread from `config/prices.json`. */
 export interface PricingSlice {
   autoCostBasis: boolean;
+  /** The operator's own prices, which go before the table's. */
+  prices: PriceOverride[];
   providers: Record<
     string,
     {
@@ -60,7 +70,7 @@ export interface BodyFields {
   /** Members among the keys that we use, by unescaped key. */
   spans: Record<string, FieldSpan>;
   model: string | undefined;
-  /** Every other model that the body can select: `models[]`, `fallbacks[].model`. */
+  /** Every other model that the body can select: `models[]`, `fallbacks[].model`, any `model` in `tools`. */
   otherModels: string[];
   stream: boolean;
   /** `stream_options.include_usage`, where the member exists. */

@@ -12,7 +12,7 @@ const Usage = z.object(
  * that was read or cancelled. It belongs to the exchange that made the response, and is booked there, once; the record
  * that carries it has no usage of its own.
  */
-const LateUsage = z.object({
+export const LateUsage = z.object({
   /** The provider's id of the response; whose it is the carrying record says (`login`, `provider`). */
   response_id: z.string(),
   model_served: z.string().nullable(),
@@ -21,7 +21,11 @@ const LateUsage = z.object({
   usage_flags: z.array(z.string()),
   server_tools: z.record(z.string(), z.number()),
   service_tier: z.string().nullable(),
-  cost_nanodollars: z.string().regex(/^\d+$/).nullable(),
+  /** Fits the ledger: it is booked long after it was stored, on another record. */
+  cost_nanodollars: z
+    .string()
+    .regex(/^\d{1,18}$/)
+    .nullable(),
   cost_basis: z.string().nullable(),
   price_version: z.string().nullable(),
 });
@@ -80,11 +84,15 @@ export const ExchangeRecord = z.object({
   cost_nanodollars: z.string().regex(/^\d+$/).nullable(),
   cost_basis: z.string().nullable(),
   price_version: z.string().nullable(),
+  /** What the provider says it charged, whether or not it became the cost; null in jobs written by builds before it. */
+  reported_cost_nanodollars: z.string().regex(/^\d+$/).nullable().default(null),
   service_tier: z.string().nullable(),
   session_id: z.string(),
   session_base: z.string(),
   parent_session_id: z.string().nullable(),
   agent_id: z.string().nullable(),
+  /** The provider's id of the response that the request continues, and which its server remembers. */
+  previous_response: z.string().nullable().default(null),
   stop_reason: z.string().nullable(),
   tool_calls: z.array(z.object({ id: z.string().nullable(), name: z.string(), arguments: z.string(), bytes: z.int() })),
   /** Results of earlier calls that the request carries, the new ones where the API lets tell. */

@@ -1,3 +1,7 @@
+import type { Fault } from '../contract/fault.ts';
+import type { Whose } from '../contract/holding.ts';
+import type { Result } from '../lib/result.ts';
+
 /** A question of the JSON API: plain data, after identity and role are known. */
 export interface ApiRequest {
   method: string;
@@ -9,16 +13,13 @@ export interface ApiRequest {
 }
 
 /** Main thread -> API thread. */
-export interface ToApi {
-  kind: 'ask';
-  ask: number;
-  request: ApiRequest;
-}
+export type ToApi =
+  | { kind: 'ask'; ask: number; request: ApiRequest }
+  /** Whose a stored response is: asked for a request that waits for it. */
+  | { kind: 'whose'; ask: number; responseId: string; login: string };
 
-/** API thread -> main thread: exactly one for each `ask`. The body is JSON. */
-export interface FromApi {
-  kind: 'answer';
-  ask: number;
-  status: number;
-  body: Uint8Array<ArrayBuffer>;
-}
+/** API thread -> main thread: exactly one for each question, of its kind. */
+export type FromApi =
+  /** The body is JSON. */
+  | { kind: 'answer'; ask: number; status: number; headers: [string, string][]; body: Uint8Array<ArrayBuffer> }
+  | { kind: 'whose'; ask: number; outcome: Result<Whose, Fault> };

@@ -65,6 +65,17 @@ export class Parameters<Name extends string> {
     return ms;
   }
 
+  /** The place of a tool call: the id of its record, a colon, and a number. */
+  place(name: Name): { record: string; position: number } | undefined {
+    const value = this.#values.get(name)?.toLowerCase();
+    if (value === undefined) return undefined;
+    const [record = '', position = '', ...rest] = value.split(':');
+    if (!isUuid7(record) || !/^\d{1,9}$/.test(position) || rest.length > 0) {
+      throw new BadParameter(name, "must be a page's next");
+    }
+    return { record, position: Number(position) };
+  }
+
   /** The id of a record. */
   id(name: Name): string | undefined {
     const value = this.#values.get(name)?.toLowerCase();

@@ -2,6 +2,8 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
+import { changesOf, EFFECTIVE } from '../store/amendments.ts';
+import { Conditions } from './conditions.ts';
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
 export interface RequestFilter {
@@ -27,8 +29,8 @@ export interface Page {
   next: string | null;
 }
 
-/** Columns of a record that are shown as they are stored. */
-const AS_STORED = [
+/** Columns of a record that are shown under their own names; those that amendments change, as they are now. */
+const COLUMNS_SHOWN = [
   'id',
   'gateway',
   'segment',
@@ -61,6 +63,7 @@ const AS_STORED = [
   'session_base',
   'parent_session_id',
   'agent_id',
+  'previous_response',
   'stop_reason',
   'server_tools',
   'attempts',
@@ -76,56 +79,75 @@ const AS_STORED = [
   'error',
 ];
 /** What may be large, and is told of one request at a time. */
-const LARGE = ['usage_detail', 'verdicts', 'quota_charges'];
+const LARGE = ['usage_detail', 'late_usage', 'verdicts', 'quota_charges'];
 
-const timeOf = (expression: string): string =>
+export const timeOf = (expression: string): string =>
   `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-const pairs = (of: (kind: string) => string): string => USAGE_KINDS.map((kind) => `'${kind}', ${of(kind)}`).join(', ');
+export const pairs = (of: (kind: string) => string): string =>
+  USAGE_KINDS.map((kind) => `'${kind}', ${of(kind)}`).join(', ');
 
-/** Times RFC 3339, money as text, usage an object or null. */
+const usageOf = (of: (kind: string) => string): string =>
+  `CASE WHEN ${of(USAGE_KINDS[0])} IS NOT NULL THEN json_build_object(${pairs(of)}) END`;
+
+/** SQL over the columns of a session, or of a record as it was booked. */
+export const USAGE_OR_NULL = usageOf((kind) => kind);
+
+/** SQL over the columns of a record and the `changes` of its amendments. */
+const now = (name: string): string => EFFECTIVE[name] ?? name;
+export const shownNow = (names: readonly string[]): string => names.map((name) => `${now(name)} AS ${name}`).join(', ');
+
+/** Usage an object or null, money as text. */
+export const MONEY_NOW = `${usageOf(now)} AS usage, (${now('cost_nanodollars')})::text AS cost_nanodollars`;
+
+/** Times RFC 3339. */
 const SHOWN = `
-  ${AS_STORED.join(', ')},
+  ${shownNow(COLUMNS_SHOWN)},
   ${['received_at', 'first_byte_at', 'ended_at'].map((name) => `${timeOf(name)} AS ${name}`).join(', ')},
-  CASE WHEN ${USAGE_KINDS[0]} IS NOT NULL THEN json_build_object(${pairs((kind) => kind)}) END AS usage,
-  cost_nanodollars::text AS cost_nanodollars`;
+  ${MONEY_NOW}`;
+
+/** What the record itself says of what amendments have changed; null where there are none. */
+const BOOKED = `
+  CASE WHEN changes IS NOT NULL THEN json_build_object(
+    'usage', ${USAGE_OR_NULL}, 'cost_nanodollars', cost_nanodollars::text,
+    ${['usage_state', 'usage_flags', 'cost_basis', 'price_version', 'model_served', 'service_tier']
+      .map((name) => `'${name}', ${name}`)
+      .join(', ')}
+  ) END AS booked`;
 
 /** Without the arguments, which may be a hundred kilobytes a row. */
-const CALLS_IN_SHORT = `
+export const CALLS_IN_SHORT = `
   (SELECT coalesce(json_agg(json_build_object('id', call->'id', 'name', call->'name', 'bytes', call->'bytes')), '[]')
      FROM jsonb_array_elements(tool_calls) AS call) AS tool_calls`;
+
+/** SQL for some records with the `changes` of their amendments, which are looked up for these rows alone. */
+export const amendedPage = (which: string): string =>
+  `(SELECT *, ${changesOf('page.id')} AS changes FROM (SELECT * FROM aperture.records ${which}) AS page) AS amended`;
 
 const Rows = z.array(z.object({ item: z.unknown(), id: z.string() }));
 
 /** A page of records, newest first. */
 export async function listRequests(pool: Pool, filter: RequestFilter): Promise<Page> {
-  const values: unknown[] = [];
-  const conditions: string[] = [];
-  const where = (condition: string, value: unknown): void => {
-    if (value === undefined) return;
-    values.push(value);
-    conditions.push(condition.replace('?', `$${values.length}`));
-  };
-  where('login = ?', filter.owner);
-  where('login = ?', filter.login);
-  where('model = ?', filter.model);
-  where('provider = ?', filter.provider);
-  where('api = ?', filter.api);
-  where('state = ?', filter.state);
+  const conditions = new Conditions();
+  conditions.add('login = ?', filter.owner);
+  conditions.add('login = ?', filter.login);
+  conditions.add('model = ?', filter.model);
+  conditions.add('provider = ?', filter.provider);
+  conditions.add('api = ?', filter.api);
+  conditions.add('state = ?', filter.state);
   // In the words of the partial index.
-  if (filter.state !== undefined && filter.state !== 'complete') conditions.push(`state <> 'complete'`);
-  where('session_id = ?', filter.session);
-  where('status = ?', filter.status);
-  where('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
-  where('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
-  where('id < ?', filter.before);
-  values.push(filter.limit + 1);
+  if (filter.state !== undefined && filter.state !== 'complete') conditions.always(`state <> 'complete'`);
+  conditions.add('session_id = ?', filter.session);
+  conditions.add('status = ?', filter.status);
+  conditions.add('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
+  conditions.add('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
+  conditions.add('id < ?', filter.before);
+  const limit = conditions.parameter(filter.limit + 1);
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${CALLS_IN_SHORT} FROM aperture.records
-        ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-        ORDER BY id DESC LIMIT $${values.length}
+       SELECT ${SHOWN}, ${CALLS_IN_SHORT}
+         FROM ${amendedPage(`${conditions.where} ORDER BY id DESC LIMIT ${limit}`)} ORDER BY id DESC
      ) AS shown`,
-    values,
+    conditions.values,
   );
   const rows = Rows.parse(answer.rows);
   const shown = rows.slice(0, filter.limit);
@@ -137,10 +159,13 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
 export async function findRequest(pool: Pool, id: string, owner: string | undefined): Promise<unknown> {
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${LARGE.join(', ')}, tool_calls,
+       SELECT ${SHOWN}, ${shownNow(LARGE)}, tool_calls, ${BOOKED},
          (SELECT coalesce(json_agg(json_build_object('at', ${timeOf('at')}, 'kind', kind, 'body', body) ORDER BY a.id), '[]')
-            FROM aperture.amendments AS a WHERE a.record_id = records.id) AS amendments
-         FROM aperture.records WHERE id = $1 AND ($2::text IS NULL OR login = $2)
+            FROM aperture.amendments AS a WHERE a.record_id = record.id) AS amendments
+         FROM (
+           SELECT *, ${changesOf('found.id')} AS changes FROM aperture.records AS found
+            WHERE id = $1 AND ($2::text IS NULL OR login = $2)
+         ) AS record
      ) AS shown`,
     [id, owner ?? null],
   );

@@ -12,6 +12,9 @@ import { isAway } from '../store/database.ts';
 import type { ApiRequest } from './messages.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { findRequest, listRequests, sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './queries.ts';
+import { findSession, listSessions } from './sessions.ts';
+import { countToolCalls, listToolCalls, TOOL_GROUPS } from './tools.ts';
+import type { ToolFilter } from './tools.ts';
 
 export interface ApiParts {
   /** The readers' own pool. */
@@ -22,6 +25,7 @@ export interface ApiParts {
 
 export interface ApiAnswer {
   status: number;
+  headers: [string, string][];
   /** JSON text. */
   body: string;
 }
@@ -31,6 +35,8 @@ interface Asked extends ApiParts {
   /** Set for users: the only login whose rows they see. */
   owner: string | undefined;
 }
+
+const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
 
 const LIMIT = 100;
 const MOST = 1000;
@@ -46,7 +52,9 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
   try {
     const found = await route(request.path, { ...parts, query: request.query, owner });
     if (found === undefined) return refusal({ code: 'path_unknown', method: request.method, path: request.path });
-    return 'fault' in found ? refusal(found.fault) : { status: 200, body: JSON.stringify(found.body) };
+    return 'fault' in found
+      ? refusal(found.fault)
+      : { status: 200, headers: [JSON_TYPE], body: JSON.stringify(found.body) };
   } catch (error) {
     return refusal(faultOf(error, parts.log));
   }
@@ -54,8 +62,7 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
 
 /** An answer that says no; the same shape as the front door's own. */
 export function refusal(fault: Fault): ApiAnswer {
-  const { status, body } = plainFaults.shape(answerTo(fault), '');
-  return { status, body };
+  return plainFaults.shape(answerTo(fault), '');
 }
 
 type Found = { body: unknown } | { fault: Fault };
@@ -65,6 +72,8 @@ function route(path: string, asked: Asked): Promise<Found | undefined> {
   const [, api, list, id, ...rest] = path.split('/');
   if (api !== 'api' || rest.length > 0) return Promise.resolve(undefined);
   if (list === 'requests') return id === undefined ? requests(asked) : oneRequest(id, asked);
+  if (list === 'sessions') return id === undefined ? sessions(asked) : oneSession(id, asked);
+  if (list === 'tools' && id === undefined) return tools(asked);
   if (list === 'usage' && id === undefined) return usage(asked);
   return Promise.resolve(undefined);
 }
@@ -105,6 +114,83 @@ async function oneRequest(id: string, { pool, query, owner }: Asked): Promise<Fo
   const found = isUuid7(id.toLowerCase()) ? await findRequest(pool, id.toLowerCase(), owner) : undefined;
   // Somebody else's looks like nobody's.
   return found === undefined ? { fault: { code: 'not_found', what: 'the request' } } : { body: found };
+}
+
+async function sessions({ pool, query, owner }: Asked): Promise<Found> {
+  const given = new Parameters(query, ['login', 'agent', 'model', 'from', 'to', 'before', 'limit']);
+  const body = await listSessions(pool, {
+    owner,
+    login: given.text('login'),
+    agent: given.text('agent'),
+    model: given.text('model'),
+    fromMs: given.time('from'),
+    toMs: given.time('to'),
+    before: given.id('before'),
+    limit: given.integer('limit', 1, MOST) ?? LIMIT,
+  });
+  return { body };
+}
+
+async function oneSession(encoded: string, { pool, query, owner }: Asked): Promise<Found> {
+  const given = new Parameters(query, ['login']);
+  const id = decoded(encoded);
+  const session = id === undefined ? undefined : await findSession(pool, id, given.text('login'), owner);
+  if (session === 'ambiguous') {
+    throw new BadParameter('login', 'is needed: several callers have a session with this id');
+  }
+  return session === undefined ? { fault: { code: 'not_found', what: 'the session' } } : { body: session.found };
+}
+
+/** A client's own id may have any characters, so it is encoded in a path; undefined where no id can be meant. */
+function decoded(segment: string): string | undefined {
+  try {
+    const id = decodeURIComponent(segment);
+    return id === '' || id.includes('\0') ? undefined : id;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Single calls, newest first; with `group`, counts: of the last 24 hours, unless asked otherwise. */
+async function tools({ pool, query, owner, clock }: Asked): Promise<Found> {
+  const given = new Parameters(query, [
+    'login',
+    'name',
+    'model',
+    'session',
+    'agent',
+    'from',
+    'to',
+    'before',
+    'limit',
+    'group',
+    'interval',
+  ]);
+  const filter: ToolFilter = {
+    owner,
+    login: given.text('login'),
+    name: given.text('name'),
+    model: given.text('model'),
+    session: given.text('session'),
+    agent: given.text('agent'),
+    fromMs: given.time('from'),
+    toMs: given.time('to'),
+  };
+  const group = given.oneOf('group', TOOL_GROUPS);
+  const interval = given.oneOf('interval', USAGE_INTERVALS);
+  const [before, limit] = [given.place('before'), given.integer('limit', 1, MOST)];
+  if (group === undefined) {
+    if (interval !== undefined) throw new BadParameter('interval', 'goes with group');
+    return { body: await listToolCalls(pool, filter, { before, limit: limit ?? LIMIT }) };
+  }
+  if (before !== undefined) throw new BadParameter('before', 'does not go with group');
+  if (limit !== undefined) throw new BadParameter('limit', 'does not go with group');
+  const toMs = filter.toMs ?? clock.nowMs();
+  const fromMs = filter.fromMs ?? toMs - DAY_MS;
+  if (fromMs >= toMs) throw new BadParameter('from', 'must be before to');
+  const report = await countToolCalls(pool, { ...filter, fromMs, toMs }, group, interval);
+  const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
+  return { body: { from, to, group, interval: interval ?? null, ...report } };
 }
 
 /** The last 24 hours by model, unless asked otherwise. The range is widened to whole hours, and told as it was used. */

@@ -1,18 +1,34 @@
+import type { Fault } from '../contract/fault.ts';
 import { mintExchangeId } from '../contract/ids.ts';
+import { providersAnswer } from '../routing/providers-list.ts';
+import { answerExplain } from './explain-door.ts';
+import { readBody } from './read-body.ts';
 import { sendFault } from './request-life.ts';
 import type { Arrival } from './request-life.ts';
 import type { FrontServices } from './services.ts';
 
 /** Answers are for whoever asked, now: nothing in between may keep them. */
-const JSON_HEADERS: [string, string][] = [
-  ['content-type', 'application/json'],
+const NOT_KEPT: [string, string][] = [
   ['cache-control', 'no-store'],
   ['x-content-type-options', 'nosniff'],
 ];
 
+const JSON_HEADERS: [string, string][] = [['content-type', 'application/json'], ...NOT_KEPT];
+
+/** What the thread that keeps control state answers, to admins alone. */
+const CONTROL_PATH = /^\/(?:api\/(?:config|tokens|revocations)(?:\/|$)|aperture\/config(?::validate)?$)/;
+
+/** A config of 16 million characters, as a JSON string. */
+const CONTROL_BODY_BYTES = 64 * 1024 * 1024;
+
+export function isApiPath(path: string): boolean {
+  return path.startsWith('/api/') || path === '/metrics' || CONTROL_PATH.test(path);
+}
+
 /** `/metrics` and the JSON API under `/api/`. What needs the database is asked of the thread that reads it. */
 export async function answerApi(services: FrontServices, arrival: Arrival): Promise<void> {
   const { request, response, caller, access } = arrival;
+  if (CONTROL_PATH.test(request.path)) return answerControl(services, arrival);
   const id = mintExchangeId(arrival.receivedAtMs);
   if (request.method !== 'GET') {
     sendFault(
@@ -47,6 +63,16 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     response.send(200, JSON_HEADERS, JSON.stringify(who));
     return;
   }
+  if (request.path === '/api/providers') {
+    response.send(200, JSON_HEADERS, JSON.stringify(providersAnswer(arrival.world.providers)));
+    return;
+  }
+  if (request.path === '/api/explain') {
+    const explained = answerExplain(arrival);
+    if (explained.ok) response.send(200, JSON_HEADERS, JSON.stringify(explained.value));
+    else sendFault(services, response, 'plain', explained.fault, id);
+    return;
+  }
   const answer = await services.askApi({
     method: request.method,
     path: request.path,
@@ -54,5 +80,29 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     caller: { login: caller.login, role: access.role ?? 'user' },
   });
   if (!answer.ok) sendFault(services, response, 'plain', answer.fault, id);
-  else response.send(answer.value.status, JSON_HEADERS, answer.value.body);
+  else response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);
+}
+
+async function answerControl(services: FrontServices, arrival: Arrival): Promise<void> {
+  const { world, request, response, caller, access } = arrival;
+  const refuse = (fault: Fault): void => {
+    sendFault(services, response, 'plain', fault, mintExchangeId(arrival.receivedAtMs));
+  };
+  if (access.role !== 'admin') {
+    refuse({ code: 'forbidden', what: `${request.path} needs admin` });
+    return;
+  }
+  const limits = { ...world.limits, body_bytes: Math.min(world.limits.body_bytes, CONTROL_BODY_BYTES) };
+  const read = await readBody(request, response, limits, services.budget);
+  if (!read.ok) {
+    refuse(read.fault);
+    return;
+  }
+  const body = read.value;
+  const bodyBytes = body.byteLength;
+  const { method, path, query } = request;
+  const answer = await services.askControl({ method, path, query, body, caller, role: access.role });
+  services.budget.give(bodyBytes);
+  if (!answer.ok) refuse(answer.fault);
+  else response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);
 }

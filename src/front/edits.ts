@@ -19,6 +19,7 @@ export interface ForwardedBody {
 /**
  * The body as the provider gets it: the caller's bytes, but for the edits that are ours to make, each made in place and
  * noted in `edits`: the model's bare name where the caller wrote `provider/model`, and the wish for usage in a stream.
+ * A name in the path is noted here too.
  */
 export function forwardedBody(
   scanned: ScannedBody,
@@ -28,7 +29,11 @@ export function forwardedBody(
 ): ForwardedBody {
   const { fields, decoded } = scanned;
   const splices: Splice[] = [];
-  if (route.rewriteModel && endpoint.modelIn === 'body') splices.push(...renamed(scanned, route.model, edits));
+  if (route.rewriteModel) {
+    if (endpoint.modelIn === 'body') splices.push(...renamed(scanned, route.model, edits));
+    // The path is changed where the upstream's is made (`upstream-request.ts`).
+    else edits.push(renaming(endpoint.model, route.model));
+  }
   const wantsUsage =
     endpoint.protocol.api === 'openai_chat' &&
     fields.stream &&
@@ -47,10 +52,12 @@ export function forwardedBody(
 
 function renamed(scanned: ScannedBody, model: ModelName, edits: Edit[]): Splice[] {
   const splices = modelSplice(scanned.fields, model);
-  if (splices.length > 0) {
-    edits.push({ kind: 'model_name', side: 'request', detail: `${scanned.fields.model ?? ''} -> ${model}` });
-  }
+  if (splices.length > 0) edits.push(renaming(scanned.fields.model, model));
   return splices;
+}
+
+function renaming(asked: string | undefined, model: ModelName): Edit {
+  return { kind: 'model_name', side: 'request', detail: `${asked ?? ''} -> ${model}` };
 }
 
 /** Takes the usage event out again that only we asked for. */

@@ -3,11 +3,13 @@ import type { Dialect } from '../contract/api.ts';
 import type { Fault } from '../contract/fault.ts';
 import { mintExchangeId } from '../contract/ids.ts';
 import type { CallerAccess } from '../access/grants.ts';
+import { callerSubjects } from '../access/revocations.ts';
+import { takeTokens } from '../identity/presented-tokens.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { matchEndpoint } from '../protocols/registry.ts';
 import type { Endpoint } from '../protocols/registry.ts';
-import { answerApi } from './api-door.ts';
+import { answerApi, isApiPath } from './api-door.ts';
 import { faultOf } from './faults.ts';
 import { crossSite, hostAllowed } from './host-check.ts';
 import { answerModels } from './models-door.ts';
@@ -16,6 +18,7 @@ import { requestLife, sendFault } from './request-life.ts';
 import type { Arrival } from './request-life.ts';
 import type { FrontServices } from './services.ts';
 import type { Accept, ClientRequest, ClientResponse } from './socket.ts';
+import { withoutTokens } from './without-tokens.ts';
 import type { World } from './world.ts';
 
 /** Methods that change or cost something: these must not come from a page of another site. */
@@ -34,7 +37,7 @@ export function createFrontDoor(services: FrontServices): Accept {
 
 async function receive(
   services: FrontServices,
-  request: ClientRequest,
+  received: ClientRequest,
   response: ClientResponse,
   listener: number,
   receivedAtMs: number,
@@ -44,13 +47,16 @@ async function receive(
   const refuse = (dialect: Dialect, fault: Fault): void => {
     sendFault(services, response, dialect, fault, mintExchangeId(receivedAtMs));
   };
-  if (headerBytes(request) > world.limits.header_bytes) {
+  if (headerBytes(received) > world.limits.header_bytes) {
     refuse('plain', { code: 'headers_too_large', limitBytes: world.limits.header_bytes });
     return;
   }
-  if (answerProbe(services, request, response)) return;
+  if (answerProbe(services, received, response)) return;
 
-  const endpoint = endpointOf(request);
+  const endpoint = endpointOf(received);
+  // From here on nothing of the request has a token of ours in it, whatever becomes of it and whoever writes it down.
+  const presented = takeTokens(received.headers, received.query);
+  const request = presented === undefined ? received : withoutTokens(received, presented);
   const dialect = 'dialect' in endpoint ? endpoint.dialect : 'plain';
   const host = request.header('host') ?? '';
   if (!hostAllowed(host, world.allowedHosts)) {
@@ -62,7 +68,15 @@ async function receive(
     return;
   }
 
-  const known = identified(world, request, listener);
+  // Who may do what is no longer known well enough.
+  const maxAgeMs = world.controlMaxAgeMs;
+  if (maxAgeMs !== undefined && services.controlAgeMs() > maxAgeMs) {
+    const [ageSeconds, limitSeconds] = [Math.floor(services.controlAgeMs() / 1000), maxAgeMs / 1000];
+    refuse(dialect, { code: 'control_stale', ageSeconds, limitSeconds });
+    return;
+  }
+
+  const known = identified(world, request, presented?.tokens ?? [], listener);
   const identity = known instanceof Promise ? await known : known;
   if (response.gone) return;
   if (!identity.ok) {
@@ -70,6 +84,11 @@ async function receive(
     return;
   }
   const { caller, access } = identity.value;
+  const revoked = services.killSwitch.judge(callerSubjects(caller));
+  if (revoked !== undefined) {
+    refuse(dialect, revoked);
+    return;
+  }
   if (access.role === undefined) {
     refuse(dialect, { code: 'no_role', login: caller.login });
     return;
@@ -114,17 +133,23 @@ function headerBytes(request: ClientRequest): number {
 }
 
 function endpointOf(request: ClientRequest): Endpoint | { kind: 'api' } {
-  if (request.path.startsWith('/api/') || request.path === '/metrics') return { kind: 'api' };
+  if (isApiPath(request.path)) return { kind: 'api' };
   return matchEndpoint(request.method, request.path, request.query, (name) => request.header(name));
 }
 
 type Identity = Result<{ caller: Caller; access: CallerAccess }, Fault>;
 
 /** Who it is and what they may do; a promise only where somebody must be looked up. */
-function identified(world: World, request: ClientRequest, listener: number): Identity | Promise<Identity> {
+function identified(
+  world: World,
+  request: ClientRequest,
+  tokens: readonly string[],
+  listener: number,
+): Identity | Promise<Identity> {
   const identifier = world.identifiers[listener];
   if (identifier === undefined) return failed({ code: 'no_identity', why: 'this listener has no identity source' });
-  const answer = identifier.identify(request);
+  const { remoteAddress, headers } = request;
+  const answer = identifier.identify({ remoteAddress, headers, tokens });
   return answer instanceof Promise ? answer.then((result) => withAccess(world, result)) : withAccess(world, answer);
 }
 

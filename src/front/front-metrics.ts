@@ -3,11 +3,18 @@ import type { Registry } from 'prom-client';
 import type { FaultCode } from '../contract/fault.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
+import { Lru } from '../lib/lru.ts';
 
 /** Powers of about two from a tenth of a millisecond: what the gateway itself adds. */
 const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 /** From a fast unary reply to a long agent turn. */
 const DURATION_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
+
+/**
+ * Responses whose usage was counted. One that is told of again after so many others, or after a restart, is counted
+ * again: the database counts exactly.
+ */
+const RESPONSES_REMEMBERED = 65_536;
 
 /**
  * The front door's metrics. Labels are bounded: APIs, states and fault codes are closed lists, providers come from
@@ -24,6 +31,7 @@ export class FrontMetrics {
   readonly #cost: Counter<'provider'>;
   readonly #unpriced: Counter<'provider'>;
   readonly #usageStates: Counter<'provider' | 'usage_state'>;
+  readonly #told = new Lru<string, 'by its own' | 'late'>(RESPONSES_REMEMBERED);
 
   constructor(registry: Registry) {
     this.registry = registry;
@@ -127,11 +135,25 @@ export class FrontMetrics {
     const sentAtMs = record.attempts[0]?.started_at_ms;
     if (sentAtMs !== undefined) this.#overhead.observe((sentAtMs - record.received_at) / 1000);
     this.#usageStates.inc({ provider, usage_state: record.usage_state });
-    if (record.usage === null) return;
+    if (this.#isTold(record)) return;
+    const { usage, cost_nanodollars } = record.late_usage ?? record;
+    if (usage === null) return;
     for (const kind of USAGE_KINDS) {
-      if (record.usage[kind] > 0) this.#tokens.inc({ provider, kind }, record.usage[kind]);
+      if (usage[kind] > 0) this.#tokens.inc({ provider, kind }, usage[kind]);
     }
-    if (record.cost_nanodollars === null) this.#unpriced.inc({ provider });
-    else this.#cost.inc({ provider }, Number(record.cost_nanodollars) / 1e9);
+    if (cost_nanodollars === null) this.#unpriced.inc({ provider });
+    else this.#cost.inc({ provider }, Number(cost_nanodollars) / 1e9);
+  }
+
+  /** A response is counted once: with the exchange that made it, or with the first that told of it late. */
+  #isTold(record: ExchangeRecord): boolean {
+    const late = record.late_usage;
+    const id = late?.response_id ?? (record.usage === null ? null : record.response_id);
+    if (id === null || (late === null && record.api !== 'openai_responses')) return false;
+    const key = `${record.login} ${record.provider} ${id}`;
+    const told = this.#told.get(key);
+    this.#told.set(key, late === null ? 'by its own' : 'late');
+    // An id that a provider gives twice is two responses, and each has its own usage.
+    return late === null ? told === 'late' : told !== undefined;
   }
 }

@@ -30,12 +30,17 @@ export function answerModels(services: FrontServices, arrival: Arrival, endpoint
         ? 'gemini_generate_content'
         : undefined;
   const models = visibleModels(world.routing, (provider, model) => access.may(provider, model), format);
-  const answer =
-    endpoint.kind === 'models'
-      ? list(endpoint, models, world.modelMetadata, request.query)
-      : one(endpoint, models, world.modelMetadata);
+  const info = access.readPricing ? world.modelMetadata : withoutPrices(world.modelMetadata);
+  const answer = endpoint.kind === 'models' ? list(endpoint, models, info, request.query) : one(endpoint, models, info);
   if (answer.ok) response.send(200, [['content-type', 'application/json']], JSON.stringify(answer.value));
   else sendFault(services, response, endpoint.dialect, answer.fault, mintExchangeId(arrival.receivedAtMs));
+}
+
+function withoutPrices(lookup: MetadataLookup): MetadataLookup {
+  return (provider, model) => {
+    const info = lookup(provider, model);
+    return info === undefined ? undefined : { ...info, pricing: undefined };
+  };
 }
 
 function list(

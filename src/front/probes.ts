@@ -19,12 +19,18 @@ export function answerProbe(services: FrontServices, request: ClientRequest, res
       return true;
     case '/readyz': {
       const unready = services.state.unready();
-      const parts = Object.entries(unready);
-      if (parts.length === 0) response.send(200, PLAIN, 'ready\n');
-      else response.send(503, PLAIN, parts.map(([part, why]) => `${part}: ${why}\n`).join(''));
+      const notes = lines(services.state.notes());
+      if (Object.keys(unready).length === 0) response.send(200, PLAIN, `ready\n${notes}`);
+      else response.send(503, PLAIN, lines(unready) + notes);
       return true;
     }
     default:
       return false;
   }
+}
+
+function lines(parts: Record<string, string>): string {
+  return Object.entries(parts)
+    .map(([part, what]) => `${part}: ${what}\n`)
+    .join('');
 }

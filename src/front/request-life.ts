@@ -6,18 +6,21 @@ import { answerTo } from '../contract/fault.ts';
 import { mintExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { CallerAccess } from '../access/grants.ts';
-import { failed, ok } from '../lib/result.ts';
+import { callerSubjects, modelSubjects } from '../access/revocations.ts';
+import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { faultOf } from './faults.ts';
+import { textField } from '../protocols/body-scan.ts';
 import type { Endpoint } from '../protocols/registry.ts';
 import { shapeFault } from '../protocols/fault-shapes.ts';
 import { Exchange } from '../proxy/exchange.ts';
 import { redactHeaders } from '../proxy/headers.ts';
 import { agentOf } from '../records/agent.ts';
-import { planRoute } from '../routing/plan.ts';
+import { heldRoute, mayName, planRoute } from '../routing/plan.ts';
 import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
 import { readBody } from './read-body.ts';
+import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
 import type { ScannedBody } from './scan-body.ts';
 import type { FrontServices } from './services.ts';
@@ -41,6 +44,8 @@ export interface Arrival {
 interface Asked {
   scanned: ScannedBody;
   model: string;
+  /** The provider that has what the request continues, or is about. */
+  holder: string | undefined;
 }
 
 /**
@@ -87,19 +92,26 @@ export async function requestLife(
     budget.give(bodyBytes);
     live.remove(id);
   };
-  live.add(id, { refuse: () => undefined });
+  live.add(id, { refuse: () => undefined }, []);
 
   // Accepted: every way on ends in a record.
+  let stream = endpoint.stream ?? false;
   const denied = (fault: Fault, asked: { model: string; provider: string }): void => {
-    const opened = openedFrame(arrival, endpoint, id, { ...asked, keyId: '', grantIds: [] });
+    const opened = openedFrame(arrival, endpoint, id, { ...asked, stream, keyId: '', grantIds: [] });
     deny(services, arrival, endpoint.dialect, opened, fault, bodyBytes);
     done();
   };
   let begun = false;
   try {
-    const asked = await ask(services, arrival, endpoint, body);
+    const scanned = await scannedBody(services.inspectors, arrival, endpoint, body);
+    if (!scanned.ok) {
+      denied(scanned.fault, { model: endpoint.model ?? '', provider: '' });
+      return;
+    }
+    stream = endpoint.stream ?? scanned.value.fields.stream;
+    const asked = await ask(services, arrival, endpoint, scanned.value);
     if (!asked.ok) {
-      denied(asked.fault, { model: endpoint.model ?? '', provider: '' });
+      denied(asked.fault, { model: endpoint.model ?? scanned.value.fields.model ?? '', provider: '' });
       return;
     }
     const { model } = asked.value;
@@ -109,6 +121,17 @@ export async function requestLife(
       return;
     }
     const { provider, grantIds } = routed.value;
+    // What is revoked, judged anew: it may have been while the body came. From here to `live.add` nothing waits.
+    const subjects = [
+      ...callerSubjects(arrival.caller),
+      ...modelSubjects(provider.id, [model, routed.value.model, ...asked.value.scanned.fields.otherModels]),
+      ...sessionSubjects(services.killSwitch, arrival, endpoint, asked.value.scanned.decoded),
+    ];
+    const revoked = services.killSwitch.judge(subjects);
+    if (revoked !== undefined) {
+      denied(revoked, { model, provider: provider.id });
+      return;
+    }
     const key = world.keys.authorize(provider, request.headers);
     if (!key.ok) {
       denied(key.fault, { model, provider: provider.id });
@@ -117,6 +140,7 @@ export async function requestLife(
     const edits: Edit[] = [];
     const forwarded = forwardedBody(asked.value.scanned, endpoint, routed.value, edits);
     const opened = openedFrame(arrival, endpoint, id, {
+      stream,
       model,
       provider: provider.id,
       keyId: key.value.keyId,
@@ -150,7 +174,7 @@ export async function requestLife(
         done();
       },
     });
-    live.add(id, exchange);
+    live.add(id, exchange, subjects);
     exchange.start();
   } catch (error) {
     // A bug of ours: it ends this request and is counted, and the request still has its record.
@@ -160,29 +184,60 @@ export async function requestLife(
   }
 }
 
-/** Decodes and scans the body, and finds the model's name. */
+/** Finds the model's name, and whose the earlier response is that the request names. */
 async function ask(
-  services: FrontServices,
-  arrival: Arrival,
+  { resources }: FrontServices,
+  { caller }: Arrival,
   endpoint: ExchangeEndpoint,
-  body: Uint8Array<ArrayBuffer>,
+  scanned: ScannedBody,
 ): Promise<Result<Asked, Fault>> {
-  const scanned = await scannedBody(services.inspectors, arrival, endpoint.protocol.api, body);
-  if (!scanned.ok) return scanned;
-  const model = endpoint.modelIn === 'path' ? endpoint.model : scanned.value.fields.model;
+  if (endpoint.responseId !== undefined) {
+    const found = await resources.find(endpoint.responseId, caller.login);
+    return found.ok ? ok({ scanned, model: found.value.model, holder: found.value.provider }) : found;
+  }
+  const model = endpoint.modelIn === 'path' ? endpoint.model : scanned.fields.model;
   if (model === undefined) return failed({ code: 'model_missing' });
-  return ok({ scanned: scanned.value, model });
+  const previous = previousResponse(endpoint, scanned);
+  if (previous === undefined) return ok({ scanned, model, holder: undefined });
+  const whose = await resources.whose(previous, caller.login);
+  if (!whose.ok) return whose;
+  switch (whose.value.of) {
+    case 'caller':
+      return ok({ scanned, model, holder: whose.value.holding.provider });
+    case 'another':
+      return failed({ code: 'previous_response_not_found', id: previous });
+    case 'nobody':
+      // Made before there was a gateway, or around it: the provider knows.
+      return ok({ scanned, model, holder: undefined });
+    default:
+      return unreachable(whose.value);
+  }
+}
+
+/** A longer text is no id of a response that came through here. */
+const RESPONSE_ID_CHARACTERS = 256;
+
+function previousResponse(endpoint: ExchangeEndpoint, scanned: ScannedBody): string | undefined {
+  if (endpoint.protocol.compatibility !== 'openai_responses') return undefined;
+  const id = textField(scanned.decoded, scanned.fields, 'previous_response_id');
+  return id === undefined || id === '' || id.length > RESPONSE_ID_CHARACTERS ? undefined : id;
 }
 
 /** Grants and route; every model that the body can select is checked, not only the first. */
 function route(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Result<Route, Fault> {
   const allows = (provider: string, model: string): readonly string[] | undefined =>
     arrival.access.may(provider, model);
+  const providers = arrival.world.routing;
   const { compatibility, api } = endpoint.protocol;
-  const routed = planRoute({ model: asked.model, compatibility, api, providers: arrival.world.routing, allows });
+  const { model, holder } = asked;
+  const routed =
+    endpoint.modelIn === 'response' && holder !== undefined
+      ? heldRoute({ provider: holder, model, compatibility, providers, allows })
+      : planRoute({ model, compatibility, api, providers, allows, holder });
   if (!routed.ok) return routed;
-  for (const other of asked.scanned.fields.otherModels) {
-    if (allows(routed.value.provider.id, other) === undefined) return failed({ code: 'model_unknown', model: other });
+  const { provider } = routed.value;
+  for (const name of asked.scanned.fields.otherModels) {
+    if (!mayName({ provider, name, providers, allows })) return failed({ code: 'model_unknown', model: name });
   }
   return routed;
 }
@@ -191,7 +246,7 @@ function openedFrame(
   arrival: Arrival,
   endpoint: ExchangeEndpoint,
   id: ExchangeId,
-  found: { model: string; provider: string; keyId: string; grantIds: readonly string[] },
+  found: { stream: boolean; model: string; provider: string; keyId: string; grantIds: readonly string[] },
 ): Opened {
   const { caller, request, world } = arrival;
   const userAgent = request.header('user-agent') ?? '';
@@ -211,6 +266,7 @@ function openedFrame(
     api: endpoint.protocol.api,
     method: request.method,
     path: request.path,
+    stream: found.stream,
     request_headers: redactHeaders(request.headers),
     model: found.model,
     provider: found.provider,

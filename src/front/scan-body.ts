@@ -5,9 +5,9 @@ import type { BodyFields } from '../contract/messages.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { scanBody } from '../protocols/body-scan.ts';
+import { NO_FIELDS, scanBody } from '../protocols/body-scan.ts';
 import { decodeWhole } from '../protocols/decode.ts';
-import type { Arrival } from './request-life.ts';
+import type { Arrival, ExchangeEndpoint } from './request-life.ts';
 
 export interface ScannedBody {
   /** As it came. */
@@ -19,14 +19,18 @@ export interface ScannedBody {
 
 /**
  * Decodes and scans a request body: what we check is what the provider reads. A large body is scanned on an inspector,
- * so that it stalls nobody else's reply.
+ * so that it stalls nobody else's reply. A request about a stored response needs no body.
  */
 export async function scannedBody(
   inspectors: InspectorPool,
   arrival: Arrival,
-  api: Api,
+  endpoint: ExchangeEndpoint,
   original: Uint8Array<ArrayBuffer>,
 ): Promise<Result<ScannedBody, Fault>> {
+  const { api } = endpoint.protocol;
+  if (endpoint.modelIn === 'response' && original.byteLength === 0) {
+    return ok({ original, decoded: original, fields: NO_FIELDS });
+  }
   const encoding = (arrival.request.header('content-encoding') ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === '') {
     const scanned = await scan(inspectors, api, original);

@@ -1,3 +1,4 @@
+import type { Caller } from '../contract/caller.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
@@ -7,7 +8,9 @@ import type { Result } from '../lib/result.ts';
 import type { ExchangeJournal, WireFrames } from '../proxy/client.ts';
 import type { ExchangeServices } from '../proxy/exchange.ts';
 import type { Settler } from '../records/settle.ts';
+import type { Resources } from '../resources/resources.ts';
 import type { FrontMetrics } from './front-metrics.ts';
+import type { KillSwitch } from './kill-switch.ts';
 import type { LiveExchanges } from './live.ts';
 import type { Worlds } from './world.ts';
 
@@ -33,8 +36,20 @@ export interface ApiQuestion {
   query: string;
   caller: { login: string; role: 'admin' | 'user' };
 }
+
+/** A question to the thread that keeps control state. The body is given away with it. */
+export interface ControlQuestion {
+  method: string;
+  path: string;
+  query: string;
+  body: Uint8Array<ArrayBuffer>;
+  caller: Caller;
+  role: 'admin' | 'user';
+}
+
 export interface ApiAnswer {
   status: number;
+  headers: [string, string][];
   body: Uint8Array;
 }
 
@@ -42,6 +57,8 @@ export interface ProcessState {
   draining: boolean;
   /** Why this process is not ready, by part; empty when it is. */
   unready(): Record<string, string>;
+  /** What an operator should know although the process is ready, by part. */
+  notes(): Record<string, string>;
 }
 
 /** What the front door is handed by a root. */
@@ -50,10 +67,16 @@ export interface FrontServices extends ExchangeServices {
   worlds: Worlds;
   inspectors: InspectorPool;
   settler: Settler;
+  resources: Resources;
   live: LiveExchanges;
+  /** Owner of what is revoked; a root feeds it with each snapshot of the control state. */
+  killSwitch: KillSwitch;
   metrics: FrontMetrics;
   log: Log;
   state: ProcessState;
   askApi(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>>;
+  askControl(question: ControlQuestion): Promise<Result<ApiAnswer, Fault>>;
+  /** Milliseconds since the store last said that the control state we have is what holds. */
+  controlAgeMs(): number;
   renderMetrics(): Promise<string>;
 }

@@ -1,5 +1,6 @@
 import uws from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js';
+import type { KeyPair } from './key-pair.ts';
 import type { Accept, ClientRequest, ClientResponse, FrontSocket } from './socket.ts';
 import { statusLine } from './status-line.ts';
 
@@ -210,9 +211,15 @@ class UwsResponse implements ClientResponse {
   }
 }
 
-/** One app per listen address: uWebSockets tells no local address, and identity is judged per listener. */
-export function createUwsSocket(accept: Accept, listener: number): FrontSocket {
-  const app = uws.App();
+/**
+ * One app per listen address: uWebSockets tells no local address, and identity is judged per listener. With a key pair
+ * it speaks TLS, of version 1.2 or later. Throws where uWebSockets cannot read the pair.
+ */
+export function createUwsSocket(accept: Accept, listener: number, keyPair?: KeyPair): FrontSocket {
+  const app =
+    keyPair === undefined
+      ? uws.App()
+      : uws.SSLApp({ cert_file_name: keyPair.certFile, key_file_name: keyPair.keyFile });
   let listening: us_listen_socket | undefined;
   app.any('/*', (res, req) => {
     const response = new UwsResponse(res, req.getMethod() === 'head');

@@ -1,5 +1,6 @@
-import type { Access } from '../access/grants.ts';
+import type { Access, GrantInput } from '../access/grants.ts';
 import type { PricingSlice } from '../contract/messages.ts';
+import type { Provider } from '../contract/provider.ts';
 import type { Identifier } from '../identity/identify.ts';
 import type { Keys } from '../keys/provider-key.ts';
 import type { ExchangeTimeouts } from '../proxy/exchange.ts';
@@ -19,6 +20,9 @@ export interface World {
   readonly identifiers: readonly Identifier[];
   readonly access: Access;
   readonly routing: RoutingTable;
+  /** What `access` and `routing` were compiled from, for whoever has to explain them; disabled providers too. */
+  readonly grants: readonly GrantInput[];
+  readonly providers: readonly Provider[];
   readonly keys: Keys;
   readonly pricing: PricingSlice;
   readonly modelMetadata: MetadataLookup;
@@ -31,6 +35,8 @@ export interface World {
     readonly concurrent: number;
   };
   readonly timeouts: ExchangeTimeouts;
+  /** How old control state may be before nobody is let in; undefined: as old as it gets. */
+  readonly controlMaxAgeMs: number | undefined;
 }
 
 /** The one reference. */

@@ -1,11 +1,8 @@
 import { Pool } from 'undici';
-import { z } from 'zod';
-import type { Caller } from '../contract/caller.ts';
-import { isPlainLogin } from './login.ts';
-import type { Lookup, WhoisAnswer } from './whois.ts';
-
-/** Where tailscaled listens on Linux. */
-export const TAILSCALED_SOCKET = '/var/run/tailscale/tailscaled.sock';
+import { readNodeStatus } from './node-status.ts';
+import type { NodeStatus } from './node-status.ts';
+import { readWhois } from './whois-answer.ts';
+import type { Lookup } from './whois.ts';
 
 /** tailscaled refuses any other Host: it keeps browsers out by it. */
 const LOCAL_API = 'http://local-tailscaled.sock';
@@ -13,55 +10,69 @@ const LOCAL_API = 'http://local-tailscaled.sock';
 /** An answer takes about a millisecond; waiting longer than this means that tailscaled hangs. */
 const TIMEOUT_MS = 2_000;
 
+/** A certificate that tailscaled does not have yet comes from an ACME server: it gives itself a minute. */
+const CERTIFICATE_TIMEOUT_MS = 90_000;
+
 /** After a restart many addresses are asked for at once; tailscaled needs not see all of them at the same time. */
 const CONNECTIONS = 8;
 
 /** A node with hundreds of capabilities stays well under this. */
 const ANSWER_BYTES = 1024 * 1024;
 
-/** tailscaled's own word for the owner of a tagged node: no user stands behind it. */
-const TAGGED_DEVICES = 'tagged-devices';
+/** As much as is repeated of a reason that tailscaled gives. */
+const REASON_CHARACTERS = 200;
 
-const WhoIs = z.looseObject({
-  Node: z.looseObject({
-    StableID: z.string(),
-    Name: z.string().default(''),
-    ComputedName: z.string().default(''),
-    Tags: z.array(z.string()).nullish(),
-  }),
-  UserProfile: z.looseObject({ LoginName: z.string().default(''), Groups: z.array(z.string()).nullish() }).nullish(),
-  // Go writes an empty map and an empty list as null.
-  CapMap: z.record(z.string(), z.array(z.unknown()).nullable()).nullish(),
-});
+/** A private key and its certificate chain as PEM: secret. `refused`: tailscaled says why there is none. */
+export type CertificateAnswer =
+  { kind: 'pair'; pem: string } | { kind: 'refused'; why: string } | { kind: 'unavailable'; why: string };
 
 export interface LocalApi {
   lookup: Lookup;
+  /** This machine's own node. Never rejects, never waits forever. */
+  node(): Promise<NodeStatus>;
+  /** The certificate of a name of this node. Never rejects; may take a minute where tailscaled has to get it. */
+  certificate(domain: string): Promise<CertificateAnswer>;
   close(): Promise<void>;
 }
 
-/** Whois over the LocalAPI of the tailscaled on this machine, by its Unix socket. */
-export function createLocalApi(settings: { socketPath?: string; timeoutMs?: number } = {}): LocalApi {
+type Answer = { kind: 'answered'; status: number; body: string } | { kind: 'unavailable'; why: string };
+
+/** The LocalAPI of the tailscaled on this machine, by its Unix socket. */
+export function createLocalApi(settings: { socketPath: string; timeoutMs?: number }): LocalApi {
   const timeoutMs = settings.timeoutMs ?? TIMEOUT_MS;
   const pool = new Pool(LOCAL_API, {
-    connect: { socketPath: settings.socketPath ?? TAILSCALED_SOCKET, timeout: timeoutMs },
+    connect: { socketPath: settings.socketPath, timeout: timeoutMs },
     connections: CONNECTIONS,
     maxResponseSize: ANSWER_BYTES,
   });
+
+  async function get(path: string, withinMs = timeoutMs): Promise<Answer> {
+    try {
+      const signal = AbortSignal.timeout(withinMs);
+      const response = await pool.request({ method: 'GET', path: `/localapi/v0/${path}`, signal });
+      return { kind: 'answered', status: response.statusCode, body: await response.body.text() };
+    } catch (error) {
+      return { kind: 'unavailable', why: reasonOf(error) };
+    }
+  }
+
   return {
     async lookup(address) {
       // Port 0 is what tailscaled itself takes for a bare address, which its older versions do not read.
       const addr = address.includes(':') ? `[${address}]:0` : `${address}:0`;
-      try {
-        const response = await pool.request({
-          method: 'GET',
-          path: `/localapi/v0/whois?addr=${encodeURIComponent(addr)}`,
-          signal: AbortSignal.timeout(timeoutMs),
-        });
-        const body = await response.body.text();
-        return readAnswer(response.statusCode, body);
-      } catch (error) {
-        return { kind: 'unavailable', why: reasonOf(error) };
-      }
+      const answer = await get(`whois?addr=${encodeURIComponent(addr)}`);
+      return answer.kind === 'answered' ? readWhois(answer.status, answer.body) : answer;
+    },
+    async node() {
+      const answer = await get('status?peers=false');
+      if (answer.kind === 'answered') return readNodeStatus(answer.status, answer.body);
+      return { kind: 'away', why: `tailscaled does not answer (${answer.why})` };
+    },
+    async certificate(domain) {
+      const answer = await get(`cert/${encodeURIComponent(domain)}?type=pair`, CERTIFICATE_TIMEOUT_MS);
+      if (answer.kind === 'unavailable') return answer;
+      if (answer.status === 200) return { kind: 'pair', pem: answer.body };
+      return { kind: 'refused', why: answer.body.trim().slice(0, REASON_CHARACTERS) || `status ${answer.status}` };
     },
     close: () => pool.destroy(),
   };
@@ -72,40 +83,4 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'the request failed';
   if ('code' in error && typeof error.code === 'string') return error.code;
   return error.name;
-}
-
-export function readAnswer(status: number, body: string): WhoisAnswer {
-  if (status === 404) return { kind: 'unknown', why: 'the tailnet knows no such address' };
-  if (status !== 200) return { kind: 'unavailable', why: `status ${status}` };
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch {
-    return { kind: 'unavailable', why: 'the answer is not JSON' };
-  }
-  const parsed = WhoIs.safeParse(json);
-  if (!parsed.success) return { kind: 'unavailable', why: 'the answer has an unknown shape' };
-  return callerOf(parsed.data);
-}
-
-function callerOf(whoIs: z.infer<typeof WhoIs>): WhoisAnswer {
-  const node = whoIs.Node;
-  const tags = [...new Set(node.Tags ?? [])].sort();
-  const user = whoIs.UserProfile?.LoginName ?? '';
-  // A device is owned by its tags or by a user, never by both.
-  const login = tags.length > 0 ? tags.join(',') : user;
-  if (tags.length === 0 && (!isPlainLogin(user) || user === TAGGED_DEVICES)) {
-    return { kind: 'unknown', why: 'the device has neither a user nor tags' };
-  }
-  if (tags.some((tag) => !/^tag:[^,\s]+$/.test(tag))) return { kind: 'unknown', why: 'the device has a malformed tag' };
-  const caller: Caller = {
-    login,
-    nodeId: node.StableID,
-    nodeName: node.ComputedName === '' ? node.Name.replace(/\.$/, '') : node.ComputedName,
-    tags,
-    groups: tags.length > 0 ? [] : [...new Set(whoIs.UserProfile?.Groups ?? [])].sort(),
-    source: 'tailscale',
-    capabilities: Object.fromEntries(Object.entries(whoIs.CapMap ?? {}).map(([name, values]) => [name, values ?? []])),
-  };
-  return { kind: 'caller', caller };
 }

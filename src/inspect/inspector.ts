@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
-import type { Facts, RequestFacts, ResponseFacts } from '../contract/facts.ts';
+import type { Facts, RequestFacts, ResponseFacts, SessionFacts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
+import type { ExchangeId } from '../contract/ids.ts';
 import type { FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
 import { errorChain } from '../lib/log.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { costOf } from '../pricing/cost.ts';
+import { costOf, termsOf } from '../pricing/cost.ts';
+import { tableOf } from '../pricing/overrides.ts';
 import type { PriceTable } from '../pricing/table.ts';
 import { scanBody } from '../protocols/body-scan.ts';
 import { createDecoder, decodeWhole } from '../protocols/decode.ts';
@@ -16,20 +18,32 @@ import { emptyResponseFacts } from '../protocols/facts.ts';
 import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
 import { protocolFor } from '../protocols/registry.ts';
 import { withEstimate } from './estimate.ts';
+import { tellLate } from './late-usage.ts';
 import { sessionOf } from './session.ts';
 
 /** Decoded bytes of one body that an inspector will read: far above any reply, far below what hurts. */
 const DECODED_LIMIT_BYTES = 1024 * 1024 * 1024;
 
+/** A longer id is none that a path can name. */
+const RESPONSE_ID_CHARS = 256;
+
 /** Worlds remembered: exchanges in flight belong to older ones, and a stream rarely outlives a few saves. */
 const WORLDS_KEPT = 16;
+
+/** What a world prices with. */
+interface Prices {
+  slice: PricingSlice;
+  /** The built-in table behind the operator's own prices: made once per world. */
+  table: PriceTable;
+}
 
 /** The exchanges of one inspector thread. */
 export class Inspector {
   readonly #table: PriceTable;
   readonly #post: (message: FromInspector) => void;
-  readonly #inspections = new Map<string, Inspection>();
-  readonly #worlds = new Map<number, PricingSlice>();
+  readonly #inspections = new Map<ExchangeId, Inspection>();
+  readonly #worlds = new Map<number, Prices>();
+  #revokedSessions: ReadonlySet<string> = new Set();
 
   constructor(table: PriceTable, post: (message: FromInspector) => void) {
     this.#table = table;
@@ -42,13 +56,14 @@ export class Inspector {
         this.#addWorld(message.world, message.pricing);
         return;
       case 'open':
-        this.#inspections.set(message.opened.id, new Inspection(message.opened, this.#pricingOf(message.opened.world)));
+        this.#open(message.opened);
         return;
       case 'request':
       case 'bytes': {
         const { bytes, exchange, kind } = message;
         const inspection = this.#inspections.get(exchange);
         const taken = kind === 'request' ? inspection?.request(bytes) : inspection?.response(bytes);
+        if (kind === 'request') void this.#judgeSession(exchange, inspection);
         // Credit comes back once the bytes are digested, so that what a slow decoder holds is bounded too.
         if (taken === undefined) this.#post({ kind: 'credit', bytes: bytes.byteLength });
         else
@@ -66,6 +81,10 @@ export class Inspector {
       case 'drop':
         this.#inspections.delete(message.exchange);
         return;
+      case 'revoked_sessions':
+        this.#revokedSessions = new Set(message.sessions);
+        for (const [exchange, inspection] of this.#inspections) void this.#judgeSession(exchange, inspection);
+        return;
       case 'scan':
         this.#scan(message.ask, message.api, message.body);
         return;
@@ -74,11 +93,31 @@ export class Inspector {
     }
   }
 
+  #open(opened: Opened): void {
+    const { login, provider, model } = opened;
+    const inspection = new Inspection(opened, this.#pricesOf(opened.world), (responseId) => {
+      this.#post({ kind: 'made', responseId, holding: { login, provider, model } });
+    });
+    this.#inspections.set(opened.id, inspection);
+  }
+
   async #end(exchange: Opened['id'], how: 'complete' | 'cut'): Promise<void> {
     const inspection = this.#inspections.get(exchange);
     if (inspection === undefined) return;
     this.#inspections.delete(exchange);
-    this.#post({ kind: 'inspected', exchange, outcome: await inspection.end(how, this.#table) });
+    this.#post({ kind: 'inspected', exchange, outcome: await inspection.end(how) });
+  }
+
+  /** Reports an exchange whose session is revoked. Costs nothing while none is. */
+  async #judgeSession(exchange: ExchangeId, inspection: Inspection | undefined): Promise<void> {
+    if (this.#revokedSessions.size === 0 || inspection === undefined) return;
+    const session = await inspection.session().catch(() => {
+      // A bug of ours in reading the request: the inspection's end meets it again, and reports it.
+      return undefined;
+    });
+    if (session !== undefined && this.#revokedSessions.has(session)) {
+      this.#post({ kind: 'session_revoked', exchange, session });
+    }
   }
 
   #scan(ask: number, api: Api, body: Uint8Array<ArrayBuffer>): void {
@@ -86,21 +125,22 @@ export class Inspector {
   }
 
   #addWorld(world: number, pricing: PricingSlice): void {
-    this.#worlds.set(world, pricing);
+    this.#worlds.set(world, { slice: pricing, table: tableOf(this.#table, pricing) });
     const [oldest] = this.#worlds.keys();
     if (this.#worlds.size > WORLDS_KEPT && oldest !== undefined) this.#worlds.delete(oldest);
   }
 
   /** A replayed exchange belongs to a world of a process that is gone: the newest prices are the best there are. */
-  #pricingOf(world: number): PricingSlice {
-    return this.#worlds.get(world) ?? [...this.#worlds.values()].at(-1) ?? { autoCostBasis: true, providers: {} };
+  #pricesOf(world: number): Prices {
+    const none = { slice: { autoCostBasis: true, prices: [], providers: {} }, table: this.#table };
+    return this.#worlds.get(world) ?? [...this.#worlds.values()].at(-1) ?? none;
   }
 }
 
 /** One exchange inside an inspector: bytes in, facts out. Steps run in order, at once unless a decoder is at work. */
 class Inspection {
   readonly #opened: Opened;
-  readonly #pricing: PricingSlice;
+  readonly #prices: Prices;
   readonly #protocol: Protocol;
   readonly #requestHash = createHash('sha256');
   readonly #responseHash = createHash('sha256');
@@ -112,11 +152,14 @@ class Inspection {
   #decodeFault: Fault | undefined;
   #bug: unknown;
   #tail: Promise<void> | undefined;
+  /** Told once, where the response can be asked for again; undefined when it was, or cannot. */
+  #onMade: ((responseId: string) => void) | undefined;
 
-  constructor(opened: Opened, pricing: PricingSlice) {
+  constructor(opened: Opened, prices: Prices, onMade: (responseId: string) => void) {
     this.#opened = opened;
-    this.#pricing = pricing;
+    this.#prices = prices;
     this.#protocol = protocolFor(opened.api);
+    this.#onMade = this.#protocol.stores === true ? onMade : undefined;
   }
 
   request(bytes: Uint8Array): Promise<void> | undefined {
@@ -137,7 +180,7 @@ class Inspection {
     return this.#step(() => this.#decoder?.push(bytes));
   }
 
-  async end(how: 'complete' | 'cut', table: PriceTable): Promise<Result<Facts, Fault>> {
+  async end(how: 'complete' | 'cut'): Promise<Result<Facts, Fault>> {
     await this.#step(async () => {
       const ended = await this.#decoder?.end();
       if (ended !== undefined && !ended.ok) this.#decodeFault = ended.fault;
@@ -147,7 +190,8 @@ class Inspection {
       if (this.#bug !== undefined) return bugFault(this.#bug);
       const request = await this.#readRequest();
       const read = this.#reader?.end(how) ?? emptyResponseFacts();
-      return ok(this.#facts(this.#withDecodeFault(read), request, table));
+      this.#made(read.response_id);
+      return ok(this.#facts(this.#withDecodeFault(read), request));
     } catch (error) {
       return bugFault(error);
     }
@@ -174,17 +218,44 @@ class Inspection {
     return tail;
   }
 
+  /**
+   * The session as far as the request has come; of a stored exchange more may follow. Its facts are not kept before the
+   * response begins: what is kept has to be of the whole body.
+   */
+  async session(): Promise<string> {
+    const request = this.#requestFacts ?? (await this.#parseRequest()).facts;
+    return this.#sessionOf(request).base;
+  }
+
   async #readRequest(): Promise<RequestFacts> {
     if (this.#requestFacts !== undefined) return this.#requestFacts;
+    const { facts, bytes } = await this.#parseRequest();
+    this.#requestChunks = [];
+    this.#promptBytes = bytes;
+    this.#requestFacts = facts;
+    return facts;
+  }
+
+  async #parseRequest(): Promise<{ facts: RequestFacts; bytes: number }> {
     const { method, path, request_headers } = this.#opened;
     const headers = new Map(request_headers);
     const raw = Buffer.concat(this.#requestChunks);
-    this.#requestChunks = [];
     const decoded = await decodeWhole(headers.get('content-encoding'), raw, DECODED_LIMIT_BYTES);
     const body = decoded.ok ? decoded.value : raw;
-    this.#promptBytes = body.byteLength;
-    this.#requestFacts = this.#protocol.readRequest({ method, path, query: '', headers, body });
-    return this.#requestFacts;
+    const facts = this.#protocol.readRequest({ method, path, query: '', headers, body });
+    // What the path or the query says of it was read at the front door.
+    return { facts: { ...facts, stream: facts.stream || this.#opened.stream }, bytes: body.byteLength };
+  }
+
+  #sessionOf(request: RequestFacts): SessionFacts {
+    const { request_headers, login, node_id, api } = this.#opened;
+    return sessionOf({ request, headers: request_headers, login, nodeId: node_id, api });
+  }
+
+  #made(responseId: string | null): void {
+    if (responseId === null || responseId.length > RESPONSE_ID_CHARS) return;
+    this.#onMade?.(responseId);
+    this.#onMade = undefined;
   }
 
   #openResponse(status: number, headers: ReadonlyMap<string, string>, request: RequestFacts): void {
@@ -194,6 +265,7 @@ class Inspection {
       limitBytes: DECODED_LIMIT_BYTES,
       onBytes: (bytes) => {
         reader.push(bytes);
+        if (this.#onMade !== undefined) this.#made(reader.responseId?.() ?? null);
       },
     });
     if (decoder.ok) this.#decoder = decoder.value;
@@ -206,13 +278,13 @@ class Inspection {
     return { ...facts, complete: false, error: { where: 'decode', type: null, code, message: null } };
   }
 
-  #facts(read: ResponseFacts, request: RequestFacts, table: PriceTable): Facts {
+  #facts(read: ResponseFacts, request: RequestFacts): Facts {
     const response = withEstimate(read, {
       api: this.#opened.api,
       promptBytes: this.#promptBytes,
       stream: request.stream,
     });
-    const { model, provider, request_headers, login, node_id, api } = this.#opened;
+    const { model, provider } = this.#opened;
     const priced = this.#protocol.billable
       ? costOf(
           {
@@ -221,22 +293,18 @@ class Inspection {
             serverTools: response.server_tools,
             serviceTier: response.service_tier,
             modelServed: response.model_served,
-            modelRequested: bareModel(model, provider),
             reportedCostNanodollars: response.reported_cost_nanodollars,
-            provider: this.#pricing.providers[provider] ?? {
-              costBasis: undefined,
-              compatibility: [],
-              modelCostMap: [],
-            },
-            autoCostBasis: this.#pricing.autoCostBasis,
+            ...termsOf(this.#prices.slice, provider, model),
           },
-          table,
+          this.#prices.table,
         )
       : undefined;
-    const known = priced?.known === true ? priced : undefined;
-    const session = sessionOf({ request, headers: request_headers, login, nodeId: node_id, api });
+    const late = this.#protocol.billable === 'late' ? tellLate(response, priced) : undefined;
+    const own = late?.own ?? response;
+    const known = late === undefined && priced?.known === true ? priced : undefined;
+    const session = this.#sessionOf(request);
     return {
-      response: { ...response, usage_flags: [...response.usage_flags, ...(known?.flags ?? [])] },
+      response: { ...own, usage_flags: [...own.usage_flags, ...(known?.flags ?? [])] },
       // The texts were for the session's hash; they stay here.
       request: { ...request, system_text: '', first_user_text: '' },
       session,
@@ -244,8 +312,9 @@ class Inspection {
       response_sha256: this.#responseHash.digest('hex'),
       cost_nanodollars: known === undefined ? null : String(known.costNanodollars),
       cost_basis: known?.costBasis ?? null,
-      cost_unknown: priced?.known === false ? priced.reason : null,
+      cost_unknown: late === undefined && priced?.known === false ? priced.reason : null,
       price_version: known?.priceVersion ?? null,
+      late_usage: late?.usage ?? null,
     };
   }
 }
@@ -253,9 +322,4 @@ class Inspection {
 /** What a bug of ours is to the main thread: the exchange is booked without facts. */
 function bugFault(error: unknown): Result<never, Fault> {
   return failed({ code: 'inspector_failed', why: errorChain(error) });
-}
-
-/** The model's own name, where the client wrote `provider/model`. */
-function bareModel(model: string, provider: string): string {
-  return provider !== '' && model.startsWith(`${provider}/`) ? model.slice(provider.length + 1) : model;
 }

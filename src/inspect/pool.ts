@@ -5,6 +5,7 @@ import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
+import type { Holding } from '../contract/holding.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { LANE_CREDIT_BYTES } from '../contract/limits.ts';
 import type { BodyFields, FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
@@ -73,6 +74,8 @@ export interface InspectorPoolOptions {
   file: string;
   lanes: number;
   log: Log;
+  /** A response was made that can be asked for again; told before its exchange is settled, and perhaps again. */
+  onMade(responseId: string, holding: Holding): void;
 }
 
 export interface InspectorStats {
@@ -93,6 +96,8 @@ export class InspectorPool {
   readonly #lanes: Lane[] = [];
   readonly #waiting: (() => void)[] = [];
   #world: Extract<ToInspector, { kind: 'world' }> | undefined;
+  #revokedSessions: Extract<ToInspector, { kind: 'revoked_sessions' }> | undefined;
+  #onRevokedSession: (exchange: ExchangeId, session: string) => void = () => undefined;
   #asks = 0;
   #deferred = 0;
   #restarts = 0;
@@ -131,6 +136,16 @@ export class InspectorPool {
   setWorld(world: number, pricing: PricingSlice): void {
     this.#world = { kind: 'world', world, pricing };
     for (const lane of this.#lanes) lane.outbox.post(this.#world);
+  }
+
+  /**
+   * Reports open exchanges of these sessions, those of now and those to come, until the next call. An exchange that no
+   * lane had credit for is not seen.
+   */
+  watchSessions(sessions: readonly string[], found: (exchange: ExchangeId, session: string) => void): void {
+    this.#onRevokedSession = found;
+    this.#revokedSessions = { kind: 'revoked_sessions', sessions: [...sessions] };
+    for (const lane of this.#lanes) lane.outbox.post(this.#revokedSessions);
   }
 
   /** Begins to inspect a live exchange. Exactly one of the two callbacks of `watch` is called, once, unless dropped. */
@@ -216,6 +231,7 @@ export class InspectorPool {
       for (const message of messages) this.#deliver(lane, message);
     });
     if (this.#world !== undefined) lane.outbox.post(this.#world);
+    if (this.#revokedSessions !== undefined) lane.outbox.post(this.#revokedSessions);
     this.#pool.run({ port: port2 }, { transferList: [port2] }).then(
       () => {
         this.#ended(lane, 'its task returned');
@@ -254,12 +270,19 @@ export class InspectorPool {
         lane.unreadBytes -= message.bytes;
         return;
       }
+      case 'made': {
+        this.#options.onMade(message.responseId, message.holding);
+        return;
+      }
       case 'inspected': {
         const watch = lane.exchanges.get(message.exchange);
         lane.exchanges.delete(message.exchange);
         watch?.inspected(message.outcome);
         return;
       }
+      case 'session_revoked':
+        this.#onRevokedSession(message.exchange, message.session);
+        return;
       case 'scanned': {
         const settle = lane.scans.get(message.ask);
         lane.scans.delete(message.ask);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Api } from '../contract/api.ts';
+import { HASHED_SESSION } from '../contract/facts.ts';
 import type { RequestFacts, SessionFacts } from '../contract/facts.ts';
 import { clientSession, sessionOfUserId } from '../protocols/client-session.ts';
 
@@ -17,8 +18,6 @@ const ID_CHARS = 256;
 // eslint-disable-next-line no-control-regex -- control characters are what it is there to find
 const NOT_IN_AN_ID = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]|\p{Surrogate}/u;
 
-/** Aperture's mark of a session that was found by its content (aperture.md, section 7.2), and hex digits behind it. */
-const HASHED = 'oacc_';
 const HASH_DIGITS = 16;
 
 /**
@@ -30,14 +29,22 @@ const HASH_DIGITS = 16;
  * anything by it.
  */
 export function sessionOf({ request, headers, login, nodeId, api }: SessionInput): SessionFacts {
-  const sent = clientSession(new Map(headers), []);
-  const own = idOf(sent.client_session) ?? idOf(bodyId(request.client_session));
-  const agentId = idOf(sent.agent_id) ?? idOf(request.agent_id) ?? threadOf(headers, own);
+  const named = sessionOfHeaders(headers);
+  const own = named.base ?? idOf(bodyId(request.client_session));
   return {
     base: own ?? hashOf([login, nodeId, api, withoutAttribution(request.system_text), request.first_user_text]),
-    parent: idOf(sent.parent_session) ?? idOf(request.parent_session),
-    agentId,
+    parent: named.parent ?? idOf(request.parent_session),
+    agentId: named.agentId ?? idOf(request.agent_id),
   };
+}
+
+/** What the headers alone tell, for requests whose body nobody reads any further. */
+export function sessionOfHeaders(
+  headers: SessionInput['headers'],
+): Omit<SessionFacts, 'base'> & { base: string | null } {
+  const sent = clientSession(new Map(headers), []);
+  const base = idOf(sent.client_session);
+  return { base, parent: idOf(sent.parent_session), agentId: idOf(sent.agent_id) ?? threadOf(headers, base) };
 }
 
 function idOf(value: string | null): string | null {
@@ -68,5 +75,5 @@ function withoutAttribution(text: string): string {
 
 /** JSON keeps the parts apart, whatever is in them. */
 function hashOf(parts: string[]): string {
-  return HASHED + createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, HASH_DIGITS);
+  return HASHED_SESSION + createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, HASH_DIGITS);
 }

@@ -287,11 +287,11 @@ export class Journal {
       gathering.add(frame.kind, frame.sequence, frame.payload);
     }
     gathering.missed(sequence - 1);
-    const { opened, closed, end, missingFrames } = gathering;
+    const { opened, closed, missingFrames } = gathering;
     if (opened === undefined) return undefined;
     const { gatewayId: gateway } = this.#options;
     const frames = () => storedFrames(pathOf, extents, exchange);
-    return { opened, gateway, segment, closed, end, missingFrames, extents, frames };
+    return { opened, gateway, segment, closed, missingFrames, extents, frames };
   }
 
   /**

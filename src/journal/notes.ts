@@ -3,7 +3,7 @@ import { APIS } from '../contract/api.ts';
 import type { Closed, Opened } from '../contract/exchange.ts';
 import { parseExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import type { ResponseEndNote, ResponseHeadNote } from './segment.ts';
+import type { ResponseHeadNote } from './segment.ts';
 
 /*
  * The JSON frames as they are read back. They may have been written by the build before: a field that is added to the
@@ -28,6 +28,7 @@ const OpenedNote: z.ZodType<Opened> = z.object({
   api: z.enum(APIS),
   method: z.string(),
   path: z.string(),
+  stream: z.boolean().default(false),
   request_headers: Headers,
   model: z.string(),
   provider: z.string(),
@@ -58,7 +59,6 @@ const ClosedNote: z.ZodType<Closed> = z.object({
 });
 
 const HeadNote: z.ZodType<ResponseHeadNote> = z.object({ status: z.number(), headers: Headers });
-const EndNote: z.ZodType<ResponseEndNote> = z.object({ how: z.enum(['complete', 'cut']) });
 
 function read<T>(schema: z.ZodType<T>, payload: Buffer): T | undefined {
   let value: unknown;
@@ -80,7 +80,4 @@ export function readClosed(payload: Buffer): Closed | undefined {
 }
 export function readResponseHead(payload: Buffer): ResponseHeadNote | undefined {
   return read(HeadNote, payload);
-}
-export function readResponseEnd(payload: Buffer): ResponseEndNote | undefined {
-  return read(EndNote, payload);
 }

@@ -152,11 +152,11 @@ function exchangeOf(id: ExchangeId, report: SegmentReport, open: Map<ExchangeId,
 /** Undefined without a sound `opened` frame: who asked for what is not known. */
 function storedExchange(found: Found, pathOf: (segment: number) => string): StoredExchange | undefined {
   const { gateway, segment, places, id } = found;
-  const { opened, closed, end, missingFrames } = found.gathering;
+  const { opened, closed, missingFrames } = found.gathering;
   if (opened === undefined) return undefined;
   const extents = places.extents();
   const frames = () => storedFrames(pathOf, extents, id);
-  return { opened, gateway, segment, closed, end, missingFrames, extents, frames };
+  return { opened, gateway, segment, closed, missingFrames, extents, frames };
 }
 
 function emptyReport(segment: number): SegmentReport {

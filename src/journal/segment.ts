@@ -24,11 +24,6 @@ export interface ResponseHeadNote {
   headers: [string, string][];
 }
 
-export interface ResponseEndNote {
-  /** `complete`: the provider ended the body; `cut`: anything else. */
-  how: 'complete' | 'cut';
-}
-
 /** What a frame of each kind carries: bytes as they are, all else as JSON. */
 export interface Payloads {
   opened: Opened;
@@ -37,13 +32,12 @@ export interface Payloads {
   head: ResponseHeadNote;
   /** Response body as the provider sent it. */
   response: Uint8Array;
-  response_end: ResponseEndNote;
   closed: Closed;
 }
 export type FrameKind = keyof Payloads;
 
-/** Code on disk = place in this list + 1: append only. */
-const KINDS: readonly FrameKind[] = ['opened', 'request', 'head', 'response', 'response_end', 'closed'];
+/** Code on disk = place in this list + 1: append only. 5 is not used. */
+const KINDS: readonly (FrameKind | undefined)[] = ['opened', 'request', 'head', 'response', undefined, 'closed'];
 
 /** On the way in: what `append` hands to the encoder. */
 export function kindCode(kind: FrameKind): number {

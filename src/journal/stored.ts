@@ -1,6 +1,6 @@
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import { readClosed, readOpened, readResponseEnd, readResponseHead } from './notes.ts';
+import { readClosed, readOpened, readResponseHead } from './notes.ts';
 import type { Extent } from './places.ts';
 import { readExtents } from './scan.ts';
 import type { FrameKind } from './segment.ts';
@@ -21,8 +21,6 @@ export interface StoredExchange {
   segment: number;
   /** Undefined when the process died before the end, or the end is not yet. */
   closed: Closed | undefined;
-  /** How the response body ended, where that was noted. */
-  end: 'complete' | 'cut' | undefined;
   /** Frames that were dropped, lost or damaged: above zero, the bodies are not whole. */
   missingFrames: number;
   /** Where its frames stand. */
@@ -35,7 +33,6 @@ export interface StoredExchange {
 export class Gathering {
   opened: Opened | undefined;
   closed: Closed | undefined;
-  end: 'complete' | 'cut' | undefined;
   #frames = 0;
   #lastSequence = -1;
 
@@ -62,8 +59,6 @@ export class Gathering {
         return (this.opened = readOpened(payload)) !== undefined;
       case 'closed':
         return (this.closed = readClosed(payload)) !== undefined;
-      case 'response_end':
-        return (this.end = readResponseEnd(payload)?.how) !== undefined;
       case 'head':
         return readResponseHead(payload) !== undefined;
       case 'request':

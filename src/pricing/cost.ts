@@ -29,6 +29,20 @@ export interface CostQuestion {
   autoCostBasis: boolean;
 }
 
+/** What the config says of an exchange, and the model's own name where the client wrote `provider/model`. */
+export function termsOf(
+  slice: PricingSlice,
+  provider: string,
+  model: string,
+): Pick<CostQuestion, 'modelRequested' | 'provider' | 'autoCostBasis'> {
+  const named = provider !== '' && model.startsWith(`${provider}/`);
+  return {
+    modelRequested: named ? model.slice(provider.length + 1) : model,
+    provider: slice.providers[provider] ?? { costBasis: undefined, compatibility: [], modelCostMap: [] },
+    autoCostBasis: slice.autoCostBasis,
+  };
+}
+
 /** Why a cost is not known: a metric's label, so a closed set. */
 export type UnknownReason =
   | 'no_usage'
@@ -37,6 +51,7 @@ export type UnknownReason =
   | 'mapped_model_unknown'
   | 'rate_missing'
   | 'reserved'
+  | 'out_of_range'
   | 'bad_adjustment';
 
 export type Cost =
@@ -50,6 +65,12 @@ export type Cost =
       flags: string[];
     }
   | { known: false; reason: UnknownReason };
+
+/**
+ * A million dollars for one exchange is a provider's rubbish and no cost. The database sums costs as bigints: one that is
+ * beyond them would take its record, and one near them those of others.
+ */
+const MOST_NANODOLLARS = 1_000_000_000_000_000n;
 
 /** The price version of a sum that the provider named. */
 const REPORTED = 'reported';
@@ -76,6 +97,7 @@ export function costOf(question: CostQuestion, table: PriceTable): Cost {
 function reportedCost(question: CostQuestion): Cost | undefined {
   const reported = question.reportedCostNanodollars;
   if (reported === null || !/^\d{1,24}$/.test(reported)) return undefined;
+  if (BigInt(reported) > MOST_NANODOLLARS) return { known: false, reason: 'out_of_range' };
   const model = question.modelServed ?? question.modelRequested;
   return {
     known: true,
@@ -158,9 +180,11 @@ function sumOf(question: CostQuestion, priced: Priced, table: PriceTable): Cost 
   if (region !== null && region !== 'global' && region !== 'not_available') flags.push('rate_missing:inference_geo');
 
   const picodollars = times(plus(plus(tokens, searches), passes), priced.adjustment);
+  const costNanodollars = roundHalfEven({ n: picodollars.n, d: picodollars.d * 1000n });
+  if (costNanodollars > MOST_NANODOLLARS) return { known: false, reason: 'out_of_range' };
   return {
     known: true,
-    costNanodollars: roundHalfEven({ n: picodollars.n, d: picodollars.d * 1000n }),
+    costNanodollars,
     costBasis: `${priced.basis}/${priced.model}`,
     priceVersion: table.version,
     flags: [...new Set(flags)],

@@ -1,7 +1,8 @@
+import type { RateName } from '../contract/price.ts';
 import type { UsageKind } from '../contract/usage.ts';
 import { over, times, whole } from './exact.ts';
 import type { Rational } from './exact.ts';
-import type { ModelPrice, RateName, Service } from './table.ts';
+import type { ModelPrice, Service } from './table.ts';
 
 /** Which rates charge a kind of token: the first that the model has. What the list says is in docs/money.md. */
 export const RATES_OF_KIND: Record<UsageKind, readonly RateName[]> = {

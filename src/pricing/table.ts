@@ -1,25 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { RATE_NAMES } from '../contract/price.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { CostBasis } from './basis.ts';
-
-/** Kinds of rates, in picodollars (1e-12 USD) per token. What stands in for a missing one says `rates.ts`. */
-export const RATE_NAMES = [
-  'input',
-  'output',
-  'reasoning',
-  'cache_read',
-  'cache_read_audio',
-  'cache_write',
-  'cache_write_5m',
-  'cache_write_1h',
-  'audio_in',
-  'audio_out',
-  'image_in',
-  'image_out',
-] as const;
-export type RateName = (typeof RATE_NAMES)[number];
 
 /** Ways of being served that have rates of their own. */
 export const SERVICES = ['batch', 'flex', 'priority', 'fast'] as const;
@@ -29,6 +13,7 @@ export type Service = (typeof SERVICES)[number];
 export const TABLE_PROVIDERS = ['openai', 'anthropic', 'gemini', 'vertex', 'bedrock'] as const;
 export type TableProvider = (typeof TABLE_PROVIDERS)[number];
 
+/** Picodollars (1e-12 USD) per token. */
 const Rates = z.partialRecord(z.enum(RATE_NAMES), z.int().min(0));
 
 const ModelPrice = z.object({

@@ -74,21 +74,3 @@ export function modelSplice(fields: BodyFields, model: string): Splice[] {
   if (span === undefined || fields.model === model) return [];
   return [{ start: span.valueStart, end: span.valueEnd, text: JSON.stringify(model) }];
 }
-
-/** The body, asking for usage in its stream. A new buffer, or `body` itself where it asks already. */
-export function injectUsage(
-  body: Uint8Array<ArrayBuffer>,
-  fields: BodyFields,
-): { body: Uint8Array<ArrayBuffer>; detail: string } {
-  const { splices, detail } = usageSplice(body, fields);
-  return { body: applySplices(body, splices), detail };
-}
-
-/** The body, naming `model`. A new buffer, or `body` itself where nothing changes. */
-export function replaceModel(
-  body: Uint8Array<ArrayBuffer>,
-  fields: BodyFields,
-  model: string,
-): Uint8Array<ArrayBuffer> {
-  return applySplices(body, modelSplice(fields, model));
-}

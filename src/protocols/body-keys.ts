@@ -23,6 +23,7 @@ const USED_KEYS = [
   'background',
   'store',
   'tools',
+  'plugins',
   'messages',
   'input',
   'system',
@@ -73,11 +74,17 @@ export function usedKey(key: string): { key: string; exact: boolean } | undefine
 export interface ModelPlaces {
   /** The member is an array whose elements may be names. */
   names: boolean;
-  /** Depth of the objects whose `model` is a name: 2 for the member's own value, 3 for its elements. */
-  objectDepth: 2 | 3;
+  /** Depth of the objects whose `model` is a name: 2 for the member's own value, 3 for its elements; or at any depth. */
+  objectDepth: 2 | 3 | 'any';
 }
 
 const LISTS: ModelPlaces = { names: true, objectDepth: 3 };
+
+/**
+ * Tools that the provider runs name a model in the tool (`image_generation`, Anthropic's advisor), in its parameters
+ * (OpenRouter's advisor), or in a tool of such a tool.
+ */
+const ANYWHERE: ModelPlaces = { names: false, objectDepth: 'any' };
 
 /** The members below which a body can select further models. */
 export function modelPlaces(api: Api, key: string): ModelPlaces | undefined {
@@ -86,6 +93,10 @@ export function modelPlaces(api: Api, key: string): ModelPlaces | undefined {
     case 'models':
     case 'fallbacks':
       return LISTS;
+    // OpenRouter's plugins are tools that are always used.
+    case 'tools':
+    case 'plugins':
+      return ANYWHERE;
     // Gemini: a whole request inside a count, and a batch of embeddings.
     case 'generateContentRequest':
       return isGemini(api) ? { names: false, objectDepth: 2 } : undefined;
@@ -95,6 +106,19 @@ export function modelPlaces(api: Api, key: string): ModelPlaces | undefined {
       return undefined;
   }
 }
+
+/**
+ * Members of a JSON schema whose value describes arguments or is an example of one: a `model` in there is a client's own
+ * word for something, and selects nothing.
+ */
+export const IN_SCHEMAS: ReadonlySet<string> = new Set([
+  'properties',
+  '$defs',
+  'definitions',
+  'default',
+  'examples',
+  'input_schema',
+]);
 
 export function isGemini(api: Api): boolean {
   return (

@@ -3,7 +3,7 @@ import type { Fault } from '../contract/fault.ts';
 import type { BodyFields, FieldSpan } from '../contract/messages.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { isGemini, KEY_BYTES, modelPlaces, usedKey } from './body-keys.ts';
+import { IN_SCHEMAS, isGemini, KEY_BYTES, modelPlaces, usedKey } from './body-keys.ts';
 import type { ModelPlaces } from './body-keys.ts';
 import { stringValue } from './json-walk.ts';
 import { Utf8Check } from './utf8-check.ts';
@@ -24,6 +24,10 @@ const OTHER_MODELS = 64;
 
 /** Beside the members that name models: those whose value, not only whose place, is used. */
 const EXACT_KEYS: ReadonlySet<string> = new Set(['model', 'stream', 'stream_options']);
+
+/** First bytes and least length of the keys that count at any depth: all others need no reading. */
+const SHORTEST_KEY_BYTES = '"model"'.length;
+const BEGINS_KEY = bytesOf('\\Mm' + [...IN_SCHEMAS].map((key) => key.charAt(0)).join(''));
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -67,6 +71,7 @@ const TOP_KEY = 1;
 const NESTED_KEY = 2;
 const MODEL = 3;
 const OTHER_MODEL = 4;
+const KEY_ANYWHERE = 5;
 
 // Tables, for calls are inlined only while the compiler's budget lasts, and then cost half the speed.
 /** Bytes at which the run of plain characters in a string ends: quote, backslash, control characters. */
@@ -78,6 +83,24 @@ const ESCAPABLE = bytesOf('"\\/bfnrt');
 const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
 const NULL = Buffer.from('null');
+
+/** What is read of a request without a body. */
+export const NO_FIELDS: BodyFields = {
+  objectStart: 0,
+  empty: true,
+  spans: {},
+  model: undefined,
+  otherModels: [],
+  stream: false,
+  includeUsage: undefined,
+};
+
+/** The text of a used member of a body that was scanned; undefined where it is missing or no text. */
+export function textField(body: Uint8Array, fields: BodyFields, key: string): string | undefined {
+  const span = fields.spans[key];
+  if (span === undefined || body[span.valueStart] !== QUOTE) return undefined;
+  return stringValue(body.subarray(span.valueStart, span.valueEnd));
+}
 
 /** Scans a whole body. */
 export function scanBody(api: Api, body: Uint8Array): Result<BodyFields, Fault> {
@@ -117,8 +140,12 @@ export class BodyScanner {
   #field = '';
   #span: FieldSpan | undefined;
   #places: ModelPlaces | undefined;
+  /** A `model` at any depth of that value counts. */
+  #anywhere = false;
   /** The nested member that was named last is a model or `include_usage`. */
   #nestedUsed = false;
+  /** The value that comes next belongs to a JSON schema, and is not looked at. */
+  #schemaNext = false;
   /** The nested object has had that member already. */
   #nestedSeen = false;
   #keyStart = 0;
@@ -235,7 +262,7 @@ export class BodyScanner {
           if (c === QUOTE) {
             this.#stringIsKey = true;
             state = STRING;
-            if (depth <= this.#interest) this.#keyStarts(depth, i);
+            if (depth <= this.#interest) this.#keyStarts(depth, chunk, i);
           } else if (c === CLOSE_BRACE && state === KEY_OR_END) {
             if (depth === 1) this.#empty = true;
             depth -= 1;
@@ -367,7 +394,14 @@ export class BodyScanner {
   }
 
   /** A key begins at `at`, at a depth that is looked at. */
-  #keyStarts(depth: number, at: number): void {
+  #keyStarts(depth: number, chunk: Uint8Array, at: number): void {
+    if (this.#anywhere && depth > 1) {
+      // Whatever was passed over has ended.
+      this.#interest = DEPTH_LIMIT;
+      // Where the key goes on in the next chunk, its end decides.
+      if (BEGINS_KEY[chunk[at + 1] ?? BACKSLASH] === 1) this.#startKeeping(KEY_ANYWHERE, at);
+      return;
+    }
     if (depth === 1) this.#startKeeping(TOP_KEY, at);
     else if (this.#field === 'stream_options' || this.#places?.objectDepth === depth) {
       this.#startKeeping(NESTED_KEY, at);
@@ -377,6 +411,13 @@ export class BodyScanner {
 
   /** A value begins with the byte `c` at `at`, at a depth that is looked at. False when a fault was set. */
   #valueStarts(depth: number, c: number, at: number): boolean {
+    if (this.#anywhere && depth > 1) {
+      this.#interest = this.#schemaNext ? depth : DEPTH_LIMIT;
+      if (this.#nestedUsed && c === QUOTE) this.#startKeeping(OTHER_MODEL, at);
+      this.#schemaNext = false;
+      this.#nestedUsed = false;
+      return true;
+    }
     if (depth === 1) {
       if (this.#span !== undefined) this.#span.valueStart = this.#offset + at;
       return this.#fieldStarts(c, at);
@@ -408,6 +449,7 @@ export class BodyScanner {
   #fieldStarts(c: number, at: number): boolean {
     this.#nestedUsed = false;
     this.#nestedSeen = false;
+    this.#schemaNext = false;
     switch (this.#field) {
       case 'model':
         if (c !== QUOTE) return this.#badField('model', 'must be a string');
@@ -428,7 +470,7 @@ export class BodyScanner {
   /** The value of a member that may name further models begins with the byte `c`. */
   #placesStart(c: number, at: number): boolean {
     const places = this.#places;
-    if (places === undefined || c === LOWER_N) return true;
+    if (places === undefined || this.#anywhere || c === LOWER_N) return true;
     if (places.names && c === QUOTE) {
       this.#startKeeping(OTHER_MODEL, at);
       return true;
@@ -442,6 +484,7 @@ export class BodyScanner {
     if (this.#span !== undefined) this.#span.valueEnd = this.#offset + at;
     this.#span = undefined;
     this.#places = undefined;
+    this.#anywhere = false;
     this.#field = '';
     this.#interest = 1;
   }
@@ -474,7 +517,12 @@ export class BodyScanner {
   #keptString(chunk: Uint8Array, at: number): boolean {
     const what = this.#keeping;
     this.#keeping = NOTHING;
-    const quoted = this.#keptUpTo(chunk, at, what === TOP_KEY || what === NESTED_KEY ? KEY_BYTES : MODEL_BYTES);
+    const isName = what === MODEL || what === OTHER_MODEL;
+    const quoted = this.#keptUpTo(chunk, at, isName ? MODEL_BYTES : KEY_BYTES);
+    if (what === KEY_ANYWHERE) {
+      this.#keyAnywhere(quoted);
+      return true;
+    }
     const text = quoted === undefined ? undefined : stringValue(quoted);
     switch (what) {
       case TOP_KEY:
@@ -500,7 +548,9 @@ export class BodyScanner {
     }
     this.#field = used.key;
     this.#places = places;
-    this.#interest = places?.objectDepth ?? (used.key === 'stream_options' ? 2 : 1);
+    const depth = places?.objectDepth ?? (used.key === 'stream_options' ? 2 : 1);
+    this.#anywhere = depth === 'any';
+    this.#interest = depth === 'any' ? DEPTH_LIMIT : depth;
     this.#span = { keyStart: this.#keyStart, valueStart: 0, valueEnd: 0 };
     this.#spans.set(used.key, this.#span);
     return true;
@@ -517,6 +567,14 @@ export class BodyScanner {
     }
     this.#nestedSeen = true;
     return true;
+  }
+
+  /** A key below a member in which a `model` counts at any depth: in any spelling, as often as it comes. */
+  #keyAnywhere(quoted: Uint8Array | undefined): void {
+    if (quoted === undefined || quoted.length < SHORTEST_KEY_BYTES || BEGINS_KEY[quoted[1] ?? 0] === 0) return;
+    const key = stringValue(quoted) ?? '';
+    this.#nestedUsed = key.toLowerCase() === 'model';
+    this.#schemaNext = IN_SCHEMAS.has(key);
   }
 
   #nestedName(): string {

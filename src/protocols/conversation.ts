@@ -35,6 +35,17 @@ export function textsOf(content: unknown): string[] {
   return content.map((part) => (isObject(part) ? textOf(part['text']) : textOf(part)));
 }
 
+/**
+ * The messages that stand before the conversation, and the conversation. A system message that comes later is something
+ * that was said at that point, such as an agent's reminder.
+ */
+export function parted(messages: JsonObject[]): { system: JsonObject[]; conversation: JsonObject[] } {
+  const isSystem = ({ role }: JsonObject): boolean => role === 'system' || role === 'developer';
+  const first = messages.findIndex((message) => !isSystem(message));
+  const end = first < 0 ? messages.length : first;
+  return { system: messages.slice(0, end), conversation: messages.slice(end) };
+}
+
 /** UTF-8 bytes of a tool's result: its text where it is one, else its JSON. */
 export function resultBytes(content: unknown): number {
   if (content === undefined || content === null) return 0;

@@ -32,6 +32,7 @@ export function emptyRequestFacts(): RequestFacts {
     previous_response: null,
     system_text: '',
     first_user_text: '',
+    history: null,
     tool_results: [],
   };
 }

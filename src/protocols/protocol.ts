@@ -16,6 +16,8 @@ export interface ResponseReader {
   push(bytes: Uint8Array): void;
   /** `complete`: the body ended as HTTP says it should; `cut`: it did not. Called once. */
   end(how: 'complete' | 'cut'): ResponseFacts;
+  /** The response's id, where a stream has told it so far. */
+  responseId?(): string | null;
   /**
    * After `end`: the response as one JSON value, a stream put together again; undefined where it could not be read.
    * Whole up to 64 Mi characters; beyond that the facts carry the flag `kept_truncated`.
@@ -39,8 +41,13 @@ export interface Protocol {
   /** The flag a provider must have to serve it. */
   readonly compatibility: Compatibility;
   readonly dialect: Dialect;
-  /** False for endpoints that only count: their numbers are not usage. */
-  readonly billable: boolean;
+  /**
+   * False for endpoints that only count: their numbers are not usage. `late`: what is told is usage, of an earlier
+   * response, and booked there.
+   */
+  readonly billable: boolean | 'late';
+  /** Its responses stay at the provider, and can be asked for again by their ids. */
+  readonly stores?: true;
   readRequest(input: RequestInput): RequestFacts;
   /** Chooses its parser by status and content-type, not by what the request asked for. */
   openResponse(head: ResponseHead, request: RequestFacts): ResponseReader;

@@ -15,6 +15,8 @@ export interface Assembly {
   /** `data: [DONE]` came; nothing after it is read. */
   done(): void;
   facts(how: 'complete' | 'cut'): ResponseFacts;
+  /** For APIs whose responses can be asked for again: the id, once it is known. */
+  responseId?(): string | null;
   /** The response as the API would have sent it in one piece. */
   rebuilt(): unknown;
 }
@@ -79,6 +81,10 @@ class EventBody implements ResponseReader {
     if (this.#unreadable) flag(facts.usage_flags, 'unreadable_event');
     if (this.#sse.gaveUp) flag(facts.usage_flags, 'event_over_limit');
     return facts;
+  }
+
+  responseId(): string | null {
+    return this.#assembly.responseId?.() ?? null;
   }
 
   rebuilt(): unknown {
@@ -203,6 +209,10 @@ class SniffedBody implements ResponseReader {
   end(how: 'complete' | 'cut'): ResponseFacts {
     this.#inner ??= this.#open(OPEN_OBJECT);
     return this.#inner.end(how);
+  }
+
+  responseId(): string | null {
+    return this.#inner?.responseId?.() ?? null;
   }
 
   rebuilt(): unknown {

@@ -4,7 +4,15 @@ import { anthropicCountTokens, anthropicMessages } from './anthropic-messages/pr
 import { gemini, geminiCountTokens, geminiEmbedContent } from './gemini/protocol.ts';
 import { openaiChat } from './openai-chat/protocol.ts';
 import { openaiEmbeddings } from './openai-embeddings/protocol.ts';
-import { openaiResponses, openaiResponsesCompact, openaiResponsesInputTokens } from './openai-responses/protocol.ts';
+import {
+  openaiResponses,
+  openaiResponsesCompact,
+  openaiResponsesInputTokens,
+  openaiResponsesSide,
+  openaiResponsesStored,
+} from './openai-responses/protocol.ts';
+import { storedCall } from './openai-responses/stored-path.ts';
+import type { StoredCall } from './openai-responses/stored-path.ts';
 import type { Protocol } from './protocol.ts';
 
 /** What a request is for, by its method, path, query and headers. */
@@ -13,10 +21,13 @@ export type Endpoint =
       kind: 'exchange';
       protocol: Protocol;
       dialect: Dialect;
-      modelIn: 'body' | 'path';
+      /** `response`: a stored response names it, by its maker's request. */
+      modelIn: 'body' | 'path' | 'response';
       /** From the path, decoded. */
       model?: string;
-      /** Where the path's verb says it. */
+      /** The stored response that the path names. */
+      responseId?: string;
+      /** Where the path's verb or the query says it. */
       stream?: boolean;
       /** As the client wrote it, but for a prefix that is ours. */
       upstreamPath: string;
@@ -29,12 +40,14 @@ export type Endpoint =
 
 type Header = (name: string) => string | undefined;
 
-const PROTOCOLS: readonly Protocol[] = [
+export const PROTOCOLS: readonly Protocol[] = [
   openaiChat,
   openaiEmbeddings,
   openaiResponses,
   openaiResponsesCompact,
   openaiResponsesInputTokens,
+  openaiResponsesStored,
+  openaiResponsesSide,
   anthropicMessages,
   anthropicCountTokens,
   gemini,
@@ -101,6 +114,9 @@ export function matchEndpoint(method: string, path: string, query: string, heade
     return { kind: 'exchange', protocol, dialect, modelIn: 'body', upstreamPath: upstreamPath ?? path };
   }
 
+  const stored = storedCall(method, path);
+  if (stored !== undefined) return storedEndpoint(path, query, stored);
+
   const call = GEMINI_CALL.exec(path);
   const verb = GEMINI_VERBS.get(call?.[5] ?? '');
   if (call !== null && verb !== undefined) return geminiCall(method, path, call, verb, header);
@@ -132,6 +148,23 @@ export function pathWithModel(upstreamPath: string, model: string): string {
 
 /** A tuned model's name keeps its collection: it is none of the provider's `models/`. */
 const TUNED = 'tunedModels/';
+
+const CODEX = '/codex/';
+
+function storedEndpoint(path: string, query: string, stored: StoredCall | { allow: string }): Endpoint {
+  if ('allow' in stored) return { kind: 'wrong_method', allow: stored.allow, dialect: 'openai_responses' };
+  const protocol = protocolFor(stored.api);
+  return {
+    kind: 'exchange',
+    protocol,
+    dialect: protocol.dialect,
+    modelIn: 'response',
+    responseId: stored.responseId,
+    // A background response's stream is resumed by the query.
+    stream: new URLSearchParams(query).get('stream') === 'true',
+    upstreamPath: path.startsWith(CODEX) ? path.slice(CODEX.length - 1) : path,
+  };
+}
 
 function geminiCall(
   method: string,

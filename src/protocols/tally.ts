@@ -2,6 +2,12 @@ import { USAGE_KINDS, zeroUsage } from '../contract/usage.ts';
 import type { Usage } from '../contract/usage.ts';
 
 /**
+ * Tokens of one kind in one exchange: a thousand times what any model takes, and the database's sums of such rubbish are
+ * still far from what a bigint holds.
+ */
+const COUNT_MAX = 10_000_000_000;
+
+/**
  * The usage of these counts, each kind clamped to what a count can be; a clamp is flagged, never thrown
  * (wire-formats.md, section 1).
  */
@@ -9,7 +15,7 @@ export function usageOf(counts: Partial<Usage>, flags: string[]): Usage {
   const usage = zeroUsage();
   for (const kind of USAGE_KINDS) {
     const count = counts[kind] ?? 0;
-    usage[kind] = Math.min(Math.max(count, 0), Number.MAX_SAFE_INTEGER);
+    usage[kind] = Math.min(Math.max(count, 0), COUNT_MAX);
     if (usage[kind] !== count) flag(flags, `clamped:${kind}`);
   }
   return usage;

@@ -38,7 +38,7 @@ const PLAIN_HEADERS: ReadonlySet<string> = new Set(['idempotency-key', 'x-idempo
 
 /** Begins of keys and tokens as vendors mint them, and schemes that carry one: a secret in a header of any name. */
 const SECRET_VALUE =
-  /(?:^|[^A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|AIza[0-9A-Za-z_-]{8}|ya29\.|AKIA[0-9A-Z]{8}|ASIA[0-9A-Z]{8}|gh[opsu]_[A-Za-z0-9]{8}|github_pat_|xox[abpr]-|tskey-|eyJ[A-Za-z0-9_-]{8,}\.eyJ|bearer\s+\S|basic\s+[A-Za-z0-9+/]{8}|AWS4-HMAC-)/i;
+  /(?:^|[^A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|AIza[0-9A-Za-z_-]{8}|ya29\.|AKIA[0-9A-Z]{8}|ASIA[0-9A-Z]{8}|gh[opsu]_[A-Za-z0-9]{8}|github_pat_|xox[abpr]-|tskey-|apt_[a-z2-7]{16}_|eyJ[A-Za-z0-9_-]{8,}\.eyJ|bearer\s+\S|basic\s+[A-Za-z0-9+/]{8}|AWS4-HMAC-)/i;
 
 /** Takes a lower-case name. */
 export function isSecretHeader(name: string, value: string): boolean {

@@ -66,6 +66,8 @@ export class Exchange implements UpstreamEvents, Watched {
   #status = 0;
   #headReleased = false;
   #eventStream = false;
+  /** Text of ours may follow what the provider sent: its events are not compressed, and no length was declared. */
+  #maySayMore = false;
   #filter: WireFilter | undefined;
   #providerRequestId: string | null = null;
   #responseBytes = 0;
@@ -153,10 +155,12 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#services.journal.append(opened.id, 'head', { status, headers: kept });
     tap.head(status, kept);
     const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
+    const length = Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined;
+    this.#maySayMore = this.#eventStream && !encoded && length === undefined;
     const answer = this.#clientHeaders(headers, nowMs);
     this.#services.journal.barrier(opened.id, () => {
       this.#headReleased = true;
-      client.head(status, answer, Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined);
+      client.head(status, answer, length);
     });
   }
 
@@ -316,10 +320,11 @@ export class Exchange implements UpstreamEvents, Watched {
 
   /**
    * The event with which we end a stream by our own decision. What the provider broke is passed on as a broken
-   * connection: agents then repeat the request, and no SDK takes the fragment for an answer.
+   * connection: agents then repeat the request, and no SDK takes the fragment for an answer. Within a declared length
+   * our event would stand for the provider's bytes, and make the broken body look whole.
    */
   #closingEvent(fault: Fault): string | undefined {
-    if (!this.#eventStream || fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
+    if (!this.#maySayMore || fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
     const event = faultEvent(this.#plan.dialect, fault, this.#plan.opened.id);
     // A blank line first: the provider's last event may be half written.
     return event === undefined ? undefined : `\n\n${event}`;
@@ -337,7 +342,8 @@ export class Exchange implements UpstreamEvents, Watched {
       ended_at_ms: this.#services.clock.nowMs(),
       first_byte_at_ms: this.#firstByteAtMs,
       status: this.#status,
-      denied_by: null,
+      // Ended by an admin's word, not by a fault of anybody.
+      denied_by: fault?.code === 'revoked' ? 'gateway_revoked' : null,
       attempts: this.#attempts,
       edits,
       request_bytes: requestBytes,

@@ -1,4 +1,5 @@
 import type { Dialect } from '../contract/api.ts';
+import { parameterOf } from '../lib/query.ts';
 import {
   CREDENTIAL_HEADERS,
   REDACTED,
@@ -183,7 +184,7 @@ export function upstreamQuery(query: string): string {
   if (query === '') return query;
   return query
     .split('&')
-    .filter((part) => !isCredentialParameter(parameterName(part)))
+    .filter((part) => !isCredentialParameter(parameterOf(part).name))
     .join('&');
 }
 
@@ -194,23 +195,8 @@ export function redactQuery(query: string): string {
     .map((part) => {
       const equals = part.indexOf('=');
       if (equals < 0) return part;
-      const value = part.slice(equals + 1);
-      return isSecretParameter(parameterName(part), decoded(value)) ? `${part.slice(0, equals)}=${REDACTED}` : part;
+      const { name, value } = parameterOf(part);
+      return isSecretParameter(name, value) ? `${part.slice(0, equals)}=${REDACTED}` : part;
     })
     .join('&');
-}
-
-/** As a server would read it: decoded, and here in lower case. */
-function parameterName(part: string): string {
-  const equals = part.indexOf('=');
-  return decoded(equals < 0 ? part : part.slice(0, equals))
-    .trim()
-    .toLowerCase();
-}
-
-function decoded(text: string): string {
-  // Each escape by itself: one that is malformed must not hide the others.
-  return text
-    .replaceAll('+', ' ')
-    .replace(/%[0-9A-Fa-f]{2}/g, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)));
 }

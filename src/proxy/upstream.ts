@@ -1,6 +1,7 @@
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { errorChain } from '../lib/log.ts';
+import { createConnector } from './connector.ts';
 
 export interface UpstreamRequest {
   /** `https://api.example.com`, from config alone. */
@@ -67,7 +68,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     pipelining: 1,
     // How many exchanges run at once is the front door's to limit (server.limits.concurrent).
     connections: null,
-    connect: { timeout: options.connectTimeoutMs, noDelay: true },
+    connect: createConnector(options.connectTimeoutMs),
     maxHeaderSize: 64 * 1024,
   });
   return {

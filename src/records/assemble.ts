@@ -1,6 +1,6 @@
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { Facts, ResponseFacts, SessionFacts, ToolCall } from '../contract/facts.ts';
-import type { ExchangeRecord } from '../contract/record.ts';
+import type { ExchangeRecord, LateUsage } from '../contract/record.ts';
 import { outcomeOf } from './outcome.ts';
 import { cutBytes, cutText, safeText } from './safe-text.ts';
 
@@ -24,8 +24,8 @@ export interface AssembleInput {
   /** The journal segment that holds the `opened` frame. */
   segment: number;
   remains?: Remains;
-  /** Stands in for the facts' session, e.g. the id in the headers of a refused request. */
-  session?: SessionFacts;
+  /** What headers tell of the session, where there are no facts: a refused request's. */
+  session?: Omit<SessionFacts, 'base'> & { base: string | null };
   /** Frames that the journal dropped or lost: above zero, the facts were read from holes. */
   missingFrames?: number;
 }
@@ -40,6 +40,8 @@ const NAME_CHARS = 512;
 const LABEL_CHARS = 128;
 const PATH_CHARS = 2048;
 const TOOL_CALLS = 128;
+/** Of a request, the last ones: as many as a response can have calls. */
+const TOOL_RESULTS = 128;
 /** A call's arguments, and those of all calls of a record. The capture store has them whole. */
 const ARGUMENT_BYTES = 64 * 1024;
 const ARGUMENTS_BYTES = 96 * 1024;
@@ -56,7 +58,8 @@ export function assemble(input: AssembleInput): ExchangeRecord {
   const response = facts?.response;
   const status = closed?.status ?? remains.status;
   const { state, error } = outcomeOf(closed, facts, status);
-  const session = facts?.session ?? input.session ?? { base: opened.id, parent: null, agentId: null };
+  const session = facts?.session ?? input.session ?? { base: null, parent: null, agentId: null };
+  const sessionBase = session.base ?? opened.id;
   const calls = boundedCalls(response?.tool_calls ?? []);
   const detail = boundedDetail(response?.usage_detail ?? {});
   const usage = response?.usage ?? null;
@@ -85,7 +88,7 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     method: cutText(opened.method, NAME_CHARS),
     path: safeText(opened.path, PATH_CHARS),
     status,
-    stream: facts?.request.stream ?? false,
+    stream: facts?.request.stream ?? opened.stream,
     state,
     denied_by: closed?.denied_by ?? null,
     usage,
@@ -96,16 +99,21 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     cost_nanodollars: facts?.cost_nanodollars ?? null,
     cost_basis: cutOrNull(facts?.cost_basis),
     price_version: facts?.price_version ?? null,
+    reported_cost_nanodollars: response?.reported_cost_nanodollars ?? null,
     service_tier: cutOrNull(response?.service_tier),
-    session_id: session.base,
-    session_base: session.base,
+    session_id: sessionBase,
+    session_base: sessionBase,
     parent_session_id: session.parent,
     agent_id: session.agentId,
+    previous_response: cutOrNull(facts?.request.previous_response),
     stop_reason: stopReasonOf(response),
     tool_calls: calls.value,
-    tool_results: [],
-    history: null,
-    late_usage: null,
+    tool_results: (facts?.request.tool_results ?? []).slice(-TOOL_RESULTS).map((result) => ({
+      ...result,
+      id: cutText(result.id, LABEL_CHARS),
+    })),
+    history: facts?.request.history ?? null,
+    late_usage: boundedLate(facts?.late_usage ?? null),
     server_tools: boundedCounts(response?.server_tools ?? {}),
     attempts: (closed?.attempts ?? []).slice(0, LIST_ITEMS).map((attempt) => ({
       ...attempt,
@@ -146,7 +154,27 @@ function flagsOf({ closed, facts, missingFrames = 0 }: AssembleInput, more: stri
   if (missingFrames > 0) flags.push('journal_frames_missing');
   const unknown = facts?.cost_unknown ?? null;
   if (unknown !== null && unknown !== 'no_usage') flags.push(`cost_unknown:${unknown}`);
+  return boundedFlags(flags);
+}
+
+function boundedFlags(flags: string[]): string[] {
   return [...new Set(flags)].slice(0, LIST_ITEMS).map((flag) => cutText(flag, LABEL_CHARS));
+}
+
+/** Told late, and bounded as an exchange's own usage is. */
+function boundedLate(late: LateUsage | null): LateUsage | null {
+  if (late === null) return null;
+  const detail = boundedDetail(late.usage_detail);
+  return {
+    ...late,
+    response_id: cutText(late.response_id, NAME_CHARS),
+    model_served: cutOrNull(late.model_served),
+    usage_detail: detail.value,
+    usage_flags: boundedFlags([...late.usage_flags, ...detail.flags]),
+    server_tools: boundedCounts(late.server_tools),
+    service_tier: cutOrNull(late.service_tier),
+    cost_basis: cutOrNull(late.cost_basis),
+  };
 }
 
 /** `bytes` is the length of the arguments as they came; a longer one than what is kept means that they were cut. */

@@ -71,8 +71,10 @@ export function planRoute(input: {
   api: Api;
   providers: RoutingTable;
   allows: Allows;
+  /** Where an earlier response is that this request continues: of those that serve a bare name, this one goes first. */
+  holder?: string | undefined;
 }): Result<Route, Fault> {
-  const { model, compatibility, providers, allows } = input;
+  const { model, compatibility, providers, allows, holder } = input;
   const served = new Set<Compatibility>();
 
   const choose = (candidates: readonly Candidate[]): Route | undefined => {
@@ -88,11 +90,58 @@ export function planRoute(input: {
   };
 
   const named = qualified(providers, model);
-  const route = (named === undefined ? undefined : choose([named])) ?? choose(providers.byModel.get(model) ?? []);
+  const serving = providers.byModel.get(model) ?? [];
+  const holding = serving.filter(({ provider }) => provider.id === holder);
+  const route = (named === undefined ? undefined : choose([named])) ?? choose(holding) ?? choose(serving);
   if (route !== undefined) return ok(route);
   const name = model.slice(0, MODEL_NAME_CHARACTERS);
-  if (served.size === 0) return failed({ code: 'model_unknown', model: name });
+  if (served.size === 0) return failed(unknownModel(model));
   return failed({ code: 'model_other_api', model: name, asked: input.api, served: [...served] });
+}
+
+/**
+ * Where a request about a stored response goes: to the provider that holds it, as long as the caller may use there the
+ * model that made it. `model` is as its maker named it, so it is read as `planRoute` read it then.
+ */
+export function heldRoute(input: {
+  provider: string;
+  model: string;
+  compatibility: Compatibility;
+  providers: RoutingTable;
+  allows: Allows;
+}): Result<Route, Fault> {
+  const { provider, model, compatibility, providers, allows } = input;
+  const named = qualified(providers, model);
+  const candidate = named?.provider.id === provider ? named : providers.byProvider.get(provider)?.get(model);
+  if (candidate?.provider.compatibility.includes(compatibility) !== true) return failed(unknownModel(model));
+  const grantIds = allows(candidate.provider.id, candidate.model);
+  return grantIds === undefined ? failed(unknownModel(model)) : ok({ ...candidate, rewriteModel: false, grantIds });
+}
+
+/**
+ * Whether a body that goes to `provider` may name this further model. The name reaches it as it stands, so one that the
+ * provider lists is the provider's own. Else `provider/model` means that provider's model, and must be granted as such;
+ * and what it does not list may still be its own, unless the name says that it is.
+ */
+export function mayName(input: { provider: Provider; name: string; providers: RoutingTable; allows: Allows }): boolean {
+  const { provider, name, providers, allows } = input;
+  const granted = allows(provider.id, name) !== undefined;
+  if (providers.byProvider.get(provider.id)?.has(name) === true) return granted;
+  const named = qualified(providers, name);
+  if (named === undefined) return granted;
+  if (allows(named.provider.id, named.model) === undefined) return false;
+  return granted || named.provider.id === provider.id;
+}
+
+function unknownModel(model: string): Fault {
+  return { code: 'model_unknown', model: model.slice(0, MODEL_NAME_CHARACTERS) };
+}
+
+/** Who serves a model by this name, format and grants aside, in the order in which they are asked. */
+export function servedBy(providers: RoutingTable, model: string): readonly Candidate[] {
+  const named = qualified(providers, model);
+  const byName = providers.byModel.get(model) ?? [];
+  return named === undefined ? byName : [named, ...byName.filter((candidate) => candidate !== named)];
 }
 
 /** `provider/model`, split at the first slash: a model's own name may hold more. */

@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
+import type { Transferable } from 'node:worker_threads';
 import type { Fault } from '../contract/fault.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import type { ApiAnswer, ApiQuestion } from '../front/services.ts';
-import type { FromApi, ToApi } from '../dashboard/messages.ts';
+import type { ApiAnswer } from '../front/services.ts';
 
 /** Questions under way at once: readers of a dashboard wait, requests to models never do. */
 const ASKS_AT_ONCE = 64;
@@ -16,20 +16,49 @@ const ASK_TIMEOUT_MS = 30_000;
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
-/** The thread that reads the database for the JSON API. When it dies, what it held is answered, and another starts. */
-export class ApiThread {
-  readonly #file: string;
-  readonly #data: unknown;
-  readonly #log: Log;
-  readonly #asks = new Map<number, (answer: Result<ApiAnswer, Fault>) => void>();
+/** Main thread -> a thread that is asked. */
+export interface Ask<Question> {
+  kind: 'ask';
+  ask: number;
+  request: Question;
+}
+
+/** Back: exactly one for each `ask`. The body is JSON. */
+export interface Answer {
+  kind: 'answer';
+  ask: number;
+  status: number;
+  headers: [string, string][];
+  body: Uint8Array<ArrayBuffer>;
+}
+
+export interface AskThreadOptions<Told> {
+  /** Built file of its root. */
+  file: string;
+  /** What it is started with, each time. */
+  data: () => unknown;
+  /** Who it is, in log lines and answers: "the reader". */
+  name: string;
+  log: Log;
+  /** What it says besides answers. */
+  onTold?: (message: Told) => void;
+  /** It has died: what was said to it and not answered is lost. */
+  onDied?: () => void;
+}
+
+/**
+ * A thread that talks to the database and answers questions. When it dies, what it held is answered, and another
+ * starts.
+ */
+export class AskThread<Question, Told extends { kind: string } = never, Said extends { kind: string } = never> {
+  readonly #options: AskThreadOptions<Told>;
+  readonly #asks = new Waiting<ApiAnswer>();
   #worker: Worker | undefined;
   #next = 0;
   #closing = false;
 
-  constructor(file: string, data: unknown, log: Log) {
-    this.#file = file;
-    this.#data = data;
-    this.#log = log;
+  constructor(options: AskThreadOptions<Told>) {
+    this.#options = options;
     this.#start();
   }
 
@@ -37,24 +66,25 @@ export class ApiThread {
     return this.#asks.size;
   }
 
-  ask(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>> {
+  /** `transfer`: buffers of the question that are given away. */
+  ask(request: Question, transfer: Transferable[] = []): Promise<Result<ApiAnswer, Fault>> {
     const worker = this.#worker;
-    if (worker === undefined) return Promise.resolve(away('the reader is starting'));
+    const { name } = this.#options;
+    if (worker === undefined) return Promise.resolve(away(`${name} is starting`));
     if (this.#asks.size >= ASKS_AT_ONCE) {
-      return Promise.resolve(failed({ code: 'overloaded', what: 'questions to the database', limit: ASKS_AT_ONCE }));
+      return Promise.resolve(failed({ code: 'overloaded', what: `questions to ${name}`, limit: ASKS_AT_ONCE }));
     }
     const ask = ++this.#next;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#settle(ask, away(`no answer within ${ASK_TIMEOUT_MS} ms`));
-      }, ASK_TIMEOUT_MS);
-      this.#asks.set(ask, (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      });
-      const message: ToApi = { kind: 'ask', ask, request: question };
-      worker.postMessage(message);
-    });
+    const answered = this.#asks.wait(ask, ASK_TIMEOUT_MS);
+    const message: Ask<Question> = { kind: 'ask', ask, request };
+    worker.postMessage(message, transfer);
+    return answered;
+  }
+
+  /** Says something that has no `answer`. False where nobody hears it: the thread is just starting again. */
+  tell(message: Said): boolean {
+    this.#worker?.postMessage(message);
+    return this.#worker !== undefined;
   }
 
   async close(): Promise<void> {
@@ -63,31 +93,65 @@ export class ApiThread {
   }
 
   #start(): void {
-    const worker = new Worker(this.#file, { workerData: this.#data });
+    const { file, data, name, log } = this.#options;
+    const worker = new Worker(file, { workerData: data() });
     this.#worker = worker;
-    worker.on('message', (message: FromApi) => {
-      this.#settle(message.ask, ok({ status: message.status, body: message.body }));
+    worker.on('message', (message: Answer | Told) => {
+      if (isAnswer(message)) {
+        const { status, headers, body } = message;
+        this.#asks.settle(message.ask, ok({ status, headers, body }));
+      } else this.#options.onTold?.(message);
     });
     worker.on('error', (error) => {
-      this.#log.error({ error: errorChain(error) }, 'the reader of the database died');
+      log.error({ error: errorChain(error) }, `${name} died`);
     });
     worker.on('exit', () => {
       this.#worker = undefined;
-      for (const ask of [...this.#asks.keys()]) this.#settle(ask, away('the reader died'));
+      this.#asks.settleAll(away(`${name} died`));
+      this.#options.onDied?.();
       if (this.#closing) return;
       setTimeout(() => {
         if (!this.#closing) this.#start();
       }, RESTART_MS);
     });
   }
+}
 
-  #settle(ask: number, answer: Result<ApiAnswer, Fault>): void {
-    const settle = this.#asks.get(ask);
-    this.#asks.delete(ask);
+/** Questions of one kind that are under way; each is settled once, by its answer or by its deadline. */
+export class Waiting<T> {
+  readonly #settle = new Map<number, (answer: Result<T, Fault>) => void>();
+
+  get size(): number {
+    return this.#settle.size;
+  }
+
+  wait(ask: number, withinMs: number): Promise<Result<T, Fault>> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.settle(ask, away(`no answer within ${withinMs} ms`));
+      }, withinMs);
+      this.#settle.set(ask, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
+  }
+
+  settle(ask: number, answer: Result<T, Fault>): void {
+    const settle = this.#settle.get(ask);
+    this.#settle.delete(ask);
     settle?.(answer);
+  }
+
+  settleAll(answer: Result<T, Fault>): void {
+    for (const ask of [...this.#settle.keys()]) this.settle(ask, answer);
   }
 }
 
-function away(why: string): Result<ApiAnswer, Fault> {
+function isAnswer(message: Answer | { kind: string }): message is Answer {
+  return message.kind === 'answer';
+}
+
+export function away(why: string): Result<never, Fault> {
   return failed({ code: 'store_unavailable', why });
 }

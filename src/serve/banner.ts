@@ -2,14 +2,17 @@ import type { Provider } from '../contract/provider.ts';
 
 /** What `serve` says once it is ready: where, which providers, and a request to try. */
 export function banner(input: {
-  url: string;
+  urls: readonly string[];
+  /** Why a listener does not listen yet, by listener. */
+  away: Readonly<Record<string, string>>;
   startedInMs: number;
   providers: readonly Provider[];
   database: string;
   queue: string;
   dataDir: string;
 }): string {
-  const { url, providers } = input;
+  const { providers } = input;
+  const [url = 'no address yet', ...further] = input.urls;
   const enabled = providers.filter((provider) => !provider.disabled);
   const width = Math.max(...enabled.map((provider) => provider.id.length), 0);
   const listed = enabled.map(
@@ -20,6 +23,8 @@ export function banner(input: {
   return [
     '',
     `  Aperture is ready on ${url} (${(input.startedInMs / 1000).toFixed(1)} s)`,
+    ...further.map((other) => `  and on ${other}`),
+    ...Object.entries(input.away).map(([listener, why]) => `  waiting: ${listener}: ${why}`),
     '',
     `  providers`,
     ...(listed.length > 0 ? listed : ['    none']),
@@ -28,7 +33,7 @@ export function banner(input: {
     `  queue      ${input.queue}`,
     `  data       ${input.dataDir}`,
     '',
-    ...(model === undefined
+    ...(model === undefined || input.urls.length === 0
       ? []
       : [
           '  Try it:',

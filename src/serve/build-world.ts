@@ -1,5 +1,6 @@
 import { compileAccess } from '../access/grants.ts';
 import { createIdentifier } from '../identity/identify.ts';
+import type { TokenDirectory } from '../identity/tokens.ts';
 import type { Whois } from '../identity/whois-cache.ts';
 import { createKeys } from '../keys/provider-key.ts';
 import { compileRouting } from '../routing/plan.ts';
@@ -7,26 +8,40 @@ import type { MetadataLookup } from '../routing/models-list.ts';
 import type { World } from '../front/world.ts';
 import type { Loaded } from '../../config/load.ts';
 import { credentialsOf, grantsOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import type { Listener } from '../../config/slices.ts';
 
 /** Hex digits of the config's hash that records carry: enough to tell versions apart. */
 const VERSION_DIGITS = 16;
 
-/** Compiles a config to a world; pure but for the whois cache that identities share. */
+/**
+ * Compiles a config to a world; pure but for the whois cache and the tokens, which identities share. `listeners` are those that listen:
+ * a request is known by its listener's index.
+ */
 export function buildWorld(
   number: number,
   loaded: Loaded,
-  parts: { whois: Whois | undefined; modelMetadata: MetadataLookup; keySecret: Buffer },
+  parts: {
+    listeners: readonly Listener[];
+    whois: Whois | undefined;
+    tokens: TokenDirectory;
+    modelMetadata: MetadataLookup;
+    keySecret: Buffer;
+  },
 ): World {
   const { config, hash } = loaded;
   const server = serverOf(config);
+  const grants = grantsOf(config);
+  const providers = providersOf(config);
   return {
     number,
     configVersion: hash.slice(0, VERSION_DIGITS),
-    identifiers: server.listeners.map(({ identity, trustedProxies }) =>
-      createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois }),
+    identifiers: parts.listeners.map(({ identity, trustedProxies }) =>
+      createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois, tokens: parts.tokens }),
     ),
-    access: compileAccess(grantsOf(config)),
-    routing: compileRouting(providersOf(config)),
+    access: compileAccess(grants),
+    routing: compileRouting(providers),
+    grants,
+    providers,
     keys: createKeys(credentialsOf(config), parts.keySecret),
     pricing: pricingOf(config),
     modelMetadata: parts.modelMetadata,
@@ -43,5 +58,6 @@ export function buildWorld(
       idle_ms: server.timeouts.idleMs,
       total_ms: server.timeouts.totalMs,
     },
+    controlMaxAgeMs: server.control.maxAgeMs,
   };
 }

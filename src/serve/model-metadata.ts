@@ -1,6 +1,7 @@
 import type { ModelMetadata, MetadataLookup } from '../routing/models-list.ts';
 import { basesOf } from '../pricing/basis.ts';
 import { findPrice } from '../pricing/lookup.ts';
+import { tableOf } from '../pricing/overrides.ts';
 import type { ModelPrice, PriceTable } from '../pricing/table.ts';
 import type { PricingSlice } from '../contract/messages.ts';
 
@@ -8,7 +9,9 @@ import type { PricingSlice } from '../contract/messages.ts';
 const PICO_DIGITS = 12;
 
 /** Prices and limits of models for `/v1/models`, by the same table and rules that price an exchange. */
-export function modelMetadataFrom(table: PriceTable, { autoCostBasis, providers }: PricingSlice): MetadataLookup {
+export function modelMetadataFrom(base: PriceTable, pricing: PricingSlice): MetadataLookup {
+  const { autoCostBasis, providers } = pricing;
+  const table = tableOf(base, pricing);
   const known = new Map<string, ModelMetadata | undefined>();
   return (provider, model) => {
     const key = `${provider}/${model}`;

@@ -1,10 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FrontMetrics } from '../front/front-metrics.ts';
 import type { FrontServices } from '../front/services.ts';
+import type { Whois } from '../identity/whois-cache.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { ApiThread } from './ask-thread.ts';
 import type { CaptureThread } from './capture-thread.ts';
+import type { ControlThread } from './control-thread.ts';
 import type { JobsThread } from './jobs-thread.ts';
 
 /** What every holder of bytes and every queue says of itself (docs/architecture.md, "Bounds"). */
@@ -15,11 +16,13 @@ export function gatewayMetrics(
     journal: Journal;
     jobs: JobsThread;
     captures: CaptureThread;
-    api: ApiThread;
+    api: { readonly pending: number };
+    control: ControlThread;
     inspectors: InspectorPool;
+    whois: Whois;
   },
 ): void {
-  const { services, journal, jobs, captures, api, inspectors } = parts;
+  const { services, journal, jobs, captures, api, control, inspectors, whois } = parts;
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
@@ -29,8 +32,19 @@ export function gatewayMetrics(
   });
   metrics.gauge('aperture_resident_memory_bytes', 'Of this process', () => process.memoryUsage.rss());
   metrics.gauge('aperture_live_exchanges', 'Requests to models that run now', () => services.live.size);
+  metrics.gauge('aperture_live_subjects', 'Things that a running request can be revoked by', () => {
+    return services.live.subjects;
+  });
+  metrics.gauge('aperture_revocations', 'Things that the kill switch has revoked now', () => {
+    return services.killSwitch.inForce;
+  });
+  metrics.total('aperture_revoked_exchanges_total', 'Running exchanges that the kill switch ended', () => {
+    return services.killSwitch.ended;
+  });
   metrics.gauge('aperture_inflight_bytes', 'Bodies in flight', () => services.budget.usedBytes);
   metrics.total('aperture_inflight_refused_total', 'Refusals for want of room', () => services.budget.refused);
+  metrics.total('aperture_whois_lookups_total', 'Questions to tailscaled who an address is', () => whois.lookups);
+  metrics.total('aperture_whois_failures_total', 'Those without an answer', () => whois.failures);
   metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);
   metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
   metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);
@@ -44,6 +58,21 @@ export function gatewayMetrics(
   );
   metrics.gauge('aperture_queue_up', '1 when the jobs thread reaches it', () => Number(jobs.state.queue === 'up'));
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
+  metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => services.resources.remembered);
+  metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => services.resources.lookups);
+  metrics.total('aperture_stored_response_lookups_refused_total', 'Refusals for want of room', () => {
+    return services.resources.refused;
+  });
+  metrics.gauge('aperture_control_age_seconds', 'Since the store last confirmed the control state', () => {
+    return control.ageMs / 1000;
+  });
+  metrics.gauge('aperture_control_version', 'Processes that have the same agree', () => control.version);
+  metrics.gauge('aperture_config_rejected', '1 while this build cannot run the newest config', () =>
+    Number(control.rejected !== null),
+  );
+  metrics.gauge('aperture_world', 'Counts up with each config that this process ran', () => {
+    return services.worlds.current.number;
+  });
   metrics.gauge('aperture_inspectors', 'Inspector threads that take work', () => inspectors.stats().lanes);
   metrics.gauge('aperture_inspector_unread_bytes', 'Copies not yet taken in', () => inspectors.stats().unreadBytes);
   metrics.total('aperture_inspections_deferred_total', 'Left to the journal for want of credit', () => {

@@ -4,14 +4,17 @@ import { Registry } from 'prom-client';
 import type { ExchangeId } from '../contract/ids.ts';
 import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
+import { KillSwitch } from '../front/kill-switch.ts';
 import { LiveExchanges } from '../front/live.ts';
 import type { FrontServices } from '../front/services.ts';
-import type { FrontSocket } from '../front/socket.ts';
 import { createUwsSocket } from '../front/uws.ts';
 import { Worlds } from '../front/world.ts';
+import type { World } from '../front/world.ts';
+import { TokenDirectory } from '../identity/tokens.ts';
 import { createLocalApi } from '../identity/tailscale.ts';
 import { createWhoisCache } from '../identity/whois-cache.ts';
 import { InspectorPool } from '../inspect/pool.ts';
+import { sessionOfHeaders } from '../inspect/session.ts';
 import { Journal, JOURNAL_DEFAULTS } from '../journal/journal.ts';
 import { replay } from '../journal/replay.ts';
 import { ByteBudget } from '../lib/byte-budget.ts';
@@ -24,39 +27,60 @@ import { createUpstreams } from '../proxy/upstream.ts';
 import { Watchdog } from '../proxy/watchdog.ts';
 import { assemble } from '../records/assemble.ts';
 import { Settler } from '../records/settle.ts';
+import { Resources } from '../resources/resources.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import type { Facts } from '../contract/facts.ts';
-import { startEmbeddedPostgres } from '../store/embedded-postgres.ts';
-import type { EmbeddedPostgres } from '../store/embedded-postgres.ts';
-import type { DatabaseAddress } from '../store/database.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
+import type { Problem } from '../../config/problem.ts';
 import { capturesOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
-import type { ServerSettings } from '../../config/slices.ts';
-import { ApiThread } from './ask-thread.ts';
-import { CaptureThread } from './capture-thread.ts';
+import type { Listener, ServerSettings } from '../../config/slices.ts';
+import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';
 import { buildWorld } from './build-world.ts';
+import { CaptureThread } from './capture-thread.ts';
+import { ControlThread } from './control-thread.ts';
 import { JobsThread } from './jobs-thread.ts';
+import { Listeners } from './listeners.ts';
 import { openLocalState } from './local-state.ts';
 import { modelMetadataFrom } from './model-metadata.ts';
+import { needsRestart, sameSockets } from './needs-restart.ts';
+import { NodeCertificate } from './node-certificate.ts';
+import { openDatabase } from './open-database.ts';
 import { gatewayMetrics } from './process-metrics.ts';
 import { readBack, replayJournal } from './replay.ts';
 import { SimulatorThread } from './simulator-thread.ts';
 import { Watermarks } from './watermarks.ts';
 
 export interface ServeOptions {
-  loaded: Loaded;
+  /** The config's file; with `DATABASE_URL` only what an empty database begins with. */
+  file: string;
+  /** The file holds also where there is a database, and nothing else changes it. */
+  configReadonly: boolean;
   environment: Environment;
   log: Log;
-  /** Start the built-in simulator on this port; undefined: none. */
+  /** Start the built-in simulator on this port when the config uses it; undefined: never. */
   simulatorPort: number | undefined;
+  /** What the config that it starts with warns about. */
+  warn: (problems: readonly Problem[]) => void;
   say: (text: string) => void;
 }
 
 export interface Gateway {
   /** Stops taking requests, lets running ones end within `withinMs`, hands the books on, and stops. */
   drain(withinMs: number): Promise<void>;
+  /** Reads the config's file again, where that is the truth. */
+  reload(): void;
+}
+
+/** There is no config to start with: `problems` say why. */
+export class NoConfig extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super('there is no config to start with');
+    this.problems = problems;
+  }
 }
 
 /** Streams may go on for minutes; the books need this long at most. */
@@ -65,28 +89,70 @@ const SHIP_WITHIN_MS = 10_000;
 /** What waits for the disk gets this long. */
 const JOURNAL_WITHIN_MS = 5_000;
 
-/** One process that does everything: front door, inspectors, jobs, JSON API, and what is embedded. */
+/**
+ * One process that does everything: front door, inspectors, jobs, JSON API, and what is embedded. Rejects with
+ * `NoConfig` where there is none to run.
+ */
 export async function serve(options: ServeOptions): Promise<Gateway> {
   const clock = systemClock;
   const startedAtMs = clock.nowMs();
-  const { loaded, environment, log } = options;
-  const server = serverOf(loaded.config);
+  const { environment, log } = options;
   const root = packageRoot();
   const built = (file: string): string => join(root, 'dist', 'workers', file);
-  refuseUnserved(server);
   const local = openLocalState(environment.dataDir, environment.secretKeyFile);
 
   // What starts slowly starts together.
   const databaseStarting = openDatabase(environment, local.dataDir, log);
-  databaseStarting.catch(() => undefined);
+  const control = ControlThread.start({
+    file: built('control.js'),
+    data: {
+      dataDir: local.dataDir,
+      secretKey: local.secretKey,
+      truth: environment.databaseUrl === undefined || options.configReadonly ? 'file' : 'table',
+      readonly: options.configReadonly,
+      file: options.file,
+      listen: environment.listen,
+      logLevel: environment.logLevel,
+    },
+    database: environment.databaseUrl === undefined ? undefined : { url: environment.databaseUrl },
+    clock,
+    log,
+  });
+  databaseStarting.then(
+    ({ address }) => {
+      control.databaseAt(address);
+    },
+    () => undefined,
+  );
+  const first = await control.first();
+  if (!first.ok) {
+    await control.close();
+    const database = await databaseStarting.catch(() => undefined);
+    await database?.embedded?.stop();
+    throw new NoConfig(first.fault);
+  }
+  const { loaded } = first.value;
+  options.warn(loaded.warnings);
+  const server = serverOf(loaded.config);
   const simulator =
-    options.simulatorPort === undefined
+    options.simulatorPort === undefined || !usesSimulator(loaded, options.simulatorPort)
       ? undefined
       : await SimulatorThread.start(built('simulator.js'), options.simulatorPort, log);
   const lanes = server.inspectors ?? Math.max(1, availableParallelism() - 1);
-  const inspectors = new InspectorPool({ file: built('inspector.js'), lanes, log });
+  const inspectors = new InspectorPool({
+    file: built('inspector.js'),
+    lanes,
+    log,
+    onMade: (responseId, holding) => {
+      resources.learn(responseId, holding);
+    },
+  });
 
-  const state = { draining: false, unready: (): Record<string, string> => unready() };
+  const state = {
+    draining: false,
+    unready: (): Record<string, string> => unready(),
+    notes: (): Record<string, string> => controlNotes(control),
+  };
   const marks = new Watermarks((segment) => {
     journal.segmentSettled(segment);
   });
@@ -111,7 +177,12 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const registry = new Registry();
   const metrics = new FrontMetrics(registry);
   const made = (exchange: JournaledExchange, facts: Facts | undefined) =>
-    assemble({ ...exchange, gateway: local.gatewayId, facts });
+    assemble({
+      ...exchange,
+      gateway: local.gatewayId,
+      facts,
+      session: sessionOfHeaders(exchange.opened.request_headers),
+    });
 
   const database = await databaseStarting;
   const workerData = {
@@ -151,6 +222,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     kept,
   );
   const api = new ApiThread(built('api.js'), workerData, log);
+  const resources = new Resources({ store: api, clock });
   const settler = new Settler({
     assemble: made,
     ship: (record) => jobs.ship(record),
@@ -165,40 +237,72 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     log,
   });
 
-  const world = buildWorld(1, loaded, {
-    whois: needsWhois(server.listeners) ? createWhoisCache(createLocalApi().lookup, clock) : undefined,
-    modelMetadata: modelMetadataFrom(loadPriceTable(join(root, 'config', 'prices.json')), pricingOf(loaded.config)),
-    keySecret: local.secretKey,
-  });
-  inspectors.setWorld(world.number, world.pricing);
-
+  const tokens = new TokenDirectory(clock);
+  const localApi = createLocalApi({ socketPath: environment.tailscaleSocket });
+  // Asks tailscaled for nobody until a listener needs it.
+  const whois = createWhoisCache(localApi.lookup, clock);
+  const prices = loadPriceTable(join(root, 'config', 'prices.json'));
+  const build = (number: number, next: Loaded): World =>
+    buildWorld(number, next, {
+      listeners: listenersOf(server, serverOf(next.config)),
+      whois,
+      tokens,
+      modelMetadata: modelMetadataFrom(prices, pricingOf(next.config)),
+      keySecret: local.secretKey,
+    });
+  const worlds = new Worlds(build(1, loaded));
+  inspectors.setWorld(worlds.current.number, worlds.current.pricing);
   const upstreams = createUpstreams({ connectTimeoutMs: server.timeouts.connectMs });
   const watchdog = new Watchdog(clock);
   const budget = new ByteBudget(server.limits.inflightBytes);
   const live = new LiveExchanges();
+  const killSwitch = new KillSwitch({ clock, live, watchers: inspectors });
+  let running = loaded;
+  control.follow(({ snapshot, loaded: next }) => {
+    tokens.reconfigure(snapshot.tokens);
+    killSwitch.reconfigure(snapshot);
+    if (next.hash === running.hash) return;
+    running = next;
+    const beganAtMs = clock.nowMs();
+    const world = build(worlds.current.number + 1, next);
+    // Prices first: what an inspector reads of the new world's exchanges, it must know.
+    inspectors.setWorld(world.number, world.pricing);
+    worlds.current = world;
+    const waiting = needsRestart(server, serverOf(next.config));
+    const tookMs = Math.round(clock.nowMs() - beganAtMs);
+    log.info({ world: world.number, config: world.configVersion, tookMs }, 'a new config holds');
+    if (waiting.length > 0) log.warn({ settings: waiting }, 'these settings of the new config need a restart');
+  });
+
   const services: FrontServices = {
     clock,
     journal,
     upstreams,
     watchdog,
     budget,
-    worlds: new Worlds(world),
+    worlds,
     inspectors,
     settler,
+    resources,
     live,
+    killSwitch,
     metrics,
     log,
     state,
     askApi: (question) => api.ask(question),
+    askControl: (question) => control.ask(question),
+    controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
   };
-  gatewayMetrics(metrics, { services, journal, jobs, captures, api, inspectors });
+  gatewayMetrics(metrics, { services, journal, jobs, captures, api, control, inspectors, whois });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
     if (state.draining) why['process'] = 'draining';
     if (inspectors.stats().lanes === 0) why['inspectors'] = 'none is running';
     if (journal.stats().state === 'failed') why['journal'] = 'cannot be written';
-    return why;
+    const maxAgeMs = worlds.current.controlMaxAgeMs;
+    if (maxAgeMs !== undefined && control.ageMs > maxAgeMs) why['control'] = 'older than server.control.max_age';
+    return { ...why, ...listeners.away() };
   }
 
   // The past first in the queue, but nobody waits for it. Its files go when all of it was read: an exchange may end in a
@@ -238,19 +342,22 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
 
   await inspectors.ready();
   const accept = createFrontDoor(services);
-  const sockets: FrontSocket[] = [];
-  let url = '';
-  for (const [index, listener] of server.listeners.entries()) {
-    const { address } = listener;
-    if (address.kind === 'tailscale') continue;
-    const socket = createUwsSocket(accept, index);
-    const port = await socket.listen(address.host, address.port);
-    sockets.push(socket);
-    url ||= `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`;
-  }
+  const listeners = new Listeners({
+    listeners: server.listeners,
+    socket: (listener, keyPair) => createUwsSocket(accept, listener, keyPair),
+    localApi,
+    certificate: new NodeCertificate({ localApi, folder: join(local.dataDir, 'tls'), clock }),
+    log,
+  });
+  await listeners.start().catch(async (error: unknown) => {
+    // It would outlive us.
+    await database.embedded?.stop();
+    throw error;
+  });
   options.say(
     banner({
-      url,
+      urls: listeners.urls(),
+      away: listeners.away(),
       startedInMs: clock.nowMs() - startedAtMs,
       providers: providersOf(loaded.config),
       database: environment.databaseUrl === undefined ? 'embedded Postgres (for evaluation)' : 'DATABASE_URL',
@@ -262,58 +369,49 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   return {
     async drain(withinMs) {
       state.draining = true;
-      for (const socket of sockets) socket.stopListening();
+      listeners.stopListening();
       await live.drained(withinMs);
       live.endAll({ code: 'draining' });
       await settled(settler, SHIP_WITHIN_MS);
       const [left] = await Promise.all([jobs.drain(SHIP_WITHIN_MS), captures.drain(SHIP_WITHIN_MS)]);
       if (left > 0) log.warn({ left }, 'records stay in the journal for the next start');
       settler.stop();
-      for (const socket of sockets) socket.close();
+      listeners.close();
       watchdog.close();
-      await upstreams.close();
+      await Promise.all([upstreams.close(), localApi.close()]);
       await journal.close(JOURNAL_WITHIN_MS);
       await Promise.race([replayed, new Promise((resolve) => setTimeout(resolve, 100))]);
-      await Promise.all([jobs.close(), captures.close(), api.close(), inspectors.close(), simulator?.close()]);
+      await Promise.all([jobs.close(), captures.close(), api.close(), control.close(), inspectors.close(), simulator?.close()]);
       await database.embedded?.stop();
+    },
+    reload() {
+      control.reload();
     },
   };
 }
 
-async function openDatabase(
-  environment: Environment,
-  dataDir: string,
-  log: Log,
-): Promise<{ address: DatabaseAddress; embedded: EmbeddedPostgres | undefined }> {
-  if (environment.databaseUrl !== undefined) {
-    return { address: { url: environment.databaseUrl }, embedded: undefined };
-  }
-  const embedded = await startEmbeddedPostgres({
-    dataDir,
-    clock: systemClock,
-    onEvent: (what) => {
-      log.warn({ what }, 'embedded Postgres');
-    },
-  });
-  return { address: embedded.address, embedded };
+/** Those that listen, and who they let in: as the new config says, where it has the same ones. */
+function listenersOf(started: ServerSettings, next: ServerSettings): readonly Listener[] {
+  return sameSockets(started, next) ? next.listeners : started.listeners;
 }
 
-/** What the config asks of sockets and identity and this build does not have: better no start than a door left open. */
-function refuseUnserved(server: ServerSettings): void {
-  const missing: string[] = [];
-  if (server.socket === 'node') missing.push('server.socket "node"');
-  if (server.processes > 1) missing.push('server.processes above 1');
-  for (const { address, identity, tls, h2c } of server.listeners) {
-    if (address.kind === 'tailscale') missing.push('a listener on "tailscale:"');
-    if (h2c) missing.push('server.listen_h2c');
-    if (tls !== undefined) missing.push('tls on a listener');
-    for (const source of identity) if (source === 'token' || source === 'oidc') missing.push(`identity "${source}"`);
-  }
-  if (missing.length > 0) throw new Error(`this build does not serve ${[...new Set(missing)].join(', ')}`);
+function usesSimulator(loaded: Loaded, port: number): boolean {
+  return Object.values(loaded.config.providers).some(({ baseurl }) => baseurl === `http://127.0.0.1:${port}`);
 }
 
-function needsWhois(listeners: readonly { identity: readonly string[] }[]): boolean {
-  return listeners.some(({ identity }) => identity.includes('tailscale'));
+/** Not worth a mention: two looks at the store that came to nothing. */
+const AGE_TOLD_FROM_MS = 2_000;
+
+function controlNotes(control: ControlThread): Record<string, string> {
+  const notes: Record<string, string> = {};
+  if (control.ageMs > AGE_TOLD_FROM_MS) notes['control'] = `last confirmed ${Math.floor(control.ageMs / 1000)} s ago`;
+  const { rejected } = control;
+  if (rejected !== null) {
+    const { length } = rejected.problems.filter(({ severity }) => severity === 'error');
+    notes['config'] =
+      `version ${rejected.number} cannot be run by this build (${length} errors); the one before goes on`;
+  }
+  return notes;
 }
 
 /** Waits until every exchange that ended has become a record handed on. */

@@ -6,7 +6,12 @@ import { install, root, run } from './install.mjs';
 
 const args = process.argv.slice(2).filter((arg) => arg !== '--long');
 const env = { ...process.env, ...(process.argv.includes('--long') ? { APERTURE_TEST_LONG: '1' } : {}) };
-ensurePrograms([{ program: 'redis-server', package: 'redis-server' }]);
+ensurePrograms([
+  { program: 'redis-server', package: 'redis-server' },
+  { program: 'openssl', package: 'openssl' },
+  // Only root can make a network of its own.
+  ...(process.getuid?.() === 0 ? [{ program: 'ip', package: 'iproute2' }] : []),
+]);
 install();
 build();
 run(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], { env });

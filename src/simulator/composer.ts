@@ -20,6 +20,7 @@ import {
   responseId,
   responseJson,
   scriptResponse,
+  streamed,
 } from './openai-responses.ts';
 import { blindPrompt, readChat, readEmbeddings, readGemini, readMessages, readResponses } from './prompt.ts';
 import type { Prompt } from './prompt.ts';
@@ -177,7 +178,7 @@ export class Composer {
       case 'model':
         return { answer: answerModel(route.dialect, route.id) };
       case 'response':
-        return this.#storedResponse(route, told);
+        return this.#storedResponse(route, steering, told);
       case 'count_tokens': {
         const headers = anthropicHeaders(seedOf(prompt.said), JSON_TYPE);
         return { answer: whole(200, headers, `{"input_tokens":${steering.input ?? countedInput(prompt)}}`) };
@@ -224,9 +225,9 @@ export class Composer {
         return { answer: answerCompact(script, told), script, id: responseId(script.seed) };
       case 'responses': {
         const response = scriptResponse(script, prompt, steering);
-        if (response.repeated.store) this.#stored.keep(response, steering.polls ?? 1);
-        const answer = answerResponses(response, prompt, steering, told);
         const later = response.repeated.background && !prompt.stream;
+        if (response.repeated.store) this.#stored.keep(response, later, steering.polls ?? 1);
+        const answer = answerResponses(response, prompt, steering, told);
         return { answer, script, id: responseId(script.seed), usage: later ? null : script.usage };
       }
       case 'gemini': {
@@ -248,7 +249,7 @@ export class Composer {
     }
   }
 
-  #storedResponse(route: Route & { to: 'response' }, told: Told): Draft | ProviderFault {
+  #storedResponse(route: Route & { to: 'response' }, steering: Steering, told: Told): Draft | ProviderFault {
     const { id, verb } = route;
     const unknown = { status: 404, message: `Response with id '${id}' not found.` };
     const headers = openAiHeaders(seedOf(`${verb} ${id}`), JSON_TYPE);
@@ -266,16 +267,22 @@ export class Composer {
         usage: null,
       };
     }
+    if (verb === 'input_items') {
+      const body = '{"object":"list","data":[],"first_id":null,"last_id":null,"has_more":false}';
+      return this.#stored.has(id) ? { answer: whole(200, headers, body), id } : unknown;
+    }
+    const resumed = route.after === undefined ? undefined : this.#stored.resume(id);
+    if (resumed !== undefined) {
+      const { response, first } = resumed;
+      const answer = streamed(response, steering, told, route.after ?? -1);
+      return { answer, script: response.script, id, usage: first ? response.script.usage : null };
+    }
     const polled = this.#stored.poll(id);
     if (polled === undefined) return unknown;
     const { response, status, first } = polled;
-    const body =
-      verb === 'input_items'
-        ? '{"object":"list","data":[],"first_id":null,"last_id":null,"has_more":false}'
-        : responseJson(response, status, told);
     // The same usage told again is not used again.
     return {
-      answer: whole(200, headers, body),
+      answer: whole(200, headers, responseJson(response, status, told)),
       script: response.script,
       id,
       usage: first ? response.script.usage : null,

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Answer } from './answer.ts';
 import { steeredFault } from './fault.ts';
+import type { Gate } from './gate.ts';
 import type { Position, Steering } from './steering.ts';
 import type { Wire } from './wire.ts';
 
@@ -20,6 +21,7 @@ export async function deliver(
   steering: Steering,
   wire: Wire,
   progress: Progress,
+  gate: Gate,
   clock: Clock,
 ): Promise<void> {
   if (steering.delay !== undefined) await wire.sleep(steering.delay);
@@ -33,7 +35,7 @@ export async function deliver(
     return;
   }
   if (answer.kind === 'whole') await deliverWhole(answer, steering, wire);
-  else await deliverStream(answer, steering, wire, progress, clock);
+  else await deliverStream(answer, steering, wire, progress, gate, clock);
 }
 
 /** Bytes that begin no HTTP response and no chunk: a TLS alert's first byte, then letters. */
@@ -58,9 +60,11 @@ async function deliverStream(
   steering: Steering,
   wire: Wire,
   progress: Progress,
+  gate: Gate,
   clock: Clock,
 ): Promise<void> {
   await wire.head(200, answer.headers, undefined);
+  if (steering.hold === true) await Promise.race([gate.opened(), wire.gone()]);
   const rhythm = new Rhythm(answer, steering, wire, clock);
   const events = answer.events[Symbol.iterator]();
   const sound = isSound(steering);

@@ -116,7 +116,7 @@ function streamOf(script: Script, framing: GeminiFraming, tells: boolean, told: 
     terminator: () => {
       if (tells) tellAll(told, script.usage);
       const alone = script.usage.reasoning === 0 && last.pieces === 0;
-      const chunk = frame(chunkJson(script, last.parts, true, tells ? script.usage : undefined), alone);
+      const chunk = frame(chunkJson(script, last.parts(), true, tells ? script.usage : undefined), alone);
       return sse ? chunk : `${chunk}]`;
     },
     errorEvent: (fault, sent) => {
@@ -129,11 +129,12 @@ function streamOf(script: Script, framing: GeminiFraming, tells: boolean, told: 
 }
 
 /** The API has no terminator, but its last chunk says why it stopped: with it go the last words, or the calls. */
-function lastChunk(script: Script): { parts: string[]; pieces: number } {
+function lastChunk(script: Script): { parts: () => string[]; pieces: number } {
   const { pieces, calls } = script;
-  if (calls.length > 0) return { parts: calls.map(callPart), pieces: pieces.count };
-  if (pieces.count === 0) return { parts: [textPart('')], pieces: 0 };
-  return { parts: [textPart(pieces.piece(pieces.count - 1))], pieces: pieces.count - 1 };
+  if (calls.length > 0) return { parts: () => calls.map(callPart), pieces: pieces.count };
+  if (pieces.count === 0) return { parts: () => [textPart('')], pieces: 0 };
+  // Made when it leaves: a stamped one says when that was.
+  return { parts: () => [textPart(pieces.piece(pieces.count - 1))], pieces: pieces.count - 1 };
 }
 
 /** Usage grows from chunk to chunk; the first ones of a thinking model have no candidates yet. */

@@ -139,11 +139,18 @@ export function answerResponses(response: ScriptedResponse, prompt: Prompt, stee
     const now = response.repeated.background ? 'queued' : status;
     return whole(200, openAiHeaders(script.seed, JSON_TYPE), responseJson(response, now, told));
   }
+  return streamed(response, steering, told, -1);
+}
+
+/** The events behind the one of the number `after`, as they were or would have been. */
+export function streamed(response: ScriptedResponse, steering: Steering, told: Told, after: number): Answer {
+  const { script } = response;
+  const status = finalStatus(script);
   const numbered = new Numbered();
   return {
     kind: 'stream',
     headers: openAiHeaders(script.seed, SSE_TYPE),
-    events: eventsOf(response, numbered, told),
+    events: behind(after, eventsOf(response, numbered, told)),
     terminator: () => numbered.event(`response.${status}`, `"response":${responseJson(response, status, told)}`),
     errorEvent: (fault) =>
       steering.error === 'response.failed'
@@ -151,6 +158,14 @@ export function answerResponses(response: ScriptedResponse, prompt: Prompt, stee
         : errorEvent('openai_responses', fault, openAiRequestId(script.seed), numbered.next),
     comments: true,
   };
+}
+
+function* behind(after: number, events: Iterable<string>): Generator<string> {
+  let number = 0;
+  for (const event of events) {
+    if (number > after) yield event;
+    number += 1;
+  }
 }
 
 /** Every event of a stream carries its number. */
@@ -259,14 +274,17 @@ export class StoredResponses {
     this.#most = most;
   }
 
-  /** `polls`: how often a background response is seen `in_progress` before it is done. */
-  keep(response: ScriptedResponse, polls: number): void {
+  /** `later`: its usage is told by GETs. `polls`: how often a background response is seen `in_progress` before it is done. */
+  keep(response: ScriptedResponse, later: boolean, polls: number): void {
     const id = responseId(response.script.seed);
     this.#byId.delete(id);
     const oldest = this.#byId.keys().next();
     if (this.#byId.size >= this.#most && oldest.done !== true) this.#byId.delete(oldest.value);
-    const { background } = response.repeated;
-    this.#byId.set(id, { response, pollsLeft: background ? polls : 0, told: !background, cancelled: false });
+    this.#byId.set(id, { response, pollsLeft: later ? polls : 0, told: !later, cancelled: false });
+  }
+
+  has(id: string): boolean {
+    return this.#byId.has(id);
   }
 
   /** One GET. `first`: usage is told for the first time, so this is when it counts. */
@@ -282,6 +300,16 @@ export class StoredResponses {
     const first = !stored.told;
     stored.told = true;
     return { response, status: finalStatus(response.script), first };
+  }
+
+  /** One GET of its stream, which ends when the response does. */
+  resume(id: string): { response: ScriptedResponse; first: boolean } | undefined {
+    const stored = this.#byId.get(id);
+    if (stored === undefined || stored.cancelled) return undefined;
+    const first = !stored.told;
+    stored.told = true;
+    stored.pollsLeft = 0;
+    return { response: stored.response, first };
   }
 
   cancel(id: string): ScriptedResponse | undefined {

@@ -15,6 +15,7 @@ import { deliver } from './delivery.ts';
 import { decodeRequest } from './encoding.ts';
 import { errorAnswer } from './fault.ts';
 import { Fixtures, defaultFixturesDir } from './fixtures.ts';
+import { Gate } from './gate.ts';
 import { DEFAULT_MODELS } from './models.ts';
 import { dialectOf, routeOf } from './routes.ts';
 import type { Route } from './routes.ts';
@@ -52,6 +53,8 @@ export interface Simulator {
   books(since?: number, tag?: string): Books;
   /** Forgets books and stored responses. */
   reset(): void;
+  /** Lets the streams go that are held. */
+  release(): void;
   /** Stops listening and drops every connection. */
   close(): Promise<void>;
 }
@@ -81,6 +84,7 @@ class Provider implements Simulator {
   readonly #server: Server;
   readonly #upgraded = new Set<Socket>();
   readonly #digests: boolean;
+  readonly #gate = new Gate();
   port = 0;
   url = '';
 
@@ -132,6 +136,10 @@ class Provider implements Simulator {
   reset(): void {
     this.#ledger.reset();
     this.#composer.reset();
+  }
+
+  release(): void {
+    this.#gate.release();
   }
 
   async close(): Promise<void> {
@@ -272,7 +280,7 @@ class Provider implements Simulator {
       this.#ledger.close(entry);
       if (entry.ending === 'complete' && steering.idle_close !== undefined) wire.closeWhenIdle(steering.idle_close);
     });
-    deliver(answer, steering, wire, progress, this.#clock).catch(() => {
+    deliver(answer, steering, wire, progress, this.#gate, this.#clock).catch(() => {
       this.#failed(response);
     });
   }
@@ -289,7 +297,7 @@ class Provider implements Simulator {
     response.end(shaped.body);
   }
 
-  /** The simulator's own pages: its books. */
+  /** The simulator's own pages: its books, and its gate. */
   #own(method: string, path: string, query: string, response: ServerResponse): void {
     const asked = new URLSearchParams(query);
     if (method === 'GET' && path === '/__sim/books') {
@@ -298,6 +306,10 @@ class Provider implements Simulator {
       response.end(JSON.stringify(books));
     } else if (method === 'POST' && path === '/__sim/reset') {
       this.reset();
+      response.writeHead(204);
+      response.end();
+    } else if (method === 'POST' && path === '/__sim/release') {
+      this.release();
       response.writeHead(204);
       response.end();
     } else {

@@ -10,7 +10,8 @@ export type Route =
   | { to: 'responses' }
   | { to: 'input_tokens' }
   | { to: 'compact' }
-  | { to: 'response'; verb: 'get' | 'cancel' | 'delete' | 'input_items'; id: string }
+  /** `after`: the stream is resumed behind the event of this number. */
+  | { to: 'response'; verb: 'get' | 'cancel' | 'delete' | 'input_items'; id: string; after?: number }
   | { to: 'embeddings' }
   /** `model` and `stream` where the path decides them: Claude on Vertex. */
   | { to: 'messages'; model?: string; stream?: boolean }
@@ -62,7 +63,13 @@ export function routeOf(
     const dialect = listDialect(path, query, header);
     return model[1] === undefined ? { to: 'models', dialect } : { to: 'model', dialect, id: decoded(model[1]) };
   }
-  return responseRoute(path, 'get') ?? NOWHERE;
+  return resumed(responseRoute(path, 'get'), query) ?? NOWHERE;
+}
+
+function resumed(route: Route | undefined, query: string): Route | undefined {
+  const asked = new URLSearchParams(query);
+  if (route?.to !== 'response' || route.verb !== 'get' || asked.get('stream') !== 'true') return route;
+  return { ...route, after: Number(asked.get('starting_after') ?? '-1') };
 }
 
 function postRoute(path: string, query: string): Route {

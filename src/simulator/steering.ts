@@ -60,6 +60,7 @@ const Steering = z.strictObject({
   stream: flag,
   // When it comes.
   delay: duration.optional(),
+  hold: flag,
   first_event: duration.optional(),
   pace: duration.optional(),
   heartbeat: duration.optional(),

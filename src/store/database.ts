@@ -40,6 +40,25 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
   return pool;
 }
 
+/** Runs the work on one connection, in a transaction. Where anything fails, the connection goes, and with it all of it. */
+export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  // A connection that breaks says so to its statement, and once more in an event that nobody else listens to.
+  const ignore = (): void => undefined;
+  client.on('error', ignore);
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    client.off('error', ignore);
+    client.release();
+    return result;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
 /** The same address in the words of the `pg` package. */
 export function connectionOf(address: DatabaseAddress): pg.ClientConfig {
   return 'url' in address ? { connectionString: address.url } : address;
@@ -48,10 +67,20 @@ export function connectionOf(address: DatabaseAddress): pg.ClientConfig {
 /** Whether the database as a whole is away (or turns us away), as opposed to a statement that it rejects. */
 export function isAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const code = codeOf(error);
   // No SQLSTATE: it never reached the server (a socket error, or a timer of the pool or the client).
-  if (code === undefined || !SQLSTATE.test(code)) return true;
+  if (!SQLSTATE.test(code)) return true;
   return AWAY.some((prefix) => code.startsWith(prefix));
+}
+
+/** Serialization failure, deadlock, lock timeout: the same again may well succeed. */
+export function isConflict(error: unknown): boolean {
+  return ['40001', '40P01', '55P03'].includes(codeOf(error));
+}
+
+/** The SQLSTATE, or the code of a socket; empty where there is none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 const SQLSTATE = /^[0-9A-Z]{5}$/;

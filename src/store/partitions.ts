@@ -1,10 +1,11 @@
 import type { Pool, PoolClient } from 'pg';
 import { uuid7Floor, uuid7Ms } from '../lib/uuid7.ts';
+import { inTransaction } from './database.ts';
 
 /** Days since the Unix epoch, UTC: what a partition holds. */
 export type Day = number;
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 /** "apep": one process at a time makes partitions. */
 const PARTITION_LOCK = 0x61706570;
 /** Attaching waits for nobody who reads or inserts; a migration or a retention run may hold it up this long. */
@@ -13,6 +14,9 @@ const LOCK_TIMEOUT_MS = 5_000;
 const PARTITIONED: Record<string, 'id' | 'day'> = {
   records: 'id',
   amendments: 'id',
+  session_turns: 'id',
+  tool_calls: 'id',
+  tool_results: 'id',
   captures: 'id',
   indexed_headers: 'id',
   blobs: 'day',
@@ -30,20 +34,13 @@ export function daysAround(nowMs: number): Day[] {
 
 /** Makes the partitions of these days where they are missing. */
 export async function ensurePartitions(pool: Pool, days: readonly Day[]): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
+  await inTransaction(pool, async (client) => {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await client.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
     for (const day of days) {
       for (const [table, by] of Object.entries(PARTITIONED)) await ensurePartition(client, table, by, day);
     }
-    await client.query('COMMIT');
-    client.release();
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
+  });
 }
 
 /** Made beside its parent and attached: `CREATE TABLE … PARTITION OF` would lock out every reader and writer. */

@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import type { Clock } from '../lib/clock.ts';
 import { storableJson, storableText } from '../lib/storable-text.ts';
-import { isUuid7 } from '../lib/uuid7.ts';
-import { isAway } from './database.ts';
-import { dayOf, daysAround, ensurePartitions, isPartitionMissing } from './partitions.ts';
+import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
+import { codeOf, inTransaction, isAway, isConflict } from './database.ts';
+import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
+import { DAY_MS, dayOf, daysAround, ensurePartitions, isPartitionMissing } from './partitions.ts';
 import type { Day } from './partitions.ts';
+import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
+import { isToBePlaced, placedAsIs, placeSessions, SESSION_PARTS } from './sessions.ts';
+import type { PlacedRecord } from './sessions.ts';
+import { TOOL_PARTS } from './tools.ts';
 
 export interface RecordStore {
   /**
@@ -72,18 +77,31 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
   };
 
   const insert = async (records: readonly ExchangeRecord[]): Promise<number> => {
-    const rows = storableJson(records.map(rowOf));
+    const kept = records.map(withCutNames);
     const days = records.map((record) => dayOf(record.id));
     for (let attempt = 1; ; attempt += 1) {
       try {
         await prepare(days);
-        const answer = await pool.query(INSERT, [rows]);
-        return Inserted.parse(answer.rows[0]).inserted;
+        return await insertNow(kept);
       } catch (error) {
         if (attempt === CONFLICT_ATTEMPTS || !(isPartitionMissing(error) || isConflict(error))) throw error;
         if (isPartitionMissing(error)) known = new Set();
       }
     }
+  };
+
+  /** One statement; where something has to be looked up or booked beside it, a transaction around it. */
+  const insertNow = async (records: readonly ExchangeRecord[]): Promise<number> => {
+    const responses = lateResponsesOf(records);
+    const places = records.some(isToBePlaced);
+    if (responses.length === 0 && !places) return insertPlaced(pool, records.map(placedAsIs));
+    return inTransaction(pool, async (client) => {
+      if (responses.length > 0) await lockResponses(client, responses);
+      const placed = places ? await placeSessions(client, records) : records.map(placedAsIs);
+      const inserted = await insertPlaced(client, placed);
+      if (responses.length > 0) await bookLateUsage(client, responses, clock.nowMs());
+      return inserted;
+    });
   };
 
   /** A row that the database rejects is found by halves, so that the others get in. */
@@ -122,7 +140,7 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
         else if (!isUuid7(parsed.data.id)) dead += await bury(candidate, 'the id is not a UUIDv7');
         else good.push(parsed.data);
       }
-      const stored = await insertWhatFits(good);
+      const stored = await insertWhatFits(inOrder(good));
       return { inserted: stored.inserted, dead: dead + stored.dead };
     },
     watermarks: async (gateway, fromSegment, since = '-infinity') => {
@@ -141,6 +159,22 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
   };
 }
 
+/** By id, each once. */
+function inOrder(records: readonly ExchangeRecord[]): ExchangeRecord[] {
+  const all = [...new Map(records.map((record) => [record.id, record])).values()];
+  return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+async function insertPlaced(database: Pool | PoolClient, records: readonly PlacedRecord[]): Promise<number> {
+  const answer = await database.query(INSERT, [storableJson(records.map(rowOf)), earliestDay(records)]);
+  return Inserted.parse(answer.rows[0]).inserted;
+}
+
+/** The id from which on earlier rows that concern these records are looked for: the day before theirs. */
+function earliestDay(records: readonly PlacedRecord[]): string {
+  return uuid7Floor(Math.max(0, Math.min(...records.map(({ id }) => dayOf(id))) - 1) * DAY_MS);
+}
+
 const Inserted = z.object({ inserted: z.int() });
 const WithId = z.object({ id: z.string() });
 const AsOf = z.object({ as_of: z.string() });
@@ -154,8 +188,9 @@ const WatermarkRow = z.object({
   captures_in: z.coerce.number(),
 });
 
-/** A record as the statement reads it: times in whole microseconds, indexed strings cut. */
-function rowOf(record: ExchangeRecord): unknown {
+/** Indexed strings cut: the same text is the same key in every record. */
+function withCutNames(record: ExchangeRecord): ExchangeRecord {
+  const { parent_session_id, response_id, late_usage } = record;
   return {
     ...record,
     gateway: cut(record.gateway),
@@ -163,7 +198,16 @@ function rowOf(record: ExchangeRecord): unknown {
     node_id: cut(record.node_id),
     model: cut(record.model),
     session_id: cut(record.session_id),
-    response_id: record.response_id === null ? null : cut(record.response_id),
+    parent_session_id: parent_session_id === null ? null : cut(parent_session_id),
+    response_id: response_id === null ? null : cut(response_id),
+    late_usage: late_usage === null ? null : { ...late_usage, response_id: cut(late_usage.response_id) },
+  };
+}
+
+/** A record as the statement reads it: times in whole microseconds. */
+function rowOf(record: PlacedRecord): unknown {
+  return {
+    ...record,
     groups: [...record.groups].sort(),
     received_us: microseconds(record.received_at),
     first_byte_us: record.first_byte_at === null ? null : microseconds(record.first_byte_at),
@@ -205,6 +249,7 @@ const TEXTS = [
   'session_base',
   'parent_session_id',
   'agent_id',
+  'previous_response',
   'stop_reason',
   'config_version',
   'request_sha256',
@@ -223,6 +268,8 @@ const OTHERS: Record<string, string> = {
   usage_detail: 'jsonb',
   usage_flags: 'text[]',
   cost_nanodollars: 'bigint',
+  reported_cost_nanodollars: 'numeric',
+  late_usage: 'jsonb',
   tool_calls: 'jsonb',
   server_tools: 'jsonb',
   attempts: 'jsonb',
@@ -238,31 +285,16 @@ const PLAIN: Record<string, string> = { ...OTHERS, ...Object.fromEntries(TEXTS.m
 
 const list = (names: readonly string[], of: (name: string) => string): string => names.map(of).join(', ');
 
-/** Measures of a roll-up row, each summed over the new records of one group. */
-const MEASURES: Record<string, string> = {
-  requests: 'count(*)',
-  refused: 'count(*) FILTER (WHERE refused)',
-  usage_absent: `count(*) FILTER (WHERE NOT refused AND usage_state = 'absent')`,
-  usage_partial: `count(*) FILTER (WHERE usage_state = 'partial')`,
-  usage_estimated: `count(*) FILTER (WHERE usage_state = 'estimated')`,
-  cost_unknown: 'count(*) FILTER (WHERE NOT refused AND cost_nanodollars IS NULL)',
-  ...Object.fromEntries(
-    [...USAGE_KINDS, 'cost_nanodollars', 'request_bytes', 'response_bytes'].map((name) => [
-      name,
-      `coalesce(sum(${name}), 0)`,
-    ]),
-  ),
-};
-const ROLLUP_BY = ['login', 'node_id', 'groups', 'model', 'provider', 'agent', 'api', 'status'];
-
 /**
  * One statement, hence one transaction and one round trip: the rows; of those that were new, the watermark; of those,
- * the roll-ups. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
+ * the roll-ups, sessions and tool calls. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
  */
 const INSERT = `
 WITH input AS (
   SELECT * FROM json_to_recordset($1::json) AS (
     usage json,
+    turn json,
+    tool_results json,
     ${list(TIMES, (name) => `${name}_us bigint`)},
     ${list(Object.keys(PLAIN), (name) => `${name} ${PLAIN[name] ?? ''}`)}
   )
@@ -279,39 +311,16 @@ WITH input AS (
   FROM input
   ORDER BY id
   ON CONFLICT (id) DO NOTHING
-  RETURNING gateway, segment, received_at, usage_state, cost_nanodollars, request_bytes, response_bytes,
-    state IN ('denied', 'blocked') AND attempts = '[]' AS refused,
-    ${list(USAGE_KINDS, (kind) => kind)},
-    ${list(ROLLUP_BY, (name) => name)}
+  RETURNING id, gateway, segment, ended_at, state, session_id, session_base, parent_session_id, tool_calls,
+    ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
   SELECT gateway, segment, count(*) FROM inserted GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
-), rollup AS (
-  INSERT INTO aperture.rollup_hour AS old (
-    hour, key, ${list(ROLLUP_BY, (name) => name)}, ${list(Object.keys(MEASURES), (name) => name)}
-  )
-  SELECT
-    date_trunc('hour', received_at, 'UTC'),
-    sha256(convert_to(json_build_array(${list(ROLLUP_BY, (name) => name)})::text, 'UTF8')),
-    ${list(ROLLUP_BY, (name) => name)},
-    ${list(Object.values(MEASURES), (sum) => sum)}
-  FROM inserted
-  GROUP BY 1, 2, ${list(ROLLUP_BY, (name) => name)}
-  ORDER BY 1, 2
-  ON CONFLICT (hour, key) DO UPDATE SET ${list(Object.keys(MEASURES), (name) => `${name} = old.${name} + excluded.${name}`)}
-)
+), rollup AS (${addToRollups('inserted', '1')}
+), ${SESSION_PARTS}, ${TOOL_PARTS}
 SELECT count(*)::int AS inserted FROM inserted`;
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-/** Serialization failure, deadlock, lock timeout. */
-function isConflict(error: unknown): boolean {
-  return ['40001', '40P01', '55P03'].includes(codeOf(error));
-}
 
 /** Data exceptions, constraint violations, values beyond a limit of the server: this row, and not the database. */
 function isDataError(error: unknown): boolean {

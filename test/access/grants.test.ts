@@ -24,6 +24,10 @@ function device(...tags: string[]): Caller {
   return user([...tags].sort().join(','), { tags: [...tags].sort() });
 }
 
+function token(login: string, ...tags: string[]): Caller {
+  return user(login, { source: 'token', nodeId: 'aaaaaaaaaaaaaaaa', nodeName: 'CI', tags });
+}
+
 const alice = user('alice@example.com');
 
 test('without a grant there is no role and no model', () => {
@@ -72,6 +76,14 @@ test.each<[string, string, Caller, boolean]>([
   // What a proxy or an identity provider calls somebody must not reach the grants' own words.
   ['a login that spells loopback', '(loopback)', user('(loopback)', { source: 'proxy_headers' }), false],
   ['a login that spells a tag', 'tag:ci', user('tag:ci', { source: 'proxy_headers' }), false],
+  ['a token by its login', 'token:ci', token('token:ci'), true],
+  ['a token by one of its tags', 'tag:ci', token('token:x', 'tag:prod', 'tag:ci'), true],
+  ['a token by its joined tags', 'tag:ci,tag:prod', token('token:x', 'tag:prod', 'tag:ci'), true],
+  ['a token by everyone', '*', token('token:ci'), true],
+  ["a token that spells a person's login", 'alice@example.com', token('alice@example.com'), false],
+  ['a token that spells loopback', '(loopback)', token('(loopback)'), false],
+  ['a token that spells a tag it has not', 'tag:ci', token('tag:ci'), false],
+  ['a login that spells a token', 'token:ci', user('token:ci', { source: 'proxy_headers' }), false],
   ['a login that spells a group', 'group:eng', user('group:eng', { source: 'oidc' }), false],
   [
     'a claimed group that spells a login',

@@ -329,6 +329,7 @@ test('remarks of ours reject nothing, not even on save', () => {
     'connectors are not served in this version',
     'MCP servers are not served in this version',
     'quotas are not enforced in this version',
+    'quota "q" charges nobody: no grant here names it',
     'temp_grants are deprecated: they are read as grants, write them so',
     'there are no chat pages in this version',
   ]);

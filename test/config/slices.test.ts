@@ -137,7 +137,7 @@ test('server settings carry their units', () => {
   );
   expect(server).toMatchObject({
     listeners: [
-      { address: { port: 0 }, tls: { certFile: 'c', keyFile: 'k' }, h2c: false },
+      { address: { port: 0 }, tls: { kind: 'files', certFile: 'c', keyFile: 'k' }, h2c: false },
       { address: { port: 81 }, tls: undefined, h2c: true },
     ],
     inspectors: 2,

@@ -22,6 +22,8 @@ const alice = { login: 'alice@example.com', role: 'user' } as const;
 const bob = { login: 'bob@example.com', role: 'user' } as const;
 const admin = { login: 'root@example.com', role: 'admin' } as const;
 
+type Answer = Extract<FromApi, { kind: 'answer' }>;
+
 interface Shown {
   [field: string]: unknown;
   id: string;
@@ -37,6 +39,17 @@ async function get(
     { method: 'GET', path: where!, query, caller },
   );
   return { status, body: JSON.parse(body) };
+}
+
+/** What the API's thread answers. */
+function answers(): { told: Answer[]; post: (message: FromApi) => void } {
+  const told: Answer[] = [];
+  return {
+    told,
+    post: (message) => {
+      if (message.kind === 'answer') told.push(message);
+    },
+  };
 }
 
 const ids = (items: Shown[]): string[] => items.map((item) => item.id);
@@ -118,6 +131,7 @@ describe('GET /api/requests', () => {
       session_base: 's-1',
       parent_session_id: null,
       agent_id: null,
+      previous_response: null,
       stop_reason: 'end_turn',
       // Without the arguments: they are told of one request at a time.
       tool_calls: [{ id: 'toolu_1', name: 'Read', bytes: 15 }],
@@ -226,7 +240,7 @@ describe('GET /api/requests/{id}', () => {
   test('answers the whole record, with what was learned later', async () => {
     const record = records[59]!;
     await pool.query(
-      `INSERT INTO aperture.amendments (record_id, id, at, kind, body) VALUES ($1, $2, '2026-11-23T11:00:00Z', 'reprice', '{"cost_nanodollars":"5"}')`,
+      `INSERT INTO aperture.amendments (record_id, id, at, kind, body) VALUES ($1, $2, '2026-11-23T11:00:00Z', 'price', '{"cost_nanodollars":"5"}')`,
       [record.id, uuid7(TEST_TIME_MS)],
     );
     const { status, body } = await get(`/api/requests/${record.id}`);
@@ -237,14 +251,17 @@ describe('GET /api/requests/{id}', () => {
       usage_detail: {},
       verdicts: [],
       quota_charges: [],
-      amendments: [{ at: '2026-11-23T11:00:00.000000Z', kind: 'reprice', body: { cost_nanodollars: '5' } }],
+      cost_nanodollars: '5',
+      usage: record.usage,
+      booked: { cost_nanodollars: '1000000007', usage: record.usage, usage_state: 'final' },
+      amendments: [{ at: '2026-11-23T11:00:00.000000Z', kind: 'price', body: { cost_nanodollars: '5' } }],
     });
     expect((await get(`/api/requests/${record.id.toUpperCase()}`)).body['id']).toBe(record.id);
   });
 
   test('absent usage is null', async () => {
     const { body } = await get(`/api/requests/${records[0]!.id}`);
-    expect(body).toMatchObject({ usage: null, usage_state: 'absent', cost_nanodollars: null });
+    expect(body).toMatchObject({ usage: null, usage_state: 'absent', cost_nanodollars: null, booked: null });
   });
 
   test("another's id, an unknown one and rubbish are the same 404", async () => {
@@ -383,15 +400,8 @@ describe('the API', () => {
   });
 
   test('the thread answers each question once, in JSON bytes', async () => {
-    const told: FromApi[] = [];
-    const api = runApi({
-      data: { database: address, logLevel: 'silent' },
-      clock,
-      log: silentLog,
-      post: (message) => {
-        told.push(message);
-      },
-    });
+    const { told, post } = answers();
+    const api = runApi({ data: { database: address, logLevel: 'silent' }, clock, log: silentLog, post });
     for (let ask = 1; ask <= 80; ask += 1) {
       api.take({
         kind: 'ask',
@@ -415,18 +425,13 @@ describe('the API', () => {
     ['no server', { host: '/nonexistent', port: 5432, user: 'x', password: 'canary-password', database: 'x' }],
     ['no tables yet', undefined],
   ])('a database with %s is a 503 that tells no secret', async (_name, database) => {
-    const told: FromApi[] = [];
-    const api = runApi({
-      data: { database: database ?? (await postgres.database()), logLevel: 'silent' },
-      clock,
-      log: silentLog,
-      post: (message) => {
-        told.push(message);
-      },
-    });
+    const { told, post } = answers();
+    const at = database ?? (await postgres.database());
+    const api = runApi({ data: { database: at, logLevel: 'silent' }, clock, log: silentLog, post });
     api.take({ kind: 'ask', ask: 1, request: { method: 'GET', path: '/api/usage', query: '', caller: admin } });
     const message = await until('it is answered', () => told[0]);
     expect(message.status).toBe(503);
+    expect(message.headers).toContainEqual(['retry-after', '1']);
     const text = new TextDecoder().decode(message.body);
     expect(JSON.parse(text)).toMatchObject({ code: 'gateway_store_unavailable' });
     expect(text).not.toContain('canary');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { USAGE_KINDS } from '../../src/contract/usage.ts';
-import { dollars, usageTable } from '../../src/dashboard/usage-table.ts';
+import { dollars } from '../../src/dashboard/text-table.ts';
+import { usageTable } from '../../src/dashboard/usage-table.ts';
 
 const nothing = Object.fromEntries(USAGE_KINDS.map((kind) => [kind, 0]));
 

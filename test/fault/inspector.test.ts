@@ -38,8 +38,13 @@ afterEach(async () => {
 
 async function build(lanes: number): Promise<House> {
   const folder = temporaryFolder();
-  const pool = new InspectorPool({ file: join(packageRoot(), 'dist', 'workers', 'inspector.js'), lanes, log });
-  pool.setWorld(1, { autoCostBasis: true, providers: {} });
+  const pool = new InspectorPool({
+    file: join(packageRoot(), 'dist', 'workers', 'inspector.js'),
+    lanes,
+    log,
+    onMade: () => undefined,
+  });
+  pool.setWorld(1, { autoCostBasis: true, prices: [], providers: {} });
   const journal = await Journal.open({
     ...JOURNAL_DEFAULTS,
     folder: join(folder, 'journal'),

@@ -59,6 +59,7 @@ async function exchange(): Promise<void> {
     api: 'openai_chat',
     method: 'POST',
     path: '/v1/chat/completions',
+    stream: false,
     request_headers: [],
     model: 'gpt-5',
     provider: 'sim',

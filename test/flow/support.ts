@@ -40,6 +40,7 @@ export interface Flow {
 /** What must be zero when no request runs: else it leaks, and ends in 503s. */
 const LEVELS = [
   'aperture_live_exchanges',
+  'aperture_live_subjects',
   'aperture_inflight_bytes',
   'aperture_unsettled_exchanges',
   'aperture_records_waiting',
@@ -79,6 +80,10 @@ export interface FlowOptions {
   env?: Record<string, string>;
   simulator?: Partial<SimulatorOptions>;
   dataDir?: string;
+  /** In place of the one that makes loopback an admin. */
+  grants?: unknown[];
+  /** With what the test itself asks of the gateway. */
+  headers?: Record<string, string>;
 }
 
 export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
@@ -91,6 +96,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
   const gateway = await startGateway({
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+    ...(options.headers === undefined ? {} : { headers: options.headers }),
     config: {
       providers: {
         openai: { baseurl: simulator.url, apikey: PROVIDER_KEY, models: [MODELS.openai] },
@@ -103,7 +109,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
         },
         ...options.providers,
       },
-      grants: [ADMIN_GRANT],
+      grants: options.grants ?? [ADMIN_GRANT],
       ...(options.server === undefined ? {} : { server: options.server }),
     },
   }).catch(async (error: unknown) => {
@@ -139,21 +145,28 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
         () => simulator.books(0, tag).entries.find((entry) => entry.ended_at_ms !== null),
         withinMs,
       ),
-    quiescent: async () => {
-      let left: string[] = [];
-      await until('nothing is left of any request', async () => {
-        const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-        left = LEVELS.map((name) => new RegExp(`^${name} .*$`, 'm').exec(metrics)?.[0] ?? `${name} is missing`);
-        return left.every((line) => line.endsWith(' 0'));
-      }).catch((error: unknown) => {
-        throw new Error(left.join(', '), { cause: error });
-      });
-    },
+    quiescent: () => quiescent(gateway),
     close: async () => {
       await gateway.stop();
       await simulator.close();
     },
   };
+}
+
+/** Waits until nothing of any request is left in the process; fails saying what is. */
+export async function quiescent(gateway: TestGateway, withinMs?: number): Promise<void> {
+  let left: string[] = [];
+  await until(
+    'nothing is left of any request',
+    async () => {
+      const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+      left = LEVELS.map((name) => new RegExp(`^${name} .*$`, 'm').exec(metrics)?.[0] ?? `${name} is missing`);
+      return left.every((line) => line.endsWith(' 0'));
+    },
+    withinMs,
+  ).catch((error: unknown) => {
+    throw new Error(left.join(', '), { cause: error });
+  });
 }
 
 export function bodyOf(api: Api): Record<string, unknown> {

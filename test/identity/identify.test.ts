@@ -51,7 +51,7 @@ test.each(['128.0.0.1', '::2', '10.0.0.1', '169.254.1.1', 'fe80::1%eth0', '', 'l
 test('identity headers from an address that is no listed proxy mean nothing', () => {
   const headers: [string, string][] = [
     ['tailscale-user-login', 'root@example.com'],
-    ['x-forwarded-for', '127.0.0.1'],
+    ['x-forwarded-user', 'root@example.com'],
   ];
   expect(listener(['loopback', 'proxy_headers']).identify({ remoteAddress: '127.0.0.1', headers })).toMatchObject({
     ok: true,
@@ -61,6 +61,20 @@ test('identity headers from an address that is no listed proxy mean nothing', ()
     ok: false,
   });
 });
+
+test.each(['x-forwarded-for', 'forwarded', 'x-real-ip'])(
+  'what an unlisted proxy on this machine forwarded, as %s says, is not the machine itself',
+  (name) => {
+    const headers: [string, string][] = [
+      ['tailscale-user-login', 'root@example.com'],
+      [name, '127.0.0.1'],
+    ];
+    expect(listener(['loopback']).identify({ remoteAddress: '127.0.0.1', headers })).toEqual({
+      ok: false,
+      fault: { code: 'no_identity', why: 'a proxy that server.trusted_proxies does not list has forwarded it' },
+    });
+  },
+);
 
 test('loopback is nobody where trusted proxies are configured', () => {
   const answer = listener(['loopback', 'proxy_headers'], ['10.1.2.3']).identify({

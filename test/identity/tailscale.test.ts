@@ -67,6 +67,76 @@ test.each([
   expect(await api.lookup('100.64.0.9')).toMatchObject({ kind: 'unknown' });
 });
 
+test('a user of another tailnet is their own login, without groups, with what our policy gives them', async () => {
+  tailscaled.nodes.set('100.64.0.20', {
+    stableId: 'nCarol1CNTRL',
+    name: 'carols-laptop',
+    login: 'carol@other.example',
+    groups: ['group:admins'],
+    shareeNode: true,
+    capMap: { 'tailscale.com/cap/aperture': [{ models: 'openai/**' }] },
+  });
+  expect(await api.lookup('100.64.0.20')).toMatchObject({
+    kind: 'caller',
+    caller: {
+      login: 'carol@other.example',
+      nodeId: 'nCarol1CNTRL',
+      groups: [],
+      capabilities: { 'tailscale.com/cap/aperture': [{ models: 'openai/**' }] },
+    },
+  });
+});
+
+test.each([
+  ['that was shared with us', { sharer: 4130514042221012 }],
+  ['that ours was shared with', { shareeNode: true }],
+])("a tagged device of another tailnet %s is nobody: its tags are not this tailnet's", async (_, of) => {
+  tailscaled.nodes.set('100.64.0.21', { stableId: 'n21', name: 'theirs', tags: ['tag:admin'], ...of });
+  expect(await api.lookup('100.64.0.21')).toEqual({
+    kind: 'unknown',
+    why: 'a tagged device of another tailnet has no identity here',
+  });
+});
+
+test("the node's own addresses and name", async () => {
+  tailscaled.self.addresses = ['100.64.0.1', 'FD7A:115C:A1E0:0::1'];
+  tailscaled.self.dnsName = 'AI.tail9da30d.ts.net.';
+  expect(await api.node()).toEqual({
+    kind: 'running',
+    addresses: ['100.64.0.1', 'fd7a:115c:a1e0::1'],
+    dnsName: 'ai.tail9da30d.ts.net',
+    userspace: false,
+  });
+});
+
+test.each([
+  ['stopped', { backendState: 'Stopped' }, 'tailscale is not running here: Stopped'],
+  ['logged out', { backendState: 'NeedsLogin', addresses: null }, 'tailscale is not running here: NeedsLogin'],
+  ['not given an address', { addresses: null }, 'the node has no address yet'],
+])('a node that is %s is away', async (_, self, why) => {
+  Object.assign(tailscaled.self, self);
+  expect(await api.node()).toEqual({ kind: 'away', why });
+});
+
+test.each(['hang', 'junk', 'other-shape', 'forbidden'] as const)(
+  'with tailscaled that answers with %s the node is away',
+  async (mode) => {
+    tailscaled.mode = mode;
+    expect(await api.node()).toMatchObject({ kind: 'away' });
+  },
+);
+
+test('a certificate is key and chain, or why there is none', async () => {
+  tailscaled.certificates.set('ai.tail9da30d.ts.net', 'KEY AND CHAIN');
+  expect(await api.certificate('ai.tail9da30d.ts.net')).toEqual({ kind: 'pair', pem: 'KEY AND CHAIN' });
+  expect(await api.certificate('other.ts.net')).toEqual({
+    kind: 'refused',
+    why: 'your Tailscale account does not support getting TLS certs',
+  });
+  await tailscaled.stop();
+  expect(await api.certificate('ai.tail9da30d.ts.net')).toMatchObject({ kind: 'unavailable' });
+});
+
 test('an address that the tailnet does not know is nobody', async () => {
   expect(await api.lookup('100.64.9.9')).toEqual({ kind: 'unknown', why: 'the tailnet knows no such address' });
 });

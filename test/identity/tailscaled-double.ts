@@ -13,6 +13,19 @@ export interface NodeShape {
   tags?: string[];
   groups?: string[];
   capMap?: Record<string, unknown[] | null> | null;
+  /** A node of another tailnet: who shared it with us, or that ours was shared with its owner. */
+  sharer?: number;
+  shareeNode?: boolean;
+}
+
+/** The node that tailscaled itself is. */
+export interface SelfShape {
+  backendState: string;
+  /** Null, as Go writes an absent list. */
+  addresses: string[] | null;
+  /** With its final dot. */
+  dnsName: string;
+  tun: boolean;
 }
 
 export type Mode = 'answer' | 'hang' | 'junk' | 'other-shape' | 'forbidden';
@@ -26,6 +39,14 @@ export class TailscaledDouble {
   readonly socketPath = join(this.folder, 'tailscaled.sock');
   readonly nodes = new Map<string, NodeShape>();
   readonly asked: string[] = [];
+  readonly self: SelfShape = {
+    backendState: 'Running',
+    addresses: ['100.64.0.1', 'fd7a:115c:a1e0::1'],
+    dnsName: 'ai.tail9da30d.ts.net.',
+    tun: true,
+  };
+  /** Key and chain by domain, as PEM; any other domain is refused. */
+  readonly certificates = new Map<string, string>();
   mode: Mode = 'answer';
   /** Answers wait until this resolves. */
   gate: Promise<void> = Promise.resolve();
@@ -53,16 +74,17 @@ export class TailscaledDouble {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://local-tailscaled.sock');
-    const addr = url.searchParams.get('addr') ?? '';
-    this.asked.push(addr);
     if (request.headers.host !== 'local-tailscaled.sock') {
       end(response, 403, 'invalid localapi request');
       return;
     }
-    if (request.method !== 'GET' || url.pathname !== '/localapi/v0/whois') {
+    const [, endpoint, rest = ''] = /^\/localapi\/v0\/([a-z]+)(?:\/(.*))?$/.exec(url.pathname) ?? [];
+    if (request.method !== 'GET' || endpoint === undefined) {
       end(response, 404, 'not found');
       return;
     }
+    const addr = url.searchParams.get('addr') ?? '';
+    if (endpoint === 'whois') this.asked.push(addr);
     if (this.mode === 'hang') return;
     if (this.mode === 'junk') {
       end(response, 200, '{"Node":');
@@ -73,10 +95,33 @@ export class TailscaledDouble {
       return;
     }
     if (this.mode === 'forbidden') {
-      end(response, 403, 'whois access denied');
+      end(response, 403, `${endpoint} access denied`);
       return;
     }
     await this.gate;
+    switch (endpoint) {
+      case 'status':
+        endJson(response, statusOf(this.self));
+        return;
+      case 'cert':
+        this.#answerCertificate(rest, response);
+        return;
+      case 'whois':
+        this.#answerWhois(addr, response);
+        return;
+      default:
+        end(response, 404, 'not found');
+    }
+  }
+
+  /** `ipnlocal.GetCertPEM`: only names of this node; the key comes first (`type=pair`). */
+  #answerCertificate(domain: string, response: ServerResponse): void {
+    const pem = this.certificates.get(domain);
+    if (pem === undefined) end(response, 500, 'your Tailscale account does not support getting TLS certs\n');
+    else end(response, 200, pem);
+  }
+
+  #answerWhois(addr: string, response: ServerResponse): void {
     // netip.ParseAddrPort: an address with a port, IPv6 in brackets.
     const found = /^(?:\[([0-9a-f:]+)\]|([0-9.]+)):(\d+)$/.exec(addr);
     if (found === null) {
@@ -88,9 +133,38 @@ export class TailscaledDouble {
       end(response, 404, 'no match for IP:port');
       return;
     }
-    response.setHeader('content-type', 'application/json');
-    end(response, 200, JSON.stringify(shape(node), null, '\t'));
+    endJson(response, shape(node));
   }
+}
+
+function endJson(response: ServerResponse, answer: unknown): void {
+  response.setHeader('content-type', 'application/json');
+  end(response, 200, JSON.stringify(answer, null, '\t'));
+}
+
+/** `ipnstate.Status`, without peers. */
+function statusOf(self: SelfShape): unknown {
+  return {
+    Version: '1.90.0',
+    TUN: self.tun,
+    BackendState: self.backendState,
+    AuthURL: '',
+    TailscaleIPs: self.addresses,
+    Self: {
+      ID: 'nGateway1CNTRL',
+      HostName: 'ai',
+      DNSName: self.dnsName,
+      OS: 'linux',
+      UserID: 1234,
+      TailscaleIPs: self.addresses,
+      Online: true,
+    },
+    Health: null,
+    MagicDNSSuffix: 'tail9da30d.ts.net',
+    CertDomains: null,
+    Peer: null,
+    User: null,
+  };
 }
 
 function end(response: ServerResponse, status: number, body: string): void {
@@ -105,11 +179,16 @@ function shape(node: NodeShape): unknown {
       StableID: node.stableId,
       Name: `${node.name}.tail9da30d.ts.net.`,
       User: 1234,
+      ...(node.sharer === undefined ? {} : { Sharer: node.sharer }),
       Key: 'nodekey:4ecc1a0d000000000000000000000000000000000000000000000000000000aa',
       KeyExpiry: '2027-01-01T00:00:00Z',
       Addresses: ['100.83.165.96/32', 'fd7a:115c:a1e0::6639:a560/128'],
       AllowedIPs: ['100.83.165.96/32'],
-      Hostinfo: { OS: 'linux', Hostname: node.name },
+      Hostinfo: {
+        OS: 'linux',
+        Hostname: node.name,
+        ...(node.shareeNode === undefined ? {} : { ShareeNode: node.shareeNode }),
+      },
       Created: '2026-01-01T00:00:00Z',
       ...(node.tags === undefined ? {} : { Tags: node.tags }),
       ComputedName: node.name,

@@ -17,6 +17,7 @@ function session(
     previous_response: null,
     system_text: 'You are helpful.',
     first_user_text: 'Hello',
+    history: null,
     tool_results: [],
     ...change.request,
   };
@@ -44,6 +45,66 @@ test.each([
 test('Codex says it in its turn metadata too', () => {
   const metadata = JSON.stringify({ session_id: UUID, turn_id: 't' });
   expect(session({ headers: [['x-codex-turn-metadata', metadata]] }).base).toBe(UUID);
+});
+
+/** All that these clients send in one request that could be taken for a session (wire-formats.md, section 15). */
+const CLIENTS: [string, [string, string][], Partial<RequestFacts>, ReturnType<typeof session>][] = [
+  [
+    'Claude Code',
+    [
+      ['user-agent', 'claude-cli/2.1.330 (external, cli)'],
+      ['x-claude-code-session-id', UUID],
+      ['x-stainless-retry-count', '0'],
+      ['anthropic-version', '2023-06-01'],
+      ['traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'],
+    ],
+    { client_session: JSON.stringify({ device_id: 'd'.repeat(64), account_uuid: '', session_id: UUID }) },
+    { base: UUID, parent: null, agentId: null },
+  ],
+  [
+    "Claude Code's subagent of a subagent",
+    [
+      ['user-agent', 'claude-cli/2.1.330 (external, cli)'],
+      ['x-claude-code-session-id', UUID],
+      ['x-claude-code-agent-id', 'a7f3c2e1b'],
+      ['x-claude-code-parent-agent-id', 'a1d9e8f70'],
+    ],
+    {},
+    { base: UUID, parent: 'a1d9e8f70', agentId: 'a7f3c2e1b' },
+  ],
+  [
+    'Codex',
+    [
+      ['user-agent', 'codex_exec/0.169.0 (Debian 13.0.0; x86_64)'],
+      ['originator', 'codex_exec'],
+      ['session-id', UUID],
+      ['thread-id', UUID],
+      ['x-client-request-id', UUID],
+      ['x-codex-window-id', `${UUID}:0`],
+      [
+        'x-codex-turn-metadata',
+        JSON.stringify({ session_id: UUID, thread_id: UUID, turn_id: 't', request_kind: 'turn' }),
+      ],
+    ],
+    { client_session: UUID },
+    { base: UUID, parent: null, agentId: null },
+  ],
+  [
+    "Codex' subagent",
+    [
+      ['user-agent', 'codex_exec/0.169.0 (Debian 13.0.0; x86_64)'],
+      ['session-id', UUID],
+      ['thread-id', '01a20725-0000-7000-8000-000000000002'],
+      ['x-codex-parent-thread-id', UUID],
+      ['x-openai-subagent', 'review'],
+    ],
+    { client_session: UUID },
+    { base: UUID, parent: UUID, agentId: 'review' },
+  ],
+];
+
+test.each(CLIENTS)('%s, with all that it sends', (_client, headers, request, expected) => {
+  expect(session({ headers, request })).toEqual(expected);
 });
 
 test('the most particular header wins, a header wins over the body', () => {

@@ -37,19 +37,18 @@ describe('a replay', () => {
   test('yields what ended as it ended, and then what did not', async () => {
     const folder = scratchFolder();
     const journal = await openJournal(folder);
-    const [open, cut] = [newId(), newId()];
+    const [open, begun] = [newId(), newId()];
     journal.append(open, 'opened', sampleOpened(open));
     journal.append(open, 'request', Buffer.from('{"model":"gpt-5"}'));
     journal.append(open, 'head', { status: 200, headers: [['a', 'b']] });
     journal.append(open, 'response', Buffer.from('half of i'));
     const whole = await exchangeOf(journal, 'whole');
-    journal.append(cut, 'opened', sampleOpened(cut));
-    journal.append(cut, 'response_end', { how: 'cut' });
-    await written(journal, cut);
+    journal.append(begun, 'opened', sampleOpened(begun));
+    await written(journal, begun);
     await journal.close(5000);
 
     const { exchanges, order, reports } = await replayAll(folder);
-    expect(order).toEqual([whole, open, cut]);
+    expect(order).toEqual([whole, open, begun]);
     expect(exchanges.get(whole)).toMatchObject({
       opened: sampleOpened(whole),
       closed: sampleClosed(),
@@ -57,8 +56,8 @@ describe('a replay', () => {
       segment: 1,
       missingFrames: 0,
     });
-    expect(exchanges.get(open)).toMatchObject({ closed: undefined, end: undefined });
-    expect(exchanges.get(cut)).toMatchObject({ closed: undefined, end: 'cut' });
+    expect(exchanges.get(open)).toMatchObject({ closed: undefined });
+    expect(exchanges.get(begun)).toMatchObject({ closed: undefined });
     expect(await framesOf(exchanges.get(open)!)).toEqual([
       { kind: 'request', bytes: Buffer.from('{"model":"gpt-5"}') },
       { kind: 'head', status: 200, headers: [['a', 'b']] },
@@ -68,7 +67,7 @@ describe('a replay', () => {
     expect(reports[0]).toMatchObject({
       segment: 1,
       gateway: 'gw-test',
-      opened: [open, whole, cut],
+      opened: [open, whole, begun],
       badPayloads: 0,
       skippedBytes: 0,
       tornBytes: 0,

@@ -75,7 +75,7 @@ const framesIn = (found: Scanned[]): Frame[] =>
   );
 
 const frame = fc.record({
-  kind: fc.constantFrom<FrameKind>('opened', 'request', 'head', 'response', 'response_end', 'closed'),
+  kind: fc.constantFrom<FrameKind>('opened', 'request', 'head', 'response', 'closed'),
   exchange: fc.nat(0xffffff).map(uuid),
   sequence: fc.nat(0xffffffff),
   payload: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),

@@ -68,6 +68,7 @@ export function sampleOpened(id: ExchangeId, path = '/v1/chat/completions'): Ope
     api: 'openai_chat',
     method: 'POST',
     path,
+    stream: false,
     request_headers: [['content-type', 'application/json']],
     model: 'gpt-5',
     provider: 'sim',

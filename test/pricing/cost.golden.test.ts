@@ -395,3 +395,15 @@ test('half a nanodollar goes to the even side, after adjustment, once', () => {
     nanodollars({ basis: 'openai', modelRequested: 'x', map, usage: { input_uncached: tokens } });
   expect([1, 2, 3, 4, 5, 6, 7].map(half)).toEqual([0n, 1n, 2n, 2n, 2n, 3n, 4n]);
 });
+
+test('more than a million dollars is no cost, whoever says so, and cannot spoil the sums', () => {
+  const unknown = { known: false, reason: 'out_of_range' };
+  const haiku = { basis: 'anthropic', modelRequested: 'claude-haiku-4-5' };
+  // $10 for a thousand searches: a hundred million of them are a million dollars.
+  const usage = { input_uncached: 0 };
+  expect(nanodollars({ ...haiku, usage, serverTools: { web_search: 100_000_000 } })).toBe(1_000_000_000_000_000n);
+  expect(ask({ ...haiku, usage, serverTools: { web_search: 100_000_001 } })).toEqual(unknown);
+  const reported = { basis: 'openrouter', modelRequested: 'x/y', usage };
+  expect(ask({ ...reported, reportedCostNanodollars: '1000000000000001' })).toEqual(unknown);
+  expect(ask({ ...reported, reportedCostNanodollars: '1' + '0'.repeat(23) })).toEqual(unknown);
+});

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import type { PriceOverride } from '../../src/contract/price.ts';
 import { costOf } from '../../src/pricing/cost.ts';
 import { withOverrides } from '../../src/pricing/overrides.ts';
-import type { PriceOverride } from '../../src/pricing/overrides.ts';
 import { parsePriceTable } from '../../src/pricing/table.ts';
 import { question, table } from './support.ts';
 import type { Ask } from './support.ts';
 
 function cost(overrides: PriceOverride[], ask: Ask) {
   const own = withOverrides(table, overrides);
-  if (!own.ok) throw new Error(own.fault.join('\n'));
+  if (!own.ok) throw new Error(JSON.stringify(own.fault));
   return costOf(question(ask), own.value);
 }
 
@@ -73,15 +73,28 @@ describe('prices of the operator', () => {
       { basis: 'moon', model: 'a', per_million: { input: '1' } },
       { basis: 'openai', model: 'b', per_million: { output: '1' } },
       { basis: 'openai', model: 'c', like: 'no-such', per_million: { input: '-1', output: '1.1234567' } },
+      { basis: 'openai', model: 'b', per_million: { input: '1' }, web_search: '1 cent' },
+      {
+        basis: 'openai',
+        model: 'd',
+        per_million: { input: '1' },
+        tiers: [{ above_input_tokens: 1, per_million: { input: '$' } }],
+        batch: { output: 'half' },
+      },
     ]);
+    const noPrice = (decimals: number): string => `is not a price in dollars with at most ${decimals} decimals`;
     expect(result).toEqual({
       ok: false,
       fault: [
-        'prices[0] (a): "moon" is not a cost basis',
-        'prices[1] (b): per_million.input is missing',
-        'prices[2] (c): like: "no-such" is not in the price table',
-        'prices[2] (c): per_million.input: "-1" is not a price in dollars with at most 6 decimals',
-        'prices[2] (c): per_million.output: "1.1234567" is not a price in dollars with at most 6 decimals',
+        { path: [0, 'basis'], message: expect.stringContaining('is not a cost basis; there are anthropic, openai') },
+        { path: [1, 'per_million'], message: 'has no input: every price needs that rate' },
+        { path: [2, 'like'], message: 'is not in the price table' },
+        { path: [2, 'per_million', 'input'], message: noPrice(6) },
+        { path: [2, 'per_million', 'output'], message: noPrice(6) },
+        { path: [3, 'model'], message: 'has a price for this basis already' },
+        { path: [3, 'web_search'], message: noPrice(12) },
+        { path: [4, 'tiers', 0, 'per_million', 'input'], message: noPrice(6) },
+        { path: [4, 'batch', 'output'], message: noPrice(6) },
       ],
     });
   });

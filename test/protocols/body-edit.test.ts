@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { BodyFields } from '../../src/contract/messages.ts';
-import { applySplices, injectUsage, modelSplice, replaceModel, usageSplice } from '../../src/protocols/body-edit.ts';
+import { applySplices, modelSplice, usageSplice } from '../../src/protocols/body-edit.ts';
 import { scanBody } from '../../src/protocols/body-scan.ts';
 import { utf8 } from './chunks.ts';
 
@@ -20,7 +20,7 @@ function text(bytes: Uint8Array): string {
 
 function injected(body: string): string {
   const bytes = utf8(body);
-  return text(injectUsage(bytes, fieldsOf(bytes)).body);
+  return text(applySplices(bytes, usageSplice(bytes, fieldsOf(bytes)).splices));
 }
 
 describe('asking for usage', () => {
@@ -49,28 +49,25 @@ describe('asking for usage', () => {
 
   test('a body that asks already is left alone', () => {
     const bytes = utf8('{"stream_options":{"include_usage":true}}');
-    const edited = injectUsage(bytes, fieldsOf(bytes));
-    expect(edited.body).toBe(bytes);
-    expect(edited.detail).toBe('the client asks for usage itself');
+    const { splices, detail } = usageSplice(bytes, fieldsOf(bytes));
+    expect(applySplices(bytes, splices)).toBe(bytes);
+    expect(detail).toBe('the client asks for usage itself');
   });
 });
 
 test('a model is replaced where it stands, escapes and all', () => {
   const bytes = utf8('{"x":"model","mod\\u0065l" : "a\\/b" ,"messages":[{"model":"a/b"}]}');
-  const edited = replaceModel(bytes, fieldsOf(bytes), 'é"b');
+  const edited = applySplices(bytes, modelSplice(fieldsOf(bytes), 'é"b'));
   expect(text(edited)).toBe('{"x":"model","mod\\u0065l" : "é\\"b" ,"messages":[{"model":"a/b"}]}');
 });
 
 test('a body that names no model, or the same, is left alone', () => {
-  const none = utf8('{}');
-  expect(replaceModel(none, fieldsOf(none), 'm')).toBe(none);
-  const same = utf8('{"model":"m"}');
-  expect(replaceModel(same, fieldsOf(same), 'm')).toBe(same);
+  for (const body of ['{}', '{"model":"m"}']) expect(modelSplice(fieldsOf(utf8(body)), 'm')).toEqual([]);
 });
 
 test('an edited body has a buffer of its own, so that giving it to a thread gives nothing else', () => {
   const bytes = utf8('{}');
-  const edited = injectUsage(bytes, fieldsOf(bytes)).body;
+  const edited = applySplices(bytes, usageSplice(bytes, fieldsOf(bytes)).splices);
   expect(edited.buffer.byteLength).toBe(edited.byteLength);
 });
 

@@ -10,6 +10,18 @@ import { cut, everyByte, places, utf8 } from './chunks.ts';
 /** Failures come again; a run with another seed is a matter of this line. */
 const SEED = 20261101;
 
+const FUNCTION_TOOL = JSON.stringify({
+  tools: [
+    {
+      type: 'function',
+      function: {
+        name: 'ask',
+        parameters: { type: 'object', properties: { model: { type: 'string', default: 'no' } }, required: ['model'] },
+      },
+    },
+  ],
+});
+
 function scan(text: string, api: Api = 'openai_chat'): Result<BodyFields, Fault> {
   return scanBody(api, utf8(text));
 }
@@ -105,6 +117,40 @@ describe('what is read from the top level', () => {
     expect(fieldsOf(text).otherModels).toEqual(['b', 'c', 'd', 'e']);
     expect(fieldsOf('{"fallbacks":"default"}').otherModels).toEqual(['default']);
     expect(fieldsOf('{"models":null,"fallbacks":[]}').otherModels).toEqual([]);
+  });
+
+  test.each([
+    ['a tool that the provider runs', '{"tools":[{"type":"image_generation","model":"a"}]}', ['a']],
+    ["Anthropic's advisor", '{"tools":[{"name":"x"},{"type":"advisor_20260301","name":"advisor","model":"a"}]}', ['a']],
+    ["OpenRouter's advisor", '{"tools":[{"type":"openrouter:advisor","parameters":{"model":"a"}}]}', ['a']],
+    [
+      'tools of a tool',
+      '{"tools":[{"parameters":{"tools":[{"type":"x","parameters":{"model":"b"}}],"model":"a"}}]}',
+      ['b', 'a'],
+    ],
+    ["OpenRouter's plugins", '{"plugins":[{"id":"fusion","model":"a"}]}', ['a']],
+    ['any spelling, as often as it comes', '{"tools":[{"Model":"a","\\u006dodel":"b","model":"c"}]}', ['a', 'b', 'c']],
+    [
+      'after a schema',
+      '{"tools":[{"parameters":{"properties":{"model":{}},"x":[[{"model":"a"}]]},"model":"b"}]}',
+      ['a', 'b'],
+    ],
+    ['after a schema, in a list', '{"tools":[{"properties":{"model":"no"}},[{"model":"a"}]]}', ['a']],
+    ['no string', '{"tools":[{"model":null},{"model":{"x":1}},{"model":["y"]}]}', []],
+    ['a chat function with an argument of that name', FUNCTION_TOOL, []],
+    [
+      "an argument of one of Anthropic's tools",
+      '{"tools":[{"name":"x","input_schema":{"model":"no","properties":{"model":{"type":"string"}}}}]}',
+      [],
+    ],
+    ['examples in a schema', '{"tools":[{"parameters":{"examples":[{"model":"no"}],"default":{"model":"no"}}}]}', []],
+    ['other members', '{"messages":[{"tools":[{"model":"no"}]}],"metadata":{"model":"no"}}', []],
+  ])('models in tools: %s', (_, text, models) => {
+    for (const api of ['openai_chat', 'openai_responses', 'anthropic_messages'] as const) {
+      expect(fieldsOf(text, api).otherModels).toEqual(models);
+      const bytes = everyByte(utf8(text));
+      expect(inChunks(api, bytes)).toMatchObject({ ok: true, value: { otherModels: models } });
+    }
   });
 
   test("Gemini: a body's models, beside the one in the path", () => {
@@ -269,6 +315,12 @@ describe('any chunking', () => {
           model: fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }),
           stream: fc.oneof(fc.boolean(), fc.constant(null)),
           messages: fc.jsonValue(),
+          tools: fc.array(
+            fc.record(
+              { model: fc.string({ minLength: 1, maxLength: 8 }), properties: fc.jsonValue(), x: fc.jsonValue() },
+              { requiredKeys: [] },
+            ),
+          ),
           fallbacks: fc.array(fc.record({ model: fc.string({ minLength: 1, maxLength: 8 }), x: fc.jsonValue() })),
           stream_options: fc.record({ include_usage: fc.boolean(), y: fc.jsonValue() }),
           'é😀': fc.double({ noNaN: true, noDefaultInfinity: true }),

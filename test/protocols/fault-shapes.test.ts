@@ -35,6 +35,7 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
   model_missing: { code: 'model_missing' },
   model_unknown: { code: 'model_unknown', model: 'gpt-9 "quoted"\n' },
   model_other_api: { code: 'model_other_api', model: 'm', asked: 'openai_chat', served: ['openai_responses'] },
+  previous_response_not_found: { code: 'previous_response_not_found', id: 'resp_1' },
   quota_exceeded: { code: 'quota_exceeded', buckets: ['daily:eve'], retryAfterSeconds: 61.2 },
   guardrail_blocked: {
     code: 'guardrail_blocked',
@@ -55,8 +56,14 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
   upstream_invalid: { code: 'upstream_invalid', provider: 'p', why: 'HPE_INVALID_CONSTANT' },
   inspector_failed: { code: 'inspector_failed', why: 'exit 1' },
   client_gone: { code: 'client_gone' },
-  revoked: { code: 'revoked', what: 'eve@example.com' },
+  revoked: { code: 'revoked', kind: 'login', reason: 'the laptop was stolen' },
+  token_refused: { code: 'token_refused', why: 'expired' },
   store_unavailable: { code: 'store_unavailable', why: 'ECONNREFUSED' },
+  control_stale: { code: 'control_stale', ageSeconds: 61, limitSeconds: 60 },
+  config_refused: { code: 'config_refused', why: 'config must not be empty' },
+  config_conflict: { code: 'config_conflict', hash: 'ab12' },
+  config_readonly: { code: 'config_readonly' },
+  config_unwritable: { code: 'config_unwritable', why: 'EROFS' },
   internal: { code: 'internal', reference: 'abc' },
 };
 const faults: Fault[] = Object.values(EVERY);

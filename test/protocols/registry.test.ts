@@ -34,6 +34,30 @@ describe('paths whose model is in the body', () => {
   });
 });
 
+describe('paths that name a stored response', () => {
+  test.each<[string, Api, string, boolean]>([
+    ['GET /v1/responses/resp_1', 'openai_responses_stored', '/v1/responses/resp_1', false],
+    ['GET /v1/responses/resp_1?stream=true&starting_after=4', 'openai_responses_stored', '/v1/responses/resp_1', true],
+    ['POST /v1/responses/resp_1/cancel', 'openai_responses_stored', '/v1/responses/resp_1/cancel', false],
+    ['DELETE /v1/responses/resp_1', 'openai_responses_side', '/v1/responses/resp_1', false],
+    ['GET /v1/responses/resp_1/input_items', 'openai_responses_side', '/v1/responses/resp_1/input_items', false],
+    ['GET /codex/responses/resp_1', 'openai_responses_stored', '/responses/resp_1', false],
+    ['POST /codex/responses/resp_1/cancel', 'openai_responses_stored', '/responses/resp_1/cancel', false],
+  ])('%s', (line, api, upstreamPath, stream) => {
+    const endpoint = match(line);
+    expect(endpoint).toMatchObject({
+      kind: 'exchange',
+      dialect: 'openai_responses',
+      modelIn: 'response',
+      responseId: 'resp_1',
+      upstreamPath,
+      stream,
+    });
+    expect(endpoint.kind === 'exchange' ? endpoint.protocol.api : '').toBe(api);
+    expect(endpoint).not.toHaveProperty('model');
+  });
+});
+
 describe("Gemini's paths", () => {
   test.each<[string, Api, string, boolean]>([
     ['/v1beta/models/gemini-3-pro:generateContent', 'gemini_generate_content', 'gemini-3-pro', false],
@@ -118,6 +142,10 @@ describe('wrong methods and upgrades', () => {
     ['PUT /v1/messages', 'POST', 'anthropic'],
     ['GET /v1/responses', 'POST', 'openai_responses'],
     ['OPTIONS /v1/messages', 'POST', 'anthropic'],
+    ['POST /v1/responses/resp_1', 'GET, DELETE', 'openai_responses'],
+    ['GET /v1/responses/resp_1/cancel', 'POST', 'openai_responses'],
+    ['DELETE /v1/responses/resp_1/input_items', 'GET', 'openai_responses'],
+    ['GET /v1/responses/compact', 'POST', 'openai_responses'],
     ['post /v1/messages', 'POST', 'anthropic'],
     ['GET /v1beta/models/x:generateContent', 'POST', 'google'],
     ['POST /v1/models', 'GET', 'openai'],
@@ -179,7 +207,9 @@ describe('no other spelling of a path', () => {
     ['/openai/v1/chat/completions', {}, 'openai'],
     ['/v1/messages/batches', {}, 'anthropic'],
     ['/anthropic/v1/messages', {}, 'anthropic'],
-    ['/v1/responses/resp_1', {}, 'openai_responses'],
+    ['/v1/responses/resp_1/output', {}, 'openai_responses'],
+    ['/v1/responses/r%20s', {}, 'openai_responses'],
+    [`/v1/responses/${'r'.repeat(257)}`, {}, 'openai_responses'],
     ['/codex/x', {}, 'openai_responses'],
     ['/v1beta/files', {}, 'google'],
     ['/v1/projects/p/locations/l', {}, 'google'],
@@ -197,7 +227,8 @@ describe('no other spelling of a path', () => {
 test('each API has its protocol', () => {
   const apis: Api[] = ['openai_chat', 'openai_embeddings', 'openai_responses', 'openai_responses_compact'];
   const more: Api[] = ['openai_responses_input_tokens', 'anthropic_messages', 'anthropic_count_tokens'];
+  const stored: Api[] = ['openai_responses_stored', 'openai_responses_side'];
   const google: Api[] = ['gemini_generate_content', 'gemini_count_tokens', 'gemini_embed_content'];
-  for (const api of [...apis, ...more, ...google]) expect(protocolFor(api).api).toBe(api);
+  for (const api of [...apis, ...more, ...stored, ...google]) expect(protocolFor(api).api).toBe(api);
   expect(() => protocolFor('bedrock_converse')).toThrow('bedrock_converse');
 });

@@ -7,6 +7,8 @@ import {
   openaiResponses,
   openaiResponsesCompact,
   openaiResponsesInputTokens,
+  openaiResponsesSide,
+  openaiResponsesStored,
 } from '../../src/protocols/openai-responses/protocol.ts';
 import { readBody } from './read.ts';
 
@@ -16,6 +18,8 @@ const all = [
   openaiResponses,
   openaiResponsesCompact,
   openaiResponsesInputTokens,
+  openaiResponsesStored,
+  openaiResponsesSide,
   anthropicMessages,
   anthropicCountTokens,
   gemini,
@@ -26,7 +30,13 @@ const all = [
 test('each API has its own name, and only what counts is not billed', () => {
   expect(new Set(all.map((protocol) => protocol.api)).size).toBe(all.length);
   const unbilled = all.filter((protocol) => !protocol.billable).map((protocol) => protocol.api);
-  expect(unbilled.sort()).toEqual(['anthropic_count_tokens', 'gemini_count_tokens', 'openai_responses_input_tokens']);
+  expect(unbilled.sort()).toEqual([
+    'anthropic_count_tokens',
+    'gemini_count_tokens',
+    'openai_responses_input_tokens',
+    'openai_responses_side',
+  ]);
+  expect(all.filter(({ billable }) => billable === 'late').map(({ api }) => api)).toEqual(['openai_responses_stored']);
 });
 
 describe('sessions', () => {
@@ -189,10 +199,12 @@ describe("Gemini's path", () => {
   });
 });
 
-test('a stream that is resumed by GET is a stream', () => {
-  expect(
-    readBody(openaiResponses, '', { path: '/v1/responses/resp_1', query: 'stream=true&starting_after=4' }).stream,
-  ).toBe(true);
+test('requests about a stored response are a session of their own, unless a header names one', () => {
+  const path = '/v1/responses/resp_1/input_items';
+  for (const protocol of [openaiResponsesStored, openaiResponsesSide]) {
+    expect(readBody(protocol, '', { path }).client_session).toBe('resp_1');
+    expect(readBody(protocol, '', { path, headers: { 'x-session-id': 's' } }).client_session).toBe('s');
+  }
 });
 
 describe('results of tool calls', () => {

@@ -4,6 +4,7 @@ import type { Closed } from '../../src/contract/exchange.ts';
 import type { Facts } from '../../src/contract/facts.ts';
 import { JOB_BYTES } from '../../src/contract/limits.ts';
 import { ExchangeRecord } from '../../src/contract/record.ts';
+import { zeroUsage } from '../../src/contract/usage.ts';
 import { assemble } from '../../src/records/assemble.ts';
 import { closed, facts, opened, RECEIVED_MS } from './parts.ts';
 
@@ -253,6 +254,16 @@ describe('bounds', () => {
     ]);
   });
 
+  test('what the request says of its conversation is in the record', () => {
+    const request = {
+      history: { messages: 3, chain: ['0123456789abcdef'] },
+      previous_response: 'resp_1',
+      tool_results: [{ id: 'call_1', bytes: 5, is_error: true }],
+    };
+    expect(record({ closed: closed(), facts: facts({ request }) })).toMatchObject(request);
+    expect(record({ closed: closed() })).toMatchObject({ history: null, previous_response: null, tool_results: [] });
+  });
+
   test('a record of a provider gone mad fits into a job', () => {
     const huge = '"\\\u0001'.repeat(200_000);
     const response = {
@@ -266,10 +277,17 @@ describe('bounds', () => {
       server_tools: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`tool_${i}`, 1])),
       error: { where: 'body', type: huge, code: null, message: huge } as const,
     };
+    const request = {
+      previous_response: huge,
+      tool_results: Array.from({ length: 1000 }, (_, i) => ({ id: `${i}${huge}`, bytes: 1, is_error: false })),
+    };
     const made = record({
       closed: closed({ provider_request_id: huge }),
-      facts: facts({ response, cost_basis: huge }),
+      facts: facts({ response, request, cost_basis: huge }),
     });
+    // The last ones, which are the newest.
+    expect(made.tool_results).toHaveLength(128);
+    expect(made.tool_results.at(-1)?.id.slice(0, 3)).toBe('999');
     expect(JSON.stringify(made).length).toBeLessThan(JOB_BYTES);
     expect(made.usage_detail).toHaveProperty('speed', 'fast');
     expect(made.usage_detail).not.toHaveProperty('list');
@@ -317,4 +335,39 @@ describe('failure mode 36: no credential reaches a record', () => {
     }
     expect(performance.now() - started).toBeLessThan(1000);
   });
+});
+
+test('a refused request says what it asked for, and belongs to the session that its headers name', () => {
+  const exchange = opened({ stream: true, provider: '' });
+  const refused = closed({ state: 'denied', denied_by: 'gateway_model_unknown', status: 404, attempts: [] });
+  const parts = { opened: exchange, closed: refused, facts: undefined, gateway: 'gw-a', segment: 7 };
+  expect(assemble({ ...parts, session: { base: 's-9', parent: 'p', agentId: 'a' } })).toMatchObject({
+    stream: true,
+    session_id: 's-9',
+    session_base: 's-9',
+    parent_session_id: 'p',
+    agent_id: 'a',
+  });
+  const nameless = assemble({ ...parts, session: { base: null, parent: null, agentId: null } });
+  expect(nameless.session_base).toBe(exchange.id);
+});
+
+test('usage that is told late is bounded like any other', () => {
+  const late_usage = {
+    response_id: 'resp_1',
+    model_served: 'm'.repeat(100_000),
+    usage: { ...zeroUsage(), output: 5 },
+    usage_detail: { refusal: 'x'.repeat(100_000) },
+    usage_flags: Array.from({ length: 1000 }, (_, at) => `flag-${at}`),
+    server_tools: { web_search: 2, odd: -1 },
+    service_tier: 'default',
+    cost_nanodollars: '10000',
+    cost_basis: 'openai/gpt-5',
+    price_version: 'v',
+  };
+  const made = record({ closed: closed(), facts: facts({ late_usage }) });
+  expect(ExchangeRecord.parse(made)).toEqual(made);
+  expect(made.late_usage).toMatchObject({ response_id: 'resp_1', usage: { output: 5 }, cost_nanodollars: '10000' });
+  expect(made.late_usage?.server_tools).toEqual({ web_search: 2 });
+  expect(JSON.stringify(made.late_usage).length).toBeLessThan(JOB_BYTES / 6);
 });

@@ -21,6 +21,7 @@ export function opened(change: Partial<Opened> = {}): Opened {
     api: 'anthropic_messages',
     method: 'POST',
     path: '/v1/messages',
+    stream: false,
     request_headers: [],
     model: 'claude-sonnet-4-6',
     provider: 'anthropic',
@@ -83,6 +84,7 @@ export function facts({ response, request, ...change }: FactsChange = {}): Facts
       previous_response: null,
       system_text: '',
       first_user_text: '',
+      history: null,
       tool_results: [],
       ...request,
     },
@@ -93,6 +95,7 @@ export function facts({ response, request, ...change }: FactsChange = {}): Facts
     cost_basis: 'anthropic/claude-sonnet-4-6',
     cost_unknown: null,
     price_version: '2026-09-28-0123456789ab',
+    late_usage: null,
     ...change,
   };
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Compatibility } from '../../src/contract/api.ts';
 import { answerTo } from '../../src/contract/fault.ts';
 import type { Provider } from '../../src/contract/provider.ts';
-import { compileRouting, planRoute, visibleModels } from '../../src/routing/plan.ts';
+import { compileRouting, heldRoute, mayName, planRoute, visibleModels } from '../../src/routing/plan.ts';
 import type { Allows } from '../../src/routing/plan.ts';
 import { provider } from './providers.ts';
 
@@ -185,4 +185,65 @@ test('a list shows what may be used, one entry a name, with the provider that wo
     ['n', 'a'],
   ]);
   expect(visibleModels(table, nothing)).toEqual([]);
+});
+
+test('what continues an earlier response goes to the provider that has it, where that one serves the model', () => {
+  const providers = compileRouting([
+    provider('first', ['m'], { preference: 10 }),
+    provider('holder', ['m']),
+    provider('mute', ['m'], { compatibility: ['anthropic_messages'] }),
+  ]);
+  const to = (model: string, holder: string, allows: Allows = everything): string => {
+    const route = planRoute({ model, compatibility: 'openai_chat', api: 'openai_chat', providers, allows, holder });
+    return route.ok ? route.value.provider.id : route.fault.code;
+  };
+  expect(to('m', 'holder')).toBe('holder');
+  expect(to('m', 'gone')).toBe('first');
+  expect(to('m', 'mute')).toBe('first');
+  expect(to('first/m', 'holder')).toBe('first');
+  expect(to('m', 'holder', (id) => (id === 'holder' ? undefined : ['g']))).toBe('first');
+});
+
+test('a request about a stored response goes where it is, with a grant for the model that made it', () => {
+  const providers = compileRouting([
+    provider('openai', ['gpt-5', 'a/b'], { preference: 10 }),
+    provider('openrouter', ['openai/gpt-5']),
+    provider('mute', ['gpt-5'], { compatibility: ['anthropic_messages'] }),
+  ]);
+  const held = (at: string, model: string, allows: Allows = everything): string => {
+    const route = heldRoute({ provider: at, model, compatibility: 'openai_chat', providers, allows });
+    return route.ok ? `${route.value.provider.id} ${route.value.model}` : route.fault.code;
+  };
+  expect(held('openai', 'gpt-5')).toBe('openai gpt-5');
+  expect(held('openai', 'openai/gpt-5')).toBe('openai gpt-5');
+  expect(held('openai', 'a/b')).toBe('openai a/b');
+  expect(held('openrouter', 'openai/gpt-5')).toBe('openrouter openai/gpt-5');
+  expect(held('gone', 'gpt-5')).toBe('model_unknown');
+  expect(held('openai', 'gone')).toBe('model_unknown');
+  expect(held('mute', 'gpt-5')).toBe('model_unknown');
+  expect(held('openai', 'gpt-5', nothing)).toBe('model_unknown');
+});
+
+test('a further model of a body is judged as the name it is, and as what its provider may read in it', () => {
+  const openai = provider('openai', ['gpt-5']);
+  const openrouter = provider('openrouter', ['openai/gpt-5', 'cheap']);
+  const providers = compileRouting([openai, openrouter]);
+  const granted =
+    (...names: string[]): Allows =>
+    (id, model) =>
+      names.includes(`${id} ${model}`) ? ['g'] : undefined;
+  const may = (at: Provider, name: string, allows: Allows): boolean =>
+    mayName({ provider: at, name, providers, allows });
+
+  expect(may(openai, 'gpt-image-1', granted('openai gpt-image-1'))).toBe(true);
+  expect(may(openai, 'gpt-image-1', granted('openai gpt-5'))).toBe(false);
+  expect(may(openai, 'openai/gpt-5', granted('openai gpt-5'))).toBe(true);
+  expect(may(openai, 'openai/gpt-5', granted('openai openai/gpt-5'))).toBe(false);
+  // The provider's own name, whatever another provider is called.
+  expect(may(openrouter, 'openai/gpt-5', granted('openrouter openai/gpt-5'))).toBe(true);
+  expect(may(openrouter, 'openai/gpt-5', granted('openai gpt-5'))).toBe(false);
+  // Another provider's model by its full name: there, and as what it is here.
+  expect(may(openai, 'openrouter/cheap', granted('openai openrouter/cheap'))).toBe(false);
+  expect(may(openai, 'openrouter/cheap', granted('openrouter cheap'))).toBe(false);
+  expect(may(openai, 'openrouter/cheap', granted('openrouter cheap', 'openai openrouter/cheap'))).toBe(true);
 });

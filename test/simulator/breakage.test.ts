@@ -260,3 +260,24 @@ test('bad requests get an answer in their dialect', async () => {
   );
   expect(status(coded.bytes)).toBe('400');
 });
+
+test('held streams begin when they are let go, all at once, and not before', async () => {
+  const held = [1, 2].map((number) => hear(simulator.port, chat(`${FIVE};hold;tag=held-${number}`), 5000, isWhole));
+  await until(
+    'both are held',
+    () => simulator.books().entries.filter(({ tag }) => tag?.startsWith('held-')).length === 2,
+  );
+  simulator.release();
+  for (const heard of await Promise.all(held)) {
+    expect(eventsOf(heard)).toHaveLength(FIVE_EVENTS);
+  }
+});
+
+test('a client that leaves while it is held is noticed', async () => {
+  await hear(simulator.port, chat(`${FIVE};hold;tag=left`), 100);
+  await until('it is noticed', () => simulator.books(0, 'left').entries[0]?.ending === 'client_left');
+});
+
+function isWhole(soFar: Buffer): boolean {
+  return soFar.includes('\r\n0\r\n\r\n');
+}

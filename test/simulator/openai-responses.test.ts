@@ -111,6 +111,25 @@ test('a background response is polled until it is done, and counts once', async 
   await expect(client.responses.retrieve(queued.id)).rejects.toMatchObject({ status: 404 });
 });
 
+test('a background response is resumed as a stream behind an event, and counts once', async () => {
+  simulator.reset();
+  const queued = await client.responses.create({ ...ask, background: true }, steer('output=11;input=7'));
+  const events = async (after?: number): Promise<{ number: number; type: string }[]> => {
+    const query = after === undefined ? {} : { starting_after: after };
+    const stream = await client.responses.retrieve(queued.id, { stream: true, ...query });
+    const seen = [];
+    for await (const event of stream) seen.push({ number: event.sequence_number, type: event.type });
+    return seen;
+  };
+  const all = await events();
+  expect(all[0]).toEqual({ number: 0, type: 'response.created' });
+  expect(all.at(-1)?.type).toBe('response.completed');
+  expect(await events(4)).toEqual(all.slice(5));
+  const items = await client.responses.inputItems.list(queued.id);
+  expect(items.data).toEqual([]);
+  expect(simulator.books().totals.usage).toMatchObject({ input_uncached: 7, output: 11 });
+});
+
 test('compaction is billed, counting is not', async () => {
   simulator.reset();
   const compacted = await client.responses.compact(

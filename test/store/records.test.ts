@@ -50,9 +50,8 @@ describe('migrations', () => {
     );
     const applied = await Promise.all(pools.map((each) => migrate(each)));
     const files = readdirSync(join(packageRoot(), 'src/store/migrations'));
-    expect(applied.flat().sort((a, b) => a - b)).toEqual(
-      files.map((name) => Number(name.slice(0, 4))).sort((a, b) => a - b),
-    );
+    const numbers = files.map((name) => Number(name.slice(0, 4))).sort((a, b) => a - b);
+    expect(applied.flat().sort((a, b) => a - b)).toEqual(numbers);
     expect(await migrate(pools[0]!)).toEqual([]);
     await Promise.all(pools.map((each) => each.end()));
   });

@@ -25,9 +25,15 @@ export interface GatewayOptions {
   /** Kept over a restart; made and removed when not given. */
   dataDir?: string;
   env?: Record<string, string>;
-  /** The whole config; by default the shipped one. */
+  /** The whole config; by default the shipped one. Text is written as it is. */
   config?: unknown;
+  /** Beside `serve` and the config's file. */
+  args?: string[];
   simulatorPort?: number;
+  /** With what the test itself asks of the gateway: who it is, where a proxy would say it. */
+  headers?: Record<string, string>;
+  /** What the command begins with, to run it elsewhere; `json` and `records` then do not reach it. */
+  within?: string[];
 }
 
 /** The real binary in a process of its own, with all that is embedded. */
@@ -56,9 +62,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const args = [join(packageRoot(), 'dist', 'src', 'main.js'), 'serve'];
   const configFile = join(dataDir, 'test-config.hujson');
   if (options.config !== undefined) {
-    writeFileSync(configFile, JSON.stringify(options.config));
+    writeFileSync(configFile, typeof options.config === 'string' ? options.config : JSON.stringify(options.config));
     args.push('--config', configFile);
   }
+  args.push(...(options.args ?? []));
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',
     HOME: process.env['HOME'] ?? '',
@@ -68,7 +75,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     APERTURE_LOG_LEVEL: 'warn',
     ...options.env,
   };
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [command = '', ...rest] = [...(options.within ?? []), process.execPath, ...args];
+  const child = spawn(command, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -86,7 +94,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   );
 
   const json = async (path: string): Promise<unknown> => {
-    const response = await fetch(url + path);
+    const response = await fetch(url + path, { headers: options.headers ?? {} });
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
     return response.json();
   };

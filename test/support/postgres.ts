@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -31,6 +31,8 @@ export interface TestPostgres {
   database(): Promise<DatabaseAddress>;
   /** A new database with our schema, and a pool to it. */
   migrated(): Promise<{ address: DatabaseAddress; pool: pg.Pool }>;
+  /** The server dies under its clients, and nobody starts it again. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -64,6 +66,12 @@ export async function startTestPostgres(name: string): Promise<TestPostgres> {
       pools.push(pool);
       await migrate(pool);
       return { address, pool };
+    },
+    kill: async () => {
+      // It stays for others that are connected; nobody watches over it any more.
+      if ((await embedded.stop()) === 'stopped') return;
+      const pid = readFileSync(join(embedded.home, 'data', 'postmaster.pid'), 'utf8').split('\n')[0];
+      process.kill(Number(pid), 'SIGKILL');
     },
     stop: async () => {
       for (const pool of pools) if (!pool.ended) await pool.end();

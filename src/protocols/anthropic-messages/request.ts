@@ -2,8 +2,12 @@ import type { RequestFacts } from '../../contract/facts.ts';
 import { clientSession, sessionOfUserId } from '../client-session.ts';
 import { HashedText, TOOL_RESULTS_MAX, newest, resultBytes, textsOf } from '../conversation.ts';
 import { emptyRequestFacts } from '../facts.ts';
+import { historyOf } from '../history.ts';
 import { objectOf, objectsOf, parseJson, textOf, textOrNull } from '../json.ts';
 import type { RequestInput } from '../protocol.ts';
+
+/** Agents move their cache marker to the newest message in each turn. */
+const NOT_SAID = new Set(['cache_control']);
 
 export function readMessagesRequest(input: RequestInput): RequestFacts {
   const body = objectOf(parseJson(Buffer.from(input.body).toString('utf8')));
@@ -22,6 +26,7 @@ export function readMessagesRequest(input: RequestInput): RequestFacts {
   for (const text of textsOf(messages.find((message) => message['role'] === 'user')?.['content'])) user.add(text);
   facts.system_text = system.text;
   facts.first_user_text = user.text;
+  facts.history = historyOf(messages, NOT_SAID);
   facts.tool_results = newest(messages, (message) => message['role'] === 'assistant')
     .flatMap((message) => objectsOf(message['content']))
     .filter((block) => block['type'] === 'tool_result')

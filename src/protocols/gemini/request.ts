@@ -2,11 +2,15 @@ import type { RequestFacts } from '../../contract/facts.ts';
 import { clientSession } from '../client-session.ts';
 import { HashedText, TOOL_RESULTS_MAX, newest, resultBytes, textsOf } from '../conversation.ts';
 import { emptyRequestFacts } from '../facts.ts';
+import { historyOf } from '../history.ts';
 import { isObject, objectOf, objectsOf, parseJson, textOf, textOrNull } from '../json.ts';
 import type { RequestInput } from '../protocol.ts';
 
 /** `…/models/{model}:{verb}`, Google's own path and Vertex'; the colon can arrive encoded, a name can hold slashes. */
 const CALL = /\/(models|tunedModels)\/(.+)(?::|%3[Aa])([A-Za-z]+)$/;
+
+/** Signatures of thoughts stand beside calls and texts; clients may drop them from earlier turns. */
+const NOT_SAID = new Set(['thoughtSignature', 'thought_signature']);
 
 export function readGenerateRequest(input: RequestInput): RequestFacts {
   const outer = objectOf(parseJson(Buffer.from(input.body).toString('utf8')));
@@ -28,6 +32,7 @@ export function readGenerateRequest(input: RequestInput): RequestFacts {
   for (const text of textsOf(firstUser?.['parts'])) user.add(text);
   facts.system_text = system.text;
   facts.first_user_text = user.text;
+  facts.history = historyOf(contents, NOT_SAID);
   facts.tool_results = newest(contents, (content) => content['role'] === 'model')
     .flatMap((content) => objectsOf(content['parts']))
     .flatMap((part) => (isObject(part['functionResponse']) ? [part['functionResponse']] : []))

@@ -7,7 +7,7 @@ interface OpenAiError {
   message: string;
   type: string;
   code: string;
-  param: null;
+  param: string | null;
 }
 
 /** `type` as OpenAI has it for a status; agents such as Codex read it, SDKs go by the status. */
@@ -32,6 +32,13 @@ export function openaiError(answer: FaultAnswer): OpenAiError {
       return { message, type: 'insufficient_quota', code: 'insufficient_quota', param: null };
     case 'gateway_guardrail_blocked':
       return { message, type: 'guardrail_blocked', code, param: null };
+    case 'gateway_previous_response_not_found':
+      return {
+        message,
+        type: 'invalid_request_error',
+        code: 'previous_response_not_found',
+        param: 'previous_response_id',
+      };
     default:
       return { message, type: errorType(answer.status), code, param: null };
   }

@@ -1,9 +1,13 @@
 import type { RequestFacts } from '../../contract/facts.ts';
 import { clientSession } from '../client-session.ts';
-import { HashedText, TOOL_RESULTS_MAX, newest, resultBytes, textsOf } from '../conversation.ts';
+import { HashedText, TOOL_RESULTS_MAX, newest, parted, resultBytes, textsOf } from '../conversation.ts';
 import { emptyRequestFacts } from '../facts.ts';
+import { historyOf } from '../history.ts';
 import { objectOf, objectsOf, parseJson, textOrNull } from '../json.ts';
 import type { RequestInput } from '../protocol.ts';
+
+/** Cache markers that providers other than OpenAI take, and thoughts that clients may or may not send back. */
+const NOT_SAID = new Set(['cache_control', 'reasoning', 'reasoning_content', 'reasoning_details']);
 
 /** Facts of a chat request; also of other OpenAI bodies that have `model` and perhaps `messages`. */
 export function readChatRequest(input: RequestInput): RequestFacts {
@@ -15,17 +19,14 @@ export function readChatRequest(input: RequestInput): RequestFacts {
   Object.assign(facts, clientSession(input.headers, [body['prompt_cache_key'], metadata['session_id']]));
 
   const messages = objectsOf(body['messages']);
+  const { system: instructions, conversation } = parted(messages);
   const system = new HashedText();
-  for (const message of messages) {
-    if (message['role'] === 'system' || message['role'] === 'developer')
-      textsOf(message['content']).forEach((text) => {
-        system.add(text);
-      });
-  }
+  for (const message of instructions) for (const text of textsOf(message['content'])) system.add(text);
   const user = new HashedText();
   for (const text of textsOf(messages.find((message) => message['role'] === 'user')?.['content'])) user.add(text);
   facts.system_text = system.text;
   facts.first_user_text = user.text;
+  facts.history = historyOf(conversation, NOT_SAID);
   facts.tool_results = newest(messages, (message) => message['role'] === 'assistant')
     .filter((message) => message['role'] === 'tool' || message['role'] === 'function')
     .slice(0, TOOL_RESULTS_MAX)

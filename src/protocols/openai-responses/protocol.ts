@@ -1,14 +1,15 @@
 import type { Protocol } from '../protocol.ts';
 import { openReader } from '../reader.ts';
-import { readResponsesRequest } from './request.ts';
+import { readResponsesRequest, readStoredRequest } from './request.ts';
 import { ResponseAssembly } from './stream.ts';
-import { factsOfCompaction, factsOfInputTokens, factsOfResponse } from './unary.ts';
+import { factsOfCompaction, factsOfInputTokens, factsOfResponse, factsOfSide } from './unary.ts';
 
 export const openaiResponses: Protocol = {
   api: 'openai_responses',
   compatibility: 'openai_responses',
   dialect: 'openai_responses',
   billable: true,
+  stores: true,
   readRequest: readResponsesRequest,
   openResponse: (head) => openReader(head, { stream: () => new ResponseAssembly(), unary: factsOfResponse }),
 };
@@ -29,4 +30,22 @@ export const openaiResponsesInputTokens: Protocol = {
   billable: false,
   readRequest: readResponsesRequest,
   openResponse: (head) => openReader(head, { stream: undefined, unary: factsOfInputTokens }),
+};
+
+export const openaiResponsesStored: Protocol = {
+  api: 'openai_responses_stored',
+  compatibility: 'openai_responses',
+  dialect: 'openai_responses',
+  billable: 'late',
+  readRequest: readStoredRequest,
+  openResponse: (head) => openReader(head, { stream: () => new ResponseAssembly(), unary: factsOfResponse }),
+};
+
+export const openaiResponsesSide: Protocol = {
+  api: 'openai_responses_side',
+  compatibility: 'openai_responses',
+  dialect: 'openai_responses',
+  billable: false,
+  readRequest: readStoredRequest,
+  openResponse: (head) => openReader(head, { stream: undefined, unary: factsOfSide }),
 };

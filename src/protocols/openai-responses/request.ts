@@ -1,41 +1,59 @@
 import type { RequestFacts } from '../../contract/facts.ts';
 import { clientSession } from '../client-session.ts';
-import { HashedText, TOOL_RESULTS_MAX, newest, resultBytes, textsOf } from '../conversation.ts';
+import { HashedText, TOOL_RESULTS_MAX, newest, parted, resultBytes, textsOf } from '../conversation.ts';
 import { emptyRequestFacts } from '../facts.ts';
+import { historyOf } from '../history.ts';
 import { objectOf, objectsOf, parseJson, textOf, textOrNull } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import type { RequestInput } from '../protocol.ts';
+import { storedId } from './stored-path.ts';
 
 const RESULT_ITEMS = new Set(['function_call_output', 'custom_tool_call_output', 'local_shell_call_output']);
+
+/** What the server gave an item, which clients that keep their own history may leave out. */
+const NOT_SAID = new Set(['id', 'status', 'annotations', 'logprobs']);
 
 export function readResponsesRequest(input: RequestInput): RequestFacts {
   const body = objectOf(parseJson(Buffer.from(input.body).toString('utf8')));
   const facts = emptyRequestFacts();
   facts.model = textOrNull(body['model']);
-  // A GET of a background response resumes its stream by the query.
-  facts.stream = body['stream'] === true || new URLSearchParams(input.query).get('stream') === 'true';
-  const conversation = body['conversation'];
-  const inBody = [objectOf(conversation)['id'] ?? conversation, body['prompt_cache_key']];
+  facts.stream = body['stream'] === true;
+  const stored = body['conversation'];
+  const inBody = [objectOf(stored)['id'] ?? stored, body['prompt_cache_key']];
   Object.assign(facts, clientSession(input.headers, inBody));
   facts.previous_response = textOrNull(body['previous_response_id']);
 
-  const items = objectsOf(body['input']);
+  const said = body['input'];
+  const items = typeof said === 'string' ? [{ role: 'user', content: said }] : objectsOf(said);
+  const { system: instructions, conversation } = parted(items);
   const system = new HashedText();
   system.add(textOf(body['instructions']));
-  for (const item of items) {
-    if (item['role'] !== 'system' && item['role'] !== 'developer') continue;
-    for (const text of textsOf(item['content'])) system.add(text);
-  }
+  for (const item of instructions) for (const text of textsOf(item['content'])) system.add(text);
   const user = new HashedText();
-  if (typeof body['input'] === 'string') user.add(body['input']);
   for (const text of textsOf(items.find((item) => item['role'] === 'user')?.['content'])) user.add(text);
   facts.system_text = system.text;
   facts.first_user_text = user.text;
+  facts.history = historyOf(conversation.map(asSaid), NOT_SAID);
   facts.tool_results = newest(items, endsATurn)
     .filter((item) => RESULT_ITEMS.has(textOf(item['type'])))
     .slice(-TOOL_RESULTS_MAX)
     .map((item) => ({ id: textOf(item['call_id']), bytes: resultBytes(item['output']), is_error: false }));
   return facts;
+}
+
+/** A message may leave out that it is one; of a reference, the id is all there is. */
+function asSaid(item: JsonObject): JsonObject {
+  if (item['type'] === 'message') return { ...item, type: null };
+  return item['type'] === 'item_reference' ? { referred: item['id'] } : item;
+}
+
+/**
+ * A request about a stored response: it has a path and a query. Its session is the client's, where headers name one;
+ * else the requests about one response belong together.
+ */
+export function readStoredRequest(input: RequestInput): RequestFacts {
+  const facts = emptyRequestFacts();
+  return Object.assign(facts, clientSession(input.headers, [storedId(input.path)]));
 }
 
 /**

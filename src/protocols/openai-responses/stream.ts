@@ -1,5 +1,5 @@
 import type { ProviderError, ResponseFacts } from '../../contract/facts.ts';
-import { arrayOf, isObject, objectOf } from '../json.ts';
+import { arrayOf, isObject, objectOf, textOrNull } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import { Keep } from '../keep.ts';
 import { providerError } from '../provider-error.ts';
@@ -68,6 +68,10 @@ export class ResponseAssembly implements Assembly {
     }
     if (this.#keep.truncated) flag(facts.usage_flags, 'kept_truncated');
     return facts;
+  }
+
+  responseId(): string | null {
+    return textOrNull(this.#response['id']);
   }
 
   rebuilt(): unknown {

@@ -72,6 +72,14 @@ export function factsOfInputTokens(body: unknown): ResponseFacts {
   return facts;
 }
 
+/** Facts of an answer about a stored response that is no response itself. */
+export function factsOfSide(body: unknown): ResponseFacts {
+  const facts = emptyResponseFacts();
+  facts.complete = true;
+  if (isObject(objectOf(body)['error'])) facts.error = providerError('body', body);
+  return facts;
+}
+
 function stopOf(status: string, body: JsonObject, calls: boolean, refused: boolean): ResponseFacts['stop_reason'] {
   const reason = textOrNull(objectOf(body['incomplete_details'])['reason']);
   switch (status) {

@@ -1,0 +1,72 @@
+export type Path = readonly (string | number)[];
+
+/** A setting that holds a key. */
+export interface SecretPlace {
+  /** As in references. */
+  kind: string;
+  owner: string;
+  /** The setting beside it that says where the key is sent to. */
+  address: Path;
+}
+
+interface Rule {
+  kind: string;
+  /** Where the owners stand, by name. */
+  section: Path;
+  /** Whether a path within an owner is a key's. */
+  holds: (inside: Path, owner: string) => boolean;
+  /** Name of the owner's setting that says where the key is sent to. */
+  address: string;
+}
+
+/** Sections whose shape is open (connectors, webhooks): there a key is known by its name. */
+const SECRET_NAME = /^(?:api_?key|secrets?|password|token|.*_(?:secret|token|password|key))$/i;
+
+const RULES: readonly Rule[] = [
+  { kind: 'p', section: ['providers'], holds: named('apikey'), address: 'baseurl' },
+  { kind: 'h', section: ['hooks'], holds: named('apikey'), address: 'url' },
+  { kind: 'w', section: ['exporters', 'webhooks'], holds: looksSecret, address: 'url' },
+  { kind: 'c', section: ['connectors', 'servers'], holds: looksSecret, address: 'url' },
+  { kind: 'm', section: ['mcp', 'servers'], holds: looksSecret, address: 'url' },
+  {
+    kind: 's3',
+    section: ['exporters'],
+    holds: (inside, owner) => owner === 's3' && inside.length === 1 && inside[0] === 'access_secret',
+    address: 'endpoint',
+  },
+];
+const SECTIONS = new Set(RULES.map(({ section }) => section[0]));
+
+/** Whether keys can stand below this path: grants are long, and have none. */
+export function mayHoldSecrets(path: Path): boolean {
+  return path.length === 0 || SECTIONS.has(path[0]);
+}
+
+/** The key's place that a path is; undefined where it is none. */
+export function secretPlace(path: Path): SecretPlace | undefined {
+  for (const { kind, section, holds, address } of RULES) {
+    if (!section.every((part, depth) => path[depth] === part)) continue;
+    const owner = path[section.length];
+    if (typeof owner !== 'string' || !holds(path.slice(section.length + 1), owner)) continue;
+    return { kind, owner, address: [...section, owner, address] };
+  }
+  return undefined;
+}
+
+/** What a key is bound to: the origin of the address, or the address as it is written where macros stand in it. */
+export function destinationOf(address: unknown): string {
+  if (typeof address !== 'string') return '';
+  if (address.includes('${') || !URL.canParse(address)) return address;
+  const { origin } = new URL(address);
+  return origin === 'null' ? address : origin;
+}
+
+function named(name: string): Rule['holds'] {
+  return (inside) => inside.length === 1 && inside[0] === name;
+}
+
+/** Also each of a list of keys, as while they are rotated. */
+function looksSecret(inside: Path): boolean {
+  const name = inside.findLast((part) => typeof part === 'string');
+  return name !== undefined && SECRET_NAME.test(name);
+}

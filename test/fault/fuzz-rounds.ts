@@ -1,0 +1,300 @@
+import { expect } from 'vitest';
+import type { Dialect } from '../../src/contract/api.ts';
+import { USAGE_KINDS } from '../../src/contract/usage.ts';
+import { ADMIN_GRANT, PROVIDER_KEY, quiescent } from '../flow/support.ts';
+import { diceOf } from '../support/dice.ts';
+import { startGateway } from '../support/gateway.ts';
+import type { RecordRow, TestGateway } from '../support/gateway.ts';
+import { until } from '../support/until.ts';
+import { attempt, samples, userAgentOf } from './rubbish-client.ts';
+import type { Outcome, Sample } from './rubbish-client.ts';
+import { FIXTURE, FROM_PROVIDER, NUMBER, SOUND, startRubbishProvider } from './rubbish-provider.ts';
+import type { RubbishProvider } from './rubbish-provider.ts';
+
+const CLIENTS = 32;
+
+/** Short, so that what hangs does not hang long. */
+const TIMEOUTS = { connect: '1s', first_byte: '600ms', idle: '600ms', total: '2500ms', body: '500ms' };
+
+/** Of the process, above what it had when it was idle and warm. Bombs decode to 8 MiB, on every inspector at once. */
+const MEMORY_LEFT_BYTES = 192 * 1024 * 1024;
+const WARM_UP_CASES = 300;
+
+/** Refused before acceptance: answered, counted, and without a record. */
+const UNRECORDED = new Set([
+  'gateway_host_refused',
+  'gateway_cross_site_refused',
+  'gateway_path_unknown',
+  'gateway_method_not_allowed',
+  'gateway_upgrade_refused',
+  'gateway_headers_too_large',
+  'gateway_body_timeout',
+  'gateway_overloaded',
+]);
+
+/** A hostile zstd body may occupy an inspector for seconds (`decode.ts`), and a busy machine for many. */
+const QUIET_WITHIN_MS = 30_000;
+const STORED_WITHIN_MS = 15_000;
+
+export interface FuzzReport {
+  cases: number;
+  records: number;
+  ends: Record<string, number>;
+}
+
+/** What is remembered of a case until its record is looked for. */
+interface Verdict {
+  number: number;
+  /** One, none, or at most one where the client cannot know. */
+  records: 'one' | 'none' | 'any';
+  id: string | undefined;
+  headIntact: boolean;
+}
+
+/**
+ * Rubbish from both sides until time is up, then the judgement: nothing died, hung, leaked, or was counted twice. A
+ * complaint names its case; `APERTURE_FUZZ_CASE` with the seed has that one again, alone.
+ */
+export async function fuzz({ seed, forMs }: { seed: number; forMs: number }): Promise<FuzzReport> {
+  const only = process.env['APERTURE_FUZZ_CASE'];
+  const all = samples();
+  const provider = await startRubbishProvider(seed);
+  const gateway = await startGateway({ config: configOf(all, provider.port) });
+  try {
+    const complaints: string[] = [];
+    const verdicts: Verdict[] = [];
+    const ends: Record<string, number> = {};
+    const port = Number(new URL(gateway.url).port);
+    let cases = only === undefined ? 0 : Number(only);
+    const rounds = async (goOn: () => boolean): Promise<void> => {
+      const client = async (): Promise<void> => {
+        while (goOn()) {
+          const dice = diceOf(seed, cases);
+          cases += 1;
+          const outcome = await attempt(port, dice.pick(all), cases - 1, dice);
+          ends[outcome.end] = (ends[outcome.end] ?? 0) + 1;
+          if (!provider.unmarked.has(outcome.number)) complaints.push(...complaintsOf(outcome));
+          verdicts.push(verdictOn(outcome, provider.unmarked));
+        }
+      };
+      await Promise.all(Array.from({ length: CLIENTS }, client));
+    };
+    await rounds(only === undefined ? () => cases < WARM_UP_CASES : () => cases === Number(only));
+    await quiescent(gateway, QUIET_WITHIN_MS).catch((error: unknown) => complaints.push(String(error)));
+    const warmBytes = await residentBytes(gateway);
+    const stopAt = performance.now() + forMs;
+    if (only === undefined) await rounds(() => performance.now() < stopAt);
+    await quiescent(gateway, QUIET_WITHIN_MS).catch((error: unknown) => complaints.push(String(error)));
+
+    let records: RecordRow[] = [];
+    let missing: string[] = [];
+    await until(
+      'the books are as they should be',
+      async () => {
+        records = await gateway.records(0);
+        missing = complaintsOfBooks(verdicts, records, provider.seen);
+        return missing.length === 0;
+      },
+      STORED_WITHIN_MS,
+    ).catch(() => complaints.push(...missing));
+    expect(complaints.slice(0, 20)).toEqual([]);
+    await expectSound(gateway, all, warmBytes);
+    return { cases, records: records.length, ends };
+  } catch (error) {
+    throw new Error(`APERTURE_FUZZ_SEED=${seed}\n${gateway.output().slice(-4000)}`, { cause: error });
+  } finally {
+    await gateway.stop();
+    await provider.close();
+  }
+}
+
+function configOf(all: readonly Sample[], port: number): unknown {
+  const modelsOf = (provider: Sample['provider']): string[] => [
+    ...new Set(all.filter((sample) => sample.provider === provider).map(({ model }) => model)),
+  ];
+  const common = { baseurl: `http://127.0.0.1:${port}`, apikey: PROVIDER_KEY };
+  return {
+    providers: {
+      openai: {
+        ...common,
+        models: modelsOf('openai'),
+        compatibility: { openai_chat: true, openai_responses: true },
+      },
+      anthropic: {
+        ...common,
+        models: modelsOf('anthropic'),
+        compatibility: { openai_chat: false, anthropic_messages: true },
+      },
+      gemini: {
+        ...common,
+        models: modelsOf('gemini'),
+        compatibility: { openai_chat: false, gemini_generate_content: true },
+      },
+    },
+    grants: [ADMIN_GRANT],
+    server: { timeouts: TIMEOUTS, limits: { body_bytes: '1MiB' } },
+  };
+}
+
+async function residentBytes(gateway: TestGateway): Promise<number> {
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+  return Number(/^aperture_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1]);
+}
+
+function headerOf(head: string, name: string): string | undefined {
+  return new RegExp(`\r\n${name}: *([^\r]*)\r\n`).exec(head)?.[1];
+}
+
+/** The gateway's own answers have its id, and not the provider's mark. */
+function isOwn({ head }: Outcome): boolean {
+  return headerOf(head, 'x-aperture-request-id') !== undefined && headerOf(head, FROM_PROVIDER) === undefined;
+}
+
+function complaintsOf(outcome: Outcome): string[] {
+  const { number, sample, end, status, pathIntact, body } = outcome;
+  const complain = (what: string): string[] => [
+    `case ${number} (${sample.fixture}): ${what}: ${body.toString('latin1').slice(-300)}`,
+  ];
+  if (end === 'stuck' || end === 'not_http') return complain(end);
+  if (!isOwn(outcome) || end !== 'whole') {
+    return pathIntact ? ownLastEvent(outcome).flatMap(complain) : [];
+  }
+  if (status < 400) return complain(`an answer of our own with status ${status}`);
+  const code = ownCode(outcome);
+  if (code === undefined) return complain(`no error in the shape of ${sample.dialect}`);
+  return code.toLowerCase() === 'gateway_internal' ? complain('internal error') : [];
+}
+
+/** The code of an error in the caller's own shape; of any shape where the path says nothing of it. */
+function ownCode({ sample, pathIntact, body }: Outcome): string | undefined {
+  const json = parsed(body.toString());
+  const shapes: Dialect[] = pathIntact
+    ? [sample.dialect, 'plain']
+    : ['openai', 'openai_responses', 'anthropic', 'google', 'plain'];
+  return shapes.map((dialect) => codeIn(dialect, json)).find((code) => code !== undefined);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Then it is no error in anybody's shape.
+    return undefined;
+  }
+}
+
+function member(value: unknown, ...keys: string[]): unknown {
+  let at = value;
+  for (const key of keys) {
+    if (at === null || typeof at !== 'object') return undefined;
+    at = Object.entries(at).find(([name]) => name === key)?.[1];
+  }
+  return at;
+}
+
+/** wire-formats.md, section 12. */
+function codeIn(dialect: Dialect, json: unknown): string | undefined {
+  const text = (...keys: string[]): string | undefined => {
+    const found = member(json, ...keys);
+    return typeof found === 'string' ? found : undefined;
+  };
+  switch (dialect) {
+    case 'openai':
+    case 'openai_responses':
+      return text('error', 'message') === undefined || text('error', 'type') === undefined
+        ? undefined
+        : text('error', 'code');
+    case 'anthropic':
+      return text('type') !== 'error' || text('error', 'type') === undefined
+        ? undefined
+        : text('error', 'details', 'error_code');
+    case 'google': {
+      const details = member(json, 'error', 'details');
+      const reason: unknown = Array.isArray(details) ? member(details[0], 'reason') : undefined;
+      return typeof member(json, 'error', 'code') === 'number' && typeof reason === 'string'
+        ? reason.toLowerCase()
+        : undefined;
+    }
+    default:
+      return text('code');
+  }
+}
+
+/** A stream that we ended says so in an event of its API. */
+function ownLastEvent({ sample, body }: Outcome): string[] {
+  const text = body.toString();
+  if (!text.includes('(server.timeouts.')) return [];
+  const data = text.slice(text.lastIndexOf('data: ') + 'data: '.length).trimEnd();
+  const json = parsed(data);
+  const code = sample.dialect === 'openai_responses' ? member(json, 'code') : codeIn(sample.dialect, json);
+  return code === 'gateway_upstream_timeout' ? [] : ['a last event of our own in another shape'];
+}
+
+function verdictOn(outcome: Outcome, unmarked: ReadonlySet<number>): Verdict {
+  const { number, end, head, headIntact } = outcome;
+  const id = headerOf(head, 'x-aperture-request-id');
+  const expected = (records: Verdict['records']): Verdict => ({ number, records, id, headIntact });
+  if (id === undefined) return expected('any');
+  if (!isOwn(outcome) || unmarked.has(number)) return expected('one');
+  const code = end === 'whole' ? ownCode(outcome) : undefined;
+  if (code === undefined || !headIntact) return expected('any');
+  const unread = code === 'gateway_body_too_large' && !outcome.body.toString().includes('after decompression');
+  return expected(UNRECORDED.has(code) || unread ? 'none' : 'one');
+}
+
+function complaintsOfBooks(
+  verdicts: readonly Verdict[],
+  records: readonly RecordRow[],
+  seen: RubbishProvider['seen'],
+): string[] {
+  const complaints: string[] = [];
+  const byId = new Set(records.map(({ id }) => id));
+  if (byId.size !== records.length) complaints.push('an id is listed twice');
+  const byAgent = new Map<string, number>();
+  for (const { user_agent } of records) byAgent.set(user_agent, (byAgent.get(user_agent) ?? 0) + 1);
+  for (const { number, records: expected, id } of verdicts) {
+    if (id !== undefined && expected === 'one' && !byId.has(id)) complaints.push(`case ${number}: no record ${id}`);
+    if (id !== undefined && expected === 'none' && byId.has(id)) complaints.push(`case ${number}: a record ${id}`);
+    const found = byAgent.get(userAgentOf(number)) ?? 0;
+    if (found > 1) complaints.push(`case ${number}: ${found} records`);
+  }
+  for (const { number, headIntact } of verdicts) {
+    // A damaged head may name itself, and its number, otherwise.
+    const recorded = !headIntact || !seen.has(number) || byAgent.has(userAgentOf(number));
+    if (!recorded) complaints.push(`case ${number} was sent without a record`);
+  }
+  return complaints.concat(records.flatMap(oddMoney));
+}
+
+function oddMoney({ id, usage, cost_nanodollars: cost }: RecordRow): string[] {
+  const odd = USAGE_KINDS.filter((kind) => !Number.isSafeInteger(usage?.[kind] ?? 0) || (usage?.[kind] ?? 0) < 0);
+  return odd.length > 0 || cost?.startsWith('-') === true ? [`${id}: ${JSON.stringify({ usage, cost })}`] : [];
+}
+
+/** The process is as it was: memory, threads, log, and ordinary requests. */
+async function expectSound(gateway: TestGateway, all: readonly Sample[], warmBytes: number): Promise<void> {
+  expect(gateway.output()).not.toMatch(/unhandled rejection|internal error|booked without facts|failed/i);
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+  expect(metrics).toMatch(/^aperture_inspector_restarts_total 0$/m);
+  for (const sample of all) {
+    const response = await fetch(gateway.url + sample.path, {
+      method: 'POST',
+      headers: { 'anthropic-version': '2023-06-01', [SOUND]: '1', [NUMBER]: '-1', [FIXTURE]: sample.fixture },
+      body: new Uint8Array(sample.body),
+    });
+    await response.arrayBuffer();
+    expect(headerOf(headLines(response), FROM_PROVIDER), `${sample.fixture}: ${response.status}`).toBe('1');
+  }
+  await until(
+    'memory is near what it was',
+    async () => (await residentBytes(gateway)) < warmBytes + MEMORY_LEFT_BYTES,
+    20_000,
+  );
+  console.log(
+    `memory: ${Math.round(warmBytes / 1048576)} MiB warm, ${Math.round((await residentBytes(gateway)) / 1048576)} MiB after`,
+  );
+}
+
+function headLines(response: Response): string {
+  return `\r\n${[...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('\r\n')}`;
+}

@@ -1,0 +1,162 @@
+import { Agent, getGlobalDispatcher, request, setGlobalDispatcher } from 'undici';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startGateway } from '../../support/gateway.ts';
+import type { TestGateway } from '../../support/gateway.ts';
+import { until } from '../../support/until.ts';
+import { ASKERS, shown } from './askers.ts';
+import type { Asker, Question } from './askers.ts';
+
+/** What each SDK shows of the gateway's own faults: the class that programs catch, and our sentence for their users. */
+const BODY_LIMIT = 64 * 1024;
+const IDLE_MS = 500;
+
+let gateway: TestGateway;
+/** Nobody has a role in it. */
+let closed: TestGateway;
+
+beforeAll(async () => {
+  const admin = { role: 'admin' };
+  const models = ['*/gpt-5-mini', '*/claude-haiku-4-5', '*/gemini-2.5-flash'].map((glob) => ({ models: glob }));
+  [gateway, closed] = await Promise.all([startFor([admin, ...models]), startFor([])]);
+});
+afterAll(async () => {
+  await Promise.all([gateway.stop(), closed.stop()]);
+});
+
+/** A gateway with one provider for each vendor; all of them have a model that no grant names. */
+function startFor(capabilities: Record<string, unknown>[]): Promise<TestGateway> {
+  const baseurl = 'http://127.0.0.1:${APERTURE_SIMULATOR_PORT}';
+  const grants = [{ src: ['(loopback)'], app: { 'tailscale.com/cap/aperture': capabilities } }];
+  return startGateway({
+    config: {
+      providers: {
+        openai: {
+          baseurl,
+          models: ['gpt-5-mini', 'not-granted'],
+          compatibility: { openai_chat: true, openai_responses: true },
+        },
+        anthropic: {
+          baseurl,
+          models: ['claude-haiku-4-5', 'not-granted'],
+          compatibility: { openai_chat: false, anthropic_messages: true },
+        },
+        google: {
+          baseurl,
+          models: ['gemini-2.5-flash', 'not-granted'],
+          compatibility: { openai_chat: false, gemini_generate_content: true },
+        },
+      },
+      grants,
+      server: { limits: { body_bytes: `${BODY_LIMIT}B` }, timeouts: { idle: `${IDLE_MS}ms` } },
+    },
+  });
+}
+
+async function refused(asker: Asker, question: Partial<Question>): Promise<ReturnType<typeof shown>> {
+  const whole = { origin: gateway.url, model: asker.model, prompt: 'Say hello', stream: false, ...question };
+  return asker.ask(whole).then(
+    () => {
+      throw new Error('the SDK told its caller of no error');
+    },
+    (error: unknown) => shown(error),
+  );
+}
+
+interface Refusal {
+  question: () => Partial<Question>;
+  status: 403 | 404 | 413;
+  code: string;
+  sentence: string;
+}
+
+const REFUSALS: Record<string, Refusal> = {
+  'a model that does not exist': {
+    question: () => ({ model: 'no-such-model' }),
+    status: 404,
+    code: 'gateway_model_unknown',
+    sentence: 'it does not exist here or you have no grant for it',
+  },
+  'a model without a grant': {
+    question: () => ({ model: 'not-granted' }),
+    status: 404,
+    code: 'gateway_model_unknown',
+    sentence: 'it does not exist here or you have no grant for it',
+  },
+  'a body over the limit': {
+    question: () => ({ prompt: 'x'.repeat(BODY_LIMIT) }),
+    status: 413,
+    code: 'gateway_body_too_large',
+    sentence: `exceeds this gateway's limit of ${BODY_LIMIT} bytes`,
+  },
+  'a caller without a role': {
+    question: () => ({ origin: closed.url }),
+    status: 403,
+    code: 'gateway_no_role',
+    sentence: 'access denied: no role granted',
+  },
+};
+
+describe.each(Object.entries(ASKERS))('%s', (_name, asker) => {
+  test.each(Object.entries(REFUSALS))('%s: its class, our sentence and our code', async (_what, refusal) => {
+    const { error, status, text } = await refused(asker, refusal.question());
+    expect({ error, status }).toEqual({ error: asker.errorFor[refusal.status], status: refusal.status });
+    expect(text).toContain(`gateway: `);
+    expect(text).toContain(refusal.sentence);
+    expect(text.toLowerCase()).toContain(refusal.code);
+  });
+
+  test.each([false, true])('with a stream asked for (%s), a refusal is the same', async (stream) => {
+    const { error, status } = await refused(asker, { model: 'no-such-model', stream });
+    expect({ error, status }).toEqual({ error: asker.errorFor[404], status: 404 });
+  });
+
+  test('a stream that the gateway has to end raises an error with our sentence', async () => {
+    const stalled = { stream: true, headers: { 'x-sim': 'events=10;stall_after=3' } };
+    const { error, text } = await refused(asker, stalled);
+    expect(error).toBe(asker.errorInStream);
+    expect(text).toContain(`did not answer within ${IDLE_MS} ms (server.timeouts.idle)`);
+  });
+});
+
+/**
+ * A gateway that ends takes no new connections, but answers on those that it has. So all SDKs share one here, while a
+ * stream on another one keeps the gateway from ending.
+ */
+test('a gateway that restarts says so, and that a retry helps', async () => {
+  const ending = await startFor([{ role: 'admin' }, { models: '**' }]);
+  const before = getGlobalDispatcher();
+  const shared = new Agent({ connections: 1 });
+  const other = new Agent();
+  let ended: Promise<number | null> | undefined;
+  try {
+    const held = await request(`${ending.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-sim': 'events=1000;pace=100ms' },
+      body: JSON.stringify({ model: 'gpt-5-mini', stream: true, messages: [{ role: 'user', content: 'Say hello' }] }),
+      dispatcher: other,
+    });
+    setGlobalDispatcher(shared);
+    expect(await readiness(ending)).toBe(200);
+    ended = ending.stop();
+    await until('it drains', async () => (await readiness(ending)) === 503);
+    for (const [name, asker] of Object.entries(ASKERS)) {
+      const { error, status, text } = await refused(asker, { origin: ending.url });
+      expect({ name, error, status }).toEqual({ name, error: asker.errorFor[503], status: 503 });
+      expect(text).toContain('aperture is restarting, retry this request');
+      expect(text.toLowerCase()).toContain('gateway_draining');
+    }
+    held.body.destroy();
+    expect(await ended).toBe(0);
+  } finally {
+    setGlobalDispatcher(before);
+    await Promise.all([shared.destroy(), other.destroy()]);
+    await (ended ?? ending.stop());
+  }
+});
+
+/** Reads the whole answer, so that its connection is free for the next request. */
+async function readiness(of: TestGateway): Promise<number> {
+  const answer = await fetch(`${of.url}/readyz`);
+  await answer.text();
+  return answer.status;
+}

@@ -1,0 +1,225 @@
+import OpenAI from 'openai';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startGateway } from '../../support/gateway.ts';
+import type { TestGateway } from '../../support/gateway.ts';
+import { ANSWER, READ_FILE, TOOL_CALL, compared, expectBooked } from './through.ts';
+import type { Booked, Target, Told } from './through.ts';
+
+/** OpenAI's own SDK as a client: whatever it can ask for comes as from the provider itself, and is booked. */
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+});
+afterAll(async () => {
+  await gateway.stop();
+});
+
+const MODEL = 'gpt-5-mini';
+const AGENT = 'openai-sdk-js';
+
+/** gpt-5-mini costs $0.25, cached $0.025, output $2.00 a million: 250, 25 and 2,000 nanodollars a token. */
+const ANSWER_COST = 1200 * 250 + 300 * 25 + 50 * 2000;
+const TOOL_COST = 1200 * 250 + 40 * 2000;
+
+const CHAT_TOOLS = [
+  {
+    type: 'function' as const,
+    function: { name: READ_FILE.name, description: READ_FILE.description, parameters: READ_FILE.schema },
+  },
+];
+const RESPONSE_TOOLS = [
+  {
+    type: 'function' as const,
+    name: READ_FILE.name,
+    description: READ_FILE.description,
+    parameters: READ_FILE.schema,
+    strict: true,
+  },
+];
+
+function clientOf({ origin, fetch, headers }: Target): OpenAI {
+  return new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'client-key', fetch, defaultHeaders: headers, maxRetries: 0 });
+}
+
+function user(content: string): { role: 'user'; content: string }[] {
+  return [{ role: 'user', content }];
+}
+
+function toldOfChat(answer: OpenAI.ChatCompletion): Told {
+  const message = answer.choices[0]?.message;
+  const calls = message?.tool_calls ?? [];
+  return {
+    text: message?.content ?? '',
+    input: answer.usage?.prompt_tokens,
+    output: answer.usage?.completion_tokens,
+    tools: calls.map((call) => (call.type === 'function' ? call.function.name : call.type)),
+  };
+}
+
+function toldOfResponse(answer: OpenAI.Responses.Response): Told {
+  return {
+    text: answer.output_text,
+    input: answer.usage?.input_tokens,
+    output: answer.usage?.output_tokens,
+    tools: answer.output.flatMap((item) => (item.type === 'function_call' ? [item.name] : [])),
+  };
+}
+
+interface Case {
+  sim: string;
+  call: (client: OpenAI) => Promise<Told>;
+  told: Partial<Told>;
+  booked: Omit<Booked, 'agent'>;
+}
+
+const CASES: Record<string, Case> = {
+  'chat, unary': {
+    sim: ANSWER.sim,
+    call: async (client) =>
+      toldOfChat(await client.chat.completions.create({ model: MODEL, messages: user('Say hello') })),
+    told: ANSWER.told,
+    booked: { api: 'openai_chat', stream: false, usage: ANSWER.usage, cost: ANSWER_COST },
+  },
+  'chat, stream that asks for usage': {
+    sim: ANSWER.sim,
+    call: async (client) =>
+      toldOfChat(
+        await client.chat.completions
+          .stream({ model: MODEL, messages: user('Say hello'), stream_options: { include_usage: true } })
+          .finalChatCompletion(),
+      ),
+    told: ANSWER.told,
+    booked: { api: 'openai_chat', stream: true, usage: ANSWER.usage, cost: ANSWER_COST },
+  },
+  'chat, stream that does not ask for usage': {
+    sim: ANSWER.sim,
+    call: async (client) => {
+      const stream = await client.chat.completions.create({ model: MODEL, messages: user('Say hello'), stream: true });
+      let text = '';
+      for await (const chunk of stream) {
+        expect(chunk.choices.length, 'no event with empty choices').toBe(1);
+        text += chunk.choices[0]?.delta.content ?? '';
+      }
+      return { text, input: undefined, output: undefined, tools: [] };
+    },
+    told: { text: ANSWER.told.text, input: undefined },
+    booked: {
+      api: 'openai_chat',
+      stream: true,
+      usage: ANSWER.usage,
+      cost: ANSWER_COST,
+      edits: ['inject_usage', 'drop_usage_event'],
+    },
+  },
+  'chat, stream with two tool calls': {
+    sim: `${TOOL_CALL.sim};tools=2`,
+    call: async (client) =>
+      toldOfChat(
+        await client.chat.completions
+          .stream({
+            model: MODEL,
+            messages: user('Read both'),
+            tools: CHAT_TOOLS,
+            stream_options: { include_usage: true },
+          })
+          .finalChatCompletion(),
+      ),
+    told: { ...TOOL_CALL.told, tools: ['read_file', 'read_file'] },
+    booked: {
+      api: 'openai_chat',
+      stream: true,
+      usage: TOOL_CALL.usage,
+      cost: TOOL_COST,
+      tools: ['read_file', 'read_file'],
+    },
+  },
+  'responses, unary': {
+    sim: ANSWER.sim,
+    call: async (client) => toldOfResponse(await client.responses.create({ model: MODEL, input: 'Say hello' })),
+    told: ANSWER.told,
+    booked: { api: 'openai_responses', stream: false, usage: ANSWER.usage, cost: ANSWER_COST },
+  },
+  'responses, stream': {
+    sim: ANSWER.sim,
+    call: async (client) =>
+      toldOfResponse(await client.responses.stream({ model: MODEL, input: 'Say hello' }).finalResponse()),
+    told: ANSWER.told,
+    booked: { api: 'openai_responses', stream: true, usage: ANSWER.usage, cost: ANSWER_COST },
+  },
+  'responses, unary with a tool call': {
+    sim: TOOL_CALL.sim,
+    call: async (client) =>
+      toldOfResponse(await client.responses.create({ model: MODEL, input: 'Read it', tools: RESPONSE_TOOLS })),
+    told: TOOL_CALL.told,
+    booked: {
+      api: 'openai_responses',
+      stream: false,
+      usage: TOOL_CALL.usage,
+      cost: TOOL_COST,
+      tools: ['read_file'],
+    },
+  },
+  'responses, stream with a tool call': {
+    sim: TOOL_CALL.sim,
+    call: async (client) =>
+      toldOfResponse(
+        await client.responses.stream({ model: MODEL, input: 'Read it', tools: RESPONSE_TOOLS }).finalResponse(),
+      ),
+    told: TOOL_CALL.told,
+    booked: {
+      api: 'openai_responses',
+      stream: true,
+      usage: TOOL_CALL.usage,
+      cost: TOOL_COST,
+      tools: ['read_file'],
+    },
+  },
+};
+
+test.each(Object.entries(CASES))('%s: as from the provider itself, and booked', async (_name, one) => {
+  const { told, record } = await compared(gateway, one.sim, (target) => one.call(clientOf(target)));
+  expect(told).toMatchObject(one.told);
+  expectBooked(record, { ...one.booked, agent: AGENT });
+  expect(record).toMatchObject({ model: MODEL, client_version: '7.57.0' });
+});
+
+/** text-embedding-3-small costs $0.02 a million: 20 nanodollars a token. */
+test.each([
+  ['float', 'number'],
+  ['base64', 'string'],
+  // The SDK asks for base64 then, and gives its caller numbers.
+  [undefined, 'number'],
+] as const)('embeddings as %s come whole, and are booked', async (format, type) => {
+  const { told, record } = await compared(gateway, 'input=5000', async (target) => {
+    const answer = await clientOf(target).embeddings.create({
+      model: 'text-embedding-3-small',
+      input: ['one text', 'another'],
+      ...(format === undefined ? {} : { encoding_format: format }),
+    });
+    return { vectors: answer.data.map(({ embedding }) => embedding), input: answer.usage.prompt_tokens };
+  });
+  expect(told.input).toBe(5000);
+  expect(told.vectors.map((vector) => typeof vector[0])).toEqual([type, type]);
+  expectBooked(record, {
+    api: 'openai_embeddings',
+    agent: AGENT,
+    stream: false,
+    usage: { input_uncached: 5000 },
+    cost: 5000 * 20,
+  });
+});
+
+test('counting input tokens tells the count, and books no usage', async () => {
+  const { told, record } = await compared(gateway, 'input=777', (target) =>
+    clientOf(target).responses.inputTokens.count({ model: MODEL, input: 'Say hello' }),
+  );
+  expect(told.input_tokens).toBe(777);
+  expect(record).toMatchObject({
+    state: 'complete',
+    api: 'openai_responses_input_tokens',
+    usage: null,
+    usage_state: 'absent',
+    cost_nanodollars: null,
+  });
+});

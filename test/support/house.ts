@@ -1,0 +1,179 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { loadConfig } from '../../config/load.ts';
+import { serverOf } from '../../config/slices.ts';
+import type { ControlSnapshot } from '../../src/contract/control.ts';
+import type { Fault } from '../../src/contract/fault.ts';
+import type { ExchangeRecord } from '../../src/contract/record.ts';
+import { createFrontDoor } from '../../src/front/front-door.ts';
+import { FrontMetrics } from '../../src/front/front-metrics.ts';
+import { KillSwitch } from '../../src/front/kill-switch.ts';
+import { LiveExchanges } from '../../src/front/live.ts';
+import type { FrontSocket } from '../../src/front/socket.ts';
+import { createUwsSocket } from '../../src/front/uws.ts';
+import { Worlds } from '../../src/front/world.ts';
+import { TokenDirectory } from '../../src/identity/tokens.ts';
+import { InspectorPool } from '../../src/inspect/pool.ts';
+import { JOURNAL_DEFAULTS, Journal } from '../../src/journal/journal.ts';
+import { ByteBudget } from '../../src/lib/byte-budget.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Log } from '../../src/lib/log.ts';
+import { packageRoot } from '../../src/lib/package-root.ts';
+import { createUpstreams } from '../../src/proxy/upstream.ts';
+import { Watchdog } from '../../src/proxy/watchdog.ts';
+import { assemble } from '../../src/records/assemble.ts';
+import type { Result } from '../../src/lib/result.ts';
+import { Settler } from '../../src/records/settle.ts';
+import { Resources } from '../../src/resources/resources.ts';
+import { buildWorld } from '../../src/serve/build-world.ts';
+import { readBack } from '../../src/serve/replay.ts';
+import { temporaryFolder } from './gateway.ts';
+import { until } from './until.ts';
+
+const GATEWAY = 'gateway-of-the-test';
+
+/**
+ * A gateway inside the test's process, of the product's own parts and with real sockets; only the database behind it is
+ * missing, and the control state that would come from there is handed in. Records stay in a list.
+ */
+export interface House {
+  /** One for each of `server.listen`, in order. */
+  urls: string[];
+  dataDir: string;
+  live: LiveExchanges;
+  killSwitch: KillSwitch;
+  records: ExchangeRecord[];
+  /** Every line that was logged. */
+  logged: string[];
+  metrics(): Promise<string>;
+  /** What a new snapshot from the store does. */
+  control(state: Partial<Pick<ControlSnapshot, 'tokens' | 'revocations'>>): void;
+  record(id: string): Promise<ExchangeRecord>;
+  /** Waits until nothing of any request is left. */
+  quiescent(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const NO_STORE: Result<never, Fault> = { ok: false, fault: { code: 'store_unavailable', why: 'there is none here' } };
+
+export async function openHouse(config: unknown): Promise<House> {
+  const loaded = loadConfig({ text: JSON.stringify(config), file: 'house.hujson', env: {} });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.fault));
+  const server = serverOf(loaded.value.config);
+  const dataDir = temporaryFolder();
+  const clock = systemClock;
+  const logged: string[] = [];
+  const log = logInto(logged);
+  const inspectors = new InspectorPool({
+    file: join(packageRoot(), 'dist', 'workers', 'inspector.js'),
+    lanes: 1,
+    log,
+    onMade: () => undefined,
+  });
+  const journal = await Journal.open({
+    ...JOURNAL_DEFAULTS,
+    folder: join(dataDir, 'journal'),
+    gatewayId: GATEWAY,
+    mode: 'strict',
+    fsync: 'none',
+    maxBytes: 1024 * 1024 * 1024,
+    whenFull: 'refuse',
+    clock,
+    onSegmentSealed: () => undefined,
+    onState: () => undefined,
+  });
+  const records: ExchangeRecord[] = [];
+  const registry = new Registry();
+  const metrics = new FrontMetrics(registry);
+  const settler = new Settler({
+    assemble: (exchange, facts) => assemble({ ...exchange, gateway: GATEWAY, facts }),
+    ship: (record) => records.push(record) > 0,
+    reinspect: async (id) => {
+      const stored = await journal.readExchange(id);
+      return stored === undefined ? undefined : readBack(inspectors, stored);
+    },
+    onRecord: (record) => {
+      metrics.record(record);
+    },
+    log,
+  });
+  const tokens = new TokenDirectory(clock);
+  const world = buildWorld(1, loaded.value, {
+    listeners: server.listeners,
+    whois: undefined,
+    tokens,
+    modelMetadata: () => undefined,
+    keySecret: Buffer.alloc(32),
+  });
+  inspectors.setWorld(world.number, world.pricing);
+  const upstreams = createUpstreams({ connectTimeoutMs: server.timeouts.connectMs });
+  const watchdog = new Watchdog(clock);
+  const budget = new ByteBudget(server.limits.inflightBytes);
+  const live = new LiveExchanges();
+  const killSwitch = new KillSwitch({ clock, live, watchers: inspectors });
+  await inspectors.ready();
+  const accept = createFrontDoor({
+    clock,
+    journal,
+    upstreams,
+    watchdog,
+    budget,
+    worlds: new Worlds(world),
+    inspectors,
+    settler,
+    live,
+    killSwitch,
+    metrics,
+    log,
+    state: { draining: false, unready: () => ({}), notes: () => ({}) },
+    resources: new Resources({ store: { whose: () => Promise.resolve(NO_STORE) }, clock }),
+    askApi: () => Promise.resolve(NO_STORE),
+    askControl: () => Promise.resolve(NO_STORE),
+    controlAgeMs: () => 0,
+    renderMetrics: () => registry.metrics(),
+  });
+  const sockets: FrontSocket[] = [];
+  const urls: string[] = [];
+  for (const index of server.listeners.keys()) {
+    const socket = createUwsSocket(accept, index);
+    urls.push(`http://127.0.0.1:${await socket.listen('127.0.0.1', 0)}`);
+    sockets.push(socket);
+  }
+  return {
+    urls,
+    dataDir,
+    live,
+    killSwitch,
+    records,
+    logged,
+    metrics: () => registry.metrics(),
+    control({ tokens: entries = [], revocations = [] }) {
+      tokens.reconfigure(entries);
+      killSwitch.reconfigure({ tokens: entries, revocations });
+    },
+    record: (id) => until(`there is a record of ${id}`, () => records.find((record) => record.id === id)),
+    quiescent: async () => {
+      await until('nothing is left', () => {
+        const { unreadBytes } = inspectors.stats();
+        return [live.size, live.subjects, budget.usedBytes, settler.depth, unreadBytes].every((level) => level === 0);
+      });
+    },
+    async close() {
+      settler.stop();
+      for (const socket of sockets) socket.close();
+      watchdog.close();
+      await upstreams.close();
+      await inspectors.close();
+      await journal.close(5000);
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function logInto(lines: string[]): Log {
+  const write = (fields: Record<string, unknown>, message: string): void => {
+    lines.push(JSON.stringify({ ...fields, message }));
+  };
+  return { debug: write, info: write, warn: write, error: write };
+}

@@ -1,0 +1,450 @@
+import type { Caller } from '../src/contract/caller.ts';
+import type { ControlConfig, ControlSnapshot, Revocation, TokenEntry } from '../src/contract/control.ts';
+import type { ConfigDesk, ConfigRemark, ConfigSave, Saved, Verdict } from '../src/admin/config-desk.ts';
+import type { ConfigFile } from '../src/control/config-file.ts';
+import { configDiff } from '../src/control/diff.ts';
+import type { SealedSecret } from '../src/control/sealing.ts';
+import { REFERENCE_PREFIX } from '../src/control/sealing.ts';
+import { readLocalControl, writeConfirmed, writeLocalControl } from '../src/control/snapshot-file.ts';
+import type { LocalControl } from '../src/control/snapshot-file.ts';
+import type { Clock } from '../src/lib/clock.ts';
+import { errorChain } from '../src/lib/log.ts';
+import type { Log } from '../src/lib/log.ts';
+import { failed, ok } from '../src/lib/result.ts';
+import type { Result } from '../src/lib/result.ts';
+import type { RejectedConfig, ToldByControl } from '../src/serve/control-messages.ts';
+import { needsRestart } from '../src/serve/needs-restart.ts';
+import type { ControlStore, NewConfig, StoredControl } from '../src/store/control.ts';
+import { formatProblems } from '../config/check.ts';
+import type { Problem } from '../config/problem.ts';
+import { serverOf } from '../config/slices.ts';
+import type { ServerSettings } from '../config/slices.ts';
+import { lockOut } from './config-reader.ts';
+import type { ConfigReader, ReadConfig } from './config-reader.ts';
+
+export interface KeeperParts {
+  truth: 'file' | 'table';
+  readonly: boolean;
+  dataDir: string;
+  file: ConfigFile;
+  reader: ConfigReader;
+  /** What the process started with; undefined: with the first config that is kept here. */
+  startedWith: ServerSettings | undefined;
+  clock: Clock;
+  log: Log;
+  tell: (message: ToldByControl) => void;
+}
+
+/** The running config: what the file or the table said last that this build can run. */
+interface Running {
+  read: ReadConfig;
+  /** 0 while the store has not recorded it. */
+  number: number;
+}
+
+/** The confirmation on disk is this old at most: after a start without the store it is what the age is counted from. */
+const CONFIRM_EVERY_MS = 5_000;
+const FROM_FILE = 'file';
+
+/**
+ * Keeps control state: knows the running config, what the store says, and what is told to the main thread. Its methods
+ * are called one after the other; none of them waits for another's transaction.
+ */
+export class ControlKeeper implements ConfigDesk {
+  readonly #parts: KeeperParts;
+  #store: ControlStore | undefined;
+  #running: Running | undefined;
+  #started: ServerSettings | undefined;
+  /** The store's newest config, whether this build can run it or not. */
+  #newest: ControlConfig | undefined;
+  #rejected: RejectedConfig | undefined;
+  #secrets = new Map<string, SealedSecret>();
+  #tokens: readonly TokenEntry[] = [];
+  #revocations: readonly Revocation[] = [];
+  #version = 0;
+  #confirmedAtMs: number;
+  #confirmedOnDiskAtMs = 0;
+  /** The store was read since this thread began. */
+  #contacted = false;
+  /** The file's text as it was read or written last. */
+  #fileText = '';
+  /** The file's config is not in the store yet. */
+  #unrecorded = false;
+  /** Hash of the config that the main thread was told last. */
+  #toldHash = '';
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+    this.#started = parts.startedWith;
+    this.#confirmedAtMs = parts.clock.nowMs();
+  }
+
+  get hasConfig(): boolean {
+    return this.#running !== undefined;
+  }
+
+  get contacted(): boolean {
+    return this.#contacted;
+  }
+
+  /** The store can be asked from now on. */
+  storeAt(store: ControlStore): void {
+    this.#store = store;
+  }
+
+  /** What this process knew when it ended. Its config is not run yet. */
+  recall(): LocalControl | undefined {
+    const read = readLocalControl(this.#parts.dataDir);
+    if (!read.ok) {
+      this.#parts.log.warn({ why: read.fault }, 'the local copy of control state is not used');
+      return undefined;
+    }
+    const local = read.value;
+    if (local === undefined) return undefined;
+    const { version, tokens, revocations, confirmedAtMs } = local.snapshot;
+    this.#version = version;
+    this.#tokens = tokens;
+    this.#revocations = revocations;
+    this.#confirmedAtMs = confirmedAtMs;
+    this.#secrets = byReference(local.secrets);
+    return local;
+  }
+
+  /** Runs the config of the local copy: the store is away, or has one that this build cannot run. */
+  runRecalled({ snapshot }: LocalControl): Result<void, Problem[]> {
+    const read = this.#parts.reader.read(snapshot.config.text, { strict: false, known: this.#secrets });
+    if (!read.ok) return read;
+    this.#run(read.value, snapshot.config.number);
+    this.#tellState();
+    return ok(undefined);
+  }
+
+  /** Reads the file where it is the truth, and runs it when it is good; the running config stays when it is not. */
+  runFile(): Result<void, Problem[]> {
+    const { file, reader } = this.#parts;
+    let text: string;
+    try {
+      text = file.read();
+    } catch (error) {
+      return failed([problem('', `the config file cannot be read: ${errorChain(error)}`)]);
+    }
+    const read = reader.read(text, { strict: false, known: this.#secrets });
+    if (!read.ok) return read;
+    this.#fileText = text;
+    this.#learn(read.value.secrets);
+    const isNew = this.#running?.read.config.hash !== read.value.config.hash;
+    if (isNew) {
+      this.#run(read.value, this.#newest?.hash === read.value.config.hash ? this.#newest.number : 0);
+      this.#unrecorded = true;
+      this.#tellState();
+    }
+    return ok(undefined);
+  }
+
+  /** Whether a file that cannot be run might, once the store has been read: it names keys that are there. */
+  get fileNamesKeys(): boolean {
+    try {
+      return this.#parts.file.read().includes(REFERENCE_PREFIX);
+    } catch {
+      // Reading it as a config says why.
+      return false;
+    }
+  }
+
+  get problemsOfStore(): Problem[] {
+    return this.#rejected?.problems ?? [];
+  }
+
+  /** Asks the store whether anything changed, and takes it over. Rejects when the store is away. */
+  async look(): Promise<void> {
+    const store = this.#store;
+    if (store === undefined) return;
+    const askedAtMs = this.#parts.clock.nowMs();
+    const isNew = !this.#contacted || (await store.version()) !== this.#version;
+    if (isNew) await this.#adopt(store, await store.read(), askedAtMs);
+    this.#confirm(askedAtMs);
+    if (this.#unrecorded) await this.#record(store);
+  }
+
+  current(): ControlConfig {
+    const running = this.#running;
+    if (running === undefined) throw new Error('there is no config yet');
+    const { text, hash } = running.read.config;
+    if (this.#parts.truth === 'table' && this.#newest !== undefined) return this.#newest;
+    return { number: running.number, text, hash };
+  }
+
+  check(text: string, caller: Caller): Verdict {
+    const read = this.#parts.reader.read(text, { strict: true, known: this.#secrets });
+    const problems = read.ok ? [...lockOut(read.value, caller), ...read.value.loaded.warnings] : read.fault;
+    return verdictOf(problems);
+  }
+
+  async save({ text, ...save }: ConfigSave): Promise<Saved> {
+    return this.#save(this.#parts.reader.read(text, { strict: true, known: this.#secrets }), save);
+  }
+
+  async rollback(
+    which: { number: number } | { hash: string },
+    save: Omit<ConfigSave, 'text'>,
+  ): Promise<Saved | undefined> {
+    const found = await this.#storeOrThrow().findVersion(which);
+    if (found === undefined) return undefined;
+    const read = this.#parts.reader.read(found.text, { strict: false, known: this.#secrets });
+    return this.#save(read, { ...save, note: save.note === '' ? `back to version ${found.number}` : save.note });
+  }
+
+  versions(before: number | undefined, limit: number): ReturnType<ConfigDesk['versions']> {
+    return this.#storeOrThrow().versions(before, limit);
+  }
+
+  async version(number: number): ReturnType<ConfigDesk['version']> {
+    const store = this.#storeOrThrow();
+    const found = await store.findVersion({ number });
+    if (found === undefined) return undefined;
+    const previous = await store.findVersion({ number: number - 1 });
+    const { text, ...entry } = found;
+    const diff =
+      previous === undefined
+        ? undefined
+        : configDiff({ name: `version ${previous.number}`, text: previous.text }, { name: `version ${number}`, text });
+    return { ...entry, config: text, previous: previous?.number ?? null, diff: diff ?? null };
+  }
+
+  async #save(read: Result<ReadConfig, Problem[]>, save: Omit<ConfigSave, 'text'>): Promise<Saved> {
+    const { readonly, truth } = this.#parts;
+    if (readonly) return { kind: 'readonly' };
+    // Another gateway may have saved a moment ago, and its admin have the newer hash.
+    if (save.hash !== this.current().hash && truth === 'table') await this.look();
+    const standing = this.current();
+    if (save.hash !== standing.hash) return { kind: 'conflict', hash: standing.hash };
+    if (!read.ok) return { kind: 'refused', verdict: verdictOf(read.fault) };
+    const lockedOut = lockOut(read.value, save.caller);
+    if (lockedOut.length > 0) return { kind: 'refused', verdict: verdictOf(lockedOut) };
+    const { config, secrets, loaded } = read.value;
+    if (config.hash === standing.hash) return this.#saved(read.value, standing.number, loaded.warnings);
+    const entry = { ...config, author: save.caller.login, note: save.note, secrets, replaces: standing.hash };
+    const added = truth === 'file' ? await this.#addToFile(entry) : await this.#addToTable(entry);
+    if (typeof added !== 'number') return added;
+    this.#learn(secrets);
+    this.#newest = { ...config, number: added };
+    this.#rejected = undefined;
+    this.#run(read.value, added);
+    this.#tellState();
+    return this.#saved(read.value, added, loaded.warnings);
+  }
+
+  #saved(read: ReadConfig, number: number, warnings: readonly Problem[]): Saved {
+    const next = serverOf(read.loaded.config);
+    return {
+      kind: 'saved',
+      config: { ...read.config, number },
+      warnings: warnings.map(remarkOf),
+      needsRestart: this.#started === undefined ? [] : needsRestart(this.#started, next),
+    };
+  }
+
+  async #addToTable(entry: NewConfig): Promise<number | Saved> {
+    const added = await this.#storeOrThrow().addConfig(entry);
+    return added.ok ? added.value.number : { kind: 'conflict', hash: added.fault };
+  }
+
+  /** The file and its version hold together or not at all. */
+  async #addToFile(entry: NewConfig): Promise<number | Saved> {
+    const store = this.#storeOrThrow();
+    if (this.#unrecorded) await this.#record(store);
+    const before = this.#fileText;
+    const write = new FileWrite(this.#parts.file, before, entry.text);
+    try {
+      const added = await store.addConfig({ ...entry, replaces: undefined }, () => {
+        write.run();
+      });
+      this.#fileText = entry.text;
+      return added.ok ? added.value.number : { kind: 'conflict', hash: added.fault };
+    } catch (error) {
+      if (write.refused !== undefined) return { kind: 'unwritable', why: write.refused };
+      // The store went away at the very end.
+      write.undo();
+      throw error;
+    }
+  }
+
+  async #adopt(store: ControlStore, stored: StoredControl, askedAtMs: number): Promise<void> {
+    const state = stored.config === undefined ? await this.#seeded(store, stored) : stored;
+    this.#contacted = true;
+    this.#version = state.version;
+    this.#tokens = state.tokens;
+    this.#revocations = state.revocations;
+    this.#secrets = byReference([...this.#ownSecrets(), ...state.secrets]);
+    this.#newest = state.config;
+    this.#confirmedAtMs = askedAtMs;
+    if (state.config !== undefined) this.#follow(state.config);
+    this.#tellState();
+  }
+
+  /** In the file's world keys of the running text may not have reached the store yet. */
+  #ownSecrets(): SealedSecret[] {
+    return this.#unrecorded ? (this.#running?.read.secrets ?? []) : [];
+  }
+
+  #follow(newest: ControlConfig): void {
+    const { truth, log, reader } = this.#parts;
+    if (this.#running?.read.config.hash === newest.hash) {
+      this.#running.number = newest.number;
+      this.#rejected = undefined;
+      this.#unrecorded = false;
+      return;
+    }
+    if (truth === 'file') return;
+    const read = reader.read(newest.text, { strict: false, known: this.#secrets });
+    if (read.ok) {
+      this.#rejected = undefined;
+      this.#run(read.value, newest.number);
+      return;
+    }
+    this.#rejected = { number: newest.number, problems: read.fault };
+    const problems = formatProblems(read.fault, `version ${newest.number}`);
+    log.error({ number: newest.number, problems }, 'this build cannot run the newest config; the one before goes on');
+  }
+
+  /** A table without any config begins with the running one, or with the file. */
+  async #seeded(store: ControlStore, stored: StoredControl): Promise<StoredControl> {
+    if (this.#parts.truth === 'file') return stored;
+    const first = this.#running === undefined ? this.#readSeed() : this.#running.read;
+    if (first === undefined) return stored;
+    const { config, secrets } = first;
+    await store.addConfig({ ...config, author: FROM_FILE, note: 'the first', secrets, replaces: '' });
+    return store.read();
+  }
+
+  #readSeed(): ReadConfig | undefined {
+    const { file, reader } = this.#parts;
+    try {
+      const read = reader.read(file.read(), { strict: false, known: this.#secrets });
+      if (read.ok) return read.value;
+      this.#rejected = { number: 0, problems: read.fault };
+    } catch (error) {
+      const why = `the database has no config yet, and the file that it begins with cannot be read: ${errorChain(error)}`;
+      this.#rejected = { number: 0, problems: [problem('', why)] };
+    }
+    return undefined;
+  }
+
+  /** Puts the file's config into the store as a version of its own. */
+  async #record(store: ControlStore): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    const { config, secrets } = running.read;
+    if (this.#newest?.hash !== config.hash) {
+      const added = await store.addConfig({ ...config, author: FROM_FILE, note: '', secrets, replaces: undefined });
+      if (added.ok) this.#newest = added.value;
+    }
+    running.number = this.#newest?.number ?? 0;
+    this.#unrecorded = false;
+    this.#tellState();
+  }
+
+  #run(read: ReadConfig, number: number): void {
+    this.#running = { read, number };
+    this.#started ??= serverOf(read.loaded.config);
+  }
+
+  #tellState(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    const { config, loaded } = running.read;
+    const snapshot: ControlSnapshot = {
+      version: this.#version,
+      confirmedAtMs: this.#confirmedAtMs,
+      config: { ...config, number: running.number },
+      tokens: this.#tokens,
+      revocations: this.#revocations,
+    };
+    const isNews = this.#toldHash !== config.hash;
+    this.#toldHash = config.hash;
+    const rejected = this.#rejected ?? null;
+    this.#parts.tell({ kind: 'state', snapshot, loaded: isNews ? loaded : null, rejected });
+    this.#keep({ snapshot, secrets: [...this.#secrets.values()] });
+  }
+
+  #keep(local: LocalControl): void {
+    try {
+      writeLocalControl(this.#parts.dataDir, local);
+    } catch (error) {
+      this.#parts.log.error({ error: errorChain(error) }, 'control state could not be kept in the data directory');
+    }
+  }
+
+  #confirm(atMs: number): void {
+    this.#confirmedAtMs = atMs;
+    this.#parts.tell({ kind: 'confirmed', atMs });
+    if (atMs - this.#confirmedOnDiskAtMs < CONFIRM_EVERY_MS) return;
+    this.#confirmedOnDiskAtMs = atMs;
+    try {
+      writeConfirmed(this.#parts.dataDir, { version: this.#version, confirmedAtMs: atMs });
+    } catch (error) {
+      this.#parts.log.error({ error: errorChain(error) }, 'control state could not be kept in the data directory');
+    }
+  }
+
+  #learn(secrets: readonly SealedSecret[]): void {
+    for (const secret of secrets) this.#secrets.set(secret.reference, secret);
+  }
+
+  #storeOrThrow(): ControlStore {
+    if (this.#store === undefined) throw new Error('the database is starting');
+    return this.#store;
+  }
+}
+
+/** The file's part of a save, which is undone when the store's part fails after it. */
+class FileWrite {
+  readonly #file: ConfigFile;
+  readonly #before: string;
+  readonly #text: string;
+  #written = false;
+  /** Why it was not written. */
+  refused: string | undefined;
+
+  constructor(file: ConfigFile, before: string, text: string) {
+    this.#file = file;
+    this.#before = before;
+    this.#text = text;
+  }
+
+  /** Throws when it cannot, so that the transaction around it is given up. */
+  run(): void {
+    try {
+      if (this.#file.read() !== this.#before) throw new Error('it was edited by hand; SIGHUP makes it hold');
+      this.#file.write(this.#text);
+      this.#written = true;
+    } catch (error) {
+      this.refused = `the config file was not written: ${errorChain(error)}`;
+      throw error;
+    }
+  }
+
+  undo(): void {
+    if (this.#written) this.#file.write(this.#before);
+  }
+}
+
+function byReference(secrets: readonly SealedSecret[]): Map<string, SealedSecret> {
+  return new Map(secrets.map((secret) => [secret.reference, secret]));
+}
+
+export function problem(path: string, message: string): Problem {
+  return { severity: 'error', path, line: 1, column: 1, message, advisory: false };
+}
+
+function verdictOf(problems: readonly Problem[]): Verdict {
+  const remarks = problems.map(remarkOf);
+  return {
+    errors: remarks.filter(({ severity }) => severity === 'error'),
+    warnings: remarks.filter(({ severity }) => severity === 'warning'),
+  };
+}
+
+function remarkOf({ severity, path, line, column, message }: Problem): ConfigRemark {
+  return { severity, path, line, column, message };
+}

@@ -1,0 +1,222 @@
+import type { Pool } from 'pg';
+import { answerConfig } from '../src/admin/config-routes.ts';
+import type { AdminAnswer, AdminQuestion } from '../src/admin/config-routes.ts';
+import { answerControl } from '../src/admin/routes.ts';
+import { configFile } from '../src/control/config-file.ts';
+import { Sealer } from '../src/control/sealing.ts';
+import type { Clock } from '../src/lib/clock.ts';
+import { errorChain } from '../src/lib/log.ts';
+import type { Log } from '../src/lib/log.ts';
+import { unreachable } from '../src/lib/result.ts';
+import type { FromControl, ToControl } from '../src/serve/control-messages.ts';
+import { CONTROL_CHANNEL, createControlStore } from '../src/store/control.ts';
+import type { ControlStore } from '../src/store/control.ts';
+import { migrate, openPool } from '../src/store/database.ts';
+import type { DatabaseAddress } from '../src/store/database.ts';
+import { listen } from '../src/store/listen.ts';
+import type { Listening } from '../src/store/listen.ts';
+import { formatProblems } from '../config/check.ts';
+import type { EnvironmentVariables } from '../config/macros.ts';
+import type { Problem } from '../config/problem.ts';
+import { createAccessDesk } from './access-desk.ts';
+import { createConfigReader } from './config-reader.ts';
+import { ControlKeeper, problem } from './control-keeper.ts';
+import type { ControlData } from './thread-data.ts';
+
+export interface ControlParts {
+  data: ControlData;
+  /** What `${NAME}` in configs stands for. */
+  env: EnvironmentVariables;
+  clock: Clock;
+  log: Log;
+  post: (message: FromControl) => void;
+}
+
+export interface Control {
+  take(message: ToControl): void;
+  close(): Promise<void>;
+}
+
+/** One for what is looked at each turn, one for an admin who reads. */
+const CONNECTIONS = 2;
+const STATEMENT_MS = 5_000;
+const CONNECT_MS = 2_000;
+/** A notice comes sooner; this finds what it missed. */
+const LOOK_EVERY_MS = 500;
+/** How long a start waits for the store before it takes the local copy. */
+const STORE_WITHIN_MS = 5_000;
+/** How long a start without a local copy waits before it gives up. */
+const GIVE_UP_AFTER_MS = 60_000;
+const LOG_EVERY_MS = 60_000;
+
+const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
+
+/** Keeps control state: tells the main thread what holds, and answers admins. */
+export function runControl({ data, env, clock, log, post }: ControlParts): Control {
+  const stop = new AbortController();
+  const encoder = new TextEncoder();
+  let database: { pool: Pool; store: ControlStore; listening: Listening; migrated: boolean } | undefined;
+  let wake = (): void => undefined;
+  let complainedAtMs = 0;
+
+  const keeper = new ControlKeeper({
+    truth: data.truth,
+    readonly: data.readonly,
+    dataDir: data.dataDir,
+    file: configFile(data.file),
+    reader: createConfigReader({ file: data.file, env, listen: data.listen, sealer: new Sealer(data.secretKey) }),
+    startedWith: data.startedWith,
+    clock,
+    log,
+    tell: post,
+  });
+
+  const openDatabase = (address: DatabaseAddress): void => {
+    if (database !== undefined) return;
+    const pool = openPool(address, {
+      name: 'control',
+      max: CONNECTIONS,
+      statementMs: STATEMENT_MS,
+      waitMs: CONNECT_MS,
+      onError: complain,
+    });
+    const listening = listen(address, CONTROL_CHANNEL, () => {
+      wake();
+    });
+    const store = createControlStore(pool);
+    database = { pool, store, listening, migrated: false };
+    keeper.storeAt(store);
+    wake();
+  };
+
+  const complain = (error: unknown): void => {
+    if (clock.nowMs() - complainedAtMs < LOG_EVERY_MS) return;
+    complainedAtMs = clock.nowMs();
+    log.warn({ error: errorChain(error) }, 'the database is away or failing; what was known last goes on to hold');
+  };
+
+  /** One look at the store; false when it is away. */
+  const look = async (): Promise<boolean> => {
+    if (database === undefined) return false;
+    try {
+      if (!database.migrated) await migrate(database.pool);
+      database.migrated = true;
+      await keeper.look();
+      if (complainedAtMs > 0) log.info({}, 'the database is back');
+      complainedAtMs = 0;
+      return true;
+    } catch (error) {
+      complain(error);
+      return false;
+    }
+  };
+
+  /** Over when somebody wakes it, too. */
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  /** Looks until the store has answered, `withinMs` at most. */
+  const reach = async (withinMs: number): Promise<void> => {
+    const untilMs = clock.nowMs() + withinMs;
+    while (!stop.signal.aborted && clock.nowMs() < untilMs) {
+      if (await look()) return;
+      await pause(LOOK_EVERY_MS);
+    }
+  };
+
+  const start = async (): Promise<void> => {
+    const problems = data.truth === 'file' ? await startWithFile() : await startWithTable();
+    if (problems.length > 0) post({ kind: 'failed', problems });
+  };
+
+  const startWithFile = async (): Promise<Problem[]> => {
+    keeper.recall();
+    const first = keeper.runFile();
+    if (first.ok) return [];
+    if (!keeper.fileNamesKeys) return first.fault;
+    await reach(GIVE_UP_AFTER_MS);
+    const second = keeper.runFile();
+    return second.ok ? [] : second.fault;
+  };
+
+  const startWithTable = async (): Promise<Problem[]> => {
+    const local = keeper.recall();
+    await reach(local === undefined ? GIVE_UP_AFTER_MS : STORE_WITHIN_MS);
+    if (keeper.hasConfig) return [];
+    if (local === undefined) {
+      return keeper.contacted
+        ? keeper.problemsOfStore
+        : [problem('', 'the database is away, and there is no local copy of control state to start with')];
+    }
+    const recalled = keeper.runRecalled(local);
+    return recalled.ok ? [] : recalled.fault;
+  };
+
+  const reload = (): void => {
+    if (data.truth === 'table') {
+      log.info({}, 'the config is in the database; its file is not read again');
+      return;
+    }
+    const read = keeper.runFile();
+    if (read.ok) log.info({ file: data.file }, 'the config file was read again');
+    else
+      log.error({ problems: formatProblems(read.fault, data.file) }, 'the config file has errors; nothing was changed');
+  };
+
+  if (data.database !== undefined) openDatabase(data.database);
+  // One thing at a time: a save never meets a half-adopted state.
+  let last: Promise<unknown> = start();
+  const inTurn = <T>(work: () => T | Promise<T>): Promise<T> => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+
+  const watch = async (): Promise<void> => {
+    await last;
+    while (!stop.signal.aborted) {
+      await inTurn(look);
+      await pause(LOOK_EVERY_MS);
+    }
+  };
+  const watching = watch();
+
+  const access = createAccessDesk({ store: () => database?.store, look, clock, log });
+  const answer = (question: AdminQuestion): Promise<AdminAnswer> =>
+    answerControl(access, clock, question) ?? answerConfig({ desk: keeper, log }, question);
+
+  return {
+    take: (message) => {
+      switch (message.kind) {
+        case 'ask':
+          void inTurn(() => answer(message.request)).then(({ status, body }) => {
+            post({ kind: 'answer', ask: message.ask, status, headers: [JSON_TYPE], body: encoder.encode(body) });
+          });
+          return;
+        case 'database':
+          openDatabase(message.address);
+          return;
+        case 'reload':
+          void inTurn(reload).then(() => {
+            wake();
+          });
+          return;
+        default:
+          return unreachable(message);
+      }
+    },
+    close: async () => {
+      stop.abort();
+      wake();
+      await watching;
+      await database?.listening.close();
+      await database?.pool.end();
+    },
+  };
+}
