@@ -208,7 +208,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       marks.stored(segments);
     },
   });
-  const kept = capturesOf(loaded.config);
+  let kept = capturesOf(loaded.config);
   const captures = new CaptureThread(
     {
       file: built('capture.js'),
@@ -265,6 +265,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     running = next;
     const beganAtMs = clock.nowMs();
     const world = build(worlds.current.number + 1, next);
+    kept = capturesOf(next.config);
+    captures.reconfigure(kept);
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
     inspectors.setWorld(world.number, world.pricing);
     worlds.current = world;
@@ -381,7 +383,14 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       await Promise.all([upstreams.close(), localApi.close()]);
       await journal.close(JOURNAL_WITHIN_MS);
       await Promise.race([replayed, new Promise((resolve) => setTimeout(resolve, 100))]);
-      await Promise.all([jobs.close(), captures.close(), api.close(), control.close(), inspectors.close(), simulator?.close()]);
+      await Promise.all([
+        jobs.close(),
+        captures.close(),
+        api.close(),
+        control.close(),
+        inspectors.close(),
+        simulator?.close(),
+      ]);
       await database.embedded?.stop();
     },
     reload() {

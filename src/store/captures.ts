@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { z } from 'zod';
+import { APIS } from '../contract/api.ts';
+import type { Api } from '../contract/api.ts';
 import { Capture } from '../contract/capture.ts';
 import type { CapturedBody } from '../contract/capture.ts';
 import { storableJson } from '../lib/storable-text.ts';
@@ -86,6 +88,9 @@ export function createCaptureStore(pool: Pool): CaptureStore {
 /** A capture as it is read back, for whoever may see it. */
 export interface StoredCapture {
   login: string;
+  /** The record's: which reader the response is for. */
+  api: Api;
+  status: number;
   requestHeaders: [string, string][];
   responseHeaders: [string, string][];
   request: StoredBody | null;
@@ -106,9 +111,10 @@ export async function findCapture(
   owner: string | undefined,
 ): Promise<StoredCapture | undefined> {
   const { rows } = await pool.query(
-    `SELECT login, request_headers, response_headers, request_recipe, request_bytes, request_left_out,
-            response_recipe, response_bytes, response_left_out, missing_frames
-       FROM aperture.captures WHERE id = $1 AND ($2::text IS NULL OR login = $2)`,
+    `SELECT capture.login, api, status, request_headers, response_headers, request_recipe, capture.request_bytes,
+            request_left_out, response_recipe, capture.response_bytes, response_left_out, missing_frames
+       FROM aperture.captures AS capture JOIN aperture.records USING (id)
+      WHERE id = $1 AND ($2::text IS NULL OR capture.login = $2)`,
     [id, owner ?? null],
   );
   if (rows.length === 0) return undefined;
@@ -117,6 +123,8 @@ export async function findCapture(
     bytes === null ? null : { recipe, bytes, leftOut };
   return {
     login: row.login,
+    api: row.api,
+    status: row.status,
     requestHeaders: row.request_headers,
     responseHeaders: row.response_headers,
     request: body(row.request_recipe, row.request_bytes, row.request_left_out),
@@ -148,6 +156,8 @@ const Bytes = z.custom<Buffer>((value) => Buffer.isBuffer(value));
 const Headers = z.array(z.tuple([z.string(), z.string()]));
 const CaptureRow = z.object({
   login: z.string(),
+  api: z.enum(APIS),
+  status: z.int(),
   request_headers: Headers,
   response_headers: Headers,
   request_recipe: Bytes.nullable(),
