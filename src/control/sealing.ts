@@ -7,7 +7,7 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 export interface SealedSecret {
   /** `keyid:p:anthropic:sk-ant-a:3f0c9a1be27d` */
   reference: string;
-  /** Path of the setting, as JSON. */
+  /** Path of the setting without indices, as JSON; of a header, with its name. */
   place: string;
   /** Origin that the key may be sent to; the written text where macros stand in it. */
   destination: string;

@@ -1,10 +1,15 @@
 export type Path = readonly (string | number)[];
 
-/** A setting that holds a key. */
+/** A key in the text of a setting. */
 export interface SecretPlace {
   /** As in references. */
   kind: string;
   owner: string;
+  /** What a key is bound to: the setting's path without indices, which change with each entry above; a header's name. */
+  place: Path;
+  /** What stands before the key: a header's name. */
+  before: string;
+  secret: string;
   /** The setting beside it that says where the key is sent to. */
   address: Path;
 }
@@ -18,6 +23,9 @@ interface Rule {
   /** Name of the owner's setting that says where the key is sent to. */
   address: string;
 }
+
+/** `Name: value`, with a name that says that the value is a credential. */
+const SECRET_HEADER = /^(\s*([^:\s]*(?:auth|key|token|secret|password|cookie|credential)[^:\s]*)\s*:\s*)(.*)$/is;
 
 /** Sections whose shape is open (connectors, webhooks): there a key is known by its name. */
 const SECRET_NAME = /^(?:api_?key|secrets?|password|token|.*_(?:secret|token|password|key))$/i;
@@ -42,15 +50,25 @@ export function mayHoldSecrets(path: Path): boolean {
   return path.length === 0 || SECTIONS.has(path[0]);
 }
 
-/** The key's place that a path is; undefined where it is none. */
-export function secretPlace(path: Path): SecretPlace | undefined {
+/** The key in a setting's text; undefined where it holds none. */
+export function secretIn(path: Path, text: string): SecretPlace | undefined {
   for (const { kind, section, holds, address } of RULES) {
     if (!section.every((part, depth) => path[depth] === part)) continue;
     const owner = path[section.length];
-    if (typeof owner !== 'string' || !holds(path.slice(section.length + 1), owner)) continue;
-    return { kind, owner, address: [...section, owner, address] };
+    if (typeof owner !== 'string') continue;
+    const inside = path.slice(section.length + 1);
+    const common = { kind, owner, address: [...section, owner, address] };
+    const place = path.filter((part) => typeof part === 'string');
+    if (holds(inside, owner)) return { ...common, place, before: '', secret: text };
+    const [, before, name, secret] = (isHeader(inside) ? SECRET_HEADER.exec(text) : null) ?? [];
+    if (before === undefined || name === undefined || secret === undefined) continue;
+    return { ...common, place: [...place, name.toLowerCase()], before, secret };
   }
   return undefined;
+}
+
+function isHeader(inside: Path): boolean {
+  return inside.length === 2 && inside[0] === 'add_headers';
 }
 
 /** What a key is bound to: the origin of the address, or the address as it is written where macros stand in it. */

@@ -2,7 +2,7 @@ import { applyEdits, parseTree } from 'jsonc-parser';
 import type { Edit, Node, ParseError } from 'jsonc-parser';
 import { REFERENCE_PREFIX } from './sealing.ts';
 import type { Sealer, SealedSecret } from './sealing.ts';
-import { destinationOf, mayHoldSecrets, secretPlace } from './secret-places.ts';
+import { destinationOf, mayHoldSecrets, secretIn } from './secret-places.ts';
 import type { Path, SecretPlace } from './secret-places.ts';
 
 export interface SealedText {
@@ -35,18 +35,19 @@ export function sealText(written: string, sealer: Sealer): SealedText {
   const edits: Edit[] = [];
   const found: { path: Path; secret: string; sealed: SealedSecret }[] = [];
   eachString(root, [], (node, path) => {
-    const place = secretPlace(path);
-    const secret: unknown = node.value;
-    if (place === undefined || typeof secret !== 'string' || !isLiteral(secret)) return;
+    const text: unknown = node.value;
+    const place = typeof text === 'string' ? secretIn(path, text) : undefined;
+    if (place === undefined || !isLiteral(place.secret)) return;
+    const { kind, owner, before, secret } = place;
     const sealed = sealer.seal({
-      kind: place.kind,
-      owner: place.owner,
-      place: JSON.stringify(path),
+      kind,
+      owner,
+      place: JSON.stringify(place.place),
       destination: destinationOf(lastAt(root, place.address)?.value),
       secret,
     });
     found.push({ path, secret, sealed });
-    edits.push({ offset: node.offset, length: node.length, content: JSON.stringify(sealed.reference) });
+    edits.push({ offset: node.offset, length: node.length, content: JSON.stringify(before + sealed.reference) });
   });
   const text = applyEdits(written, edits);
   return {
@@ -69,12 +70,14 @@ export interface OpenedValue {
 /** Puts keys in place of the references of a config's value. What cannot be opened is told, and empty. */
 export function openSecrets(value: unknown, secrets: ReadonlyMap<string, SealedSecret>, sealer: Sealer): OpenedValue {
   const faults: SecretFault[] = [];
-  const open = (reference: string, path: Path, place: SecretPlace): string => {
-    const sealed = secrets.get(reference.trim());
-    const opened = openedFor(sealed, path, destinationOf(valueAt(value, place.address)), place, sealer);
-    if ('secret' in opened) return opened.secret;
+  const open = (text: string, path: Path): string => {
+    const place = secretIn(path, text);
+    if (place === undefined || !isReference(place.secret)) return text;
+    const sealed = secrets.get(place.secret.trim());
+    const opened = openedFor(sealed, destinationOf(valueAt(value, place.address)), place, sealer);
+    if ('secret' in opened) return place.before + opened.secret;
     faults.push({ path, message: opened.why });
-    return '';
+    return place.before;
   };
   const walk = (node: unknown, path: Path): unknown => {
     if (!mayHoldSecrets(path)) return node;
@@ -82,22 +85,19 @@ export function openSecrets(value: unknown, secrets: ReadonlyMap<string, SealedS
     if (typeof node === 'object' && node !== null) {
       return Object.fromEntries(Object.entries(node).map(([key, member]) => [key, walk(member, [...path, key])]));
     }
-    if (typeof node !== 'string' || !isReference(node)) return node;
-    const place = secretPlace(path);
-    return place === undefined ? node : open(node, path, place);
+    return typeof node === 'string' ? open(node, path) : node;
   };
   return { value: walk(value, []), faults };
 }
 
 function openedFor(
   sealed: SealedSecret | undefined,
-  path: Path,
   destination: string,
-  { address }: SecretPlace,
+  { address, place }: SecretPlace,
   sealer: Sealer,
 ): { secret: string } | { why: string } {
   if (sealed === undefined) return { why: 'this reference names no stored key: write the key itself' };
-  if (sealed.place !== JSON.stringify(path)) {
+  if (sealed.place !== JSON.stringify(place)) {
     return { why: 'this reference belongs to another setting and cannot be moved: write the key itself' };
   }
   if (sealed.destination !== destination) {

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
-import { changesOf, EFFECTIVE } from '../store/amendments.ts';
+import { EFFECTIVE, joinChanges } from '../store/amendments.ts';
 import { Conditions } from './conditions.ts';
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
@@ -121,7 +121,7 @@ export const CALLS_IN_SHORT = `
 
 /** SQL for some records with the `changes` of their amendments, which are looked up for these rows alone. */
 export const amendedPage = (which: string): string =>
-  `(SELECT *, ${changesOf('page.id')} AS changes FROM (SELECT * FROM aperture.records ${which}) AS page) AS amended`;
+  `(SELECT * FROM aperture.records ${which}) AS page ${joinChanges('page.id')}`;
 
 const Rows = z.array(z.object({ item: z.unknown(), id: z.string() }));
 
@@ -166,10 +166,8 @@ export async function findRequest(
        SELECT ${SHOWN}, ${shownNow(LARGE)}, tool_calls, ${BOOKED},
          (SELECT coalesce(json_agg(json_build_object('at', ${timeOf('at')}, 'kind', kind, 'body', body) ORDER BY a.id), '[]')
             FROM aperture.amendments AS a WHERE a.record_id = record.id) AS amendments
-         FROM (
-           SELECT *, ${changesOf('found.id')} AS changes FROM aperture.records AS found
-            WHERE id = $1 AND ($2::text IS NULL OR login = $2)
-         ) AS record
+         FROM aperture.records AS record ${joinChanges('record.id')}
+        WHERE id = $1 AND ($2::text IS NULL OR login = $2)
      ) AS shown`,
     [id, owner ?? null],
   );

@@ -21,9 +21,9 @@ export function createConnector(connectTimeoutMs: number): buildConnector.connec
   const connect = buildConnector({ timeout: connectTimeoutMs, noDelay: true });
   return (options, callback) => {
     connect(options, (...outcome) => {
-      const [, socket] = outcome;
-      // Before undici's own listeners.
-      if (socket !== null) endsWhilePaused(socket);
+      const [error, socket] = outcome;
+      // Before undici's own listeners. After an error there is no socket, whatever the typings say it is then.
+      if (error === null) endsWhilePaused(socket);
       callback(...outcome);
     });
   };

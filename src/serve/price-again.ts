@@ -22,10 +22,10 @@ export function priceAgain(record: PricedRecord, pricing: PricingSlice, table: P
   if (!protocolFor(record.api).billable) return { kind: 'same' };
   // A provider that is gone from the config is no reason to forget what it cost.
   if (!Object.hasOwn(pricing.providers, record.provider)) {
-    return { kind: 'impossible', why: 'their provider is not in the config' };
+    return { kind: 'impossible', why: 'the provider is not in the config' };
   }
   if (record.usage_flags.includes('usage_detail_cut')) {
-    return { kind: 'impossible', why: 'what their usage consists of was too long to be kept' };
+    return { kind: 'impossible', why: 'part of the usage was too long to be kept' };
   }
   const cost = costOf(
     {
@@ -40,7 +40,7 @@ export function priceAgain(record: PricedRecord, pricing: PricingSlice, table: P
     table,
   );
   const sum = cost.known ? String(cost.costNanodollars) : null;
-  if (sum !== null && sum.length > COST_DIGITS) return { kind: 'impossible', why: 'their cost is beyond all bounds' };
+  if (sum !== null && sum.length > COST_DIGITS) return { kind: 'impossible', why: 'the cost is beyond all bounds' };
   const basis = cost.known ? cost.costBasis : null;
   const priceFlags = cost.known ? cost.flags : cost.reason === 'no_usage' ? [] : [`cost_unknown:${cost.reason}`];
   const same =

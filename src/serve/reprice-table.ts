@@ -18,10 +18,10 @@ export function repriceTable({ priceVersion, models, total, impossible, applied 
   if (total.records === 0) return `${title}: no records`;
   const rows = [...models].sort(([, a], [, b]) => Number(size(b) - size(a)));
   const body = rows.map(([model, tally]) => [model === '' ? '(none)' : printable(model), ...cellsOf(tally)]);
-  const kept = [...impossible].map(([why, records]) => `${count(records)} stay as they are: ${why}`);
+  const kept = [...impossible].map(([why, records]) => `${count(records)} left as booked: ${why}`);
   const done = applied
-    ? `${count(total.changed)} were amended.`
-    : `Nothing was written. With --apply, ${count(total.changed)} are amended.`;
+    ? `Amended: ${count(total.changed)}.`
+    : `Nothing was written; with --apply, ${count(total.changed)} would be amended.`;
   return [title, '', ...textTable(HEADS, body, ['total', ...cellsOf(total)], 1), '', ...kept, done].join('\n');
 }
 

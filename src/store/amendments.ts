@@ -21,13 +21,16 @@ export interface Amendment {
 }
 
 /**
- * SQL: what the amendments of a record say of its money, as one object with the last word on each member; null where
- * there is none. `id` is SQL for the record's.
+ * SQL to join to a record: `changes`, what its amendments say of its money, as one object with the last word on each
+ * member; null where there is none. `id` is SQL for the record's. A join rather than a column, which the planner would
+ * compute anew for each member that reads it.
  */
-export function changesOf(id: string): string {
-  return `(SELECT jsonb_object_agg(member.key, member.value ORDER BY amendment.id)
-     FROM aperture.amendments AS amendment CROSS JOIN LATERAL jsonb_each(amendment.body) AS member
-    WHERE amendment.record_id = ${id} AND amendment.kind IN (${AMENDMENT_KINDS.map((kind) => `'${kind}'`).join(', ')}))`;
+export function joinChanges(id: string): string {
+  return `CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(member.key, member.value ORDER BY amendment.id) AS changes
+      FROM aperture.amendments AS amendment CROSS JOIN LATERAL jsonb_each(amendment.body) AS member
+     WHERE amendment.record_id = ${id} AND amendment.kind IN (${AMENDMENT_KINDS.map((kind) => `'${kind}'`).join(', ')})
+  ) AS amended_by`;
 }
 
 const changed = (name: string, to: string, booked = name): string =>
@@ -38,7 +41,7 @@ const asJson = (name: string): NameAndSql => [name, changed(name, `changes -> '$
 
 /**
  * SQL for the effective value of each member that amendments may change, by its name: over the columns of a record and
- * `changes`, which is what `changesOf` said.
+ * `changes`, which `joinChanges` joins to it.
  */
 export const EFFECTIVE: Record<string, string> = Object.fromEntries<string>([
   ...USAGE_KINDS.map((kind): NameAndSql => [
@@ -108,8 +111,8 @@ WITH input AS (
   SELECT record_id, id, kind, body FROM input ORDER BY record_id
   RETURNING record_id, body
 ), amended AS (
-  SELECT ${changesOf('record.id')} AS changes, inserted.body, ${REFUSED} AS refused, ${READ}
-  FROM inserted JOIN aperture.records AS record ON record.id = inserted.record_id
+  SELECT changes, inserted.body, ${REFUSED} AS refused, ${READ}
+  FROM inserted JOIN aperture.records AS record ON record.id = inserted.record_id ${joinChanges('record.id')}
 ), states AS (
   SELECT -1 AS sign, changes, refused, ${READ} FROM amended
   UNION ALL

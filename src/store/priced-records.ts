@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { APIS } from '../contract/api.ts';
 import { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
-import { changesOf, EFFECTIVE } from './amendments.ts';
+import { EFFECTIVE, joinChanges } from './amendments.ts';
 
 /** Which records: ids from `from`, inclusive, to `to`, exclusive. */
 export interface PricedFilter {
@@ -53,12 +53,11 @@ export async function pageOfPriced(
   }
   const answer = await on.query(
     `SELECT id, api, provider, model, ${SHOWN},
-       (SELECT id FROM aperture.amendments WHERE record_id = amended.id ORDER BY id DESC LIMIT 1) AS after
+       (SELECT id FROM aperture.amendments WHERE record_id = page.id ORDER BY id DESC LIMIT 1) AS after
      FROM (
-       SELECT *, ${changesOf('page.id')} AS changes FROM (
-         SELECT * FROM aperture.records WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT $4
-       ) AS page
-     ) AS amended ORDER BY id`,
+       SELECT * FROM aperture.records WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT $4
+     ) AS page ${joinChanges('page.id')}
+     ORDER BY id`,
     values,
   );
   return z.array(Row).parse(answer.rows);

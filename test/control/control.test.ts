@@ -49,7 +49,7 @@ describe('saving', () => {
     const text = `// mine\r\n${aConfig({ auto_cost_basis: false })} // end\n\n`;
     const saved = await control.save(text, { note: 'no prices' });
     expect(saved).toMatchObject({ status: 200, body: { success: true, needs_restart: [] } });
-    expect(control.state().loaded?.config.auto_cost_basis).toBe(false);
+    expect(control.running().config.auto_cost_basis).toBe(false);
     for (const path of ['/api/config', '/aperture/config']) {
       const { body } = await control.ask('GET', path);
       expect(body).toMatchObject({ config: text, hash: saved.body['hash'] });
@@ -86,8 +86,7 @@ describe('saving', () => {
     await control.save(String(old['config']).replace('"m"', '"m2"'));
     const stale = await control.ask('PUT', '/api/config', { config: aConfig(), hash: old['hash'] });
     expect(stale.status).toBe(409);
-    const { loaded } = control.states.findLast((state) => state.loaded !== null) ?? control.state();
-    expect(loaded?.config.providers['anthropic']).toMatchObject({ apikey: KEY, models: ['m2'] });
+    expect(control.running().config.providers['anthropic']).toMatchObject({ apikey: KEY, models: ['m2'] });
   });
 
   test('the same text again is no new version', async () => {
@@ -197,13 +196,13 @@ describe('keys', () => {
     const shown = String((await control.ask('GET', '/api/config')).body['config']);
     expect(shown).toMatch(/"apikey":"keyid:p:anthropic:sk-ant-a:[0-9a-f]{12}"/);
     await control.save(shown.replace('"m"', '"m2"'));
-    expect(control.state().loaded?.config.providers['anthropic']?.apikey).toBe(KEY);
+    expect(control.running().config.providers['anthropic']?.apikey).toBe(KEY);
     await control.save(keyed(`${KEY}2`));
-    expect(control.state().loaded?.config.providers['anthropic']?.apikey).toBe(`${KEY}2`);
+    expect(control.running().config.providers['anthropic']?.apikey).toBe(`${KEY}2`);
     // The way back finds the old key again.
     const { body } = await control.ask('GET', '/api/config');
     await control.ask('POST', '/api/config/rollback', { number: 2, hash: body['hash'] });
-    expect(control.state().loaded?.config.providers['anthropic']?.apikey).toBe(KEY);
+    expect(control.running().config.providers['anthropic']?.apikey).toBe(KEY);
   });
 
   test('no key is in an answer, the tables, the snapshot, a line of the log or the snapshot on disk', async () => {
@@ -337,7 +336,7 @@ describe('the file as the truth', () => {
     const again = startControl({ truth: 'file', dataDir: control.dataDir });
     open.push(again);
     await until('it runs', () => again.states.length > 0);
-    expect(again.state().loaded?.config.providers['anthropic']?.apikey).toBe(KEY);
+    expect(again.running().config.providers['anthropic']?.apikey).toBe(KEY);
   });
 
   test('keys of a file whose local copy is gone come from the store', async () => {
@@ -348,7 +347,7 @@ describe('the file as the truth', () => {
     const again = startControl({ truth: 'file', dataDir: control.dataDir, database: address });
     open.push(again);
     await ready(again);
-    expect(again.states[0]?.loaded?.config.providers['anthropic']?.apikey).toBe(KEY);
+    expect(again.running().config.providers['anthropic']?.apikey).toBe(KEY);
   });
 
   test('an edit by hand holds after SIGHUP, a broken one changes nothing, and no save overwrites it', async () => {

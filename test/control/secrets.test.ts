@@ -64,6 +64,11 @@ test.each([
     { exporters: { webhooks: { siem: { url: 'https://w.example', secrets: ['x', KEY] } } } },
     'keyid:w:siem:sk-ant-a:',
   ],
+  [
+    'headers that are credentials',
+    { providers: { p: { baseurl: 'http://x', add_headers: ['X-Team: research', `X-Team-Token: ${KEY}`] } } },
+    'X-Team-Token: keyid:p:p:sk-ant-a:',
+  ],
   ['mcp servers', { mcp: { servers: { m: { url: 'http://m.example', token: KEY } } } }, 'keyid:m:m:'],
 ])('keys of %s are sealed and opened', (_, config, reference) => {
   const sealed = sealText(JSON.stringify(config), sealer);

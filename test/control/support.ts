@@ -9,6 +9,7 @@ import type { DatabaseAddress } from '../../src/store/database.ts';
 import { runControl } from '../../workers/run-control.ts';
 import type { Control } from '../../workers/run-control.ts';
 import type { ControlData } from '../../workers/thread-data.ts';
+import type { Loaded } from '../../config/load.ts';
 import { until } from '../support/until.ts';
 
 export type State = Extract<ToldByControl, { kind: 'state' }>;
@@ -53,6 +54,8 @@ export interface TestControl {
   lines: string[];
   /** The state that was told last. */
   state(): State;
+  /** The config that was told last: what runs. */
+  running(): Loaded;
   ask(method: string, path: string, body?: unknown, caller?: Caller): Promise<AnswerOf>;
   /** A save upon what holds now. */
   save(config: string, more?: Record<string, unknown>): Promise<AnswerOf>;
@@ -140,6 +143,11 @@ export function startControl(options: TestControlOptions): TestControl {
     failures,
     lines,
     state,
+    running: () => {
+      const loaded = states.findLast((told) => told.loaded !== null)?.loaded;
+      if (loaded === undefined || loaded === null) throw new Error('no config yet');
+      return loaded;
+    },
     ask,
     save: async (config, more = {}) => {
       const { body } = await ask('GET', '/api/config');

@@ -142,7 +142,9 @@ test('a renewed certificate is taken up, and a stream that runs goes on to its e
   writeFileSync(files.certFile, second.cert);
   expect(await handshake(port)).toMatchObject({ name: 'first' });
   replaceCertificate(files, second);
-  await until('the new certificate is shown', async () => (await handshake(port)).name === 'second');
+  // A connection that waits in the old socket's queue at that instant may be reset (docs/tailscale.md).
+  const shown = () => handshake(port).catch(() => undefined);
+  await until('the new certificate is shown', async () => (await shown())?.name === 'second');
   expect(running, 'the stream outlives its certificate').toEqual({ stream: true });
   const names = await Promise.all(Array.from({ length: 20 }, () => handshake(port)));
   expect(new Set(names.map(({ name }) => name))).toEqual(new Set(['second']));

@@ -7,8 +7,8 @@ export interface Wire {
   api: Api;
   /** What the simulator serves by default in the tests. */
   model: string;
-  path(model: string, stream: boolean): string;
-  body(model: string, stream: boolean): Record<string, unknown>;
+  path: (model: string, stream: boolean) => string;
+  body: (model: string, stream: boolean) => Record<string, unknown>;
 }
 
 /** The ways that a text can be asked for: `chat_unasked` streams without asking for usage, so the gateway edits. */
