@@ -67,6 +67,11 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     response.send(200, JSON_HEADERS, JSON.stringify(providersAnswer(arrival.world.providers)));
     return;
   }
+  if (request.path === '/api/connectors') {
+    // Clients ask for it at start, and take a 404 for a gateway that is none (aperture.md, section 10.2). None is served.
+    response.send(200, JSON_HEADERS, JSON.stringify({ connectors: [] }));
+    return;
+  }
   if (request.path === '/api/explain') {
     const explained = answerExplain(arrival);
     if (explained.ok) response.send(200, JSON_HEADERS, JSON.stringify(explained.value));

@@ -17,8 +17,8 @@ const HOUR = 3600;
 const clock = { nowMs: () => TEST_TIME_MS + HOUR * 1000 };
 const ALICE = 'alice@example.com';
 const BOB = 'bob@example.com';
-const alice = { login: ALICE, role: 'user' } as const;
-const bob = { login: BOB, role: 'user' } as const;
+const alice = { login: ALICE, role: 'user', readCaptures: false } as const;
+const bob = { login: BOB, role: 'user', readCaptures: false } as const;
 const admin = { login: 'root@example.com', role: 'admin', readCaptures: true } as const;
 
 type Shown = Record<string, unknown>;

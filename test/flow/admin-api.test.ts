@@ -78,6 +78,7 @@ const ROUTES: [string, string, number, number][] = [
   ['GET', '/api/explain?tags=tag:ci', 200, 403],
   ['GET', '/api/explain', 200, 200],
   ['GET', '/api/providers', 200, 200],
+  ['GET', '/api/connectors', 200, 200],
   ['GET', '/api/whoami', 200, 200],
   ['GET', '/api/requests', 200, 200],
   ['GET', '/api/sessions', 200, 200],

@@ -57,6 +57,31 @@ describe('a capture', () => {
     expect(capture.responseHeaders.find(([name]) => name === 'content-type')?.[1]).toMatch(/^text\/event-stream/);
   });
 
+  test('is told by the API: headers with the record, bodies raw and put together again, to whoever may see them', async () => {
+    const response = await flow.ask('openai', { stream: true, sim: 'text=Hello%20there' });
+    const received = Buffer.from(await response.arrayBuffer());
+    const { id } = await captureOf(response);
+    const { gateway } = flow;
+    expect(await gateway.json(`/api/requests/${id}`)).toMatchObject({
+      capture: { response: { left_out: null }, missing_frames: 0 },
+    });
+    const raw = await fetch(`${gateway.url}/api/requests/${id}/body?side=response`);
+    expect(raw.headers.get('content-disposition')).toBe('attachment');
+    // What the provider sent: with the usage event that the gateway asked for and took out again.
+    expect(Buffer.from(await raw.arrayBuffer()).includes(received.subarray(0, 40))).toBe(true);
+    expect(await gateway.json(`/api/requests/${id}/body?side=response&form=json`)).toMatchObject({
+      body: { object: 'chat.completion', choices: [{ message: { content: 'Hello there' } }] },
+    });
+    expect(await gateway.json(`/api/requests/${id}/body?side=request&form=json`)).toMatchObject({
+      body: { model: 'gpt-5-mini', stream: true, stream_options: { include_usage: true } },
+    });
+    for (const path of [`/api/requests/${id}/body`, `/api/requests/${id}/body?side=both`]) {
+      expect((await fetch(gateway.url + path)).status).toBe(400);
+    }
+    const nobody = '01a21165-a078-7000-a3fd-ace57e2122b2';
+    expect((await fetch(`${gateway.url}/api/requests/${nobody}/body?side=request`)).status).toBe(404);
+  });
+
   test('of a request that was denied has its headers and no bodies', async () => {
     const response = await flow.ask('openai', { body: { model: 'no-such-model' } });
     expect(response.status).toBe(404);
