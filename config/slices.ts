@@ -148,6 +148,24 @@ export function pricingOf(config: Config): PricingSlice {
   };
 }
 
+export interface CapturesSlice {
+  /** False: nothing of headers and bodies is kept here (`retention.duration: "0"`). */
+  captures: boolean;
+  saveRaws: boolean;
+  /** Lower-case names. */
+  filterable: { name: string; redactValues: boolean }[];
+}
+
+export function capturesOf({ database }: Config): CapturesSlice {
+  return {
+    captures: database.retention.duration !== 0,
+    saveRaws: database.save_raws,
+    filterable: database.headers.filterable
+      .filter(({ name }) => name !== '')
+      .map(({ name, redact_values }) => ({ name: name.toLowerCase(), redactValues: redact_values })),
+  };
+}
+
 /** Where a listener's certificate comes from: files, or tailscaled for the node's own name. */
 export type ListenerTls = { kind: 'files'; certFile: string; keyFile: string } | { kind: 'tailscale' };
 

@@ -46,7 +46,13 @@ export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
   let asks = 0;
   const encoder = new TextEncoder();
   const settle = (ask: number, { status, headers, body }: ApiAnswer): void => {
-    post({ kind: 'answer', ask, status, headers, body: encoder.encode(body) });
+    post({
+      kind: 'answer',
+      ask,
+      status,
+      headers,
+      body: typeof body === 'string' ? encoder.encode(body) : new Uint8Array(body),
+    });
   };
   const asked = ({ ask, request }: Extract<ToApi, { kind: 'ask' }>): void => {
     if (asks >= ASKS_AT_ONCE) {

@@ -1,15 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExchangeRecord } from '../src/contract/record.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
 import type { FromJobs, ToJobs } from '../src/records/messages.ts';
 import { createPublisher } from '../src/records/publish.ts';
+import { createCaptureStore } from '../src/store/captures.ts';
 import { isAway, migrate, openPool } from '../src/store/database.ts';
 import { openQueue, processQueue } from '../src/store/queue.ts';
 import type { QueueAddress } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
-import type { RecordStore } from '../src/store/records.ts';
+import type { RecordStore, SegmentMark } from '../src/store/records.ts';
 import type { JobsData } from './thread-data.ts';
 
 export interface JobsParts {
@@ -58,13 +60,14 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     },
   });
   const store = createRecordStore(pool, clock);
+  const captures = createCaptureStore(pool);
   const options = {
     onError: (error: unknown) => {
       complain('queue', error);
     },
   };
-  const queue = openQueue(address, options);
-  const publisher = createPublisher({
+  const queue = openQueue('records', address, options);
+  const publisher = createPublisher<ExchangeRecord>({
     queue,
     clock,
     onAccepted: (count) => {
@@ -75,11 +78,13 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       else log.info({}, 'the queue is back');
     },
   });
-  let processor: { close(): Promise<void> } | undefined;
+  const processors: { close(): Promise<void> }[] = [];
 
   const open = async (): Promise<void> => {
     if (!(await untilMigrated())) return;
-    if (data.process) processor = processQueue(address, storeJob, options);
+    if (!data.process) return;
+    processors.push(processQueue('records', address, (records) => patiently(() => storeRecords(records)), options));
+    processors.push(processQueue('captures', address, (batch) => patiently(() => storeCaptures(batch)), options));
   };
 
   /** False when closed first. */
@@ -98,11 +103,20 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     return false;
   };
 
-  const storeJob = async (records: readonly unknown[]): Promise<void> => {
+  const storeRecords = async (records: readonly unknown[]): Promise<void> => {
+    const { dead } = await store.store(records);
+    if (dead > 0) log.error({ dead }, 'records that cannot be stored were put into dead_records');
+  };
+
+  const storeCaptures = async (batch: readonly unknown[]): Promise<void> => {
+    const { unreadable } = await captures.storeCaptures(batch);
+    if (unreadable > 0) log.error({ unreadable }, 'captures of a form that this build does not know were dropped');
+  };
+
+  const patiently = async (work: () => Promise<void>): Promise<void> => {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const { dead } = await store.store(records);
-        if (dead > 0) log.error({ dead }, 'records that cannot be stored were put into dead_records');
+        await work();
         return;
       } catch (error) {
         complain('database', error);
@@ -140,7 +154,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   /** Jobs under way are finished too: what a process leaves locked waits for its lock to run out. */
   const drain = async (withinMs: number): Promise<void> => {
     const left = await publisher.drain(withinMs);
-    await processor?.close();
+    await Promise.all(processors.map((processor) => processor.close()));
     post({ kind: 'drained', left });
   };
 
@@ -168,7 +182,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     close: async () => {
       stop.abort();
       await Promise.all([opening, watching]);
-      await Promise.all([publisher.drain(0), processor?.close()]);
+      await Promise.all([publisher.drain(0), ...processors.map((processor) => processor.close())]);
       await Promise.all([queue.close(), pool.end()]);
     },
   };
@@ -185,7 +199,8 @@ function lookout(
   data: JobsData,
   post: (message: FromJobs) => void,
 ): (depth: Depth | undefined, onError: (error: unknown) => void) => Promise<void> {
-  const told = new Map<number, number>();
+  /** By segment: what was told of it. */
+  const told = new Map<number, string>();
   let since: string | undefined;
   let toldState = '';
   return async (depth, onError) => {
@@ -193,8 +208,9 @@ function lookout(
     try {
       const marks = await store.watermarks(data.gatewayId, data.fromSegment, since);
       since = marks.asOf;
-      const changed = marks.segments.filter(({ segment, recordsIn }) => told.get(segment) !== recordsIn);
-      for (const { segment, recordsIn } of changed) told.set(segment, recordsIn);
+      const wordsOf = ({ recordsIn, capturesIn }: SegmentMark): string => `${recordsIn} ${capturesIn}`;
+      const changed = marks.segments.filter((mark) => told.get(mark.segment) !== wordsOf(mark));
+      for (const mark of changed) told.set(mark.segment, wordsOf(mark));
       if (changed.length > 0) post({ kind: 'settled', segments: changed });
     } catch (error) {
       onError(error);

@@ -23,6 +23,13 @@ export const JobsData = ApiData.extend({
 });
 export type JobsData = z.infer<typeof JobsData>;
 
+export const CaptureData = ApiData.extend({
+  redisUrl: z.string().optional(),
+  gatewayId: z.string(),
+  journalFolder: z.string(),
+});
+export type CaptureData = z.infer<typeof CaptureData>;
+
 export const ControlData = z.object({
   /** Absent while the embedded one starts. */
   database: Database.optional(),

@@ -9,7 +9,7 @@ export interface ApiRequest {
   /** Without the question mark. */
   query: string;
   /** Whose rows may be seen: a user's own, an admin's all. */
-  caller: { login: string; role: 'admin' | 'user' };
+  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean };
 }
 
 /** Main thread -> API thread. */

@@ -160,7 +160,11 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
 }
 
 /** One record whole, with what was learned after it; undefined when there is none, or it is not the owner's. */
-export async function findRequest(pool: Pool, id: string, owner: string | undefined): Promise<unknown> {
+export async function findRequest(
+  pool: Pool,
+  id: string,
+  owner: string | undefined,
+): Promise<Record<string, unknown> | undefined> {
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
        SELECT ${SHOWN}, ${shownNow(LARGE)}, tool_calls, ${BOOKED},
@@ -171,8 +175,10 @@ export async function findRequest(pool: Pool, id: string, owner: string | undefi
      ) AS shown`,
     [id, owner ?? null],
   );
-  return Rows.parse(answer.rows)[0]?.item;
+  return OneRow.parse(answer.rows)[0]?.item;
 }
+
+const OneRow = z.array(z.object({ item: z.record(z.string(), z.unknown()) }));
 
 export const USAGE_GROUPS = ['login', 'group', 'node', 'model', 'provider', 'agent', 'api'] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];

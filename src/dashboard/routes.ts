@@ -8,9 +8,11 @@ import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { isUuid7 } from '../lib/uuid7.ts';
 import { plainFaults } from '../protocols/plain-fault.ts';
+import { findCapture } from '../store/captures.ts';
 import { isAway } from '../store/database.ts';
 import type { ApiRequest } from './messages.ts';
 import { BadParameter, Parameters } from './parameters.ts';
+import { captureInShort, readableBody, wholeBody } from './bodies.ts';
 import { findRequest, listRequests, sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './queries.ts';
 import { findSession, listSessions } from './sessions.ts';
 import { countToolCalls, listToolCalls, TOOL_GROUPS } from './tools.ts';
@@ -26,17 +28,26 @@ export interface ApiParts {
 export interface ApiAnswer {
   status: number;
   headers: [string, string][];
-  /** JSON text. */
-  body: string;
+  /** JSON text, but for captured bodies. */
+  body: string | Uint8Array;
 }
 
 interface Asked extends ApiParts {
   query: string;
   /** Set for users: the only login whose rows they see. */
   owner: string | undefined;
+  /** The only login whose captures are shown: set for users, and for admins from whom that was taken. */
+  captures: string | undefined;
 }
 
 const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
+
+/** Hostile text for whoever looks at it in a browser: never shown there as what it says that it is. */
+const RAW_HEADERS: [string, string][] = [
+  ['content-type', 'application/octet-stream'],
+  ['content-disposition', 'attachment'],
+];
+const SIDES = ['request', 'response'] as const;
 
 const LIMIT = 100;
 const MOST = 1000;
@@ -48,10 +59,13 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
   if (request.method !== 'GET') {
     return refusal({ code: 'method_not_allowed', method: request.method, path: request.path, allow: 'GET' });
   }
-  const owner = request.caller.role === 'admin' ? undefined : request.caller.login;
+  const { login, role, readCaptures } = request.caller;
+  const owner = role === 'admin' ? undefined : login;
+  const captures = role === 'admin' && readCaptures ? undefined : login;
   try {
-    const found = await route(request.path, { ...parts, query: request.query, owner });
+    const found = await route(request.path, { ...parts, query: request.query, owner, captures });
     if (found === undefined) return refusal({ code: 'path_unknown', method: request.method, path: request.path });
+    if ('bytes' in found) return { status: 200, headers: RAW_HEADERS, body: found.bytes };
     return 'fault' in found
       ? refusal(found.fault)
       : { status: 200, headers: [JSON_TYPE], body: JSON.stringify(found.body) };
@@ -65,12 +79,14 @@ export function refusal(fault: Fault): ApiAnswer {
   return plainFaults.shape(answerTo(fault), '');
 }
 
-type Found = { body: unknown } | { fault: Fault };
+type Found = { body: unknown } | { bytes: Uint8Array } | { fault: Fault };
 
 /** Undefined: there is nothing at this path. */
 function route(path: string, asked: Asked): Promise<Found | undefined> {
   const [, api, list, id, ...rest] = path.split('/');
-  if (api !== 'api' || rest.length > 0) return Promise.resolve(undefined);
+  if (api !== 'api') return Promise.resolve(undefined);
+  if (list === 'requests' && id !== undefined && rest.join('/') === 'body') return capturedBody(id, asked);
+  if (rest.length > 0) return Promise.resolve(undefined);
   if (list === 'requests') return id === undefined ? requests(asked) : oneRequest(id, asked);
   if (list === 'sessions') return id === undefined ? sessions(asked) : oneSession(id, asked);
   if (list === 'tools' && id === undefined) return tools(asked);
@@ -109,11 +125,27 @@ async function requests({ pool, query, owner }: Asked): Promise<Found> {
   return { body };
 }
 
-async function oneRequest(id: string, { pool, query, owner }: Asked): Promise<Found> {
+async function oneRequest(id: string, { pool, query, owner, captures }: Asked): Promise<Found> {
   new Parameters(query, []);
   const found = isUuid7(id.toLowerCase()) ? await findRequest(pool, id.toLowerCase(), owner) : undefined;
   // Somebody else's looks like nobody's.
-  return found === undefined ? { fault: { code: 'not_found', what: 'the request' } } : { body: found };
+  if (found === undefined) return { fault: { code: 'not_found', what: 'the request' } };
+  const capture = await findCapture(pool, id.toLowerCase(), captures);
+  return { body: { ...found, capture: capture === undefined ? null : captureInShort(capture) } };
+}
+
+/** What was captured of a body: as it was on the wire, or as one JSON value, a stream put together again. */
+async function capturedBody(id: string, { pool, query, captures }: Asked): Promise<Found> {
+  const given = new Parameters(query, ['side', 'form']);
+  const side = given.oneOf('side', SIDES);
+  if (side === undefined) throw new BadParameter('side', `must be one of ${SIDES.join(', ')}`);
+  const form = given.oneOf('form', ['raw', 'json']) ?? 'raw';
+  const capture = isUuid7(id.toLowerCase()) ? await findCapture(pool, id.toLowerCase(), captures) : undefined;
+  const body = capture?.[side] ?? null;
+  if (capture === undefined || body === null) return { fault: { code: 'not_found', what: 'the body' } };
+  if (body.recipe === null) return { fault: { code: 'not_found', what: 'the body (binary bodies are not kept)' } };
+  const bytes = await wholeBody(pool, { id: id.toLowerCase(), login: capture.login, body });
+  return form === 'raw' ? { bytes } : { body: { body: await readableBody(capture, side, bytes) } };
 }
 
 async function sessions({ pool, query, owner }: Asked): Promise<Found> {

@@ -10,6 +10,7 @@ import { lockFolder, systemLockWorld } from './lock.ts';
 import type { FolderLock } from './lock.ts';
 import type { OpenSegment } from './open-segment.ts';
 import { Places } from './places.ts';
+import type { Extent } from './places.ts';
 import { Releases } from './releases.ts';
 import type { Release, Waiter } from './releases.ts';
 import { exchangeBytes, FRAME_HEADER_BYTES, kindCode, PAYLOAD_LIMIT_BYTES } from './segment.ts';
@@ -279,10 +280,7 @@ export class Journal {
     if (tracked === undefined) return undefined;
     this.#commit();
     const { segment, sequence } = tracked;
-    const extents = tracked.places.extents();
-    if (tracked.jobs.length > 0) {
-      await new Promise<void>((resolve) => tracked.readers.push({ afterJob: this.#lastJob, resolve }));
-    }
+    const extents = await this.#written(tracked);
     const pathOf = (number: number): string => this.#segments.pathOf(number);
     const gathering = new Gathering();
     for await (const frame of readExtents(pathOf, extents, exchange)) {
@@ -293,7 +291,26 @@ export class Journal {
     if (opened === undefined) return undefined;
     const { gatewayId: gateway } = this.#options;
     const frames = () => storedFrames(pathOf, extents, exchange);
-    return { opened, gateway, segment, closed, missingFrames, frames };
+    return { opened, gateway, segment, closed, missingFrames, extents, frames };
+  }
+
+  /**
+   * Where the frames of an exchange stand, once they are written: for whoever reads them from the files, which stay until
+   * the segment of its `opened` frame is settled, also after `forget`. To be asked in a later turn than the last `append`:
+   * asking does not hurry the turn's write, as it would once for every exchange.
+   */
+  async extentsOf(exchange: ExchangeId): Promise<readonly Extent[] | undefined> {
+    const tracked = this.#exchanges.get(exchange);
+    return tracked === undefined ? undefined : this.#written(tracked);
+  }
+
+  /** Resolves when all that is under way of an exchange is on disk; with where it stands. */
+  async #written(tracked: Tracked): Promise<Extent[]> {
+    const extents = tracked.places.extents();
+    if (tracked.jobs.length > 0) {
+      await new Promise<void>((resolve) => tracked.readers.push({ afterJob: this.#lastJob, resolve }));
+    }
+    return extents;
   }
 
   /** The exchange's record was handed on: it is not read back any more. */

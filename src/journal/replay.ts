@@ -155,7 +155,8 @@ function storedExchange(found: Found, pathOf: (segment: number) => string): Stor
   const { opened, closed, missingFrames } = found.gathering;
   if (opened === undefined) return undefined;
   const extents = places.extents();
-  return { opened, gateway, segment, closed, missingFrames, frames: () => storedFrames(pathOf, extents, id) };
+  const frames = () => storedFrames(pathOf, extents, id);
+  return { opened, gateway, segment, closed, missingFrames, extents, frames };
 }
 
 function emptyReport(segment: number): SegmentReport {

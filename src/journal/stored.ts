@@ -23,6 +23,8 @@ export interface StoredExchange {
   closed: Closed | undefined;
   /** Frames that were dropped, lost or damaged: above zero, the bodies are not whole. */
   missingFrames: number;
+  /** Where its frames stand. */
+  extents: readonly Extent[];
   /** Reads the bodies from disk, each time anew; at most a few MiB are in memory at once. */
   frames(): AsyncIterable<StoredFrame>;
 }

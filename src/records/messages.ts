@@ -12,7 +12,7 @@ export type FromJobs =
   /** No room: these ids were dropped here, and have to be read from the journal again. */
   | { kind: 'refused'; ids: string[] }
   /** Rows the database has per journal segment of this gateway; told when it changes. */
-  | { kind: 'settled'; segments: { segment: number; recordsIn: number }[] }
+  | { kind: 'settled'; segments: { segment: number; recordsIn: number; capturesIn: number }[] }
   /** Told when it changes. Depths are of jobs, null while the queue is away. */
   | {
       kind: 'state';

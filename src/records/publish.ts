@@ -1,18 +1,17 @@
 import { JOB_BYTES, RECORDS_PER_JOB, RECORDS_WAITING } from '../contract/limits.ts';
-import type { ExchangeRecord } from '../contract/record.ts';
 import { BoundedQueue } from '../lib/bounded-queue.ts';
 import type { Clock } from '../lib/clock.ts';
 
 /** What this room needs of a job queue. */
-export interface JobQueue {
+export interface JobQueue<T> {
   /**
    * Adds one job per batch, all or none. Rejects soon when the queue is away, and does not keep trying by itself. A
    * rejection may come after the jobs were added: storing is idempotent, so the same batches may be added again.
    */
-  add(batches: readonly (readonly ExchangeRecord[])[]): Promise<void>;
+  add(batches: readonly (readonly T[])[]): Promise<void>;
 }
 
-export interface Publisher {
+export interface Publisher<T> {
   /**
    * Takes a record, or refuses it. Taken: it stays in memory until the queue has it, and `onAccepted` counts it then.
    * Refused: there is no room. The caller leaves it in the journal and offers it again later.
@@ -20,15 +19,15 @@ export interface Publisher {
    * A record that was taken is lost with the process, and a job with a queue that forgets: the journal alone is safe.
    * Its segment may go when the database's watermark says so, not when the record was taken or accepted.
    */
-  offer(record: ExchangeRecord): boolean;
+  offer(record: T): boolean;
   /** Records taken and not yet accepted by the queue. */
   readonly waiting: number;
   /** Hands over what waits, without waiting for full batches; resolves with the number left when the time is up. */
   drain(withinMs: number): Promise<number>;
 }
 
-export interface PublisherOptions {
-  queue: JobQueue;
+export interface PublisherOptions<T> {
+  queue: JobQueue<T>;
   clock: Clock;
   /** The queue has this many more records. */
   onAccepted: (count: number) => void;
@@ -48,18 +47,18 @@ const WAITING_BYTES = 64 * 1024 * 1024;
 const RETRY_FROM_MS = 100;
 const RETRY_TO_MS = 2_000;
 
-interface Waiting {
-  record: ExchangeRecord;
+interface Waiting<T> {
+  record: T;
   /** UTF-16 units of its JSON: near enough to bytes to bound memory and jobs. */
   size: number;
   sinceMs: number;
 }
 
-/** Batches records for the queue: by time, count and bytes. One call is under way at a time. */
-export function createPublisher(options: PublisherOptions): Publisher {
+/** Batches records, or what else jobs carry, for the queue: by time, count and bytes. One call is under way at a time. */
+export function createPublisher<T>(options: PublisherOptions<T>): Publisher<T> {
   const { queue, clock, onAccepted, onQueue, capacity = RECORDS_WAITING, capacityBytes = WAITING_BYTES } = options;
-  const gathering = new BoundedQueue<Waiting>('records', capacity);
-  let head: Waiting | undefined;
+  const gathering = new BoundedQueue<Waiting<T>>('records', capacity);
+  let head: Waiting<T> | undefined;
   let waiting = 0;
   let waitingSize = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -67,11 +66,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let draining: AbortController | undefined;
   let endPause: (() => void) | undefined;
 
-  const peek = (): Waiting | undefined => (head ??= gathering.take());
+  const peek = (): Waiting<T> | undefined => (head ??= gathering.take());
   const gathered = (): number => gathering.depth + (head === undefined ? 0 : 1);
 
-  const takeJob = (): Waiting[] => {
-    const job: Waiting[] = [];
+  const takeJob = (): Waiting<T>[] => {
+    const job: Waiting<T>[] = [];
     let size = 0;
     for (let next = peek(); next !== undefined && job.length < RECORDS_PER_JOB; next = peek()) {
       // One that is larger than a job travels alone.
@@ -83,8 +82,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return job;
   };
 
-  const takeJobs = (): Waiting[][] => {
-    const jobs: Waiting[][] = [];
+  const takeJobs = (): Waiting<T>[][] => {
+    const jobs: Waiting<T>[][] = [];
     while (jobs.length < JOBS_PER_CALL && isDue()) jobs.push(takeJob());
     return jobs;
   };
@@ -96,7 +95,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
 
   /** False when the drain's time was up first; the jobs are then in the journal alone. */
-  const addUntilAccepted = async (jobs: Waiting[][]): Promise<boolean> => {
+  const addUntilAccepted = async (jobs: Waiting<T>[][]): Promise<boolean> => {
     const batches = jobs.map((job) => job.map((each) => each.record));
     for (let failures = 0; ; failures += 1) {
       try {

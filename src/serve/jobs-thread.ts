@@ -17,7 +17,7 @@ export interface JobsThreadOptions {
   /** The queue has these: nobody will ask this process for them again. */
   onAccepted(ids: string[]): void;
   onRefused(ids: string[]): void;
-  onSettled(segments: { segment: number; recordsIn: number }[]): void;
+  onSettled(segments: { segment: number; recordsIn: number; capturesIn: number }[]): void;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { FrontServices } from '../front/services.ts';
 import type { Whois } from '../identity/whois-cache.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { CaptureThread } from './capture-thread.ts';
 import type { ControlThread } from './control-thread.ts';
 import type { JobsThread } from './jobs-thread.ts';
 
@@ -14,13 +15,14 @@ export function gatewayMetrics(
     services: FrontServices;
     journal: Journal;
     jobs: JobsThread;
+    captures: CaptureThread;
     api: { readonly pending: number };
     control: ControlThread;
     inspectors: InspectorPool;
     whois: Whois;
   },
 ): void {
-  const { services, journal, jobs, api, control, inspectors, whois } = parts;
+  const { services, journal, jobs, captures, api, control, inspectors, whois } = parts;
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
@@ -46,6 +48,11 @@ export function gatewayMetrics(
   metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);
   metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
   metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);
+  metrics.gauge('aperture_captures_waiting', 'Exchanges to be captured', () => captures.waiting);
+  metrics.total('aperture_captures_refused_total', 'Left to the next start, for want of room', () => captures.refused);
+  metrics.total('aperture_captures_unreadable_total', 'Exchanges that could not be read from the journal', () => {
+    return captures.unreadable;
+  });
   metrics.gauge('aperture_database_up', '1 when the jobs thread reaches it', () =>
     Number(jobs.state.database === 'up'),
   );

@@ -46,6 +46,8 @@ export interface ReplayParts {
   inspectors: InspectorPool;
   assemble(exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
   ship(record: ExchangeRecord): boolean;
+  /** Told of each exchange before its record is shipped. */
+  capture(stored: StoredExchange): void;
   log: Log;
 }
 
@@ -59,6 +61,7 @@ const WAIT_MS = 50;
 export async function replayJournal(parts: ReplayParts): Promise<number> {
   let replayed = 0;
   for await (const stored of parts.exchanges) {
+    parts.capture(stored);
     const { exchange, outcome } = await readBack(parts.inspectors, stored);
     const record = parts.assemble(exchange, outcome.ok ? outcome.value : undefined);
     while (!parts.ship(record)) await new Promise((resolve) => setTimeout(resolve, WAIT_MS));

@@ -33,11 +33,12 @@ import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
-import { pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import { capturesOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
 import type { Listener, ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';
 import { buildWorld } from './build-world.ts';
+import { CaptureThread } from './capture-thread.ts';
 import { ControlThread } from './control-thread.ts';
 import { JobsThread } from './jobs-thread.ts';
 import { Listeners } from './listeners.ts';
@@ -155,9 +156,10 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const marks = new Watermarks((segment) => {
     journal.segmentSettled(segment);
   });
+  const journalFolder = join(local.dataDir, 'journal');
   const journal = await Journal.open({
     ...JOURNAL_DEFAULTS,
-    folder: join(local.dataDir, 'journal'),
+    folder: journalFolder,
     gatewayId: local.gatewayId,
     mode: server.journal.mode,
     fsync: server.journal.fsync,
@@ -206,6 +208,19 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       marks.stored(segments);
     },
   });
+  let kept = capturesOf(loaded.config);
+  const captures = new CaptureThread(
+    {
+      file: built('capture.js'),
+      workerData: { ...workerData, journalFolder },
+      log,
+      extentsOf: (id) => journal.extentsOf(id),
+      onWanted: (segment, change) => {
+        marks.capture(segment, change);
+      },
+    },
+    kept,
+  );
   const api = new ApiThread(built('api.js'), workerData, log);
   const resources = new Resources({ store: api, clock });
   const settler = new Settler({
@@ -217,6 +232,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     },
     onRecord: (record) => {
       metrics.record(record);
+      if (kept.captures) captures.want(record.id as ExchangeId, record.segment);
     },
     log,
   });
@@ -249,6 +265,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     running = next;
     const beganAtMs = clock.nowMs();
     const world = build(worlds.current.number + 1, next);
+    kept = capturesOf(next.config);
+    captures.reconfigure(kept);
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
     inspectors.setWorld(world.number, world.pricing);
     worlds.current = world;
@@ -278,7 +296,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
   };
-  gatewayMetrics(metrics, { services, journal, jobs, api, control, inspectors, whois });
+  gatewayMetrics(metrics, { services, journal, jobs, captures, api, control, inspectors, whois });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
     if (state.draining) why['process'] = 'draining';
@@ -289,10 +307,12 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     return { ...why, ...listeners.away() };
   }
 
-  // The past first in the queue, but nobody waits for it.
+  // The past first in the queue, but nobody waits for it. Its files go when all of it was read: an exchange may end in a
+  // later one than it began in, and what is left of it to capture is known only then.
+  const old: { segment: number; opened: number }[] = [];
   const replayed = replayJournal({
     exchanges: replay({
-      folder: join(local.dataDir, 'journal'),
+      folder: journalFolder,
       before: journal.firstSegment,
       onSegment: (report) => {
         const { segment, opened, unreadable } = report;
@@ -304,16 +324,23 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
           return;
         }
         journal.adoptSegment(segment, opened.length);
-        marks.sealed(segment, opened.length);
+        old.push({ segment, opened: opened.length });
       },
     }),
     inspectors,
     assemble: made,
     ship: (record) => jobs.ship(record),
+    capture: ({ opened, segment, extents }) => {
+      if (kept.captures) captures.wantStored({ id: opened.id, segment, extents });
+    },
     log,
-  }).catch((error: unknown) => {
-    log.error({ error: errorChain(error) }, 'replaying the journal failed; its files are kept');
-  });
+  })
+    .then(() => {
+      for (const { segment, opened } of old) marks.sealed(segment, opened);
+    })
+    .catch((error: unknown) => {
+      log.error({ error: errorChain(error) }, 'replaying the journal failed; its files are kept');
+    });
 
   await inspectors.ready();
   const accept = createFrontDoor(services);
@@ -348,7 +375,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       await live.drained(withinMs);
       live.endAll({ code: 'draining' });
       await settled(settler, SHIP_WITHIN_MS);
-      const left = await jobs.drain(SHIP_WITHIN_MS);
+      const [left] = await Promise.all([jobs.drain(SHIP_WITHIN_MS), captures.drain(SHIP_WITHIN_MS)]);
       if (left > 0) log.warn({ left }, 'records stay in the journal for the next start');
       settler.stop();
       listeners.close();
@@ -356,7 +383,14 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       await Promise.all([upstreams.close(), localApi.close()]);
       await journal.close(JOURNAL_WITHIN_MS);
       await Promise.race([replayed, new Promise((resolve) => setTimeout(resolve, 100))]);
-      await Promise.all([jobs.close(), api.close(), control.close(), inspectors.close(), simulator?.close()]);
+      await Promise.all([
+        jobs.close(),
+        captures.close(),
+        api.close(),
+        control.close(),
+        inspectors.close(),
+        simulator?.close(),
+      ]);
       await database.embedded?.stop();
     },
     reload() {

@@ -16,7 +16,7 @@ export interface QueueDepth {
   failed: number;
 }
 
-export interface RecordQueue {
+export interface JobQueue {
   /** One job per batch. Rejects at once while the queue is away, and after `ADD_TIMEOUT_MS` at the latest. */
   add(batches: readonly (readonly unknown[])[]): Promise<void>;
   /** Rejects when the queue is away. */
@@ -29,7 +29,8 @@ export interface QueueOptions {
   onError: (error: unknown) => void;
 }
 
-const QUEUE = 'records';
+/** What jobs carry: records, or the captures that belong to them. Each has a queue of its own, so neither waits for the other. */
+export type QueueName = 'records' | 'captures';
 /** Namespaces of our own: on a shared Redis, and in the operator's database. */
 const REDIS_PREFIX = 'aperture';
 const POSTGRES_SCHEMA = 'aperture_queue';
@@ -65,10 +66,10 @@ const STREAMS = { events: { maxLen: 100 } };
 const JobData = z.object({ v: z.literal(1), records: z.array(z.unknown()) });
 
 /** The producing end. Opens by itself, now or when the queue comes up. */
-export function openQueue(address: QueueAddress, options: QueueOptions): RecordQueue {
+export function openQueue(name: QueueName, address: QueueAddress, options: QueueOptions): JobQueue {
   let producer: Producer | undefined;
   const held = keepOpen(
-    () => openProducer(address, options),
+    () => openProducer(name, address, options),
     (opened) => {
       producer = opened;
       return undefined;
@@ -81,7 +82,7 @@ export function openQueue(address: QueueAddress, options: QueueOptions): RecordQ
   };
   return {
     add: async (batches) => {
-      const jobs = batches.map((records) => ({ name: QUEUE, data: dataOf(records), opts: JOB_OPTIONS }));
+      const jobs = batches.map((records) => ({ name, data: dataOf(records), opts: JOB_OPTIONS }));
       await within(ADD_TIMEOUT_MS, opened().addBulk(jobs));
     },
     depth: async () => {
@@ -98,6 +99,7 @@ export function openQueue(address: QueueAddress, options: QueueOptions): RecordQ
  * tried again after a growing while, without end.
  */
 export function processQueue(
+  name: QueueName,
   address: QueueAddress,
   process: (records: readonly unknown[]) => Promise<void>,
   options: QueueOptions,
@@ -108,7 +110,7 @@ export function processQueue(
     await process(data.data.records);
   };
   return keepOpen(
-    () => openConsumer(address, processJob, options),
+    () => openConsumer(name, address, processJob, options),
     (consumer) => consumer.run(),
     options,
   );
@@ -128,7 +130,7 @@ interface Consumer extends Connected {
   run(): Promise<void>;
 }
 
-function openProducer(address: QueueAddress, { onError }: QueueOptions): Producer {
+function openProducer(name: QueueName, address: QueueAddress, { onError }: QueueOptions): Producer {
   if (address.kind === 'redis') {
     const connection = {
       ...redisOptions(address.url),
@@ -137,13 +139,14 @@ function openProducer(address: QueueAddress, { onError }: QueueOptions): Produce
       maxRetriesPerRequest: 1,
       commandTimeout: ADD_TIMEOUT_MS,
     };
-    return new Queue(QUEUE, { prefix: REDIS_PREFIX, connection, streams: STREAMS }).on('error', onError);
+    return new Queue(name, { prefix: REDIS_PREFIX, connection, streams: STREAMS }).on('error', onError);
   }
   const connection = postgresOptions(address.database, 'queue');
-  return new Queue(QUEUE, { connection, streams: STREAMS }, createPostgresBackend).on('error', onError);
+  return new Queue(name, { connection, streams: STREAMS }, createPostgresBackend).on('error', onError);
 }
 
 function openConsumer(
+  name: QueueName,
   address: QueueAddress,
   processJob: (job: { data: unknown }) => Promise<void>,
   { onError }: QueueOptions,
@@ -159,10 +162,10 @@ function openConsumer(
   };
   if (address.kind === 'redis') {
     const connection = { ...redisOptions(address.url), maxRetriesPerRequest: null };
-    return new Worker(QUEUE, processJob, { ...settings, prefix: REDIS_PREFIX, connection }).on('error', onError);
+    return new Worker(name, processJob, { ...settings, prefix: REDIS_PREFIX, connection }).on('error', onError);
   }
   const connection = postgresOptions(address.database, 'jobs');
-  return new Worker(QUEUE, processJob, { ...settings, connection }, createPostgresBackend).on('error', onError);
+  return new Worker(name, processJob, { ...settings, connection }, createPostgresBackend).on('error', onError);
 }
 
 /** Attempts count from 1. */

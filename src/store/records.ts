@@ -8,7 +8,7 @@ import { storableJson, storableText } from '../lib/storable-text.ts';
 import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
 import { codeOf, inTransaction, isAway, isConflict } from './database.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
-import { DAY_MS, dayOf, daysAround, ensurePartitions } from './partitions.ts';
+import { DAY_MS, dayOf, daysAround, ensurePartitions, isPartitionMissing } from './partitions.ts';
 import type { Day } from './partitions.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
 import { isToBePlaced, placedAsIs, placeSessions, SESSION_PARTS } from './sessions.ts';
@@ -24,7 +24,7 @@ export interface RecordStore {
    */
   store(batch: readonly unknown[]): Promise<Stored>;
   /**
-   * How many records are stored of each journal segment of this gateway, from `fromSegment` on. With the `asOf` of an
+   * How many records and captures are stored of each journal segment of this gateway, from `fromSegment` on. With the `asOf` of an
    * earlier answer, only of those that may have changed since; some are told again.
    */
   watermarks(gateway: string, fromSegment: number, since?: string): Promise<Watermarks>;
@@ -39,10 +39,17 @@ export interface Stored {
   dead: number;
 }
 
+/** What the database has of the exchanges that were opened in one journal segment. */
+export interface SegmentMark {
+  segment: number;
+  recordsIn: number;
+  capturesIn: number;
+}
+
 export interface Watermarks {
   /** The database's time when it answered. */
   asOf: string;
-  segments: { segment: number; recordsIn: number }[];
+  segments: SegmentMark[];
 }
 
 /**
@@ -142,7 +149,9 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
       for (let from = fromSegment; ; from = (segments.at(-1)?.segment ?? from) + 1) {
         const answer = await pool.query(WATERMARKS, [gateway, from, since, COMMIT_WITHIN, WATERMARKS_AT_ONCE]);
         const page = z.array(WatermarkRow).parse(answer.rows);
-        segments.push(...page.map((row) => ({ segment: row.segment, recordsIn: row.records_in })));
+        segments.push(
+          ...page.map((row) => ({ segment: row.segment, recordsIn: row.records_in, capturesIn: row.captures_in })),
+        );
         if (page.length < WATERMARKS_AT_ONCE) return { asOf, segments };
       }
     },
@@ -170,10 +179,14 @@ const Inserted = z.object({ inserted: z.int() });
 const WithId = z.object({ id: z.string() });
 const AsOf = z.object({ as_of: z.string() });
 const WATERMARKS = `
-  SELECT segment, records_in FROM aperture.journal_segments
+  SELECT segment, records_in, captures_in FROM aperture.journal_segments
    WHERE gateway = $1 AND segment >= $2 AND changed_at > $3::timestamptz - $4::interval
    ORDER BY segment LIMIT $5`;
-const WatermarkRow = z.object({ segment: z.coerce.number(), records_in: z.coerce.number() });
+const WatermarkRow = z.object({
+  segment: z.coerce.number(),
+  records_in: z.coerce.number(),
+  captures_in: z.coerce.number(),
+});
 
 /** Indexed strings cut: the same text is the same key in every record. */
 function withCutNames(record: ExchangeRecord): ExchangeRecord {
@@ -308,11 +321,6 @@ WITH input AS (
 ), rollup AS (${addToRollups('inserted', '1')}
 ), ${SESSION_PARTS}, ${TOOL_PARTS}
 SELECT count(*)::int AS inserted FROM inserted`;
-
-/** 23514 with no constraint named: "no partition of relation found for row". */
-function isPartitionMissing(error: unknown): boolean {
-  return codeOf(error) === '23514';
-}
 
 /** Data exceptions, constraint violations, values beyond a limit of the server: this row, and not the database. */
 function isDataError(error: unknown): boolean {

@@ -18,9 +18,9 @@ let address: Awaited<ReturnType<TestPostgres['migrated']>>['address'];
 
 const HOUR = 3_600_000;
 const clock = { nowMs: () => TEST_TIME_MS + HOUR / 4 };
-const alice = { login: 'alice@example.com', role: 'user' } as const;
-const bob = { login: 'bob@example.com', role: 'user' } as const;
-const admin = { login: 'root@example.com', role: 'admin' } as const;
+const alice = { login: 'alice@example.com', role: 'user', readCaptures: false } as const;
+const bob = { login: 'bob@example.com', role: 'user', readCaptures: false } as const;
+const admin = { login: 'root@example.com', role: 'admin', readCaptures: true } as const;
 
 type Answer = Extract<FromApi, { kind: 'answer' }>;
 
@@ -31,14 +31,14 @@ interface Shown {
 
 async function get(
   path: string,
-  caller: { login: string; role: 'admin' | 'user' } = admin,
+  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean } = admin,
 ): Promise<{ status: number; body: Record<string, unknown> & { items: Shown[]; next: string | null; total: Shown } }> {
   const [where, query = ''] = path.split('?');
   const { status, body } = await answer(
     { pool, clock, log: silentLog },
     { method: 'GET', path: where!, query, caller },
   );
-  return { status, body: JSON.parse(body) };
+  return { status, body: JSON.parse(String(body)) };
 }
 
 /** What the API's thread answers. */
@@ -169,7 +169,7 @@ describe('GET /api/requests', () => {
     const ask = async (query: string): Promise<{ items: Shown[]; next: string }> => {
       const parts = { pool: other, clock, log: silentLog };
       const { body } = await answer(parts, { method: 'GET', path: '/api/requests', query, caller: admin });
-      const page: { items: Shown[]; next: string } = JSON.parse(body);
+      const page: { items: Shown[]; next: string } = JSON.parse(String(body));
       return page;
     };
     const first = await ask('limit=10');

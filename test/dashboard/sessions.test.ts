@@ -17,9 +17,9 @@ const HOUR = 3600;
 const clock = { nowMs: () => TEST_TIME_MS + HOUR * 1000 };
 const ALICE = 'alice@example.com';
 const BOB = 'bob@example.com';
-const alice = { login: ALICE, role: 'user' } as const;
-const bob = { login: BOB, role: 'user' } as const;
-const admin = { login: 'root@example.com', role: 'admin' } as const;
+const alice = { login: ALICE, role: 'user', readCaptures: false } as const;
+const bob = { login: BOB, role: 'user', readCaptures: false } as const;
+const admin = { login: 'root@example.com', role: 'admin', readCaptures: true } as const;
 
 type Shown = Record<string, unknown>;
 interface Body extends Shown {
@@ -32,14 +32,14 @@ interface Body extends Shown {
 
 async function get(
   path: string,
-  caller: { login: string; role: 'admin' | 'user' } = admin,
+  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean } = admin,
 ): Promise<{ status: number; body: Body }> {
   const [where, query = ''] = path.split('?');
   const { status, body } = await answer(
     { pool, clock, log: silentLog },
     { method: 'GET', path: where!, query, caller },
   );
-  return { status, body: JSON.parse(body) };
+  return { status, body: JSON.parse(String(body)) };
 }
 
 /** A request of a session under a client's own id; `calls` as names of tools, `results` as ids of calls. */

@@ -11,8 +11,8 @@ let accepted: number;
 let states: string[];
 let kept: ExchangeRecord[];
 
-function publisher(bounds: { capacity?: number; capacityBytes?: number } = {}): Publisher {
-  return createPublisher({
+function publisher(bounds: { capacity?: number; capacityBytes?: number } = {}): Publisher<ExchangeRecord> {
+  return createPublisher<ExchangeRecord>({
     queue: {
       add: async (batches) => {
         await answer();
@@ -31,7 +31,7 @@ function publisher(bounds: { capacity?: number; capacityBytes?: number } = {}): 
   });
 }
 
-function offerMany(to: Publisher, count: number): number {
+function offerMany(to: Publisher<ExchangeRecord>, count: number): number {
   let taken = 0;
   for (let i = 0; i < count; i += 1) if (to.offer(aRecord())) taken += 1;
   return taken;

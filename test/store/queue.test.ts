@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openQueue, processQueue } from '../../src/store/queue.ts';
-import type { QueueAddress, RecordQueue } from '../../src/store/queue.ts';
+import type { QueueAddress, JobQueue } from '../../src/store/queue.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { startTestRedis } from '../support/redis.ts';
@@ -30,18 +30,18 @@ const onError = (): void => {
   errors += 1;
 };
 
-function open(address: QueueAddress): RecordQueue {
-  const queue = openQueue(address, { onError });
+function open(address: QueueAddress): JobQueue {
+  const queue = openQueue('records', address, { onError });
   closing.push(queue);
   return queue;
 }
 
 /** Processes what comes, and remembers the records. */
 function work(address: QueueAddress, process: (records: readonly unknown[]) => Promise<void>): void {
-  closing.push(processQueue(address, process, { onError }));
+  closing.push(processQueue('records', address, process, { onError }));
 }
 
-async function addWhenOpen(queue: RecordQueue, batches: unknown[][]): Promise<void> {
+async function addWhenOpen(queue: JobQueue, batches: unknown[][]): Promise<void> {
   await until('the queue takes jobs', () =>
     queue.add(batches).then(
       () => true,
@@ -178,8 +178,8 @@ test('a queue that is away at start is joined when it comes up', async () => {
 
 test('closing what never opened ends soon', async () => {
   const address: QueueAddress = { kind: 'redis', url: '/nonexistent/redis.sock' };
-  const queue = openQueue(address, { onError });
-  const processor = processQueue(address, () => Promise.resolve(), { onError });
+  const queue = openQueue('records', address, { onError });
+  const processor = processQueue('records', address, () => Promise.resolve(), { onError });
   const startedMs = performance.now();
   await Promise.all([queue.close(), processor.close()]);
   expect(performance.now() - startedMs).toBeLessThan(7_000);

@@ -125,7 +125,7 @@ describe('storing records', () => {
     expect(stored.reduce((sum, { inserted }) => sum + inserted, 0)).toBe(120);
     expect(await store.store(all)).toEqual({ inserted: 0, dead: 0 });
     expect(await one('SELECT count(*)::int AS n FROM aperture.records')).toEqual({ n: 120 });
-    expect((await store.watermarks('gateway-a', 0)).segments).toEqual([{ segment: 1, recordsIn: 120 }]);
+    expect((await store.watermarks('gateway-a', 0)).segments).toEqual([{ segment: 1, recordsIn: 120, capturesIn: 0 }]);
     expect(await one('SELECT sum(requests)::int AS n, sum(output)::int AS out FROM aperture.rollup_hour')).toEqual({
       n: 120,
       out: 120 * 600,
@@ -135,17 +135,17 @@ describe('storing records', () => {
   test('a record twice in one batch is one record', async () => {
     const record = aRecord();
     expect(await store.store([record, record])).toEqual({ inserted: 1, dead: 0 });
-    expect((await store.watermarks('gateway-a', 0)).segments).toEqual([{ segment: 1, recordsIn: 1 }]);
+    expect((await store.watermarks('gateway-a', 0)).segments).toEqual([{ segment: 1, recordsIn: 1, capturesIn: 0 }]);
   });
 
   test('the watermark counts per gateway and segment', async () => {
     await store.store([...records(3, 7), ...records(2, 8), aRecord({ gateway: 'gateway-b', segment: 7 })]);
     expect((await store.watermarks('gateway-a', 0)).segments).toEqual([
-      { segment: 7, recordsIn: 3 },
-      { segment: 8, recordsIn: 2 },
+      { segment: 7, recordsIn: 3, capturesIn: 0 },
+      { segment: 8, recordsIn: 2, capturesIn: 0 },
     ]);
-    expect((await store.watermarks('gateway-a', 8)).segments).toEqual([{ segment: 8, recordsIn: 2 }]);
-    expect((await store.watermarks('gateway-b', 0)).segments).toEqual([{ segment: 7, recordsIn: 1 }]);
+    expect((await store.watermarks('gateway-a', 8)).segments).toEqual([{ segment: 8, recordsIn: 2, capturesIn: 0 }]);
+    expect((await store.watermarks('gateway-b', 0)).segments).toEqual([{ segment: 7, recordsIn: 1, capturesIn: 0 }]);
   });
 
   test('watermarks since an earlier answer tell what has changed since', async () => {
@@ -154,7 +154,9 @@ describe('storing records', () => {
     const first = await store.watermarks('gateway-a', 0);
     expect(first.segments).toHaveLength(2);
     await store.store(records(4, 2));
-    expect((await store.watermarks('gateway-a', 0, first.asOf)).segments).toEqual([{ segment: 2, recordsIn: 5 }]);
+    expect((await store.watermarks('gateway-a', 0, first.asOf)).segments).toEqual([
+      { segment: 2, recordsIn: 5, capturesIn: 0 },
+    ]);
   });
 
   test('failure mode 13: 20,000 random costs sum to exact integer arithmetic', async () => {
@@ -194,7 +196,7 @@ describe('storing records', () => {
     expect(rows.map((row) => row.error).join('\n')).toContain('not a UUIDv7');
     expect(rows.map((row) => row.error).join('\n')).toContain('status');
     expect(rows.some((row) => row.body === '{"rubbish":true}')).toBe(true);
-    expect((await store.watermarks('gateway-a', 0)).segments).toEqual([{ segment: 1, recordsIn: 3 }]);
+    expect((await store.watermarks('gateway-a', 0)).segments).toEqual([{ segment: 1, recordsIn: 3, capturesIn: 0 }]);
   });
 
   test('text that Postgres cannot hold is stored with the replacement character', async () => {

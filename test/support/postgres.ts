@@ -80,3 +80,10 @@ export async function startTestPostgres(name: string): Promise<TestPostgres> {
     },
   };
 }
+
+/** The address as an operator would give it in `DATABASE_URL`. */
+export function databaseUrl(address: DatabaseAddress): string {
+  if ('url' in address) return address.url;
+  const { host, port, user, password, database } = address;
+  return `postgresql://${user}:${password}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;
+}

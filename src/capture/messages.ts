@@ -1,0 +1,38 @@
+import type { ExchangeId } from '../contract/ids.ts';
+
+/** A run of a journal segment's bytes that holds frames of an exchange, as `journal/places.ts` tells it. */
+export interface CaptureExtent {
+  segment: number;
+  offset: number;
+  bytes: number;
+}
+
+/** An exchange that has ended and is to be captured: where the journal has it. */
+export interface CaptureOrder {
+  id: ExchangeId;
+  /** The segment that holds its `opened` frame. */
+  segment: number;
+  extents: readonly CaptureExtent[];
+}
+
+/** What the operator's config says of captures. */
+export interface CaptureSettings {
+  saveRaws: boolean;
+  /** Lower-case names. */
+  filterable: { name: string; redactValues: boolean }[];
+}
+
+/** Main thread -> capture thread. */
+export type ToCapture =
+  | { kind: 'settings'; settings: CaptureSettings }
+  | { kind: 'capture'; orders: CaptureOrder[] }
+  | { kind: 'drain'; withinMs: number };
+
+/** Capture thread -> main thread. */
+export type FromCapture =
+  | { kind: 'ready' }
+  /** These are in the queue, their blobs in the database: room for as many new orders. */
+  | { kind: 'captured'; ids: ExchangeId[] }
+  /** These cannot be read (a file is gone or damaged): they have no capture, and nobody waits for one. */
+  | { kind: 'unreadable'; ids: ExchangeId[] }
+  | { kind: 'drained'; left: number };

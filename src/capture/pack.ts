@@ -1,0 +1,30 @@
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
+
+/** How a blob's content is stored. A new way joins this list; the database says which one it was. */
+export const ENCODINGS = ['plain', 'brotli'] as const;
+export type Encoding = (typeof ENCODINGS)[number];
+
+export interface Packed {
+  encoding: Encoding;
+  body: Uint8Array;
+}
+
+/** Prompts and event streams shrink to a fifth at this quality, at about 40 MB/s; 11 takes a hundred times as long. */
+const QUALITY = 5;
+
+/** Below it a blob has nothing to gain that its row would show. */
+const PACK_FROM_BYTES = 256;
+
+/** Compressed where that makes it smaller. Takes a millisecond for 40 KiB: not for the main thread. */
+export function pack(bytes: Uint8Array): Packed {
+  if (bytes.length < PACK_FROM_BYTES) return { encoding: 'plain', body: bytes };
+  const body = brotliCompressSync(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  });
+  return body.length < bytes.length ? { encoding: 'brotli', body } : { encoding: 'plain', body: bytes };
+}
+
+/** @param bytes length of the content, as it was stored: the bound of what a damaged row can unpack to. */
+export function unpack({ encoding, body }: Packed, bytes: number): Uint8Array {
+  return encoding === 'plain' ? body : brotliDecompressSync(body, { maxOutputLength: Math.max(1, bytes) });
+}

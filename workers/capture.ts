@@ -1,0 +1,23 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ToCapture } from '../src/capture/messages.ts';
+import { systemClock } from '../src/lib/clock.ts';
+import { createLog } from '../src/lib/log.ts';
+import { assert } from '../src/lib/result.ts';
+import { runCapture } from './run-capture.ts';
+import { CaptureData } from './thread-data.ts';
+
+/** Root of the capture thread. */
+const port = parentPort;
+assert(port !== null, 'this file is the root of a thread');
+const data = CaptureData.parse(workerData);
+const worker = runCapture({
+  data,
+  clock: systemClock,
+  log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'capture'),
+  post: (message) => {
+    port.postMessage(message);
+  },
+});
+port.on('message', (message: ToCapture) => {
+  worker.take(message);
+});
