@@ -4,12 +4,13 @@ import { expect } from 'vitest';
 import { applyLoad, rawPost } from '../../bench/load/client.ts';
 import type { LoadResult } from '../../bench/load/client.ts';
 import { sayMs, summarize } from '../../bench/load/samples.ts';
-import { startProvider } from '../../bench/targets.ts';
+import { freePort, startProvider } from '../../bench/targets.ts';
 import type { BookEntry, Books, Totals } from '../../src/simulator/books.ts';
 import { USAGE_KINDS, zeroUsage } from '../../src/contract/usage.ts';
 import type { Usage } from '../../src/contract/usage.ts';
 import { startGateway } from '../support/gateway.ts';
 import type { RecordRow, TestGateway } from '../support/gateway.ts';
+import { databaseUrl, startTestPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 import { PRICED, costOf, usageOf } from './price-list.ts';
 import type { Priced } from './price-list.ts';
@@ -23,6 +24,8 @@ export interface MixedLoad {
   startsPerSecond: number;
   /** Between two events of a stream. */
   paceMs: number;
+  /** Processes that share one port and one database. */
+  gateways: number;
 }
 
 /** What the gateway may add to the median event, on its way from the provider to the client. */
@@ -189,33 +192,60 @@ async function take(
 }
 
 /**
- * The load against the provider directly, then through one gateway: every stream whole, one exact record each, prompt.
- * Gateway, provider and clients are three processes: none of them waits for another's turn of the loop.
+ * The load against the provider directly, then through the gateways: every stream whole, one exact record each, prompt.
+ * Gateways, provider and clients are processes of their own: none of them waits for another's turn of the loop.
  */
 export async function expectMixedStreams(load: MixedLoad): Promise<void> {
   const provider = await startProvider();
-  const gateway = await startGateway({
-    config: {
-      providers: textProviders(`http://127.0.0.1:${provider.port}`),
-      grants: [ADMIN_GRANT],
-      server: { limits: { concurrent: load.streams * 2 } },
-    },
-  });
+  const { gateways, port, stop } = await startGateways(load, provider.port);
   try {
     const planned = plan(load);
     const direct = await take(load, provider.port, provider.port, planned);
     expect(direct.result).toMatchObject({ statuses: { 200: planned.length }, failures: {} });
-    const through = await take(load, provider.port, Number(new URL(gateway.url).port), planned);
+    const through = await take(load, provider.port, port, planned);
 
     expectWhole(planned, direct, through);
-    const records = await gateway.records(planned.length);
+    const records = (await gateways[0]?.records(planned.length)) ?? [];
     expectExact(planned, through, records, await books(provider.port));
-    await quiescent(gateway);
+    expect(new Set(records.map(({ gateway }) => gateway)).size, 'each took its part').toBe(load.gateways);
+    for (const gateway of gateways) await quiescent(gateway);
     expectPrompt(load, direct.result, through.result);
-    await expectSound(gateway);
+    for (const gateway of gateways) await expectSound(gateway);
   } finally {
-    await gateway.stop();
+    await stop();
     await provider.stop();
+  }
+}
+
+/** Each has a port of its own for the questions of the test, beside the one that all share. */
+async function startGateways(
+  { streams, gateways }: MixedLoad,
+  providerPort: number,
+): Promise<{ gateways: TestGateway[]; port: number; stop: () => Promise<void> }> {
+  const postgres = await startTestPostgres('mixed-streams');
+  const started: TestGateway[] = [];
+  const stop = async (): Promise<void> => {
+    for (const gateway of started) await gateway.stop();
+    await postgres.stop();
+  };
+  try {
+    const port = await freePort();
+    const env = { DATABASE_URL: databaseUrl(await postgres.database()), APERTURE_LISTEN: '' };
+    const config = {
+      providers: textProviders(`http://127.0.0.1:${providerPort}`),
+      grants: [ADMIN_GRANT],
+      server: {
+        listen: [{ address: '127.0.0.1:0' }, { address: `127.0.0.1:${port}` }],
+        limits: { concurrent: streams * 2 },
+      },
+    };
+    for (let count = 0; count < gateways; count++) {
+      started.push(await startGateway({ env, config, args: ['--config-readonly'] }));
+    }
+    return { gateways: started, port, stop };
+  } catch (error) {
+    await stop();
+    throw error;
   }
 }
 
