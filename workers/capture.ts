@@ -3,12 +3,14 @@ import type { ToCapture } from '../src/capture/messages.ts';
 import { systemClock } from '../src/lib/clock.ts';
 import { createLog } from '../src/lib/log.ts';
 import { assert } from '../src/lib/result.ts';
+import { stepBack } from '../src/lib/thread-priority.ts';
 import { runCapture } from './run-capture.ts';
 import { CaptureData } from './thread-data.ts';
 
 /** Root of the capture thread. */
 const port = parentPort;
 assert(port !== null, 'this file is the root of a thread');
+stepBack();
 const data = CaptureData.parse(workerData);
 const worker = runCapture({
   data,
