@@ -7,10 +7,13 @@ import type { ExchangeId } from './ids.ts';
 import type { PriceOverride } from './price.ts';
 import type { Result } from '../lib/result.ts';
 
+/** `watch` gets copies of a running exchange, `decide` releases its bytes, `reread` reads one that has ended from the journal. */
+export type InspectMode = 'watch' | 'decide' | 'reread';
+
 /** The two unions that cross the thread boundary of an inspector. Plain data only; posted as arrays, one per loop turn. */
 export type ToInspector =
   | { kind: 'world'; world: number; pricing: PricingSlice }
-  | { kind: 'open'; opened: Opened; mode: 'watch' | 'decide' }
+  | { kind: 'open'; opened: Opened; mode: InspectMode }
   /** Bytes of the request body as forwarded. */
   | { kind: 'request'; exchange: ExchangeId; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'head'; exchange: ExchangeId; status: number; headers: [string, string][] }

@@ -5,7 +5,7 @@ import type { Facts, RequestFacts, ResponseFacts, SessionFacts } from '../contra
 import type { Fault } from '../contract/fault.ts';
 import { RESPONSE_ID_CHARS } from '../contract/holding.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import type { FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
+import type { FromInspector, InspectMode, PricingSlice, ToInspector } from '../contract/messages.ts';
 import { errorChain } from '../lib/log.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
@@ -54,7 +54,7 @@ export class Inspector {
         this.#addWorld(message.world, message.pricing);
         return;
       case 'open':
-        this.#open(message.opened);
+        this.#open(message);
         return;
       case 'request':
       case 'bytes': {
@@ -91,9 +91,9 @@ export class Inspector {
     }
   }
 
-  #open(opened: Opened): void {
+  #open({ opened, mode }: Extract<ToInspector, { kind: 'open' }>): void {
     const { login, provider, model } = opened;
-    const inspection = new Inspection(opened, this.#pricesOf(opened.world), (responseId) => {
+    const inspection = new Inspection(opened, mode, this.#pricesOf(opened.world), (responseId) => {
       this.#post({ kind: 'made', responseId, holding: { login, provider, model } });
     });
     this.#inspections.set(opened.id, inspection);
@@ -106,9 +106,9 @@ export class Inspector {
     this.#post({ kind: 'inspected', exchange, outcome: await inspection.end(how) });
   }
 
-  /** Reports an exchange whose session is revoked. Costs nothing while none is. */
+  /** Reports a running exchange whose session is revoked. Costs nothing while none is; its request comes in one piece. */
   async #judgeSession(exchange: ExchangeId, inspection: Inspection | undefined): Promise<void> {
-    if (this.#revokedSessions.size === 0 || inspection === undefined) return;
+    if (this.#revokedSessions.size === 0 || inspection === undefined || inspection.mode === 'reread') return;
     const session = await inspection.session().catch(() => {
       // A bug of ours in reading the request: the inspection's end meets it again, and reports it.
       return undefined;
@@ -137,6 +137,7 @@ export class Inspector {
 
 /** One exchange inside an inspector: bytes in, facts out. Steps run in order, at once unless a decoder is at work. */
 class Inspection {
+  readonly mode: InspectMode;
   readonly #opened: Opened;
   readonly #prices: Prices;
   readonly #protocol: Protocol;
@@ -153,7 +154,8 @@ class Inspection {
   /** Told once, where the response can be asked for again; undefined when it was, or cannot. */
   #onMade: ((responseId: string) => void) | undefined;
 
-  constructor(opened: Opened, prices: Prices, onMade: (responseId: string) => void) {
+  constructor(opened: Opened, mode: InspectMode, prices: Prices, onMade: (responseId: string) => void) {
+    this.mode = mode;
     this.#opened = opened;
     this.#prices = prices;
     this.#protocol = protocolFor(opened.api);

@@ -175,7 +175,7 @@ export class InspectorPool {
           resolve(failed({ code: 'inspector_failed', why }));
         },
       });
-      lane.outbox.post({ kind: 'open', opened: stored.opened, mode: 'watch' });
+      lane.outbox.post({ kind: 'open', opened: stored.opened, mode: 'reread' });
       feed(lane, id, stored).catch((error: unknown) => {
         lane.exchanges.delete(id);
         lane.outbox.post({ kind: 'drop', exchange: id });
