@@ -196,6 +196,18 @@ describe('bombs', () => {
     expect(await decodeWhole(encoding, bomb, zeros.length)).toMatchObject({ ok: true });
   });
 
+  test('a stream of few bytes unpacks to a bounded part of what the limit allows; a large one to all of it', async () => {
+    const events = Buffer.alloc(128 * 1024 * 1024, 'data: {"x":1}\n\n');
+    const hostile = zlib.brotliCompressSync(events, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } });
+    const { bytes, outcome } = await decode('br', [hostile], events.length);
+    expect(hostile.length).toBeLessThan(1000);
+    expect(outcome).toMatchObject({ ok: false, fault: { code: 'body_too_large', decoded: true } });
+    expect(bytes.length).toBeLessThan(18 * 1024 * 1024);
+    // gzip's best, which is what no honest server exceeds.
+    const gz = await decode('gzip', [zlib.gzipSync(events, { level: 9 })], events.length);
+    expect(gz.outcome).toEqual({ ok: true, value: { bytes: events.length } });
+  });
+
   test('a zstd frame with a window above 8 MiB is refused before it is allocated', async () => {
     // 0x70: 16 MiB. The second frame is judged as well as the first.
     for (const body of [rawFrame(plain, 1000, 0x70), Buffer.concat([rawFrame(plain), rawFrame(plain, 1000, 0xff)])]) {
