@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { answerConfig } from '../src/admin/config-routes.ts';
-import type { AdminAnswer, AdminQuestion } from '../src/admin/config-routes.ts';
+import type { AdminAnswer, AdminQuestion } from '../src/contract/question.ts';
 import { answerControl } from '../src/admin/routes.ts';
 import { configFile } from '../src/control/config-file.ts';
 import { Sealer } from '../src/control/sealing.ts';

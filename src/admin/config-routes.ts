@@ -1,30 +1,13 @@
 import { z } from 'zod';
 import { answerTo } from '../contract/fault.ts';
 import type { Fault } from '../contract/fault.ts';
-import type { Caller } from '../contract/caller.ts';
+import type { AdminAnswer, AdminQuestion } from '../contract/question.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { unreachable } from '../lib/result.ts';
 import { plainFaults } from '../protocols/plain-fault.ts';
 import { isAway } from '../store/database.ts';
 import type { ConfigDesk, Saved, Verdict } from './config-desk.ts';
-
-/** A question to the part of the JSON API that changes things: plain data, after identity and role are known. */
-export interface AdminQuestion {
-  method: string;
-  path: string;
-  /** Without the question mark. */
-  query: string;
-  body: Uint8Array<ArrayBuffer>;
-  caller: Caller;
-  role: 'admin' | 'user';
-}
-
-export interface AdminAnswer {
-  status: number;
-  /** JSON text. */
-  body: string;
-}
 
 export interface ConfigParts {
   desk: ConfigDesk;

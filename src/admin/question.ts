@@ -1,26 +1,10 @@
 import { z } from 'zod';
-import type { Caller } from '../contract/caller.ts';
 import { answerTo } from '../contract/fault.ts';
 import type { Fault } from '../contract/fault.ts';
+import type { AdminAnswer } from '../contract/question.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { plainFaults } from '../protocols/plain-fault.ts';
-
-/** A request to the part of the JSON API that changes things; identity, role and origin were judged at the door. */
-export interface AdminQuestion {
-  method: string;
-  path: string;
-  /** Whole; empty where there is none. */
-  body: Uint8Array;
-  caller: Caller;
-  role: 'admin' | 'user';
-}
-
-export interface AdminAnswer {
-  status: number;
-  /** JSON text; empty with 204. */
-  body: string;
-}
 
 /** Wider than any request here; a door refuses a longer one before it is read. */
 export const ADMIN_BODY_BYTES = 64 * 1024;

@@ -3,11 +3,11 @@ import { callerSubjects, subjectOf } from '../access/revocations.ts';
 import type { Caller } from '../contract/caller.ts';
 import { REVOCATION_KINDS } from '../contract/control.ts';
 import type { Revocation } from '../contract/control.ts';
+import type { AdminAnswer } from '../contract/question.ts';
 import type { Clock } from '../lib/clock.ts';
 import { uuid7 } from '../lib/uuid7.ts';
 import type { ControlDesk } from './control-desk.ts';
 import { answered, futureTime, NO_CONTENT, plainText, readBody, refusal, timeText } from './question.ts';
-import type { AdminAnswer } from './question.ts';
 
 /** A login of joined tags, the longest of all values. */
 const VALUE_CHARACTERS = 512;

@@ -1,7 +1,7 @@
+import type { AdminAnswer, AdminQuestion } from '../contract/question.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ControlDesk } from './control-desk.ts';
 import { refusal } from './question.ts';
-import type { AdminAnswer, AdminQuestion } from './question.ts';
 import { addRevocation, liftRevocation, listRevocations } from './revocations.ts';
 import { createToken, listTokens, revokeToken } from './tokens.ts';
 

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { TokenEntry } from '../contract/control.ts';
+import type { AdminAnswer } from '../contract/question.ts';
 import { isTag, isTokenLogin } from '../identity/login.ts';
 import { mintToken } from '../identity/tokens.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ControlDesk } from './control-desk.ts';
 import { answered, futureTime, NO_CONTENT, plainText, readBody, refusal, timeText } from './question.ts';
-import type { AdminAnswer } from './question.ts';
 
 const NAME_CHARACTERS = 128;
 const TAGS = 32;

@@ -1,7 +1,7 @@
-import type { Caller } from '../contract/caller.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { AdminQuestion } from '../contract/question.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import type { Log } from '../lib/log.ts';
 import type { Result } from '../lib/result.ts';
@@ -37,16 +37,6 @@ export interface ApiQuestion {
   caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean };
 }
 
-/** A question to the thread that keeps control state. The body is given away with it. */
-export interface ControlQuestion {
-  method: string;
-  path: string;
-  query: string;
-  body: Uint8Array<ArrayBuffer>;
-  caller: Caller;
-  role: 'admin' | 'user';
-}
-
 export interface ApiAnswer {
   status: number;
   headers: [string, string][];
@@ -75,7 +65,7 @@ export interface FrontServices extends ExchangeServices {
   log: Log;
   state: ProcessState;
   askApi(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>>;
-  askControl(question: ControlQuestion): Promise<Result<ApiAnswer, Fault>>;
+  askControl(question: AdminQuestion): Promise<Result<ApiAnswer, Fault>>;
   /** Milliseconds since the store last said that the control state we have is what holds. */
   controlAgeMs(): number;
   renderMetrics(): Promise<string>;

@@ -1,4 +1,4 @@
-import type { AdminQuestion } from '../admin/config-routes.ts';
+import type { AdminQuestion } from '../contract/question.ts';
 import type { ControlSnapshot } from '../contract/control.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Problem } from '../../config/problem.ts';

@@ -1,4 +1,4 @@
-import type { AdminQuestion } from '../admin/config-routes.ts';
+import type { AdminQuestion } from '../contract/question.ts';
 import type { ControlSnapshot } from '../contract/control.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ApiAnswer } from '../front/services.ts';

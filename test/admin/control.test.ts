@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ControlDesk } from '../../src/admin/control-desk.ts';
-import type { AdminAnswer } from '../../src/admin/question.ts';
+import type { AdminAnswer } from '../../src/contract/question.ts';
 import { answerControl } from '../../src/admin/routes.ts';
 import type { Caller } from '../../src/contract/caller.ts';
 import type { Revocation, TokenEntry } from '../../src/contract/control.ts';
@@ -75,7 +75,7 @@ const ROOT: Caller = {
 
 async function ask(method: string, path: string, body?: unknown, role: 'admin' | 'user' = 'admin') {
   const bytes = body === undefined ? new Uint8Array(0) : Buffer.from(JSON.stringify(body));
-  return read(await answerControl(desk, clock, { method, path, body: bytes, caller: ROOT, role }));
+  return read(await answerControl(desk, clock, { method, path, query: '', body: bytes, caller: ROOT, role }));
 }
 
 function read(answer: AdminAnswer | undefined): { status: number; body: Record<string, unknown> } {
@@ -116,7 +116,14 @@ describe('every route, for every role', () => {
   test.each(['/api/token', '/api/tokens/', '/api/tokens/A', '/api/tokens/a/b', '/api/tokens/..', '/tokens', '/api'])(
     '%s is none of them',
     (path) => {
-      const question = { method: 'GET', path, body: new Uint8Array(0), caller: ROOT, role: 'admin' as const };
+      const question = {
+        method: 'GET',
+        path,
+        query: '',
+        body: new Uint8Array(0),
+        caller: ROOT,
+        role: 'admin' as const,
+      };
       expect(answerControl(desk, clock, question)).toBeUndefined();
     },
   );
@@ -257,7 +264,7 @@ test('bytes of any kind are answered, and make nothing', async () => {
   await fc.assert(
     fc.asyncProperty(noise, fc.constantFrom('/api/tokens', '/api/revocations'), async (body, path) => {
       const answer = read(
-        await answerControl(desk, clock, { method: 'POST', path, body, caller: ROOT, role: 'admin' }),
+        await answerControl(desk, clock, { method: 'POST', path, query: '', body, caller: ROOT, role: 'admin' }),
       );
       expect(answer).toMatchObject({ status: 400, body: { code: 'gateway_bad_parameter' } });
     }),

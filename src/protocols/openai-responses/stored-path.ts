@@ -1,4 +1,5 @@
 import type { Api } from '../../contract/api.ts';
+import { RESPONSE_ID_CHARS } from '../../contract/holding.ts';
 
 /** What a path asks of a stored response. */
 export interface StoredCall {
@@ -7,7 +8,9 @@ export interface StoredCall {
 }
 
 /** Ids are of letters, digits and `_`; compatible servers have UUIDs and the like. What else could be in one is doubtful. */
-const STORED = /^\/(?:v1|codex)\/responses\/([A-Za-z0-9_.~-]{1,256})(?:\/(cancel|input_items))?$/;
+const STORED = new RegExp(
+  `^/(?:v1|codex)/responses/([A-Za-z0-9_.~-]{1,${RESPONSE_ID_CHARS}})(?:/(cancel|input_items))?$`,
+);
 
 /**
  * What is asked of which stored response; methods that the path takes where it takes another one; undefined where the
