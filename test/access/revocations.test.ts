@@ -10,6 +10,7 @@ import {
 import type { Caller } from '../../src/contract/caller.ts';
 import { REVOCATION_KINDS } from '../../src/contract/control.ts';
 import type { Revocation } from '../../src/contract/control.ts';
+import { aCaller } from '../support/caller.ts';
 
 function revocation(change: Partial<Revocation> = {}): Revocation {
   return {
@@ -24,20 +25,7 @@ function revocation(change: Partial<Revocation> = {}): Revocation {
   };
 }
 
-function caller(change: Partial<Caller> = {}): Caller {
-  return {
-    login: 'alice@example.com',
-    nodeId: 'n1',
-    nodeName: 'laptop',
-    tags: [],
-    groups: ['group:eng'],
-    source: 'tailscale',
-    capabilities: {},
-    ...change,
-  };
-}
-
-const bearer = caller({
+const bearer = aCaller({
   login: 'token:ci',
   nodeId: 'tokenid',
   source: 'token',
@@ -46,13 +34,18 @@ const bearer = caller({
 });
 
 test.each<[string, Caller, Partial<Revocation>, boolean]>([
-  ['a person by login', caller(), {}, true],
-  ['a person by another login', caller({ login: 'bob@example.com' }), {}, false],
-  ['a person by device', caller(), { kind: 'node', value: 'n1' }, true],
-  ['a person by a device of no id', caller({ nodeId: '' }), { kind: 'node', value: '' }, false],
-  ["a person by their device's id as a token", caller(), { kind: 'token', value: 'n1' }, false],
-  ['a device by one of its tags', caller({ login: 'tag:a,tag:b', tags: ['tag:a', 'tag:b'] }), { value: 'tag:b' }, true],
-  ['a device by all tags', caller({ login: 'tag:a,tag:b', tags: ['tag:a', 'tag:b'] }), { value: 'tag:a,tag:b' }, true],
+  ['a person by login', aCaller(), {}, true],
+  ['a person by another login', aCaller({ login: 'bob@example.com' }), {}, false],
+  ['a person by device', aCaller(), { kind: 'node', value: 'n1' }, true],
+  ['a person by a device of no id', aCaller({ nodeId: '' }), { kind: 'node', value: '' }, false],
+  ["a person by their device's id as a token", aCaller(), { kind: 'token', value: 'n1' }, false],
+  [
+    'a device by one of its tags',
+    aCaller({ login: 'tag:a,tag:b', tags: ['tag:a', 'tag:b'] }),
+    { value: 'tag:b' },
+    true,
+  ],
+  ['a device by all tags', aCaller({ login: 'tag:a,tag:b', tags: ['tag:a', 'tag:b'] }), { value: 'tag:a,tag:b' }, true],
   ['a token by login', bearer, { value: 'token:ci' }, true],
   ['a token by id', bearer, { kind: 'token', value: 'tokenid' }, true],
   ['a token by its id as records show it', bearer, { kind: 'node', value: 'tokenid' }, true],
@@ -78,7 +71,7 @@ test.each([
 
 test('a revocation runs out by the clock, to the millisecond, and one that stands beside it goes on', () => {
   const brief = revocation({ id: 'brief', untilMs: 1000 });
-  const subjects = callerSubjects(caller());
+  const subjects = callerSubjects(aCaller());
   const set = new RevocationSet([brief]);
   expect(set.find(subjects, 999)?.id).toBe('brief');
   expect(set.find(subjects, 1000)).toBeUndefined();

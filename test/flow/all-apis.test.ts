@@ -9,14 +9,13 @@ import { fixture } from '../protocols/fixtures.ts';
 import { until } from '../support/until.ts';
 import { PRICED, costOf, usageOf } from './price-list.ts';
 import type { Priced } from './price-list.ts';
-import { rawRequest, startFlow } from './support.ts';
+import { newTag, rawRequest, startFlow } from './support.ts';
 import type { Flow } from './support.ts';
 import { WIRES, WIRE_HEADERS, WIRE_NAMES, textProviders } from './wires.ts';
 import type { WireName } from './wires.ts';
 
 /** What must hold for every text API alike, over the real binary. */
 let flow: Flow;
-let counter = 0;
 
 beforeAll(async () => {
   const port = await freePort();
@@ -25,20 +24,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await flow.close();
 });
-
-/** A mark of one exchange, in the provider's books and, as user agent, in our records. */
-function newTag(): string {
-  counter += 1;
-  return `api-${counter}`;
-}
-
-function recordOf(tag: string): Promise<RecordRow> {
-  return until(
-    `the record of ${tag} is listed`,
-    async () => (await flow.gateway.records(0)).find(({ user_agent }) => user_agent === tag),
-    20_000,
-  );
-}
 
 interface Asked {
   wire: WireName;
@@ -86,7 +71,7 @@ test.concurrent.each(priced)(
     for (const stream of [true, false]) {
       const tag = newTag();
       expect((await take({ wire, model: each.model, stream, tag, sim: `${each.sim};events=4` })).status).toBe(200);
-      expect(await recordOf(tag), stream ? 'streamed' : 'whole').toMatchObject({
+      expect(await flow.recordOf(tag), stream ? 'streamed' : 'whole').toMatchObject({
         api: WIRES[wire].api,
         model: each.model,
         stream,
@@ -105,7 +90,7 @@ test.concurrent("failure mode 25: silence before the head and within a stream is
     const tag = newTag();
     const taken = await take({ wire: 'messages', stream: true, tag, sim: `${sim};output=7` });
     expect(sha256(taken.bytes)).toBe((await flow.ended(tag)).sha256);
-    expect(await recordOf(tag)).toMatchObject({ state: 'complete', usage: { output: 7 } });
+    expect(await flow.recordOf(tag)).toMatchObject({ state: 'complete', usage: { output: 7 } });
   });
   await Promise.all(silences);
 });
@@ -116,7 +101,7 @@ test('failure mode 30: an answer encoded with zstd passes byte for byte, and is 
   const taken = await take({ wire: 'messages', stream: true, tag, sim: 'fixture=sse-nasty/zstd' });
   expect(taken).toMatchObject({ status: 200, encoding: 'zstd' });
   expect(sha256(taken.bytes)).toBe(sha256(response));
-  expect(await recordOf(tag)).toMatchObject({ state: 'complete', usage_state: 'final', usage: expected.usage });
+  expect(await flow.recordOf(tag)).toMatchObject({ state: 'complete', usage_state: 'final', usage: expected.usage });
 });
 
 describe.each(WIRE_NAMES)('%s', (wire) => {
@@ -132,7 +117,7 @@ describe.each(WIRE_NAMES)('%s', (wire) => {
       expect(taken).toMatchObject({ status: 200, encoding });
       expect(sha256(taken.bytes)).toBe(entry.sha256);
       if (taken.length !== undefined) expect(Number(taken.length)).toBe(taken.bytes.byteLength);
-      expect(await recordOf(tag)).toMatchObject({
+      expect(await flow.recordOf(tag)).toMatchObject({
         state: 'complete',
         usage_state: 'final',
         usage: { input_uncached: 123, output: 45 },
@@ -162,7 +147,7 @@ describe.each(WIRE_NAMES)('%s', (wire) => {
     const entry = await flow.ended(tag);
     expect(entry.ending).toBe('client_left');
     expect((entry.ended_at_ms ?? Number.NaN) - leftAtMs).toBeLessThan(100);
-    const record = await recordOf(tag);
+    const record = await flow.recordOf(tag);
     expect(record).toMatchObject({ state: 'aborted', error: { code: 'gateway_client_gone' } });
     expectPaid(wire, record, entry);
   });

@@ -4,9 +4,8 @@ import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../bench/targets.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import type { RecordRow } from '../support/gateway.ts';
 import { until } from '../support/until.ts';
-import { APIS, MODELS, PATHS, bodyOf, errorOf, rawRequest, startFlow } from './support.ts';
+import { APIS, MODELS, PATHS, bodyOf, errorOf, newTag, rawRequest, startFlow } from './support.ts';
 import type { Api, Flow } from './support.ts';
 import { WIRES, WIRE_HEADERS, WIRE_NAMES, textProviders } from './wires.ts';
 
@@ -18,7 +17,6 @@ const LATE_MS = 1500;
 
 /** Streams and what breaks them, with the real binary between a client and a provider that are both ours. */
 let flow: Flow;
-let counter = 0;
 
 beforeAll(async () => {
   const port = await freePort();
@@ -33,20 +31,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await flow.close();
 });
-
-/** A mark of one exchange, in the provider's books and, as user agent, in our records. */
-function newTag(): string {
-  counter += 1;
-  return `flow-${counter}`;
-}
-
-function recordOf(tag: string): Promise<RecordRow> {
-  return until(
-    `the record of ${tag} is listed`,
-    async () => (await flow.gateway.records(0)).find(({ user_agent }) => user_agent === tag),
-    20_000,
-  );
-}
 
 /** Asked for its usage, so that the gateway edits nothing. */
 function streamBody(api: Api): Record<string, unknown> {
@@ -121,7 +105,7 @@ describe.each(APIS)('%s', (api) => {
       const entry = await flow.ended(tag);
       expect(entry.ending).toBe('client_left');
       expect((entry.ended_at_ms ?? Number.NaN) - leftAtMs).toBeLessThan(100);
-      const record = await recordOf(tag);
+      const record = await flow.recordOf(tag);
       expect(record).toMatchObject({ state: 'aborted', error: { code: 'gateway_client_gone' } });
       expect(record.attempts).toHaveLength(1);
       expect(flow.simulator.books(0, tag).entries, 'no retry for nobody').toHaveLength(1);
@@ -140,7 +124,7 @@ describe.each(APIS)('%s', (api) => {
       // A reset may overtake bytes on its way to us; what came is never more than what was sent.
       if (cut === 'fin') expect(sha256(taken.bytes)).toBe(entry.sha256);
       expect(taken.bytes.toString()).not.toMatch(/gateway|\[DONE\]|message_stop/);
-      const record = await recordOf(tag);
+      const record = await flow.recordOf(tag);
       expect(record).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_broken' } });
       expect(flow.simulator.books(0, tag).entries, 'never a second answer').toHaveLength(1);
     },
@@ -157,7 +141,7 @@ describe.each(APIS)('%s', (api) => {
     expect(taken.whole).toBe(true);
     expect(sha256(taken.bytes)).toBe(entry.sha256);
     expect(taken.bytes.toString()).toContain('"error"');
-    expect((await recordOf(tag)).state).toBe('error');
+    expect((await flow.recordOf(tag)).state).toBe('error');
   });
 
   test.concurrent(
@@ -170,7 +154,7 @@ describe.each(APIS)('%s', (api) => {
       expect(taken.tookMs).toBeGreaterThan(FIRST_BYTE_MS);
       expect(taken.tookMs).toBeLessThan(FIRST_BYTE_MS + LATE_MS);
       expect((await flow.ended(tag)).ending).toBe('client_left');
-      expect(await recordOf(tag)).toMatchObject({ state: 'error', status: 504 });
+      expect(await flow.recordOf(tag)).toMatchObject({ state: 'error', status: 504 });
     },
   );
 
@@ -190,14 +174,14 @@ describe.each(APIS)('%s', (api) => {
     const last = stalled.bytes.toString().trimEnd().split('\n\n').at(-1) ?? '';
     expect(last.startsWith('event: error\n')).toBe(api === 'anthropic');
     expect(errorOf(api, (last.split('data: ')[1] ?? '').trim()).code).toBe('gateway_upstream_timeout');
-    expect(await recordOf(tag)).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_timeout' } });
+    expect(await flow.recordOf(tag)).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_timeout' } });
     expect((await flow.ended(tag)).ending).toBe('client_left');
 
     expect(body, 'a body under a declared length has no room for our words').toMatchObject({ whole: false });
-    expect(await recordOf(bodyTag)).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_timeout' } });
+    expect(await flow.recordOf(bodyTag)).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_timeout' } });
 
     expect(silent).toMatchObject({ whole: true, status: 200 });
-    expect((await recordOf(silentTag)).state).toBe('complete');
+    expect((await flow.recordOf(silentTag)).state).toBe('complete');
   });
 
   test.concurrent('failure mode 28: a stream without its terminator ends for the client too', async () => {
@@ -205,7 +189,7 @@ describe.each(APIS)('%s', (api) => {
     const taken = await take(api, tag, 'events=6;output=6;no_done');
     expect(taken.whole).toBe(true);
     expect(sha256(taken.bytes)).toBe((await flow.ended(tag)).sha256);
-    expect(await recordOf(tag)).toMatchObject({ state: 'complete', usage: { output: 6 } });
+    expect(await flow.recordOf(tag)).toMatchObject({ state: 'complete', usage: { output: 6 } });
   });
 
   test.concurrent('failure mode 28: a stream that stays open after its end is ended, and its usage known', async () => {
@@ -213,7 +197,7 @@ describe.each(APIS)('%s', (api) => {
     const taken = await take(api, tag, 'events=6;output=6;stall_after=end');
     expect(taken.tookMs).toBeLessThan(IDLE_MS + LATE_MS);
     expect((await flow.ended(tag)).ending).toBe('client_left');
-    expect((await recordOf(tag)).usage).toMatchObject({ output: 6 });
+    expect((await flow.recordOf(tag)).usage).toMatchObject({ output: 6 });
   });
 
   test('failure mode 16: heartbeats are forwarded at once, and keep a stream alive', async () => {
@@ -271,7 +255,7 @@ describe.each(APIS)('%s', (api) => {
       expect(taken).toMatchObject({ status: 200, whole: true });
       expect(sha256(taken.bytes)).toBe(entry.sha256);
       expect(taken.headers['content-encoding']).toBe(/encoding=(\w+)/.exec(sim)?.[1]);
-      expect(await recordOf(tag)).toMatchObject({
+      expect(await flow.recordOf(tag)).toMatchObject({
         state: 'complete',
         usage_state: 'final',
         usage: { input_uncached: 123, output: 45 },
@@ -286,7 +270,7 @@ describe.each(APIS)('%s', (api) => {
     const taken = await take(api, tag, `status=${status}`, false);
     expect(taken.status).toBe(status);
     expect(sha256(taken.bytes)).toBe((await flow.ended(tag)).sha256);
-    expect(await recordOf(tag)).toMatchObject({ state: 'error', status });
+    expect(await flow.recordOf(tag)).toMatchObject({ state: 'error', status });
   });
 });
 
@@ -308,7 +292,7 @@ test('failure mode 28: heartbeats after the end of a stream do not keep it for e
       await expect(answer.body.text()).rejects.toThrow();
       expect(performance.now() - began).toBeLessThan(TOTAL_MS + LATE_MS);
       expect((await flow.ended(tag)).ending).toBe('client_left');
-      const record = await recordOf(tag);
+      const record = await flow.recordOf(tag);
       expect(record).toMatchObject({ usage_state: 'final', usage: { output: 6 } });
       // Gemini has no event that ends a stream: one that is kept open has not ended well.
       expect(record.state).toBe(wire.startsWith('gemini') ? 'error' : 'complete');
@@ -347,7 +331,7 @@ test('a slow client pauses its own upstream and no other', async () => {
   socket.resume();
   await until('the rest came', () => tail.endsWith('data: [DONE]\n\n\r\n0\r\n\r\n'));
   expect(received).toBeGreaterThan(48_000_000);
-  expect(await recordOf(tag)).toMatchObject({ state: 'complete', usage: { output: 77 } });
+  expect(await flow.recordOf(tag)).toMatchObject({ state: 'complete', usage: { output: 77 } });
   socket.destroy();
 });
 
@@ -357,7 +341,7 @@ test('a client that stops reading for good is let go', async () => {
   socket.pause();
   socket.write(rawStream('openai', tag, 'events=20000;bytes=4000'));
   expect((await flow.ended(tag, IDLE_MS + 6000)).ending).toBe('client_left');
-  expect((await recordOf(tag)).state).toBe('aborted');
+  expect((await flow.recordOf(tag)).state).toBe('aborted');
   socket.destroy();
 });
 

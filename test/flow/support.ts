@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { BookEntry } from '../../src/simulator/books.ts';
@@ -30,6 +31,8 @@ export interface Flow {
   socket(): Promise<Socket>;
   /** The record of one exchange; fails when it does not come. */
   record(id: string): Promise<RecordRow>;
+  /** The record of the exchange whose user agent this is (`newTag`). */
+  recordOf(tag: string): Promise<RecordRow>;
   /** The simulator's entry of one request, once it has ended. */
   ended(tag: string, withinMs?: number): Promise<BookEntry>;
   /** Waits until nothing of any request is left in the process; fails saying what is. */
@@ -133,12 +136,8 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
       }),
     raw: (request, raw) => exchangeRaw(port, request, raw),
     socket: () => connected(port),
-    record: (id) =>
-      until(
-        `the record of ${id} is listed`,
-        async () => (await gateway.records(0)).find((record) => record.id === id),
-        20_000,
-      ),
+    record: (id) => found(gateway, `the record of ${id}`, (record) => record.id === id),
+    recordOf: (tag) => found(gateway, `the record of ${tag}`, (record) => record.user_agent === tag),
     ended: (tag, withinMs) =>
       until(
         `the provider's exchange ${tag} has ended`,
@@ -151,6 +150,15 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
       await simulator.close();
     },
   };
+}
+
+/** A mark of one exchange, in the provider's books and, as user agent, in our records. */
+export function newTag(): string {
+  return `tag-${randomUUID()}`;
+}
+
+function found(gateway: TestGateway, what: string, is: (record: RecordRow) => boolean): Promise<RecordRow> {
+  return until(`${what} is listed`, async () => (await gateway.records(0)).find(is), 20_000);
 }
 
 /** Waits until nothing of any request is left in the process; fails saying what is. */

@@ -4,22 +4,9 @@ import { compileAccess } from '../../src/access/grants.ts';
 import type { GrantInput } from '../../src/access/grants.ts';
 import { explain } from '../../src/front/explain.ts';
 import { providersAnswer } from '../../src/routing/providers-list.ts';
-import type { Caller } from '../../src/contract/caller.ts';
 import { compileRouting, planRoute } from '../../src/routing/plan.ts';
 import { provider } from '../routing/providers.ts';
-
-function caller(change: Partial<Caller> = {}): Caller {
-  return {
-    login: 'alice@example.com',
-    nodeId: 'n1',
-    nodeName: 'laptop',
-    tags: [],
-    groups: ['group:eng'],
-    source: 'tailscale',
-    capabilities: {},
-    ...change,
-  };
-}
+import { aCaller } from '../support/caller.ts';
 
 const PROVIDERS = [
   provider('low', ['m', 'only-low'], { preference: 0 }),
@@ -42,7 +29,7 @@ describe('an explanation', () => {
       grant('grants[1]', ['*', 'alice@example.com'], { role: 'user' }),
       grant('grants[2]', ['group:eng'], { models: 'high/*', add_headers: ['X-Secret: s3cret'] }, { models: 'low/**' }),
     ];
-    expect(explain(parts(grants), caller(), 'm')).toEqual({
+    expect(explain(parts(grants), aCaller(), 'm')).toEqual({
       caller: {
         login: 'alice@example.com',
         node_id: 'n1',
@@ -95,7 +82,7 @@ describe('an explanation', () => {
       'no grant whose "models" matches',
     ],
   ])('says why not: %s', (_what, grants, model, why) => {
-    const { model: about } = explain(parts(grants), caller(), model);
+    const { model: about } = explain(parts(grants), aCaller(), model);
     expect(about?.allowed).toBe(false);
     expect(about?.route).toBeNull();
     expect(about?.why).toContain(why);
@@ -103,7 +90,7 @@ describe('an explanation', () => {
 
   test('counts the grants that the node brings from the tailnet policy', () => {
     const capabilities = { 'tailscale.com/cap/aperture': [{ role: 'user' }, { models: 'low/**' }] };
-    const { role, grants, model } = explain(parts([]), caller({ capabilities }), 'low/only-low');
+    const { role, grants, model } = explain(parts([]), aCaller({ capabilities }), 'low/only-low');
     expect(role).toBe('user');
     expect(grants.map(({ id }) => id)).toEqual(['tailnet[0]', 'tailnet[1]']);
     expect(model?.route).toMatchObject({ provider: 'low', model: 'only-low' });
@@ -132,7 +119,7 @@ describe('an explanation', () => {
     fc.assert(
       fc.property(fc.array(anyGrant, { maxLength: 5 }), anyModel, (grants, model) => {
         const all = parts(grants);
-        const who = caller();
+        const who = aCaller();
         const access = all.access.decide(who);
         const routed = planRoute({
           model,
