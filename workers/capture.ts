@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ToCapture } from '../src/capture/messages.ts';
-import { systemClock } from '../src/lib/clock.ts';
 import { createLog } from '../src/lib/log.ts';
 import { assert } from '../src/lib/result.ts';
 import { runCapture } from './run-capture.ts';
@@ -12,7 +11,6 @@ assert(port !== null, 'this file is the root of a thread');
 const data = CaptureData.parse(workerData);
 const worker = runCapture({
   data,
-  clock: systemClock,
   log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'capture'),
   post: (message) => {
     port.postMessage(message);
