@@ -150,7 +150,7 @@ export function pricingOf(config: Config): PricingSlice {
 
 export interface CapturesSlice {
   /** False: nothing of headers and bodies is kept here (`retention.duration: "0"`). */
-  captures: boolean;
+  keep: boolean;
   saveRaws: boolean;
   /** Lower-case names. */
   filterable: { name: string; redactValues: boolean }[];
@@ -158,7 +158,7 @@ export interface CapturesSlice {
 
 export function capturesOf({ database }: Config): CapturesSlice {
   return {
-    captures: database.retention.duration !== 0,
+    keep: database.retention.duration !== 0,
     saveRaws: database.save_raws,
     filterable: database.headers.filterable
       .filter(({ name }) => name !== '')

@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ToCapture } from '../src/capture/messages.ts';
-import { systemClock } from '../src/lib/clock.ts';
 import { createLog } from '../src/lib/log.ts';
 import { assert } from '../src/lib/result.ts';
 import { stepBack } from '../src/lib/thread-priority.ts';
@@ -14,7 +13,6 @@ stepBack();
 const data = CaptureData.parse(workerData);
 const worker = runCapture({
   data,
-  clock: systemClock,
   log: createLog(data.logLevel === 'fatal' ? 'error' : data.logLevel, 'capture'),
   post: (message) => {
     port.postMessage(message);

@@ -6,7 +6,6 @@ import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
 import type { FromJobs, ToJobs } from '../src/records/messages.ts';
 import { createPublisher } from '../src/records/publish.ts';
-import { createCaptureStore } from '../src/store/captures.ts';
 import { isAway, migrate, openPool } from '../src/store/database.ts';
 import { openQueue, processQueue } from '../src/store/queue.ts';
 import type { QueueAddress } from '../src/store/queue.ts';
@@ -60,7 +59,6 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     },
   });
   const store = createRecordStore(pool, clock);
-  const captures = createCaptureStore(pool);
   const options = {
     onError: (error: unknown) => {
       complain('queue', error);
@@ -84,7 +82,6 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     if (!(await untilMigrated())) return;
     if (!data.process) return;
     processors.push(processQueue('records', address, (records) => patiently(() => storeRecords(records)), options));
-    processors.push(processQueue('captures', address, (batch) => patiently(() => storeCaptures(batch)), options));
   };
 
   /** False when closed first. */
@@ -106,11 +103,6 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   const storeRecords = async (records: readonly unknown[]): Promise<void> => {
     const { dead } = await store.store(records);
     if (dead > 0) log.error({ dead }, 'records that cannot be stored were put into dead_records');
-  };
-
-  const storeCaptures = async (batch: readonly unknown[]): Promise<void> => {
-    const { unreadable } = await captures.storeCaptures(batch);
-    if (unreadable > 0) log.error({ unreadable }, 'captures of a form that this build does not know were dropped');
   };
 
   const patiently = async (work: () => Promise<void>): Promise<void> => {

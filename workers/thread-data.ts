@@ -24,7 +24,6 @@ export const JobsData = ApiData.extend({
 export type JobsData = z.infer<typeof JobsData>;
 
 export const CaptureData = ApiData.extend({
-  redisUrl: z.string().optional(),
   gatewayId: z.string(),
   journalFolder: z.string(),
 });

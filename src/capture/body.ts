@@ -5,6 +5,7 @@ import type { Blob } from './recipe.ts';
 
 /** Gathers one body of an exchange into blobs and the recipe that names them, in as much memory as its kind needs. */
 export interface BodyCapture {
+  /** Copies: what comes is a view on a much larger window of a file. */
   add(bytes: Uint8Array): void;
   /** Blobs that are ready: to be stored before the recipe is. */
   takeBlobs(): Blob[];
@@ -18,7 +19,7 @@ export class RequestCapture implements BodyCapture {
   #chunks: Uint8Array[] = [];
 
   add(bytes: Uint8Array): void {
-    this.#chunks.push(bytes);
+    this.#chunks.push(Buffer.from(bytes));
   }
 
   takeBlobs(): Blob[] {
@@ -29,7 +30,7 @@ export class RequestCapture implements BodyCapture {
     const body = Buffer.concat(this.#chunks);
     this.#chunks = [];
     for (const piece of piecesOf(body)) this.#maker.add(piece);
-    return { recipe: this.#maker.recipe().toString('base64'), bytes: body.length, left_out: null };
+    return { recipe: this.#maker.recipe(), bytes: body.length, leftOut: null };
   }
 }
 
@@ -41,7 +42,7 @@ export class ResponseCapture implements BodyCapture {
   #bytes = 0;
 
   add(bytes: Uint8Array): void {
-    this.#chunks.push(bytes);
+    this.#chunks.push(Buffer.from(bytes));
     this.#waitingBytes += bytes.length;
     this.#bytes += bytes.length;
     if (this.#waitingBytes >= PIECE_BYTES) this.#cut();
@@ -53,7 +54,7 @@ export class ResponseCapture implements BodyCapture {
 
   end(): CapturedBody {
     if (this.#waitingBytes > 0) this.#cut();
-    return { recipe: this.#maker.recipe().toString('base64'), bytes: this.#bytes, left_out: null };
+    return { recipe: this.#maker.recipe(), bytes: this.#bytes, leftOut: null };
   }
 
   #cut(): void {
@@ -76,7 +77,7 @@ export class LeftOutCapture implements BodyCapture {
   }
 
   end(): CapturedBody {
-    return { recipe: null, bytes: this.#bytes, left_out: 'binary' };
+    return { recipe: null, bytes: this.#bytes, leftOut: 'binary' };
   }
 }
 

@@ -17,6 +17,8 @@ export interface CaptureOrder {
 
 /** What the operator's config says of captures. */
 export interface CaptureSettings {
+  /** False: nothing is captured that ends from now on. */
+  keep: boolean;
   saveRaws: boolean;
   /** Lower-case names. */
   filterable: { name: string; redactValues: boolean }[];
@@ -31,7 +33,7 @@ export type ToCapture =
 /** Capture thread -> main thread. */
 export type FromCapture =
   | { kind: 'ready' }
-  /** These are in the queue, their blobs in the database: room for as many new orders. */
+  /** These are in the database: room for as many new orders. */
   | { kind: 'captured'; ids: ExchangeId[] }
   /** These cannot be read (a file is gone or damaged): they have no capture, and nobody waits for one. */
   | { kind: 'unreadable'; ids: ExchangeId[] }

@@ -283,8 +283,8 @@ export class Journal {
     const extents = await this.#written(tracked);
     const pathOf = (number: number): string => this.#segments.pathOf(number);
     const gathering = new Gathering();
-    for await (const frame of readExtents(pathOf, extents, exchange)) {
-      gathering.add(frame.kind, frame.sequence, frame.payload);
+    for await (const frames of readExtents(pathOf, extents, new Set([exchange]))) {
+      for (const { kind, sequence, payload } of frames) gathering.add(kind, sequence, payload);
     }
     gathering.missed(sequence - 1);
     const { opened, closed, missingFrames } = gathering;

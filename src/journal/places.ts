@@ -6,7 +6,7 @@ export interface Extent {
 }
 
 /** Frames this close together are read in one go: a page costs no more than a part of it. */
-const JOIN_GAP_BYTES = 4096;
+export const JOIN_GAP_BYTES = 4096;
 
 /** Where an index beyond this size is halved: about 16,000 runs, a stream of 50,000 events among busy neighbours. */
 const INDEX_LIMIT_BYTES = 64 * 1024;

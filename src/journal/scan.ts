@@ -5,8 +5,9 @@ import type { Extent } from './places.ts';
 import { decodeSegmentHead, FILE_HEAD_BYTES, scanWindow } from './segment.ts';
 import type { FrameKind, Scanned, SegmentHead } from './segment.ts';
 
-/** One frame of one exchange, as it is read back. */
+/** One frame of an exchange, as it is read back. */
 export interface RawFrame {
+  exchange: ExchangeId;
   kind: FrameKind;
   /** Counts up from 0 with every frame of the exchange; a hole is a frame that was lost or dropped. */
   sequence: number;
@@ -36,12 +37,13 @@ export async function readSegmentHead(file: FileHandle): Promise<SegmentHead | '
   return bytes.every((byte) => byte === 0) ? 'empty' : 'unreadable';
 }
 
-/** All frames between two offsets, a window at a time. Neighbouring skips are told as one. */
+/** All frames between two offsets, or those of `wanted`, a window at a time. Neighbouring skips are told as one. */
 export async function* scanRange(
   file: FileHandle,
   marker: Buffer,
   from: number,
   to: number,
+  wanted?: ReadonlySet<ExchangeId>,
 ): AsyncGenerator<(Scanned | Torn)[]> {
   let at = from;
   let windowBytes = WINDOW_BYTES;
@@ -50,7 +52,7 @@ export async function* scanRange(
     const window = await readRange(file, at, Math.min(to, at + windowBytes));
     const last = at + window.length >= to || window.length === 0;
     const found: (Scanned | Torn)[] = [];
-    const scan = scanWindow(window, at, marker, last);
+    const scan = scanWindow(window, at, marker, last, wanted);
     let step = scan.next();
     for (; step.done !== true; step = scan.next()) {
       const scanned = step.value;
@@ -72,14 +74,16 @@ export async function* scanRange(
 }
 
 /**
- * The frames of one exchange, in order. `pathOf` names a segment's file. Frames that cannot be read are left out; their
- * sequence numbers tell.
+ * The frames of some exchanges, in the order of their extents, a window at a time. `pathOf` names a segment's file. Frames
+ * that cannot be read are left out; their sequence numbers tell.
+ *
+ * @throws Error when a file cannot be opened or is none of ours.
  */
 export async function* readExtents(
   pathOf: (segment: number) => string,
   extents: readonly Extent[],
-  exchange: ExchangeId,
-): AsyncGenerator<RawFrame> {
+  wanted: ReadonlySet<ExchangeId>,
+): AsyncGenerator<RawFrame[]> {
   let current: { segment: number; file: FileHandle; marker: Buffer } | undefined;
   try {
     for (const extent of extents) {
@@ -92,11 +96,13 @@ export async function* readExtents(
         if (typeof head === 'string') throw new Error(`journal segment ${extent.segment} is ${head}`);
         current.marker = head.marker;
       }
-      for await (const found of scanRange(current.file, current.marker, extent.offset, extent.offset + extent.bytes)) {
-        for (const scanned of found) {
-          if (scanned.what !== 'frame' || scanned.header.exchange !== exchange) continue;
-          yield { kind: scanned.header.kind, sequence: scanned.header.sequence, payload: scanned.payload };
-        }
+      const to = extent.offset + extent.bytes;
+      for await (const found of scanRange(current.file, current.marker, extent.offset, to, wanted)) {
+        yield found.flatMap((scanned) => {
+          if (scanned.what !== 'frame') return [];
+          const { exchange, kind, sequence } = scanned.header;
+          return [{ exchange, kind, sequence, payload: scanned.payload }];
+        });
       }
     }
   } finally {

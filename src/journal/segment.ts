@@ -111,13 +111,15 @@ export type Scanned =
 
 /**
  * Reads the frames of `window`, which begins at byte `windowOffset` of its file. With `last` nothing follows the window,
- * and what is left at its end is skipped as torn. Returns how many bytes were taken: the next window begins there.
+ * and what is left at its end is skipped as torn. Frames of other exchanges than `wanted` are passed over, and their
+ * payloads not looked at. Returns how many bytes were taken: the next window begins there.
  */
 export function* scanWindow(
   window: Buffer,
   windowOffset: number,
   marker: Buffer,
   last: boolean,
+  wanted?: ReadonlySet<ExchangeId>,
 ): Generator<Scanned, number> {
   let at = 0;
   while (at < window.length) {
@@ -137,7 +139,9 @@ export function* scanWindow(
       yield { what: 'skipped', offset: windowOffset + at, bytes: window.length - at };
       return window.length;
     }
-    yield frameAt(window, at, length, windowOffset);
+    if (wanted === undefined || wanted.has(exchangeAt(window, at + 16))) {
+      yield frameAt(window, at, length, windowOffset);
+    }
     at += length;
   }
   return at;

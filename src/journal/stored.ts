@@ -74,11 +74,13 @@ export async function* storedFrames(
   extents: readonly Extent[],
   exchange: ExchangeId,
 ): AsyncGenerator<StoredFrame> {
-  for await (const { kind, payload } of readExtents(pathOf, extents, exchange)) {
-    if (kind === 'request' || kind === 'response') yield { kind, bytes: payload };
-    else if (kind === 'head') {
-      const head = readResponseHead(payload);
-      if (head !== undefined) yield { kind, status: head.status, headers: head.headers };
+  for await (const frames of readExtents(pathOf, extents, new Set([exchange]))) {
+    for (const { kind, payload } of frames) {
+      if (kind === 'request' || kind === 'response') yield { kind, bytes: payload };
+      else if (kind === 'head') {
+        const head = readResponseHead(payload);
+        if (head !== undefined) yield { kind, status: head.status, headers: head.headers };
+      }
     }
   }
 }

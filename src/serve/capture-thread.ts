@@ -11,7 +11,10 @@ import { unreachable } from '../lib/result.ts';
 const RESTART_MS = 500;
 
 /** Orders in the thread's hands at once; the others wait here. */
-const ORDERS_AT_ONCE = 256;
+const ORDERS_AT_ONCE = 1024;
+
+/** Orders of this long leave together: their exchanges are read in one go, and stored in one statement. */
+const GATHER_MS = 50;
 
 export interface CaptureThreadOptions {
   /** Built file of workers/capture.ts. */
@@ -37,6 +40,7 @@ export class CaptureThread {
   #fresh: { id: ExchangeId; segment: number }[] = [];
   #worker: Worker | undefined;
   #drained: ((left: number) => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #settings: CaptureSettings;
   #closing = false;
   unreadable = 0;
@@ -64,6 +68,7 @@ export class CaptureThread {
 
   /** An exchange of this process has ended. Call it before its record is handed on. */
   want(id: ExchangeId, segment: number): void {
+    if (!this.#settings.keep) return;
     this.#options.onWanted(segment, 1);
     this.#fresh.push({ id, segment });
     if (this.#fresh.length > 1) return;
@@ -76,6 +81,7 @@ export class CaptureThread {
 
   /** An exchange of an earlier process, as the replay found it. */
   wantStored(order: CaptureOrder): void {
+    if (!this.#settings.keep) return;
     this.#options.onWanted(order.segment, 1);
     this.#offer(order);
   }
@@ -91,6 +97,7 @@ export class CaptureThread {
         clearTimeout(timer);
         resolve(left + this.#waiting.depth);
       });
+      this.#next();
       this.#post({ kind: 'drain', withinMs });
     });
   }
@@ -107,7 +114,10 @@ export class CaptureThread {
   }
 
   #offer(order: CaptureOrder): void {
-    if (this.#waiting.offer(order)) this.#next();
+    if (!this.#waiting.offer(order)) return;
+    this.#timer ??= setTimeout(() => {
+      this.#next();
+    }, GATHER_MS);
   }
 
   #lost(segment: number): void {
@@ -116,6 +126,8 @@ export class CaptureThread {
   }
 
   #next(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#worker === undefined) return;
     const orders: CaptureOrder[] = [];
     while (this.#inHand.size < ORDERS_AT_ONCE) {

@@ -208,7 +208,6 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       marks.stored(segments);
     },
   });
-  let kept = capturesOf(loaded.config);
   const captures = new CaptureThread(
     {
       file: built('capture.js'),
@@ -219,7 +218,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         marks.capture(segment, change);
       },
     },
-    kept,
+    capturesOf(loaded.config),
   );
   const api = new ApiThread(built('api.js'), workerData, log);
   const resources = new Resources({ store: api, clock });
@@ -232,7 +231,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     },
     onRecord: (record) => {
       metrics.record(record);
-      if (kept.captures) captures.want(record.id as ExchangeId, record.segment);
+      captures.want(record.id as ExchangeId, record.segment);
     },
     log,
   });
@@ -265,8 +264,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     running = next;
     const beganAtMs = clock.nowMs();
     const world = build(worlds.current.number + 1, next);
-    kept = capturesOf(next.config);
-    captures.reconfigure(kept);
+    captures.reconfigure(capturesOf(next.config));
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
     inspectors.setWorld(world.number, world.pricing);
     worlds.current = world;
@@ -331,7 +329,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     assemble: made,
     ship: (record) => jobs.ship(record),
     capture: ({ opened, segment, extents }) => {
-      if (kept.captures) captures.wantStored({ id: opened.id, segment, extents });
+      captures.wantStored({ id: opened.id, segment, extents });
     },
     log,
   })

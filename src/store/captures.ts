@@ -3,10 +3,8 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { APIS } from '../contract/api.ts';
 import type { Api } from '../contract/api.ts';
-import { Capture } from '../contract/capture.ts';
-import type { CapturedBody } from '../contract/capture.ts';
+import type { Capture, CapturedBody } from '../contract/capture.ts';
 import { storableJson } from '../lib/storable-text.ts';
-import { isUuid7 } from '../lib/uuid7.ts';
 import { dayOf, ensurePartitions, isPartitionMissing } from './partitions.ts';
 import type { Day } from './partitions.ts';
 
@@ -17,6 +15,8 @@ export interface BlobRow {
   encoding: string;
   body: Uint8Array;
 }
+
+export type OwnedBlob = BlobRow & BlobOwner;
 
 /** Whose blobs: those of one login on the day of the record that names them. */
 export interface BlobOwner {
@@ -29,58 +29,53 @@ export interface CaptureStore {
    * Stores blobs, those that are there already without a trace. Committed when it resolves: only then may a capture
    * name them.
    */
-  storeBlobs(owner: BlobOwner, blobs: readonly BlobRow[]): Promise<void>;
-  /** Stores what a job carried. Idempotent. What is no capture is counted and dropped: its bodies are in no other place. */
-  storeCaptures(batch: readonly unknown[]): Promise<{ inserted: number; unreadable: number }>;
+  storeBlobs(blobs: readonly OwnedBlob[]): Promise<void>;
+  /** Stores captures of this gateway's exchanges, and counts them in the watermark. Idempotent. */
+  storeCaptures(captures: readonly Capture[]): Promise<void>;
 }
 
 /** Rows of one statement: a statement of megabytes keeps a connection from the others for long. */
 const STATEMENT_BYTES = 4 * 1024 * 1024;
 
-export function createCaptureStore(pool: Pool): CaptureStore {
+export function createCaptureStore(pool: Pool, gateway: string): CaptureStore {
   /** Runs what needs the partitions of these days; makes them where they are missing, as on a day's first exchange. */
-  const withPartitions = async <T>(days: readonly Day[], run: () => Promise<T>): Promise<T> => {
+  const withPartitions = async (days: readonly Day[], run: () => Promise<unknown>): Promise<void> => {
     try {
-      return await run();
+      await run();
     } catch (error) {
       if (!isPartitionMissing(error)) throw error;
       await ensurePartitions(
         pool,
         [...new Set(days)].sort((a, b) => a - b),
       );
-      return await run();
+      await run();
     }
   };
 
   return {
-    storeBlobs: async ({ day, login }, blobs) => {
+    storeBlobs: async (blobs) => {
       for (const some of inStatements(blobs)) {
-        // In order of their hashes: two writers of the same blobs wait for one another rather than deadlock.
-        const ordered = [...some].sort((a, b) => Buffer.compare(a.sha256, b.sha256));
-        await withPartitions([day], () =>
-          pool.query(INSERT_BLOBS, [
-            day,
-            ownerOf(login),
-            ordered.map(({ sha256 }) => sha256),
-            ordered.map(({ bytes }) => bytes),
-            ordered.map(({ encoding }) => encoding),
-            ordered.map(({ body }) => Buffer.from(body.buffer, body.byteOffset, body.byteLength)),
-          ]),
+        const ordered = inOrder(some);
+        await withPartitions(
+          ordered.map(({ day }) => day),
+          () =>
+            pool.query(INSERT_BLOBS, [
+              ordered.map(({ day }) => day),
+              ordered.map(({ login }) => ownerOf(login)),
+              ordered.map(({ sha256 }) => sha256),
+              ordered.map(({ bytes }) => bytes),
+              ordered.map(({ encoding }) => encoding),
+              ordered.map(({ body }) => Buffer.from(body.buffer, body.byteOffset, body.byteLength)),
+            ]),
         );
       }
     },
-    storeCaptures: async (batch) => {
-      const captures = batch.flatMap((candidate) => {
-        const parsed = Capture.safeParse(candidate);
-        return parsed.success && isUuid7(parsed.data.id) ? [parsed.data] : [];
-      });
-      const unreadable = batch.length - captures.length;
-      if (captures.length === 0) return { inserted: 0, unreadable };
-      const answer = await withPartitions(
+    storeCaptures: async (captures) => {
+      if (captures.length === 0) return;
+      await withPartitions(
         captures.map(({ id }) => dayOf(id)),
-        () => pool.query(INSERT_CAPTURES, [storableJson(captures.map(rowOf))]),
+        () => pool.query(INSERT_CAPTURES, [gateway, storableJson(captures.map(rowOf))]),
       );
-      return { inserted: z.object({ inserted: z.int() }).parse(answer.rows[0]).inserted, unreadable };
     },
   };
 }
@@ -170,8 +165,8 @@ const CaptureRow = z.object({
 });
 const FoundBlob = z.object({ sha256: Bytes, bytes: z.int(), encoding: z.string(), body: Bytes });
 
-function* inStatements(blobs: readonly BlobRow[]): Generator<BlobRow[]> {
-  let some: BlobRow[] = [];
+function* inStatements(blobs: readonly OwnedBlob[]): Generator<OwnedBlob[]> {
+  let some: OwnedBlob[] = [];
   let bytes = 0;
   for (const blob of blobs) {
     if (some.length > 0 && bytes + blob.body.length > STATEMENT_BYTES) {
@@ -185,6 +180,16 @@ function* inStatements(blobs: readonly BlobRow[]): Generator<BlobRow[]> {
   if (some.length > 0) yield some;
 }
 
+/** By their key: two writers of the same blobs wait for one another rather than deadlock. */
+function inOrder(blobs: readonly OwnedBlob[]): OwnedBlob[] {
+  return blobs.toSorted((a, b) => a.day - b.day || compare(a.login, b.login) || Buffer.compare(a.sha256, b.sha256));
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
 /** Half of a hash is more than enough to keep logins apart, and makes every index entry as short as the next. */
 const OWNER_BYTES = 16;
 
@@ -193,28 +198,38 @@ function ownerOf(login: string): Buffer {
 }
 
 function rowOf(capture: Capture): unknown {
-  const { request, response, ...row } = capture;
-  return { ...row, ...columnsOf('request', request), ...columnsOf('response', response) };
+  const { id, login, segment, requestHeaders, responseHeaders, request, response, missingFrames } = capture;
+  return {
+    id,
+    login,
+    segment,
+    request_headers: requestHeaders,
+    response_headers: responseHeaders,
+    ...columnsOf('request', request),
+    ...columnsOf('response', response),
+    missing_frames: missingFrames,
+    indexed_headers: capture.indexedHeaders,
+  };
 }
 
-function columnsOf(side: string, body: CapturedBody): Record<string, unknown> {
+function columnsOf(side: string, body: CapturedBody | null): Record<string, unknown> {
   return {
-    [`${side}_recipe`]: body?.recipe ?? null,
+    [`${side}_recipe`]: body?.recipe?.toString('base64') ?? null,
     [`${side}_bytes`]: body?.bytes ?? null,
-    [`${side}_left_out`]: body?.left_out ?? null,
+    [`${side}_left_out`]: body?.leftOut ?? null,
   };
 }
 
 const INSERT_BLOBS = `
 INSERT INTO aperture.blobs (day, owner, sha256, bytes, encoding, body)
-SELECT $1, $2, blob.* FROM unnest($3::bytea[], $4::int[], $5::text[], $6::bytea[]) AS blob
+SELECT * FROM unnest($1::int[], $2::bytea[], $3::bytea[], $4::int[], $5::text[], $6::bytea[])
 ON CONFLICT (day, owner, sha256) DO NOTHING`;
 
 /** One statement: the captures; of those that were new, their indexed headers and the watermark. */
 const INSERT_CAPTURES = `
 WITH input AS (
-  SELECT * FROM json_to_recordset($1::json) AS (
-    id uuid, login text, gateway text, segment bigint,
+  SELECT * FROM json_to_recordset($2::json) AS (
+    id uuid, login text, segment bigint,
     request_headers jsonb, response_headers jsonb,
     request_recipe text, request_bytes bigint, request_left_out text,
     response_recipe text, response_bytes bigint, response_left_out text,
@@ -239,8 +254,8 @@ WITH input AS (
   ON CONFLICT (record_id, side, name) DO NOTHING
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in, captures_in)
-  SELECT gateway, segment, 0, count(*) FROM input JOIN inserted USING (id) GROUP BY 1, 2 ORDER BY 1, 2
+  SELECT $1::text, segment, 0, count(*) FROM input JOIN inserted USING (id) GROUP BY 2 ORDER BY 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET captures_in = old.captures_in + excluded.captures_in, changed_at = clock_timestamp()
 )
-SELECT count(*)::int AS inserted FROM inserted`;
+SELECT 1`;

@@ -78,6 +78,11 @@ export function isConflict(error: unknown): boolean {
   return ['40001', '40P01', '55P03'].includes(codeOf(error));
 }
 
+/** Data exceptions, constraint violations, values beyond a limit of the server: these rows, and not the database. */
+export function isDataError(error: unknown): boolean {
+  return !isAway(error) && ['22', '23', '54'].some((kind) => codeOf(error).startsWith(kind));
+}
+
 /** The SQLSTATE, or the code of a socket; empty where there is none. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

@@ -29,8 +29,8 @@ export interface QueueOptions {
   onError: (error: unknown) => void;
 }
 
-/** What jobs carry: records, or the captures that belong to them. Each has a queue of its own, so neither waits for the other. */
-export type QueueName = 'records' | 'captures';
+/** What jobs carry. Each has a queue of its own, so that none waits for another. */
+export type QueueName = 'records';
 /** Namespaces of our own: on a shared Redis, and in the operator's database. */
 const REDIS_PREFIX = 'aperture';
 const POSTGRES_SCHEMA = 'aperture_queue';

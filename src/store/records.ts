@@ -6,7 +6,7 @@ import { USAGE_KINDS } from '../contract/usage.ts';
 import type { Clock } from '../lib/clock.ts';
 import { storableJson, storableText } from '../lib/storable-text.ts';
 import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
-import { codeOf, inTransaction, isAway, isConflict } from './database.ts';
+import { inTransaction, isConflict, isDataError } from './database.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
 import { DAY_MS, dayOf, daysAround, ensurePartitions, isPartitionMissing } from './partitions.ts';
 import type { Day } from './partitions.ts';
@@ -321,11 +321,6 @@ WITH input AS (
 ), rollup AS (${addToRollups('inserted', '1')}
 ), ${SESSION_PARTS}, ${TOOL_PARTS}
 SELECT count(*)::int AS inserted FROM inserted`;
-
-/** Data exceptions, constraint violations, values beyond a limit of the server: this row, and not the database. */
-function isDataError(error: unknown): boolean {
-  return !isAway(error) && ['22', '23', '54'].some((kind) => codeOf(error).startsWith(kind));
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? storableText(error.message) : 'rejected by the database';

@@ -11,9 +11,9 @@ type Shelf = Map<string, Uint8Array>;
 
 function captured(body: BodyCapture, bytes: Uint8Array, shelf: Shelf, cutAt = bytes.length): Buffer {
   for (let at = 0; at < bytes.length; at += Math.max(1, cutAt)) body.add(bytes.subarray(at, at + Math.max(1, cutAt)));
-  const { recipe } = body.end() ?? {};
+  const { recipe } = body.end();
   for (const blob of body.takeBlobs()) shelf.set(blob.sha256.toString('hex'), blob.bytes);
-  return Buffer.from(recipe ?? '', 'base64');
+  return recipe ?? Buffer.alloc(0);
 }
 
 async function cooked(recipe: Buffer, shelf: Shelf): Promise<Buffer> {
