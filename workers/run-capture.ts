@@ -111,7 +111,7 @@ export function runCapture({ data, clock, log, post }: CaptureParts): CaptureWor
   };
 
   const capture = async (order: CaptureOrder): Promise<void> => {
-    const read = await readCaptured(data.journalFolder, order);
+    const read = await readCaptured(order.journal.folder, order);
     if (read === undefined) {
       post({ kind: 'unreadable', ids: [order.id] });
       return;
@@ -150,7 +150,7 @@ export function runCapture({ data, clock, log, post }: CaptureParts): CaptureWor
         v: 1,
         id: order.id,
         login: opened.login,
-        gateway: data.gatewayId,
+        gateway: order.journal.gateway,
         segment: order.segment,
         request_headers: opened.request_headers,
         response_headers: responseHeaders,

@@ -25,8 +25,6 @@ export type JobsData = z.infer<typeof JobsData>;
 
 export const CaptureData = ApiData.extend({
   redisUrl: z.string().optional(),
-  gatewayId: z.string(),
-  journalFolder: z.string(),
 });
 export type CaptureData = z.infer<typeof CaptureData>;
 
