@@ -196,6 +196,7 @@ export interface ServerSettings {
     maxBytes: number;
     whenFull: 'refuse' | 'drop_bodies';
   };
+  drain: { noticeMs: number; withinMs: number };
   control: { maxAgeMs: number | undefined };
   /** IANA name. */
   timeZone: string;
@@ -248,6 +249,7 @@ export function serverOf({ server }: Config): ServerSettings {
       maxBytes: journal.max_bytes,
       whenFull: journal.when_full,
     },
+    drain: { noticeMs: server.drain.notice, withinMs: server.drain.within },
     control: { maxAgeMs: server.control.max_age },
     timeZone: server.time_zone,
   };

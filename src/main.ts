@@ -20,8 +20,9 @@ import { simulate } from './serve/simulate.ts';
 /** The built-in simulator's port; the shipped config's simulator providers point at it. */
 const SIMULATOR_PORT = 8090;
 
-/** A stream that is under way when we are asked to stop may go on this long. */
-const DRAIN_WITHIN_MS = 30_000;
+/** Exit codes of `serve` after a signal, besides 0 and 1 (docs/operations.md). */
+const EXIT_CUT = 3;
+const EXIT_LEFT = 4;
 
 const program = new Command('aperture')
   .description('The AI gateway: identity from the network, routing by model name, exact books, no lost record.')
@@ -65,9 +66,14 @@ program
         // A second signal means it.
         if (stopping) process.exit(1);
         stopping = true;
-        log.info({ signal }, 'draining');
-        gateway.drain(DRAIN_WITHIN_MS).then(
-          () => process.exit(0),
+        log.info({ signal }, 'asked to stop');
+        gateway.drain().then(
+          ({ cut, left, stuck }) => {
+            log.info({ cut, left }, stuck ? 'something hangs: this process ends itself by force' : 'stopped');
+            // An exit waits for what hangs in the system.
+            if (stuck) process.kill(process.pid, 'SIGKILL');
+            process.exit(cut > 0 ? EXIT_CUT : left > 0 ? EXIT_LEFT : 0);
+          },
           (error: unknown) => {
             log.error({ error: errorChain(error) }, 'draining failed');
             process.exit(1);

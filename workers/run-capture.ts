@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { takeBatch } from '../src/capture/batch.ts';
 import { ExchangeCapture } from '../src/capture/exchange.ts';
-import type { CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../src/capture/messages.ts';
+import type { CaptureJournal, CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../src/capture/messages.ts';
 import { pack } from '../src/capture/pack.ts';
 import type { Blob } from '../src/capture/recipe.ts';
 import { readCaptured } from '../src/journal/captured.ts';
@@ -53,7 +53,7 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     waitMs: CONNECT_MS,
     onError: quietly,
   });
-  const store = createCaptureStore(pool, data.gatewayId);
+  const store = createCaptureStore(pool);
   const stop = new AbortController();
   const known = new Lru<string, true>(KNOWN_BLOBS);
   const waiting: CaptureOrder[] = [];
@@ -91,10 +91,10 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     for (const key of fresh.keys()) known.set(key, true);
   };
 
-  const capture = async (orders: readonly CaptureOrder[]): Promise<void> => {
+  const capture = async ({ folder, gateway }: CaptureJournal, orders: readonly CaptureOrder[]): Promise<void> => {
     const exchanges = new Map(orders.map((order) => [order.id, new ExchangeCapture(order, settings)]));
     let heldBytes = 0;
-    for await (const frames of readCaptured(data.journalFolder, orders)) {
+    for await (const frames of readCaptured(folder, orders)) {
       for (const { exchange, sequence, says } of frames) {
         exchanges.get(exchange)?.add(sequence, says);
         if ('bytes' in says) heldBytes += says.bytes.length;
@@ -105,7 +105,7 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     }
     const captures = [...exchanges.values()].flatMap((exchange) => exchange.end() ?? []);
     await storeBlobs(exchanges.values());
-    await untilStored(() => store.storeCaptures(captures));
+    await untilStored(() => store.storeCaptures(gateway, captures));
     const stored = new Set<string>(captures.map(({ id }) => id));
     const ids = orders.map(({ id }) => id);
     post({ kind: 'captured', ids: ids.filter((id) => stored.has(id)) });
@@ -114,8 +114,10 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
 
   /** Where one of them cannot be captured, the others are, each by itself. */
   const captureEach = async (orders: readonly CaptureOrder[]): Promise<void> => {
+    const [first] = orders;
+    if (first === undefined) return;
     try {
-      await capture(orders);
+      await capture(first.journal, orders);
     } catch (error) {
       if (stop.signal.aborted) return;
       if (orders.length > 1) {

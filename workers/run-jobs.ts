@@ -122,7 +122,28 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
   };
 
-  const look = lookout(store, data, post);
+  /** By the name that a journal's segments are counted under: our own, and those that we hand on for others. */
+  const lookouts = new Map([[data.gatewayId, lookout(store, data.gatewayId, data.fromSegment, post)]]);
+  let toldState = '';
+  const look = async (depth: Depth | undefined): Promise<void> => {
+    let database: 'up' | 'down' = 'up';
+    for (const tellMarks of lookouts.values()) {
+      await tellMarks().catch((error: unknown) => {
+        complain('database', error);
+        database = 'down';
+      });
+    }
+    const state: FromJobs = {
+      kind: 'state',
+      database,
+      queue: depth === undefined ? 'down' : 'up',
+      jobsWaiting: depth?.waiting ?? null,
+      jobsFailed: depth?.failed ?? null,
+    };
+    if (JSON.stringify(state) === toldState) return;
+    toldState = JSON.stringify(state);
+    post(state);
+  };
   const watch = async (): Promise<void> => {
     let preparedAtMs = clock.nowMs();
     while (!stopped()) {
@@ -132,9 +153,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
         complain('queue', error);
         return undefined;
       });
-      await look(depth, (error) => {
-        complain('database', error);
-      });
+      await look(depth);
       if (clock.nowMs() - preparedAtMs < PREPARE_DAYS_EVERY_MS) continue;
       preparedAtMs = clock.nowMs();
       await store.prepareDays().catch((error: unknown) => {
@@ -161,6 +180,12 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
         if (refused.length > 0) post({ kind: 'refused', ids: refused.map((record) => record.id) });
         return;
       }
+      case 'follow':
+        lookouts.set(message.gateway, lookout(store, message.gateway, message.fromSegment, post));
+        return;
+      case 'unfollow':
+        lookouts.delete(message.gateway);
+        return;
       case 'drain':
         void drain(message.withinMs);
         return;
@@ -185,39 +210,23 @@ interface Depth {
   failed: number;
 }
 
-/** Looks at what the database has, and tells what differs from what was told before. */
+/** Looks at what the database has of one journal, and tells what differs from what was told before. Rejects when it is away. */
 function lookout(
   store: RecordStore,
-  data: JobsData,
+  gateway: string,
+  fromSegment: number,
   post: (message: FromJobs) => void,
-): (depth: Depth | undefined, onError: (error: unknown) => void) => Promise<void> {
+): () => Promise<void> {
   /** By segment: what was told of it. */
   const told = new Map<number, string>();
   let since: string | undefined;
-  let toldState = '';
-  return async (depth, onError) => {
-    let database: 'up' | 'down' = 'up';
-    try {
-      const marks = await store.watermarks(data.gatewayId, data.fromSegment, since);
-      since = marks.asOf;
-      const wordsOf = ({ recordsIn, capturesIn }: SegmentMark): string => `${recordsIn} ${capturesIn}`;
-      const changed = marks.segments.filter((mark) => told.get(mark.segment) !== wordsOf(mark));
-      for (const mark of changed) told.set(mark.segment, wordsOf(mark));
-      if (changed.length > 0) post({ kind: 'settled', segments: changed });
-    } catch (error) {
-      onError(error);
-      database = 'down';
-    }
-    const state: FromJobs = {
-      kind: 'state',
-      database,
-      queue: depth === undefined ? 'down' : 'up',
-      jobsWaiting: depth?.waiting ?? null,
-      jobsFailed: depth?.failed ?? null,
-    };
-    if (JSON.stringify(state) === toldState) return;
-    toldState = JSON.stringify(state);
-    post(state);
+  return async () => {
+    const marks = await store.watermarks(gateway, fromSegment, since);
+    since = marks.asOf;
+    const wordsOf = ({ recordsIn, capturesIn }: SegmentMark): string => `${recordsIn} ${capturesIn}`;
+    const changed = marks.segments.filter((mark) => told.get(mark.segment) !== wordsOf(mark));
+    for (const mark of changed) told.set(mark.segment, wordsOf(mark));
+    if (changed.length > 0) post({ kind: 'settled', gateway, segments: changed });
   };
 }
 

@@ -23,10 +23,7 @@ export const JobsData = ApiData.extend({
 });
 export type JobsData = z.infer<typeof JobsData>;
 
-export const CaptureData = ApiData.extend({
-  gatewayId: z.string(),
-  journalFolder: z.string(),
-});
+export const CaptureData = ApiData;
 export type CaptureData = z.infer<typeof CaptureData>;
 
 export const ControlData = z.object({

@@ -158,6 +158,19 @@ export const ServerConfig = z.strictObject({
     })
     .prefault({})
     .describe('The local record of every exchange'),
+  drain: z
+    .strictObject({
+      notice: duration('0s', '1h')
+        .prefault('0s')
+        .describe(
+          'On SIGTERM, how long /readyz says no while new connections are still taken: longer than a load balancer needs to notice',
+        ),
+      within: duration('0s', '168h')
+        .prefault('30s')
+        .describe('How long requests under way may then go on; what is left is ended with an error event'),
+    })
+    .prefault({})
+    .describe('Leaving: exit comes at the latest 20s after both (docs/operations.md)'),
   control: z
     .strictObject({
       max_age: duration('1s', '8760h')

@@ -9,13 +9,14 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ORDERS = 256;
 
 /**
- * Takes from the front of `waiting` what is read and stored together. Exchanges that ran side by side lie side by side in
+ * Takes from the front of `waiting` what is read and stored together: of one journal. Exchanges that ran side by side lie side by side in
  * the journal, so each is counted by what it adds to the stretch that the batch covers.
  */
 export function takeBatch(waiting: CaptureOrder[]): CaptureOrder[] {
   const stretches = new Map<number, { from: number; to: number }>();
   let count = 0;
-  for (const { extents } of waiting.slice(0, BATCH_ORDERS)) {
+  for (const { journal, extents } of waiting.slice(0, BATCH_ORDERS)) {
+    if (journal.folder !== waiting[0]?.journal.folder) break;
     for (const { segment, offset, bytes } of extents) {
       const stretch = stretches.get(segment) ?? { from: offset, to: offset };
       stretch.from = Math.min(stretch.from, offset);

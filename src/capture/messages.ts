@@ -7,9 +7,16 @@ export interface CaptureExtent {
   bytes: number;
 }
 
+/** A journal's folder, and the name that its segments are counted under. */
+export interface CaptureJournal {
+  folder: string;
+  gateway: string;
+}
+
 /** An exchange that has ended and is to be captured: where the journal has it. */
 export interface CaptureOrder {
   id: ExchangeId;
+  journal: CaptureJournal;
   /** The segment that holds its `opened` frame. */
   segment: number;
   extents: readonly CaptureExtent[];

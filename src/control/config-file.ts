@@ -1,4 +1,5 @@
 import { chownSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { freshName } from '../lib/whole-file.ts';
 
 /** The config's file, where it is the truth. */
 export interface ConfigFile {
@@ -17,7 +18,7 @@ export function configFile(path: string): ConfigFile {
       // Through a link: what it points to is the file.
       const file = realpathSync(path);
       const { mode, uid, gid } = statSync(file);
-      const fresh = `${file}.new`;
+      const fresh = freshName(file);
       try {
         writeFileSync(fresh, text, { mode: mode & MODE_BITS });
         const made = statSync(fresh);

@@ -1,10 +1,11 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { REVOCATION_KINDS } from '../contract/control.ts';
 import type { ControlSnapshot } from '../contract/control.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { writeWhole } from '../lib/whole-file.ts';
 import type { SealedSecret } from './sealing.ts';
 
 /** What a process keeps of control state beside its journal: enough to start while the store is away. */
@@ -70,12 +71,6 @@ export function writeLocalControl(dataDir: string, local: LocalControl): void {
 
 export function writeConfirmed(dataDir: string, confirmed: z.infer<typeof Confirmed>): void {
   writeWhole(join(dataDir, CONFIRMED), JSON.stringify(confirmed));
-}
-
-/** Whole or not at all, readable by us alone. */
-function writeWhole(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
 }
 
 function textOf(file: string): string | undefined {

@@ -19,7 +19,6 @@ interface Running {
 export class LiveExchanges {
   readonly #running = new Map<ExchangeId, Running>();
   readonly #bySubject = new Map<Subject, Set<ExchangeId>>();
-  #idle: (() => void)[] = [];
 
   get size(): number {
     return this.#running.size;
@@ -53,22 +52,10 @@ export class LiveExchanges {
   remove(id: ExchangeId): void {
     this.#unindex(id);
     this.#running.delete(id);
-    if (this.#running.size === 0) for (const wake of this.#idle.splice(0)) wake();
   }
 
   endAll(fault: Fault): void {
     for (const { exchange } of [...this.#running.values()]) exchange.refuse(fault);
-  }
-
-  /** Resolves when none is running, or after `withinMs`. */
-  async drained(withinMs: number): Promise<void> {
-    if (this.#running.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#idle.push(resolve);
-      timer = setTimeout(resolve, withinMs);
-    });
-    clearTimeout(timer);
   }
 
   #unindex(id: ExchangeId): void {

@@ -65,9 +65,12 @@ export async function requestLife(
     sendFault(services, response, endpoint.dialect, fault, id);
   };
 
+  const leaving = (): Fault | undefined => (state.phase === 'ending' ? { code: 'draining' } : undefined);
+
   // Room.
-  if (state.draining) {
-    refuse({ code: 'draining' });
+  const late = leaving();
+  if (late !== undefined) {
+    refuse(late);
     return;
   }
   if (live.size >= world.limits.concurrent) {
@@ -128,7 +131,7 @@ export async function requestLife(
       ...modelSubjects(provider.id, [model, routed.value.model, ...asked.value.scanned.fields.otherModels]),
       ...sessionSubjects(services.killSwitch, arrival, endpoint, asked.value.scanned.decoded),
     ];
-    const revoked = services.killSwitch.judge(subjects);
+    const revoked = services.killSwitch.judge(subjects) ?? leaving();
     if (revoked !== undefined) {
       denied(revoked, { model, provider: provider.id });
       return;

@@ -44,7 +44,8 @@ export interface ApiAnswer {
 }
 
 export interface ProcessState {
-  draining: boolean;
+  /** `draining`: what comes is answered, but no more should come. `ending`: what runs is over, and nothing begins. */
+  phase: 'serving' | 'draining' | 'ending';
   /** Why this process is not ready, by part; empty when it is. */
   unready(): Record<string, string>;
   /** What an operator should know although the process is ready, by part. */

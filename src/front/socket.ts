@@ -34,8 +34,12 @@ export type Accept = (request: ClientRequest, response: ClientResponse, listener
 export interface FrontSocket {
   /** Listens; rejects when the address is taken. Resolves with the port (useful with port 0). */
   listen(host: string, port: number): Promise<number>;
+  /** From now on every response tells the client to open a new connection for its next request. */
+  dismiss(): void;
   /** No new connections; open ones live on. */
   stopListening(): void;
+  /** Requests that came and whose responses are not all in the hands of the system yet. */
+  readonly open: number;
   /** Ends every connection. */
   close(): void;
 }

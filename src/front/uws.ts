@@ -35,6 +35,17 @@ class UwsRequest implements ClientRequest {
   }
 }
 
+/** A body of our own beyond this may not be taken at once: then it is followed to its end. */
+const SMALL_BODY_BYTES = 16 * 1024;
+
+/** What the responses of one socket share. */
+interface Shared {
+  /** Each response says that it is its connection's last. */
+  dismissed: boolean;
+  /** Responses that are not over. */
+  open: number;
+}
+
 /** Body under a declared length: what uWebSockets could not take yet, and where in the body it begins. */
 interface Unsent {
   at: number;
@@ -49,7 +60,14 @@ class UwsResponse implements ClientResponse {
   #onDrain: (() => void) | undefined;
   #contentLength: number | undefined;
   #unsent: Unsent | undefined;
+  readonly #shared: Shared;
+  /** uWebSockets has bytes that the client's socket does not take now. */
+  #full = false;
+  #endWhenTaken = false;
+  /** All was written that will be. */
   #ended = false;
+  /** uWebSockets has nothing left to send, or nobody to send it to. */
+  #over = false;
   #closeAfter = false;
   /** Body bytes that came before anybody asked for them (identity may have to look somebody up). */
   #early: Uint8Array<ArrayBuffer>[] = [];
@@ -58,13 +76,16 @@ class UwsResponse implements ClientResponse {
   #earlyPaused = false;
   #take: ((chunk: Uint8Array<ArrayBuffer>, last: boolean) => void) | undefined;
 
-  constructor(res: HttpResponse, headOnly: boolean) {
+  constructor(res: HttpResponse, headOnly: boolean, shared: Shared) {
     this.#res = res;
     this.#headOnly = headOnly;
+    this.#shared = shared;
+    shared.open += 1;
     // Before anything asynchronous, or uWebSockets ends the process.
     res.onAborted(() => {
       if (this.gone) return;
       this.gone = true;
+      this.#finish();
       if (!this.#ended) this.#onGone?.();
     });
     res.onWritable((offset) => this.#writable(offset));
@@ -102,11 +123,17 @@ class UwsResponse implements ClientResponse {
     this.#ended = true;
     this.#early = [];
     if (this.#earlyPaused) this.#res.resume();
+    this.#closeAfter = headers.some(([name, value]) => name === 'connection' && value === 'close');
+    const bytes = Buffer.byteLength(body);
+    const large = bytes > SMALL_BODY_BYTES && !this.#headOnly && !this.#closeAfter;
+    if (large) this.#contentLength = bytes;
     this.#res.cork(() => {
       this.#writeHead(status, headers);
-      if (this.#headOnly) this.#res.endWithoutBody(Buffer.byteLength(body));
-      else this.#res.end(body, this.#closeAfter);
+      if (this.#headOnly) this.#res.endWithoutBody(bytes);
+      else if (!large) this.#res.end(body, this.#closeAfter);
     });
+    if (large) this.#writeSized(typeof body === 'string' ? Buffer.from(body) : body);
+    else this.#finish();
   }
 
   head(status: number, headers: readonly (readonly [string, string])[], contentLength: number | undefined): void {
@@ -125,6 +152,7 @@ class UwsResponse implements ClientResponse {
       this.#res.cork(() => {
         taken = this.#res.write(chunk);
       });
+      this.#full = !taken;
       return taken;
     }
     if (this.#unsent !== undefined) {
@@ -145,20 +173,35 @@ class UwsResponse implements ClientResponse {
       if (this.#contentLength === 0) {
         this.#ended = true;
         this.#res.cork(() => this.#res.end());
+        this.#finish();
       } else if (this.#unsent === undefined) this.reset();
       return;
     }
     this.#ended = true;
+    // Ended now it would be out of our sight, with bytes that are still to go.
+    if (this.#full) this.#endWhenTaken = true;
+    else this.#endNow();
+  }
+
+  #endNow(): void {
     this.#res.cork(() => {
       if (this.#headOnly) this.#res.endWithoutBody(this.#contentLength);
       else this.#res.end();
     });
+    this.#finish();
   }
 
   reset(): void {
     if (this.gone || this.#ended) return;
     this.#ended = true;
+    this.#finish();
     this.#res.close();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#shared.open -= 1;
   }
 
   #received(chunk: Uint8Array<ArrayBuffer>, last: boolean): void {
@@ -181,9 +224,10 @@ class UwsResponse implements ClientResponse {
     this.#res.writeStatus(statusLine(status));
     for (const [name, value] of headers) {
       // uWebSockets writes these itself.
-      if (name === 'connection') this.#closeAfter = value === 'close';
-      else if (name !== 'date') this.#res.writeHeader(name, value);
+      if (name !== 'connection' && name !== 'date') this.#res.writeHeader(name, value);
     }
+    // The client closes: closed by us, what it may have sent already would be a broken request to it.
+    if (this.#shared.dismissed && !this.#closeAfter) this.#res.writeHeader('connection', 'close');
   }
 
   #writeSized(chunk: Uint8Array): boolean {
@@ -194,7 +238,10 @@ class UwsResponse implements ClientResponse {
       answer = this.#res.tryEnd(chunk, total);
     });
     const [ok, done] = answer ?? [false, false];
-    if (done) this.#ended = true;
+    if (done) {
+      this.#ended = true;
+      this.#finish();
+    }
     if (ok || done) return true;
     this.#unsent = { at, bytes: new Uint8Array(chunk) };
     return false;
@@ -205,6 +252,11 @@ class UwsResponse implements ClientResponse {
       const { at, bytes } = this.#unsent;
       this.#unsent = undefined;
       if (!this.#writeSized(bytes.subarray(offset - at))) return false;
+    }
+    this.#full = false;
+    if (this.#endWhenTaken) {
+      this.#endWhenTaken = false;
+      this.#endNow();
     }
     if (!this.#ended) this.#onDrain?.();
     return true;
@@ -221,8 +273,9 @@ export function createUwsSocket(accept: Accept, listener: number, keyPair?: KeyP
       ? uws.App()
       : uws.SSLApp({ cert_file_name: keyPair.certFile, key_file_name: keyPair.keyFile });
   let listening: us_listen_socket | undefined;
+  const shared: Shared = { dismissed: false, open: 0 };
   app.any('/*', (res, req) => {
-    const response = new UwsResponse(res, req.getMethod() === 'head');
+    const response = new UwsResponse(res, req.getMethod() === 'head', shared);
     accept(new UwsRequest(res, req), response, listener);
   });
   return {
@@ -238,6 +291,12 @@ export function createUwsSocket(accept: Accept, listener: number, keyPair?: KeyP
           resolve(uws.us_socket_local_port(socket));
         });
       });
+    },
+    dismiss() {
+      shared.dismissed = true;
+    },
+    get open() {
+      return shared.open;
     },
     stopListening() {
       if (listening !== undefined) uws.us_listen_socket_close(listening);

@@ -48,6 +48,8 @@ export interface JournalOptions {
   /** Told when all of a segment is written; `opened` exchanges have their `opened` frame in it. */
   onSegmentSealed: (segment: number, opened: number) => void;
   onState: (state: JournalState, why: string) => void;
+  /** Of the folder, where whoever chose it has locked it already; given back with the journal. */
+  lock?: FolderLock;
   disk?: Disk;
 }
 
@@ -188,7 +190,7 @@ export class Journal {
   static async open(options: JournalOptions): Promise<Journal> {
     const disk = options.disk ?? systemDisk;
     await makeFolder(options.folder);
-    const lock = await lockFolder(options.folder, await systemLockWorld());
+    const lock = options.lock ?? (await lockFolder(options.folder, await systemLockWorld()));
     try {
       // The first spare file may be ready before the journal is; it is then taken at the end of a turn.
       const made: { journal?: Journal } = {};

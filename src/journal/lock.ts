@@ -1,6 +1,7 @@
 import { open, readdir, readFile, readlink, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasCode } from '../lib/error-code.ts';
 
 /*
  * A folder belongs to one process. Each claimant first makes a file of its own, named after it, and then looks at the
@@ -16,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const PULSE_MS = 1_000;
 /** How long a stranger's file is watched for a pulse: five missed beats. */
 const WATCH_MS = 5_000;
+const LOOK_EVERY_MS = 100;
 
 /** `lock-<host>-<pid>-<start>`: host tells machine, boot and process namespace apart, start is in clock ticks. */
 const LOCK_NAME = /^lock-([0-9a-z]+)-(\d+)-(\d+)$/;
@@ -23,6 +25,9 @@ const LOCK_NAME = /^lock-([0-9a-z]+)-(\d+)-(\d+)$/;
 export interface FolderLock {
   release(): Promise<void>;
 }
+
+/** Another process has the folder, or this one has it already. */
+export class FolderInUse extends Error {}
 
 /** How the lock looks at processes; tests hand in their own. */
 export interface LockWorld {
@@ -38,12 +43,13 @@ export async function systemLockWorld(): Promise<LockWorld> {
   return { host: await hostName(), pid: process.pid, startOf: startOfProcess, watchMs: WATCH_MS };
 }
 
-/** Throws, naming the holder, when another process has the folder. May watch a stranger's file for some seconds. */
+/** Throws `FolderInUse`, naming the holder, when another process has the folder. May watch a stranger's file for some seconds. */
 export async function lockFolder(folder: string, world: LockWorld): Promise<FolderLock> {
   const start = (await world.startOf(world.pid)) ?? '0';
   const mine = join(folder, `lock-${world.host}-${world.pid}-${start}`);
   const file = await open(mine, 'wx', 0o600).catch((error: unknown) => {
-    throw new Error(`this process already uses the journal folder ${folder}`, { cause: error });
+    if (!hasCode(error, 'EEXIST')) throw error;
+    throw new FolderInUse(`this process already uses the journal folder ${folder}`, { cause: error });
   });
   await file.close();
   const touch = (): void => {
@@ -75,7 +81,7 @@ async function removeTheDead(folder: string, mine: string, world: LockWorld): Pr
     const alive =
       host === world.host ? (await world.startOf(Number(pid))) === start : await hasPulse(path, world.watchMs);
     if (alive)
-      throw new Error(
+      throw new FolderInUse(
         `the journal folder ${folder} is in use by process ${pid}${host === world.host ? '' : ' of another machine or container'}`,
       );
     await rm(path, { force: true });
@@ -86,10 +92,12 @@ async function removeTheDead(folder: string, mine: string, world: LockWorld): Pr
 async function hasPulse(path: string, watchMs: number): Promise<boolean> {
   const touched = async (): Promise<number | undefined> => (await stat(path).catch(() => undefined))?.mtimeMs;
   const before = await touched();
-  if (before === undefined) return false;
-  await sleep(watchMs);
-  const after = await touched();
-  return after !== undefined && after !== before;
+  for (let watchedMs = 0; before !== undefined && watchedMs < watchMs; watchedMs += LOOK_EVERY_MS) {
+    await sleep(Math.min(LOOK_EVERY_MS, watchMs));
+    const after = await touched();
+    if (after !== before) return after !== undefined;
+  }
+  return false;
 }
 
 async function hostName(): Promise<string> {
@@ -115,6 +123,6 @@ function isRunning(pid: number): boolean {
     return true;
   } catch (error) {
     // Another user's process is one too.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return hasCode(error, 'EPERM');
   }
 }

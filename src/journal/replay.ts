@@ -75,7 +75,7 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<StoredExch
 }
 
 /** Numbers of the segments in a folder, ascending, below `before`. */
-async function segmentsIn(folder: string, before: number): Promise<number[]> {
+export async function segmentsIn(folder: string, before: number): Promise<number[]> {
   const numbers: number[] = [];
   for (const name of await readdir(folder)) {
     const number = segmentNumber(name);

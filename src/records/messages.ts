@@ -1,7 +1,12 @@
 import type { ExchangeRecord } from '../contract/record.ts';
 
 /** Main thread -> jobs thread. Records are posted in batches, one per turn of the event loop. */
-export type ToJobs = { kind: 'records'; records: ExchangeRecord[] } | { kind: 'drain'; withinMs: number };
+export type ToJobs =
+  | { kind: 'records'; records: ExchangeRecord[] }
+  /** Tell the watermarks of a journal whose process is gone, too, from a segment on; and no longer. */
+  | { kind: 'follow'; gateway: string; fromSegment: number }
+  | { kind: 'unfollow'; gateway: string }
+  | { kind: 'drain'; withinMs: number };
 
 /** Jobs thread -> main thread. */
 export type FromJobs =
@@ -11,8 +16,8 @@ export type FromJobs =
   | { kind: 'accepted'; count: number }
   /** No room: these ids were dropped here, and have to be read from the journal again. */
   | { kind: 'refused'; ids: string[] }
-  /** Rows the database has per journal segment of this gateway; told when it changes. */
-  | { kind: 'settled'; segments: { segment: number; recordsIn: number; capturesIn: number }[] }
+  /** Rows the database has per segment of a journal; told when it changes. */
+  | { kind: 'settled'; gateway: string; segments: { segment: number; recordsIn: number; capturesIn: number }[] }
   /** Told when it changes. Depths are of jobs, null while the queue is away. */
   | {
       kind: 'state';

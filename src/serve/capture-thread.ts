@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../capture/messages.ts';
+import type { CaptureJournal, CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../capture/messages.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { CAPTURES_WAITING } from '../contract/limits.ts';
 import { BoundedQueue } from '../lib/bounded-queue.ts';
@@ -21,10 +21,12 @@ export interface CaptureThreadOptions {
   file: string;
   workerData: unknown;
   log: Log;
+  /** This process's own. */
+  journal: CaptureJournal;
   /** Where an exchange's frames stand; undefined where they are not known (any more). */
   extentsOf(id: ExchangeId): Promise<CaptureOrder['extents'] | undefined>;
-  /** One more exchange of a segment is to be captured (1), or will not be after all (-1). */
-  onWanted(segment: number, change: 1 | -1): void;
+  /** One more exchange of a journal's segment is to be captured (1), or will not be after all (-1). */
+  onWanted(gateway: string, segment: number, change: 1 | -1): void;
 }
 
 /**
@@ -69,7 +71,7 @@ export class CaptureThread {
   /** An exchange of this process has ended. Call it before its record is handed on. */
   want(id: ExchangeId, segment: number): void {
     if (!this.#settings.keep) return;
-    this.#options.onWanted(segment, 1);
+    this.#options.onWanted(this.#options.journal.gateway, segment, 1);
     this.#fresh.push({ id, segment });
     if (this.#fresh.length > 1) return;
     setImmediate(() => {
@@ -82,7 +84,7 @@ export class CaptureThread {
   /** An exchange of an earlier process, as the replay found it. */
   wantStored(order: CaptureOrder): void {
     if (!this.#settings.keep) return;
-    this.#options.onWanted(order.segment, 1);
+    this.#options.onWanted(order.journal.gateway, order.segment, 1);
     this.#offer(order);
   }
 
@@ -109,8 +111,9 @@ export class CaptureThread {
 
   async #order({ id, segment }: { id: ExchangeId; segment: number }): Promise<void> {
     const extents = await this.#options.extentsOf(id);
-    if (extents === undefined || extents.length === 0) this.#lost(segment);
-    else this.#offer({ id, segment, extents });
+    const { journal } = this.#options;
+    if (extents === undefined || extents.length === 0) this.#lost(journal, segment);
+    else this.#offer({ id, journal, segment, extents });
   }
 
   #offer(order: CaptureOrder): void {
@@ -120,9 +123,9 @@ export class CaptureThread {
     }, GATHER_MS);
   }
 
-  #lost(segment: number): void {
+  #lost({ gateway }: CaptureJournal, segment: number): void {
     this.unreadable += 1;
-    this.#options.onWanted(segment, -1);
+    this.#options.onWanted(gateway, segment, -1);
   }
 
   #next(): void {
@@ -177,7 +180,7 @@ export class CaptureThread {
         for (const id of message.ids) {
           const order = this.#inHand.get(id);
           this.#inHand.delete(id);
-          if (order !== undefined) this.#lost(order.segment);
+          if (order !== undefined) this.#lost(order.journal, order.segment);
         }
         this.#next();
         return;

@@ -17,7 +17,7 @@ export interface JobsThreadOptions {
   /** The queue has these: nobody will ask this process for them again. */
   onAccepted(ids: string[]): void;
   onRefused(ids: string[]): void;
-  onSettled(segments: { segment: number; recordsIn: number; capturesIn: number }[]): void;
+  onSettled(gateway: string, segments: { segment: number; recordsIn: number; capturesIn: number }[]): void;
 }
 
 /**
@@ -30,6 +30,8 @@ export class JobsThread {
   #outbox: ExchangeRecord[] = [];
   /** Ids posted and not yet accepted, oldest first. */
   #posted: string[] = [];
+  /** First segments of the journals that are followed beside our own. */
+  readonly #followed = new Map<string, number>();
   #drained: ((left: number) => void)[] = [];
   #closing = false;
   state: { database: 'up' | 'down'; queue: 'up' | 'down' } = { database: 'down', queue: 'down' };
@@ -58,6 +60,17 @@ export class JobsThread {
       });
     }
     return true;
+  }
+
+  /** From now on `onSettled` tells of this journal, too: its process is gone, and we hand on what it left. */
+  follow(gateway: string, fromSegment: number): void {
+    this.#followed.set(gateway, fromSegment);
+    this.#post({ kind: 'follow', gateway, fromSegment });
+  }
+
+  unfollow(gateway: string): void {
+    this.#followed.delete(gateway);
+    this.#post({ kind: 'unfollow', gateway });
   }
 
   /** Waits until the queue has all; resolves with the number of records that only the journal has. */
@@ -115,6 +128,7 @@ export class JobsThread {
         if (!this.#closing) this.#start();
       }, RESTART_MS);
     });
+    for (const [gateway, fromSegment] of this.#followed) this.#post({ kind: 'follow', gateway, fromSegment });
     this.#flush();
   }
 
@@ -133,7 +147,7 @@ export class JobsThread {
         return;
       }
       case 'settled':
-        this.#options.onSettled(message.segments);
+        this.#options.onSettled(message.gateway, message.segments);
         return;
       case 'state':
         this.state = { database: message.database, queue: message.queue };

@@ -57,6 +57,7 @@ interface Site {
 export class Listeners {
   readonly #parts: ListenersParts;
   readonly #sites: Site[];
+  #dismissed = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -94,6 +95,17 @@ export class Listeners {
     );
   }
 
+  /** Tells each client that asks for something to come with a new connection next time. */
+  dismiss(): void {
+    this.#dismissed = true;
+    for (const socket of this.#sockets()) socket.dismiss();
+  }
+
+  /** Requests whose responses are not over. */
+  get openRequests(): number {
+    return this.#sockets().reduce((sum, { open }) => sum + open, 0);
+  }
+
   stopListening(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -104,6 +116,10 @@ export class Listeners {
   close(): void {
     this.stopListening();
     for (const { idle } of this.#sites) for (const { socket } of idle.splice(0)) socket.close();
+  }
+
+  #sockets(): FrontSocket[] {
+    return this.#sites.flatMap(({ open, idle }) => [...open.values(), ...idle].map(({ socket }) => socket));
   }
 
   #follow(): void {
@@ -172,6 +188,7 @@ export class Listeners {
     if (!socket.ok) return socket.fault;
     const opened = { socket: socket.value, version: pair?.version };
     try {
+      if (this.#dismissed) opened.socket.dismiss();
       const port = await opened.socket.listen(host, before?.port ?? site.listener.address.port);
       // Only now: nobody finds the port closed.
       retire(site, host);

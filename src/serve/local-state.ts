@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { writeOnce } from '../lib/whole-file.ts';
 
-/** What a gateway keeps beside its journal: its name, and the key from which all keyed hashes are derived. */
+/** What the processes of one data directory share, beside the journal's slots. */
 export interface LocalState {
   dataDir: string;
-  /** Names this gateway's journal for ever: the database's watermarks are kept under it. */
-  gatewayId: string;
+  /** The key from which all keyed hashes are derived. */
   secretKey: Buffer;
 }
 
@@ -17,24 +17,12 @@ export function openLocalState(dataDir: string, secretKeyFile: string | undefine
   const folder = resolve(dataDir);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  // Beside the segments: numbers begin again with the folder, and so must the name they are counted under.
-  const journal = join(folder, 'journal');
-  mkdirSync(journal, { recursive: true, mode: 0o700 });
-  const gatewayId = once(join(journal, 'gateway-id'), () => randomBytes(8).toString('hex')).trim();
   const keyFile = secretKeyFile ?? join(folder, 'secret-key');
   if (secretKeyFile !== undefined && !existsSync(secretKeyFile)) {
     throw new Error(`APERTURE_SECRET_KEY_FILE names ${secretKeyFile}, which does not exist`);
   }
-  const secretKey = Buffer.from(once(keyFile, () => randomBytes(KEY_BYTES).toString('hex')).trim(), 'hex');
+  if (!existsSync(keyFile)) writeOnce(keyFile, `${randomBytes(KEY_BYTES).toString('hex')}\n`);
+  const secretKey = Buffer.from(readFileSync(keyFile, 'utf8').trim(), 'hex');
   if (secretKey.byteLength < KEY_BYTES) throw new Error(`${keyFile} must hold ${KEY_BYTES} bytes or more in hex`);
-  return { dataDir: folder, gatewayId, secretKey };
-}
-
-/** The file's text; made at first, whole or not at all. */
-function once(file: string, make: () => string): string {
-  if (!existsSync(file)) {
-    writeFileSync(`${file}.new`, `${make()}\n`, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
-  }
-  return readFileSync(file, 'utf8');
+  return { dataDir: folder, secretKey };
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyPair } from '../front/key-pair.ts';
 import { readKeyPair } from '../front/key-pair.ts';
@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { errorChain } from '../lib/log.ts';
 import { failed } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { freshName } from '../lib/whole-file.ts';
 
 /** tailscaled answers from its store and renews there in time; asking it is what starts that. */
 const ASK_EVERY_MS = 3_600_000;
@@ -73,17 +74,18 @@ export class NodeCertificate {
   /** Undefined, or why it could not be kept. */
   async #keep(domain: string, pem: string): Promise<string | undefined> {
     const file = this.#file(domain);
+    const fresh = freshName(file);
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      await writeFile(`${file}.new`, pem, { mode: 0o600 });
-      // The mode above counts for new files only.
-      await chmod(`${file}.new`, 0o600);
-      const pair = await readKeyPair(`${file}.new`, `${file}.new`);
+      await writeFile(fresh, pem, { mode: 0o600 });
+      const pair = await readKeyPair(fresh, fresh);
       if (!pair.ok) return 'tailscaled sent something else';
-      await rename(`${file}.new`, file);
+      await rename(fresh, file);
       return undefined;
     } catch (error) {
       return errorChain(error);
+    } finally {
+      await rm(fresh, { force: true });
     }
   }
 }

@@ -6,7 +6,7 @@ import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
 import { KillSwitch } from '../front/kill-switch.ts';
 import { LiveExchanges } from '../front/live.ts';
-import type { FrontServices } from '../front/services.ts';
+import type { FrontServices, ProcessState } from '../front/services.ts';
 import { createUwsSocket } from '../front/uws.ts';
 import { Worlds } from '../front/world.ts';
 import type { World } from '../front/world.ts';
@@ -16,7 +16,7 @@ import { createWhoisCache } from '../identity/whois-cache.ts';
 import { InspectorPool } from '../inspect/pool.ts';
 import { sessionOfHeaders } from '../inspect/session.ts';
 import { Journal, JOURNAL_DEFAULTS } from '../journal/journal.ts';
-import { replay } from '../journal/replay.ts';
+import { claimSlot } from '../journal/slots.ts';
 import { ByteBudget } from '../lib/byte-budget.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorChain } from '../lib/log.ts';
@@ -40,6 +40,8 @@ import { banner } from './banner.ts';
 import { buildWorld } from './build-world.ts';
 import { CaptureThread } from './capture-thread.ts';
 import { ControlThread } from './control-thread.ts';
+import { letClientsGo } from './drain.ts';
+import { FreedSlots } from './freed-slots.ts';
 import { JobsThread } from './jobs-thread.ts';
 import { Listeners } from './listeners.ts';
 import { openLocalState } from './local-state.ts';
@@ -48,7 +50,9 @@ import { needsRestart, sameSockets } from './needs-restart.ts';
 import { NodeCertificate } from './node-certificate.ts';
 import { openDatabase } from './open-database.ts';
 import { gatewayMetrics } from './process-metrics.ts';
-import { readBack, replayJournal } from './replay.ts';
+import { readBack } from './replay.ts';
+import { replaySlot } from './replay-slot.ts';
+import type { SlotReplayParts } from './replay-slot.ts';
 import { SimulatorThread } from './simulator-thread.ts';
 import { Watermarks } from './watermarks.ts';
 
@@ -67,8 +71,8 @@ export interface ServeOptions {
 }
 
 export interface Gateway {
-  /** Stops taking requests, lets running ones end within `withinMs`, hands the books on, and stops. */
-  drain(withinMs: number): Promise<void>;
+  /** Lets requests end as `server.drain` says, hands the books on, and stops; within a bound. */
+  drain(): Promise<Drained>;
   /** Reads the config's file again, where that is the truth. */
   reload(): void;
 }
@@ -83,11 +87,26 @@ export class NoConfig extends Error {
   }
 }
 
+export interface Drained {
+  /** Requests that did not end by themselves. */
+  cut: number;
+  /** Exchanges that only the journal has, for the next process to hand on. */
+  left: number;
+  /** Something hangs, the disk most likely: only a kill is sure to end the process. */
+  stuck: boolean;
+}
+
 /** Streams may go on for minutes; the books need this long at most. */
 const SHIP_WITHIN_MS = 10_000;
 
 /** What waits for the disk gets this long. */
 const JOURNAL_WITHIN_MS = 5_000;
+
+/** Sockets and threads; they have nothing that anybody waits for. */
+const CLOSE_WITHIN_MS = 2_000;
+
+/** After `server.drain.notice` and `within`, whatever hangs: the above, and a second for the last clients. */
+const EXIT_WITHIN_MS = 20_000;
 
 /**
  * One process that does everything: front door, inspectors, jobs, JSON API, and what is embedded. Rejects with
@@ -149,25 +168,25 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   });
 
   const state = {
-    draining: false,
+    phase: 'serving' as ProcessState['phase'],
     unready: (): Record<string, string> => unready(),
     notes: (): Record<string, string> => controlNotes(control),
   };
-  const marks = new Watermarks((segment) => {
+  const ownMarks = new Watermarks((segment) => {
     journal.segmentSettled(segment);
   });
-  const journalFolder = join(local.dataDir, 'journal');
+  const slot = await claimSlot(local.dataDir);
+  const marks = new Map([[slot.gatewayId, ownMarks]]);
   const journal = await Journal.open({
     ...JOURNAL_DEFAULTS,
-    folder: journalFolder,
-    gatewayId: local.gatewayId,
+    ...slot,
     mode: server.journal.mode,
     fsync: server.journal.fsync,
     maxBytes: server.journal.maxBytes,
     whenFull: server.journal.whenFull,
     clock,
     onSegmentSealed: (segment, opened) => {
-      marks.sealed(segment, opened);
+      ownMarks.sealed(segment, opened);
     },
     onState: (to, why) => {
       log.warn({ state: to, why }, 'journal');
@@ -176,19 +195,14 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
 
   const registry = new Registry();
   const metrics = new FrontMetrics(registry);
-  const made = (exchange: JournaledExchange, facts: Facts | undefined) =>
-    assemble({
-      ...exchange,
-      gateway: local.gatewayId,
-      facts,
-      session: sessionOfHeaders(exchange.opened.request_headers),
-    });
+  const made = (gateway: string, exchange: JournaledExchange, facts: Facts | undefined) =>
+    assemble({ ...exchange, gateway, facts, session: sessionOfHeaders(exchange.opened.request_headers) });
 
   const database = await databaseStarting;
   const workerData = {
     database: database.address,
     redisUrl: environment.redisUrl,
-    gatewayId: local.gatewayId,
+    gatewayId: slot.gatewayId,
     // Older ones are gone from the folder: nobody waits for their counts.
     fromSegment: journal.oldSegments[0] ?? journal.firstSegment,
     process: true,
@@ -204,18 +218,19 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     onRefused: (ids) => {
       for (const id of ids) settler.again(id as ExchangeId);
     },
-    onSettled: (segments) => {
-      marks.stored(segments);
+    onSettled: (gateway, segments) => {
+      marks.get(gateway)?.stored(segments);
     },
   });
   const captures = new CaptureThread(
     {
       file: built('capture.js'),
-      workerData: { ...workerData, journalFolder },
+      workerData,
       log,
+      journal: { folder: slot.folder, gateway: slot.gatewayId },
       extentsOf: (id) => journal.extentsOf(id),
-      onWanted: (segment, change) => {
-        marks.capture(segment, change);
+      onWanted: (gateway, segment, change) => {
+        marks.get(gateway)?.capture(segment, change);
       },
     },
     capturesOf(loaded.config),
@@ -223,7 +238,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const api = new ApiThread(built('api.js'), workerData, log);
   const resources = new Resources({ store: api, clock });
   const settler = new Settler({
-    assemble: made,
+    assemble: (exchange, facts) => made(slot.gatewayId, exchange, facts),
     ship: (record) => jobs.ship(record),
     reinspect: async (id) => {
       const stored = await journal.readExchange(id);
@@ -297,7 +312,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   gatewayMetrics(metrics, { services, journal, jobs, captures, api, control, inspectors, whois });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
-    if (state.draining) why['process'] = 'draining';
+    if (state.phase !== 'serving') why['process'] = 'draining';
     if (inspectors.stats().lanes === 0) why['inspectors'] = 'none is running';
     if (journal.stats().state === 'failed') why['journal'] = 'cannot be written';
     const maxAgeMs = worlds.current.controlMaxAgeMs;
@@ -305,40 +320,28 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     return { ...why, ...listeners.away() };
   }
 
-  // The past first in the queue, but nobody waits for it. Its files go when all of it was read: an exchange may end in a
-  // later one than it began in, and what is left of it to capture is known only then.
-  const old: { segment: number; opened: number }[] = [];
-  const replayed = replayJournal({
-    exchanges: replay({
-      folder: journalFolder,
-      before: journal.firstSegment,
-      onSegment: (report) => {
-        const { segment, opened, unreadable } = report;
-        if (unreadable || report.lostOpened > 0 || report.skippedBytes > 0) {
-          log.warn({ ...report, opened: opened.length }, 'a journal segment is damaged');
-        }
-        if (unreadable) {
-          void journal.setSegmentAside(segment);
-          return;
-        }
-        journal.adoptSegment(segment, opened.length);
-        old.push({ segment, opened: opened.length });
-      },
-    }),
+  // The past first in the queue, but nobody waits for it.
+  const replaying: SlotReplayParts = {
     inspectors,
     assemble: made,
     ship: (record) => jobs.ship(record),
-    capture: ({ opened, segment, extents }) => {
-      captures.wantStored({ id: opened.id, segment, extents });
+    capture: (order) => {
+      captures.wantStored(order);
     },
     log,
-  })
-    .then(() => {
-      for (const { segment, opened } of old) marks.sealed(segment, opened);
-    })
-    .catch((error: unknown) => {
-      log.error({ error: errorChain(error) }, 'replaying the journal failed; its files are kept');
-    });
+  };
+  const replayed = replaySlot(replaying, {
+    ...slot,
+    before: journal.firstSegment,
+    marks: ownMarks,
+    onSegment: ({ segment, opened, unreadable }) => {
+      if (unreadable) void journal.setSegmentAside(segment);
+      else journal.adoptSegment(segment, opened.length);
+    },
+  }).catch((error: unknown) => {
+    log.error({ error: errorChain(error) }, 'replaying the journal failed; its files are kept');
+  });
+  const freedSlots = new FreedSlots({ dataDir: local.dataDir, replay: replaying, marks, jobs, captures, clock });
 
   await inspectors.ready();
   const accept = createFrontDoor(services);
@@ -354,6 +357,9 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     await database.embedded?.stop();
     throw error;
   });
+  void replayed.then(() => {
+    freedSlots.start();
+  });
   options.say(
     banner({
       urls: listeners.urls(),
@@ -367,29 +373,25 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   );
 
   return {
-    async drain(withinMs) {
-      state.draining = true;
-      listeners.stopListening();
-      await live.drained(withinMs);
-      live.endAll({ code: 'draining' });
-      await settled(settler, SHIP_WITHIN_MS);
-      const [left] = await Promise.all([jobs.drain(SHIP_WITHIN_MS), captures.drain(SHIP_WITHIN_MS)]);
-      if (left > 0) log.warn({ left }, 'records stay in the journal for the next start');
-      settler.stop();
-      listeners.close();
-      watchdog.close();
-      await Promise.all([upstreams.close(), localApi.close()]);
-      await journal.close(JOURNAL_WITHIN_MS);
-      await Promise.race([replayed, new Promise((resolve) => setTimeout(resolve, 100))]);
-      await Promise.all([
-        jobs.close(),
-        captures.close(),
-        api.close(),
-        control.close(),
-        inspectors.close(),
-        simulator?.close(),
-      ]);
-      await database.embedded?.stop();
+    drain() {
+      const settings = serverOf(running.config).drain;
+      const drained: Drained = { cut: 0, left: 0, stuck: true };
+      const leave = async (): Promise<void> => {
+        await freedSlots.stop();
+        drained.cut = await letClientsGo({ state, listeners, live, clock, log }, settings);
+        drained.left = await handOn({ settler, jobs, captures, log }, SHIP_WITHIN_MS);
+        const written = await journal.close(JOURNAL_WITHIN_MS);
+        const closing = Promise.all([
+          ...[upstreams, localApi, jobs, captures, api, control, inspectors].map((each) => each.close()),
+          simulator?.close(),
+        ]);
+        watchdog.close();
+        await Promise.race([closing, wait(CLOSE_WITHIN_MS)]);
+        await database.embedded?.stop();
+        drained.stuck = !written;
+      };
+      const late = wait(settings.noticeMs + settings.withinMs + EXIT_WITHIN_MS);
+      return Promise.race([leave(), late]).then(() => drained);
     },
     reload() {
       control.reload();
@@ -421,8 +423,22 @@ function controlNotes(control: ControlThread): Record<string, string> {
   return notes;
 }
 
-/** Waits until every exchange that ended has become a record handed on. */
-async function settled(settler: Settler, withinMs: number): Promise<void> {
-  const until = systemClock.nowMs() + withinMs;
-  while (settler.depth > 0 && systemClock.nowMs() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+/** Hands on every record, and every capture. Resolves with how many exchanges only the journal has when time is up. */
+async function handOn(
+  { settler, jobs, captures, log }: { settler: Settler; jobs: JobsThread; captures: CaptureThread; log: Log },
+  withinMs: number,
+): Promise<number> {
+  const untilMs = systemClock.nowMs() + withinMs;
+  while (settler.depth > 0 && systemClock.nowMs() < untilMs) await wait(10);
+  settler.stop();
+  const leftMs = Math.max(0, untilMs - systemClock.nowMs());
+  const [records, bodies] = await Promise.all([jobs.drain(leftMs), captures.drain(leftMs)]);
+  const left = { records: records + settler.depth, captures: bodies };
+  if (left.records + left.captures === 0) return 0;
+  log.warn(left, 'these stay in the journal, for the next start or another process of this data directory');
+  return Math.max(left.records, left.captures);
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

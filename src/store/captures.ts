@@ -30,14 +30,14 @@ export interface CaptureStore {
    * name them.
    */
   storeBlobs(blobs: readonly OwnedBlob[]): Promise<void>;
-  /** Stores captures of this gateway's exchanges, and counts them in the watermark. Idempotent. */
-  storeCaptures(captures: readonly Capture[]): Promise<void>;
+  /** Stores captures of a gateway's exchanges, and counts them in its watermark. Idempotent. */
+  storeCaptures(gateway: string, captures: readonly Capture[]): Promise<void>;
 }
 
 /** Rows of one statement: a statement of megabytes keeps a connection from the others for long. */
 const STATEMENT_BYTES = 4 * 1024 * 1024;
 
-export function createCaptureStore(pool: Pool, gateway: string): CaptureStore {
+export function createCaptureStore(pool: Pool): CaptureStore {
   /** Runs what needs the partitions of these days; makes them where they are missing, as on a day's first exchange. */
   const withPartitions = async (days: readonly Day[], run: () => Promise<unknown>): Promise<void> => {
     try {
@@ -70,7 +70,7 @@ export function createCaptureStore(pool: Pool, gateway: string): CaptureStore {
         );
       }
     },
-    storeCaptures: async (captures) => {
+    storeCaptures: async (gateway, captures) => {
       if (captures.length === 0) return;
       await withPartitions(
         captures.map(({ id }) => dayOf(id)),

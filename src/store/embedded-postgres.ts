@@ -20,8 +20,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
+import { hasCode } from '../lib/error-code.ts';
 import type { DatabaseAddress } from './database.ts';
-import { hasCode, preparePostgresHome } from './postgres-home.ts';
+import { preparePostgresHome } from './postgres-home.ts';
 import type { PostgresHome } from './postgres-home.ts';
 
 /**

@@ -22,6 +22,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { hasCode } from '../lib/error-code.ts';
 
 /** Whom the server runs as; undefined: as ourselves. Postgres refuses to run as root. */
 export interface Account {
@@ -219,8 +220,4 @@ function platformPackage(): { folder: string; version: string } {
   } catch (error) {
     throw new Error(`no embedded Postgres for this platform (${name}): set DATABASE_URL`, { cause: error });
   }
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -249,7 +249,7 @@ async function startGateways(
   }
 }
 
-async function books(port: number, since = 0): Promise<Books> {
+export async function books(port: number, since = 0): Promise<Books> {
   const response = await fetch(`http://127.0.0.1:${port}/__sim/books?since=${since}`);
   return response.json() as Promise<Books>;
 }

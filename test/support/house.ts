@@ -126,7 +126,7 @@ export async function openHouse(config: unknown): Promise<House> {
     killSwitch,
     metrics,
     log,
-    state: { draining: false, unready: () => ({}), notes: () => ({}) },
+    state: { phase: 'serving', unready: () => ({}), notes: () => ({}) },
     resources: new Resources({ store: { whose: () => Promise.resolve(NO_STORE) }, clock }),
     askApi: () => Promise.resolve(NO_STORE),
     askControl: () => Promise.resolve(NO_STORE),

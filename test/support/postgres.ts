@@ -45,11 +45,12 @@ export async function startTestPostgres(name: string): Promise<TestPostgres> {
   const database = async (): Promise<DatabaseAddress> => {
     if ('url' in embedded.address) throw new Error('the embedded server has a socket');
     databases += 1;
+    const name = `test_${databases}`;
     const client = new pg.Client(embedded.address);
     await client.connect();
-    await client.query(`CREATE DATABASE test_${databases}`);
+    await client.query(`CREATE DATABASE ${name}`);
     await client.end();
-    return { ...embedded.address, database: `test_${databases}` };
+    return { ...embedded.address, database: name };
   };
   return {
     embedded,

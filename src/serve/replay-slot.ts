@@ -1,0 +1,63 @@
+import type { CaptureOrder } from '../capture/messages.ts';
+import type { Facts } from '../contract/facts.ts';
+import type { ExchangeRecord } from '../contract/record.ts';
+import type { InspectorPool } from '../inspect/pool.ts';
+import { replay } from '../journal/replay.ts';
+import type { SegmentReport } from '../journal/replay.ts';
+import type { Log } from '../lib/log.ts';
+import type { JournaledExchange } from '../records/settle.ts';
+import { replayJournal } from './replay.ts';
+import type { Watermarks } from './watermarks.ts';
+
+/** What every replay of this process uses. */
+export interface SlotReplayParts {
+  inspectors: InspectorPool;
+  assemble(gateway: string, exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
+  ship(record: ExchangeRecord): boolean;
+  /** An exchange that the replay found; told before its record is shipped. */
+  capture(order: CaptureOrder): void;
+  log: Log;
+}
+
+/** What earlier processes left in one slot of the journal. */
+export interface SlotPast {
+  folder: string;
+  gatewayId: string;
+  /** Segments from here on are not read: somebody writes them. */
+  before: number;
+  marks: Watermarks;
+  /** Told once per segment, before its exchanges count. A segment that is `unreadable` holds nothing to wait for. */
+  onSegment(report: SegmentReport): void;
+}
+
+/**
+ * Hands on what a slot holds. Its files may go when all of it was read: an exchange may end in a later one than it began
+ * in, and what is left of it to capture is known only then.
+ */
+export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promise<void> {
+  const { folder, gatewayId, before, marks } = past;
+  const read: { segment: number; opened: number }[] = [];
+  const exchanges = replay({
+    folder,
+    before,
+    onSegment: (report) => {
+      const { segment, opened, unreadable } = report;
+      if (unreadable || report.lostOpened > 0 || report.skippedBytes > 0) {
+        parts.log.warn({ ...report, opened: opened.length }, 'a journal segment is damaged');
+      }
+      past.onSegment(report);
+      if (!unreadable) read.push({ segment, opened: opened.length });
+    },
+  });
+  await replayJournal({
+    exchanges,
+    inspectors: parts.inspectors,
+    assemble: (exchange, facts) => parts.assemble(gatewayId, exchange, facts),
+    ship: (record) => parts.ship(record),
+    capture: ({ opened, segment, extents }) => {
+      parts.capture({ id: opened.id, journal: { folder, gateway: gatewayId }, segment, extents });
+    },
+    log: parts.log,
+  });
+  for (const { segment, opened } of read) marks.sealed(segment, opened);
+}
