@@ -42,8 +42,6 @@ export class FreedSlots {
   #timer: NodeJS.Timeout | undefined;
   #at: Slot | undefined;
   #stopped = false;
-  /** Slots whose records are all in the database. */
-  settled = 0;
 
   constructor(parts: FreedSlotsParts) {
     this.#parts = parts;
@@ -110,7 +108,6 @@ export class FreedSlots {
     }
     this.#at = undefined;
     await removeSlot(slot);
-    this.settled += 1;
     replay.log.info({ slot: slot.folder }, 'all of that journal is in the database; it is removed');
   }
 

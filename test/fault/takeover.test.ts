@@ -326,7 +326,7 @@ test.concurrent(
   'with the database away the exit is bounded, and the next start completes the books',
   { timeout: 120_000 },
   async () => {
-    let own = await startTestPostgres('takeover-away');
+    const own = await startTestPostgres('takeover-away');
     const address = await own.database();
     const site = await openSite({ notice: '0s', within: '5s' }, databaseUrl(address));
     const gateway = await site.start();
