@@ -12,6 +12,8 @@ import { Watermarks } from './watermarks.ts';
 
 /** How often slots are looked at: a few names in a few folders. A killed neighbour's records are late by this. */
 const LOOK_EVERY_MS = 2_000;
+/** After one that could not be read: most likely it cannot be read the next time either. */
+const LOOK_AGAIN_MS = 60_000;
 
 /** Everything was handed on so long ago, and the database still misses some: it is read and handed on again. */
 const SETTLED_WITHIN_MS = 60_000;
@@ -42,27 +44,13 @@ export class FreedSlots {
   #timer: NodeJS.Timeout | undefined;
   #at: Slot | undefined;
   #stopped = false;
-  /** Slots whose records are all in the database. */
-  settled = 0;
 
   constructor(parts: FreedSlotsParts) {
     this.#parts = parts;
   }
 
   start(): void {
-    if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
-      void this.#look()
-        .catch((error: unknown) => {
-          const slot = this.#at?.folder;
-          this.#parts.replay.log.error({ slot, error: errorChain(error) }, 'a freed journal slot is tried again later');
-        })
-        .then(() => this.#giveBack())
-        .then(() => {
-          this.start();
-        });
-    }, LOOK_EVERY_MS);
-    this.#timer.unref();
+    this.#lookIn(LOOK_EVERY_MS);
   }
 
   /** Lets go of the slot at hand: the next process begins it anew. */
@@ -70,6 +58,26 @@ export class FreedSlots {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#giveBack();
+  }
+
+  #lookIn(ms: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      void this.#look()
+        .then(
+          () => LOOK_EVERY_MS,
+          (error: unknown) => {
+            const slot = this.#at?.folder;
+            this.#parts.replay.log.error({ slot, error: errorChain(error) }, 'a journal slot cannot be taken up now');
+            return LOOK_AGAIN_MS;
+          },
+        )
+        .then(async (nextMs) => {
+          await this.#giveBack();
+          this.#lookIn(nextMs);
+        });
+    }, ms);
+    this.#timer.unref();
   }
 
   async #look(): Promise<void> {
@@ -103,14 +111,16 @@ export class FreedSlots {
         await rename(path, `${path}.bad`);
         left.delete(segment);
       }
-      if (!(await this.#settles(left))) return;
+      if (!(await this.#settles(left))) {
+        if (!this.#stopped) replay.log.warn({ slot: slot.folder }, 'records of that journal did not arrive; once more');
+        return;
+      }
     } finally {
       jobs.unfollow(slot.gatewayId);
       marks.delete(slot.gatewayId);
     }
     this.#at = undefined;
     await removeSlot(slot);
-    this.settled += 1;
     replay.log.info({ slot: slot.folder }, 'all of that journal is in the database; it is removed');
   }
 
