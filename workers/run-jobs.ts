@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExchangeRecord } from '../src/contract/record.ts';
+import type { RetentionRules } from '../src/contract/retention.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
@@ -12,6 +13,8 @@ import { openQueue, processQueue } from '../src/store/queue.ts';
 import type { QueueAddress } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
 import type { RecordStore, SegmentMark } from '../src/store/records.ts';
+import { runRetention } from './run-retention.ts';
+import type { RetentionWorker } from './run-retention.ts';
 import type { JobsData } from './thread-data.ts';
 
 export interface JobsParts {
@@ -59,8 +62,9 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       complain('database', error);
     },
   });
-  const store = createRecordStore(pool, clock);
-  const captures = createCaptureStore(pool);
+  let rules: RetentionRules | undefined;
+  const store = createRecordStore(pool, clock, () => !(rules?.keepMs === 0 && rules.tools));
+  const captures = createCaptureStore(pool, () => rules?.keepMs !== 0);
   const options = {
     onError: (error: unknown) => {
       complain('queue', error);
@@ -79,12 +83,25 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     },
   });
   const processors: { close(): Promise<void> }[] = [];
+  let retention: RetentionWorker | undefined;
 
   const open = async (): Promise<void> => {
     if (!(await untilMigrated())) return;
     if (!data.process) return;
     processors.push(processQueue('records', address, (records) => patiently(() => storeRecords(records)), options));
     processors.push(processQueue('captures', address, (batch) => patiently(() => storeCaptures(batch)), options));
+    retention = runRetention({
+      database: data.database,
+      clock,
+      log,
+      report: (report) => {
+        post({ kind: 'retention', report });
+      },
+      complain: (error) => {
+        complain('retention', error);
+      },
+    });
+    if (rules !== undefined) retention.reconfigure(rules);
   };
 
   /** False when closed first. */
@@ -169,6 +186,10 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
         if (refused.length > 0) post({ kind: 'refused', ids: refused.map((record) => record.id) });
         return;
       }
+      case 'retention':
+        rules = message.rules;
+        retention?.reconfigure(message.rules);
+        return;
       case 'drain':
         void drain(message.withinMs);
         return;
@@ -182,6 +203,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     close: async () => {
       stop.abort();
       await Promise.all([opening, watching]);
+      await retention?.close();
       await Promise.all([publisher.drain(0), ...processors.map((processor) => processor.close())]);
       await Promise.all([queue.close(), pool.end()]);
     },
@@ -230,7 +252,7 @@ function lookout(
 }
 
 /** One line per part and minute, however many errors there are. */
-function quietly(clock: Clock, log: Log): (part: 'database' | 'queue', error: unknown) => void {
+function quietly(clock: Clock, log: Log): (part: 'database' | 'queue' | 'retention', error: unknown) => void {
   const last: Record<string, { atMs: number; untold: number }> = {};
   return (part, error) => {
     const before = last[part];

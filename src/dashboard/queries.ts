@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
 import { effective, joinChanges } from '../store/amendments.ts';
+import { withHeld } from '../store/holds.ts';
 import { Conditions } from './conditions.ts';
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
@@ -65,6 +66,7 @@ const COLUMNS_SHOWN = [
   'agent_id',
   'previous_response',
   'stop_reason',
+  'tool_call_count',
   'server_tools',
   'attempts',
   'edits',
@@ -114,10 +116,15 @@ const BOOKED = `
       .join(', ')}
   ) END AS booked`;
 
+/** Tool calls of one record, with these members. Empty where they were purged; `tool_call_count` says how many there were. */
+const callsOf = (record: string, members: string): string => `
+  CASE WHEN ${record}.tool_call_count = 0 THEN '[]' ELSE (
+    SELECT coalesce(json_agg(json_build_object(${members}) ORDER BY call.position), '[]')
+      FROM (SELECT DISTINCT * FROM ${withHeld('tool_calls')} AS kept WHERE kept.record_id = ${record}.id) AS call
+  ) END AS tool_calls`;
+
 /** Without the arguments, which may be a hundred kilobytes a row. */
-export const CALLS_IN_SHORT = `
-  (SELECT coalesce(json_agg(json_build_object('id', call->'id', 'name', call->'name', 'bytes', call->'bytes')), '[]')
-     FROM jsonb_array_elements(tool_calls) AS call) AS tool_calls`;
+export const CALLS_IN_SHORT = callsOf('page', `'id', call.call_id, 'name', call.name, 'bytes', call.bytes`);
 
 /** SQL for some records with the `changes` of their amendments, which are looked up for these rows alone. */
 export const amendedPage = (which: string): string =>
@@ -159,6 +166,11 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
   return pageOf(Rows.parse(answer.rows), filter.limit, ({ id }) => id);
 }
 
+const CALLS = callsOf(
+  'record',
+  `'id', call.call_id, 'name', call.name, 'arguments', call.arguments, 'bytes', call.bytes`,
+);
+
 /** One record whole, with what was learned after it; undefined when there is none, or it is not the owner's. */
 export async function findRequest(
   pool: Pool,
@@ -167,7 +179,7 @@ export async function findRequest(
 ): Promise<Record<string, unknown> | undefined> {
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${shownNow(LARGE)}, tool_calls, ${BOOKED},
+       SELECT ${SHOWN}, ${shownNow(LARGE)}, ${CALLS}, ${BOOKED},
          (SELECT coalesce(json_agg(json_build_object('at', ${timeOf('at')}, 'kind', kind, 'body', body) ORDER BY a.id), '[]')
             FROM aperture.amendments AS a WHERE a.record_id = record.id) AS amendments
          FROM aperture.records AS record ${joinChanges('record.id')}

@@ -1,7 +1,11 @@
 import type { ExchangeRecord } from '../contract/record.ts';
+import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 
 /** Main thread -> jobs thread. Records are posted in batches, one per turn of the event loop. */
-export type ToJobs = { kind: 'records'; records: ExchangeRecord[] } | { kind: 'drain'; withinMs: number };
+export type ToJobs =
+  | { kind: 'records'; records: ExchangeRecord[] }
+  | { kind: 'retention'; rules: RetentionRules }
+  | { kind: 'drain'; withinMs: number };
 
 /** Jobs thread -> main thread. */
 export type FromJobs =
@@ -21,5 +25,7 @@ export type FromJobs =
       jobsWaiting: number | null;
       jobsFailed: number | null;
     }
+  /** After each retention run of this process. */
+  | { kind: 'retention'; report: RetentionReport }
   /** Nothing waits any more, or time is up with this many left (they are in the journal). */
   | { kind: 'drained'; left: number };

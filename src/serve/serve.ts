@@ -33,7 +33,7 @@ import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
-import { capturesOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import { capturesOf, pricingOf, providersOf, retentionOf, serverOf } from '../../config/slices.ts';
 import type { Listener, ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';
@@ -151,7 +151,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const state = {
     draining: false,
     unready: (): Record<string, string> => unready(),
-    notes: (): Record<string, string> => controlNotes(control),
+    notes: (): Record<string, string> => ({ ...controlNotes(control), ...retentionNotes(jobs) }),
   };
   const marks = new Watermarks((segment) => {
     journal.segmentSettled(segment);
@@ -194,20 +194,23 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     process: true,
     logLevel: environment.logLevel,
   };
-  const jobs = new JobsThread({
-    file: built('jobs.js'),
-    workerData,
-    log,
-    onAccepted: (ids) => {
-      for (const id of ids) journal.forget(id as ExchangeId);
+  const jobs = new JobsThread(
+    {
+      file: built('jobs.js'),
+      workerData,
+      log,
+      onAccepted: (ids) => {
+        for (const id of ids) journal.forget(id as ExchangeId);
+      },
+      onRefused: (ids) => {
+        for (const id of ids) settler.again(id as ExchangeId);
+      },
+      onSettled: (segments) => {
+        marks.stored(segments);
+      },
     },
-    onRefused: (ids) => {
-      for (const id of ids) settler.again(id as ExchangeId);
-    },
-    onSettled: (segments) => {
-      marks.stored(segments);
-    },
-  });
+    retentionOf(loaded.config),
+  );
   let kept = capturesOf(loaded.config);
   const captures = new CaptureThread(
     {
@@ -267,6 +270,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     const world = build(worlds.current.number + 1, next);
     kept = capturesOf(next.config);
     captures.reconfigure(kept);
+    jobs.reconfigure(retentionOf(next.config));
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
     inspectors.setWorld(world.number, world.pricing);
     worlds.current = world;
@@ -421,6 +425,11 @@ function controlNotes(control: ControlThread): Record<string, string> {
       `version ${rejected.number} cannot be run by this build (${length} errors); the one before goes on`;
   }
   return notes;
+}
+
+function retentionNotes(jobs: JobsThread): Record<string, string> {
+  const waiting = jobs.retention?.partitionsWaiting ?? 0;
+  return waiting > 0 ? { retention: `${waiting} partitions are due and wait for their export` } : {};
 }
 
 /** Waits until every exchange that ended has become a record handed on. */
