@@ -1,4 +1,6 @@
 import type { Pool } from 'pg';
+import { openPool } from '../../src/store/database.ts';
+import type { DatabaseAddress } from '../../src/store/database.ts';
 import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { DAY_MS, ensurePartitions } from '../../src/store/partitions.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from '../../src/store/rollups.ts';
@@ -140,8 +142,9 @@ inserted AS (
 SELECT count(*)::int AS summed FROM inserted`;
 
 /** Loads the month, a day at a time. Returns seconds. */
-export async function loadCompany(pool: Pool, company: Company): Promise<number> {
+export async function loadCompany(address: DatabaseAddress, company: Company): Promise<number> {
   const beganAt = performance.now();
+  const pool = loader(address);
   const { records, seed } = company;
   const perDay = Math.ceil(records / DAYS);
   await ensurePartitions(
@@ -150,26 +153,47 @@ export async function loadCompany(pool: Pool, company: Company): Promise<number>
   );
   const client = await pool.connect();
   try {
-    await client.query(`SET statement_timeout = 0; SET work_mem = '256MB'; SET synchronous_commit = off`);
+    await client.query('SET synchronous_commit = off');
     for (let day = 0; day < DAYS; day += 1) {
       const range = [day * perDay, Math.min(records, (day + 1) * perDay), records, seed];
       for (const sql of [RECORDS, CALLS, RESULTS]) await client.query(sql, range);
-      await client.query(SUMS, [FIRST_DAY + day, FIRST_DAY + day + 1].map((each) => uuid7Floor(each * DAY_MS)));
+      await client.query(
+        SUMS,
+        [FIRST_DAY + day, FIRST_DAY + day + 1].map((each) => uuid7Floor(each * DAY_MS)),
+      );
     }
     // As autovacuum does while rows come in over a month.
     await client.query('VACUUM (ANALYZE)');
   } finally {
-    client.release(true);
+    client.release();
+    await pool.end();
   }
   return (performance.now() - beganAt) / 1000;
 }
 
+const HOUR_OF_LOADING_MS = 3_600_000;
+
+function loader(address: DatabaseAddress): Pool {
+  return openPool(address, {
+    name: 'loader',
+    max: 1,
+    statementMs: HOUR_OF_LOADING_MS,
+    waitMs: 20_000,
+    workMemory: '256MB',
+    onError: () => undefined,
+  });
+}
+
 /** A capture for every record of these days, with a blob of half a KiB for every tenth. */
-export async function loadCaptures(pool: Pool, { records, seed }: Company, days: readonly number[]): Promise<void> {
+export async function loadCaptures(
+  address: DatabaseAddress,
+  { records, seed }: Company,
+  days: readonly number[],
+): Promise<void> {
+  const pool = loader(address);
   const perDay = Math.ceil(records / DAYS);
   const client = await pool.connect();
   try {
-    await client.query('SET statement_timeout = 0');
     for (const day of days) {
       const range = [day * perDay, Math.min(records, (day + 1) * perDay), records, seed];
       await client.query(
@@ -190,6 +214,7 @@ export async function loadCaptures(pool: Pool, { records, seed }: Company, days:
     }
     await client.query('ANALYZE aperture.captures, aperture.blobs');
   } finally {
-    client.release(true);
+    client.release();
+    await pool.end();
   }
 }

@@ -1,14 +1,16 @@
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Hold } from '../../src/contract/hold.ts';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import type { RetentionRules } from '../../src/contract/retention.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7Floor } from '../../src/lib/uuid7.ts';
+import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
 import { createCaptureStore, findCapture } from '../../src/store/captures.ts';
 import type { CaptureStore } from '../../src/store/captures.ts';
 import { openPool } from '../../src/store/database.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
+import { createHoldStore } from '../../src/store/holds.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import type { RecordStore } from '../../src/store/records.ts';
 import { createRetention } from '../../src/store/retention.ts';
@@ -258,5 +260,107 @@ describe('a purge in the middle of others', () => {
     expect(await retention.run(rules)).toMatchObject({ partitionsDropped: 3 });
     expect(await findCapture(pool, old.id, undefined)).toBeUndefined();
     expect(await rowsOf(...OF_CAPTURES)).toEqual([1, 2, 1]);
+  });
+});
+
+describe('a legal hold', () => {
+  const aHold = (change: Partial<Hold> = {}): Hold => ({
+    id: uuid7(NOW),
+    login: null,
+    session: null,
+    fromMs: null,
+    toMs: null,
+    reason: 'case 7',
+    by: 'root@example.com',
+    createdAtMs: NOW,
+    releasedAtMs: null,
+    releasedBy: null,
+    ...change,
+  });
+  const PURGE = { ...KEEP_ALL, keepMs: DAY };
+
+  test('keeps headers, bodies and tool use of a login through the purge, readable as before', async () => {
+    const held = await exchange(3 * DAY);
+    const other = await exchange(3 * DAY, { login: 'bob@example.com' });
+    const before = await get(`/api/requests/${held.id}`);
+    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }));
+    expect(await retention.run(PURGE)).toMatchObject({ partitionsDropped: 5 });
+    expect(await rowsOf(...OF_CAPTURES, ...OF_TOOLS)).toEqual([0, 0, 0, 0, 0]);
+    expect(await get(`/api/requests/${held.id}`)).toEqual(before);
+    for (const [side, what] of [
+      ['request', 'asked'],
+      ['response', 'answered'],
+    ] as const) {
+      const path = `body?side=${side}`;
+      expect(await get(`/api/requests/${held.id}/${path}`)).toEqual({ status: 200, body: wordsOf(held, what) });
+      expect(await get(`/api/requests/${other.id}/${path}`)).toMatchObject({ status: 404 });
+    }
+    expect(await rowsOf(...[...OF_CAPTURES, ...OF_TOOLS].map((table) => `held_${table}`))).toEqual([1, 2, 1, 1, 1]);
+  });
+
+  test('covers what is of its login, its session and its time', async () => {
+    const there = { login: 'carol@example.com', session_id: 's-7' };
+    const inside = await exchange(3 * DAY, there);
+    await exchange(3 * DAY, { ...there, session_id: 's-8' });
+    await exchange(3 * DAY, { ...there, login: 'bob@example.com' });
+    await exchange(5 * DAY, there);
+    await exchange(2 * DAY, there);
+    const time = { fromMs: NOW - 3 * DAY, toMs: NOW - 3 * DAY + 1 };
+    await createHoldStore(pool).add(aHold({ login: 'carol@example.com', session: 's-7', ...time }));
+    await retention.run(PURGE);
+    expect((await pool.query('SELECT id FROM aperture.held_captures')).rows).toEqual([{ id: inside.id }]);
+  });
+
+  test('reaches into the hours of a day that is not over', async () => {
+    const held = await exchange(5 * HOUR);
+    await createHoldStore(pool).add(aHold({ session: 's-1' }));
+    await retention.run({ ...KEEP_ALL, keepMs: HOUR });
+    expect(await rowsOf('captures', 'tool_calls')).toEqual([0, 0]);
+    expect(await get(`/api/requests/${held.id}/body?side=request`)).toMatchObject({ status: 200 });
+  });
+
+  test('copies in pages: more than a thousand captures, each once', async () => {
+    const many = Array.from({ length: 2_100 }, (_, index) =>
+      aRecord({ received_at: NOW - 3 * DAY + index, id: uuid7Floor(NOW - 3 * DAY + index), tool_calls: [] }),
+    );
+    await records.store(many);
+    const bare = { v: 1, gateway: 'g', segment: 1, request_headers: [], response_headers: [], request: null };
+    await captures.storeCaptures(
+      many.map(({ id, login }) => ({ ...bare, id, login, response: null, missing_frames: 0, indexed_headers: [] })),
+    );
+    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }));
+    await retention.run(PURGE);
+    expect(await rowsOf('captures', 'held_captures')).toEqual([0, 2_100]);
+  });
+
+  test('that is released lets go of what no other hold covers and whose time is over', async () => {
+    const alone = await exchange(3 * DAY);
+    const both = await exchange(4 * DAY, { session_id: 's-2' });
+    const holds = createHoldStore(pool);
+    const first = aHold({ login: 'alice@example.com' });
+    await holds.add(first);
+    await holds.add(aHold({ session: 's-2' }));
+    await retention.run(PURGE);
+    expect(await holds.release(first.id, 'root@example.com', NOW)).toBe(true);
+    expect(await holds.release(first.id, 'root@example.com', NOW)).toBe(false);
+    // Retention was made longer: both would still be kept without any hold.
+    await retention.run({ ...KEEP_ALL, keepMs: 10 * DAY });
+    expect(await rowsOf('held_captures', 'held_blobs', 'held_tool_calls')).toEqual([2, 4, 2]);
+    await retention.run(PURGE);
+    expect(await rowsOf('held_captures', 'held_blobs', 'held_tool_calls')).toEqual([1, 2, 1]);
+    expect(await get(`/api/requests/${both.id}/body?side=request`)).toMatchObject({ status: 200 });
+    expect(await get(`/api/requests/${alone.id}/body?side=request`)).toMatchObject({ status: 404 });
+    expect((await holds.list()).map(({ releasedBy }) => releasedBy)).toEqual(['root@example.com', null]);
+  });
+
+  test('whose rows cannot be copied keeps the day', async () => {
+    const held = await exchange(3 * DAY);
+    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }));
+    await pool.query('ALTER TABLE aperture.held_blobs ADD CONSTRAINT full_disk CHECK (bytes < 0)');
+    await expect(retention.run(PURGE)).rejects.toThrow(/full_disk/);
+    expect(await rowsOf(...OF_CAPTURES)).toEqual([1, 2, 1]);
+    await pool.query('ALTER TABLE aperture.held_blobs DROP CONSTRAINT full_disk');
+    await retention.run(PURGE);
+    expect(await get(`/api/requests/${held.id}/body?side=response`)).toMatchObject({ status: 200 });
   });
 });
