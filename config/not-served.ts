@@ -16,9 +16,9 @@ const NOT_SERVED: { path: Path; what: string; used: (config: Config) => boolean 
     used: ({ exporters }) => Object.keys(exporters.webhooks).length > 0,
   },
   {
-    path: ['database', 'retention'],
-    what: 'nothing is purged',
-    used: ({ database }) => database.retention.duration !== undefined,
+    path: ['database', 'retention', 'require_export'],
+    what: 'there is no export, so with "require_export" nothing is purged',
+    used: ({ database }) => database.retention.require_export,
   },
   {
     path: ['database', 'headers'],

@@ -44,6 +44,8 @@ class Remarks {
   }
 }
 
+const DAY_MS = 86_400_000;
+
 /** What a schema cannot see: parts that do not fit together. */
 export function remarksOn(config: Config, written: unknown): Finding[] {
   const remarks = new Remarks(written);
@@ -64,6 +66,13 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     remarks.error(
       ['server', 'limits', 'inflight_bytes'],
       'is less than server.limits.body_bytes: no body of that size could be taken',
+    );
+  }
+  const { duration = 0 } = config.database.retention;
+  if (duration > 0 && duration < DAY_MS) {
+    remarks.advise(
+      ['database', 'retention', 'duration'],
+      'is less than a day: bodies cannot be read any longer than this, but leave the disk with their day, up to 24 h later',
     );
   }
   return [

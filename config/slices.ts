@@ -1,6 +1,7 @@
 import type { IdentitySource } from '../src/contract/caller.ts';
 import { providerId, modelName } from '../src/contract/ids.ts';
 import type { ProviderId } from '../src/contract/ids.ts';
+import type { RetentionRules } from '../src/contract/retention.ts';
 import type { PricingSlice } from '../src/contract/messages.ts';
 import type { Provider } from '../src/contract/provider.ts';
 import { assert } from '../src/lib/result.ts';
@@ -163,6 +164,20 @@ export function capturesOf({ database }: Config): CapturesSlice {
     filterable: database.headers.filterable
       .filter(({ name }) => name !== '')
       .map(({ name, redact_values }) => ({ name: name.toLowerCase(), redactValues: redact_values })),
+  };
+}
+
+/** An empty duration is Tailscale's default of today. */
+const RETENTION_DEFAULT_MS = 365 * 86_400_000;
+
+export function retentionOf({ database }: Config): RetentionRules {
+  const { duration, purge, require_export } = database.retention;
+  return {
+    keepMs: duration ?? RETENTION_DEFAULT_MS,
+    // Where nothing is kept, captures are not even stored.
+    captures: duration === 0 || purge.includes('captures'),
+    tools: purge.includes('tools'),
+    requireExport: require_export,
   };
 }
 

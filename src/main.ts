@@ -9,6 +9,8 @@ import { loadConfig } from '../config/load.ts';
 import type { Loaded } from '../config/load.ts';
 import { createLog, errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
+import { addHold, listHolds, releaseHold } from './serve/holds.ts';
+import type { HoldWish } from './serve/holds.ts';
 import { reprice } from './serve/reprice.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
 import { NoConfig, serve } from './serve/serve.ts';
@@ -130,11 +132,41 @@ program
   .command('usage')
   .description('what was used and what it cost, from a running gateway')
   .option('--url <url>', 'the gateway', 'http://127.0.0.1:8080')
-  .option('--group <by>', 'login, group, node, model, provider, agent or api', 'model')
+  .option('--group <by>', 'login, group, node, model, provider, agent, api or status', 'model')
   .option('--from <time>', 'RFC 3339 time; default: a day ago')
   .option('--to <time>', 'RFC 3339 time; default: now')
   .action(async (options: { url: string; group: string; from?: string; to?: string }) => {
     process.exitCode = await showUsage(options, say);
+  });
+
+const hold = program.command('hold').description('legal hold: what must outlive its retention, on a running gateway');
+const GATEWAY_URL = 'http://127.0.0.1:8080';
+hold
+  .command('add')
+  .description('keep what was captured of a login or a session, whatever retention says')
+  .requiredOption('--reason <text>', 'why')
+  .option('--login <login>', 'whose requests')
+  .option('--session <id>', 'of which session')
+  .option('--from <time>', 'RFC 3339 time; default: the beginning')
+  .option('--to <time>', 'RFC 3339 time; default: without an end')
+  .option('--url <url>', 'the gateway', GATEWAY_URL)
+  .action(async ({ url, ...wish }: HoldWish & { url: string }) => {
+    process.exitCode = await addHold(url, wish, say);
+  });
+hold
+  .command('ls')
+  .description('all holds, released ones too')
+  .option('--url <url>', 'the gateway', GATEWAY_URL)
+  .action(async ({ url }: { url: string }) => {
+    process.exitCode = await listHolds(url, say);
+  });
+hold
+  .command('release')
+  .argument('<id>', 'the hold')
+  .description('let go of what no other hold covers and whose retention is over')
+  .option('--url <url>', 'the gateway', GATEWAY_URL)
+  .action(async (id: string, { url }: { url: string }) => {
+    process.exitCode = await releaseHold(url, id, say);
   });
 
 program

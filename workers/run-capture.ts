@@ -53,7 +53,7 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     waitMs: CONNECT_MS,
     onError: quietly,
   });
-  const store = createCaptureStore(pool);
+  const store = createCaptureStore(pool, () => settings.keep);
   const stop = new AbortController();
   const known = new Lru<string, true>(KNOWN_BLOBS);
   const waiting: CaptureOrder[] = [];

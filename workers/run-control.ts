@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
 import { answerConfig } from '../src/admin/config-routes.ts';
-import type { AdminAnswer, AdminQuestion } from '../src/contract/question.ts';
+import { answerHolds } from '../src/admin/holds.ts';
 import { answerControl } from '../src/admin/routes.ts';
+import type { AdminAnswer, AdminQuestion } from '../src/contract/question.ts';
 import { configFile } from '../src/control/config-file.ts';
 import { Sealer } from '../src/control/sealing.ts';
 import type { Clock } from '../src/lib/clock.ts';
@@ -13,6 +14,8 @@ import { CONTROL_CHANNEL, createControlStore } from '../src/store/control.ts';
 import type { ControlStore } from '../src/store/control.ts';
 import { migrate, openPool } from '../src/store/database.ts';
 import type { DatabaseAddress } from '../src/store/database.ts';
+import { createHoldStore } from '../src/store/holds.ts';
+import type { HoldStore } from '../src/store/holds.ts';
 import { listen } from '../src/store/listen.ts';
 import type { Listening } from '../src/store/listen.ts';
 import { formatProblems } from '../config/check.ts';
@@ -21,6 +24,7 @@ import type { Problem } from '../config/problem.ts';
 import { createAccessDesk } from './access-desk.ts';
 import { createConfigReader } from './config-reader.ts';
 import { ControlKeeper, problem } from './control-keeper.ts';
+import { createHoldDesk } from './hold-desk.ts';
 import type { ControlData } from './thread-data.ts';
 
 export interface ControlParts {
@@ -55,7 +59,8 @@ const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
 export function runControl({ data, env, clock, log, post }: ControlParts): Control {
   const stop = new AbortController();
   const encoder = new TextEncoder();
-  let database: { pool: Pool; store: ControlStore; listening: Listening; migrated: boolean } | undefined;
+  let database:
+    { pool: Pool; store: ControlStore; holds: HoldStore; listening: Listening; migrated: boolean } | undefined;
   let wake = (): void => undefined;
   let complainedAtMs = 0;
 
@@ -84,7 +89,7 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
       wake();
     });
     const store = createControlStore(pool);
-    database = { pool, store, listening, migrated: false };
+    database = { pool, store, holds: createHoldStore(pool), listening, migrated: false };
     keeper.storeAt(store);
     wake();
   };
@@ -188,8 +193,11 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
   const watching = watch();
 
   const access = createAccessDesk({ store: () => database?.store, look, clock, log });
+  const holds = createHoldDesk({ store: () => database?.holds, clock, log });
   const answer = (question: AdminQuestion): Promise<AdminAnswer> =>
-    answerControl(access, clock, question) ?? answerConfig({ desk: keeper, log }, question);
+    answerControl(access, clock, question) ??
+    answerHolds(holds, clock, question) ??
+    answerConfig({ desk: keeper, log }, question);
 
   return {
     take: (message) => {

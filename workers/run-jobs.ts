@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExchangeRecord } from '../src/contract/record.ts';
+import type { RetentionRules } from '../src/contract/retention.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
@@ -11,6 +12,8 @@ import { openQueue, processQueue } from '../src/store/queue.ts';
 import type { QueueAddress } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
 import type { RecordStore, SegmentMark } from '../src/store/records.ts';
+import { runRetention } from './run-retention.ts';
+import type { RetentionWorker } from './run-retention.ts';
 import type { JobsData } from './thread-data.ts';
 
 export interface JobsParts {
@@ -58,7 +61,8 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       complain('database', error);
     },
   });
-  const store = createRecordStore(pool, clock);
+  let rules: RetentionRules | undefined;
+  const store = createRecordStore(pool, clock, () => !(rules?.keepMs === 0 && rules.tools));
   const options = {
     onError: (error: unknown) => {
       complain('queue', error);
@@ -77,11 +81,24 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     },
   });
   const processors: { close(): Promise<void> }[] = [];
+  let retention: RetentionWorker | undefined;
 
   const open = async (): Promise<void> => {
     if (!(await untilMigrated())) return;
     if (!data.process) return;
     processors.push(processQueue('records', address, (records) => patiently(() => storeRecords(records)), options));
+    retention = runRetention({
+      database: data.database,
+      clock,
+      log,
+      report: (report) => {
+        post({ kind: 'retention', report });
+      },
+      complain: (error) => {
+        complain('retention', error);
+      },
+    });
+    if (rules !== undefined) retention.reconfigure(rules);
   };
 
   /** False when closed first. */
@@ -186,6 +203,10 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       case 'unfollow':
         lookouts.delete(message.gateway);
         return;
+      case 'retention':
+        rules = message.rules;
+        retention?.reconfigure(message.rules);
+        return;
       case 'drain':
         void drain(message.withinMs);
         return;
@@ -199,6 +220,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     close: async () => {
       stop.abort();
       await Promise.all([opening, watching]);
+      await retention?.close();
       await Promise.all([publisher.drain(0), ...processors.map((processor) => processor.close())]);
       await Promise.all([queue.close(), pool.end()]);
     },
@@ -231,7 +253,7 @@ function lookout(
 }
 
 /** One line per part and minute, however many errors there are. */
-function quietly(clock: Clock, log: Log): (part: 'database' | 'queue', error: unknown) => void {
+function quietly(clock: Clock, log: Log): (part: 'database' | 'queue' | 'retention', error: unknown) => void {
   const last: Record<string, { atMs: number; untold: number }> = {};
   return (part, error) => {
     const before = last[part];

@@ -13,12 +13,12 @@ export const DatabaseConfig = z.strictObject({
         })
         .meta({ format: 'duration' })
         .prefault('')
-        .describe('How long records are kept, such as "30d" or "720h". "": a year; "0": nothing is kept here'),
-      require_export: z.boolean().default(false).describe('Only what was exported is purged'),
+        .describe('How long records are kept, such as "30d" or "720h". "": a year; "0": nothing is kept here. Figures are kept for good'),
+      require_export: z.boolean().default(false).describe('Only what was exported is purged; there is no export yet'),
       purge: z
         .array(z.enum(['captures', 'tools']))
         .default(['captures'])
-        .describe('What is purged: bodies and headers, tool use'),
+        .describe('What is purged: bodies and headers; names, arguments and results of tools'),
     })
     .prefault({})
     .describe('Purging; usage figures are never purged'),

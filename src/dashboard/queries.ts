@@ -3,7 +3,10 @@ import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
 import { effective, joinChanges } from '../store/amendments.ts';
+import { withHeld } from '../store/holds.ts';
 import { Conditions } from './conditions.ts';
+
+const DAY_MS = 86_400_000;
 
 /** Which rows; each filter narrows. `owner` is set for users and beats everything. */
 export interface RequestFilter {
@@ -65,6 +68,7 @@ const COLUMNS_SHOWN = [
   'agent_id',
   'previous_response',
   'stop_reason',
+  'tool_call_count',
   'server_tools',
   'attempts',
   'edits',
@@ -114,10 +118,15 @@ const BOOKED = `
       .join(', ')}
   ) END AS booked`;
 
+/** Tool calls of one record, with these members. Empty where they were purged; `tool_call_count` says how many there were. */
+const callsOf = (record: string, members: string): string => `
+  CASE WHEN ${record}.tool_call_count = 0 THEN '[]' ELSE (
+    SELECT coalesce(json_agg(json_build_object(${members}) ORDER BY call.position), '[]')
+      FROM (SELECT DISTINCT * FROM ${withHeld('tool_calls')} AS kept WHERE kept.record_id = ${record}.id) AS call
+  ) END AS tool_calls`;
+
 /** Without the arguments, which may be a hundred kilobytes a row. */
-export const CALLS_IN_SHORT = `
-  (SELECT coalesce(json_agg(json_build_object('id', call->'id', 'name', call->'name', 'bytes', call->'bytes')), '[]')
-     FROM jsonb_array_elements(tool_calls) AS call) AS tool_calls`;
+export const CALLS_IN_SHORT = callsOf('page', `'id', call.call_id, 'name', call.name, 'bytes', call.bytes`);
 
 /** SQL for some records with the `changes` of their amendments, which are looked up for these rows alone. */
 export const amendedPage = (which: string): string =>
@@ -148,6 +157,10 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
   conditions.add('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
   conditions.add('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
   conditions.add('id < ?', filter.before);
+  const days = await daysWith(pool, filter);
+  if (days === 'none') return { items: [], next: null };
+  conditions.add('id >= ?', days?.from);
+  conditions.add('id < ?', days?.to);
   const limit = conditions.parameter(filter.limit + 1);
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
@@ -159,6 +172,41 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
   return pageOf(Rows.parse(answer.rows), filter.limit, ({ id }) => id);
 }
 
+const CALLS = callsOf(
+  'record',
+  `'id', call.call_id, 'name', call.name, 'arguments', call.arguments, 'bytes', call.bytes`,
+);
+
+/** An id may be ahead of its time by what many ids of one millisecond need, and is counted by its time. */
+const SLACK_MS = 3_600_000;
+
+/**
+ * Where two filters select much each and little together, neither's index helps: a month of one would be read for a page
+ * of the other. The roll-ups know on which days both hold. Undefined: not worth the question.
+ */
+async function daysWith(
+  pool: Pool,
+  { owner, login, model, provider, api, status }: RequestFilter,
+): Promise<{ from: string; to: string } | 'none' | undefined> {
+  const conditions = new Conditions();
+  conditions.add('login = ?', owner);
+  for (const [column, value] of Object.entries({ login, model, provider, api, status })) {
+    conditions.add(`${column} = ?`, value);
+  }
+  if (conditions.values.length < 2) return undefined;
+  const { rows } = await pool.query(
+    `SELECT extract(epoch FROM min(day)) * 1000 AS first, extract(epoch FROM max(day)) * 1000 AS last
+       FROM aperture.rollup_day ${conditions.where}`,
+    conditions.values,
+  );
+  const { first, last } = DaysRow.parse(rows[0]);
+  if (first === null || last === null) return 'none';
+  return { from: uuid7Floor(Math.max(0, first - SLACK_MS)), to: uuid7Floor(last + DAY_MS + SLACK_MS) };
+}
+
+const Ms = z.string().transform(Number).nullable();
+const DaysRow = z.object({ first: Ms, last: Ms });
+
 /** One record whole, with what was learned after it; undefined when there is none, or it is not the owner's. */
 export async function findRequest(
   pool: Pool,
@@ -167,7 +215,7 @@ export async function findRequest(
 ): Promise<Record<string, unknown> | undefined> {
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${shownNow(LARGE)}, tool_calls, ${BOOKED},
+       SELECT ${SHOWN}, ${shownNow(LARGE)}, ${CALLS}, ${BOOKED},
          (SELECT coalesce(json_agg(json_build_object('at', ${timeOf('at')}, 'kind', kind, 'body', body) ORDER BY a.id), '[]')
             FROM aperture.amendments AS a WHERE a.record_id = record.id) AS amendments
          FROM aperture.records AS record ${joinChanges('record.id')}
@@ -180,7 +228,7 @@ export async function findRequest(
 
 const OneRow = z.array(z.object({ item: z.record(z.string(), z.unknown()) }));
 
-export const USAGE_GROUPS = ['login', 'group', 'node', 'model', 'provider', 'agent', 'api'] as const;
+export const USAGE_GROUPS = ['login', 'group', 'node', 'model', 'provider', 'agent', 'api', 'status'] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];
 export const USAGE_INTERVALS = ['hour', 'day'] as const;
 export type UsageInterval = (typeof USAGE_INTERVALS)[number];
@@ -220,7 +268,8 @@ export const UsageItem = z.looseObject({ ...UsageSums.shape, time: z.string().op
 export type UsageItem = z.infer<typeof UsageItem>;
 
 export interface UsageReport {
-  items: UsageItem[];
+  /** Each a `UsageItem`. */
+  items: unknown[];
   /** Of everything in the range, each exchange once: someone in two groups counts in both, and here once. */
   total: UsageSums;
   /** There are more items than are told. */
@@ -238,37 +287,72 @@ const COLUMNS: Record<UsageGroup, string> = {
   provider: 'provider',
   agent: 'agent',
   api: 'api',
+  status: 'status',
 };
 
 const COUNTS = ['requests', 'refused', 'usage_absent', 'usage_partial', 'usage_estimated', 'cost_unknown'];
-const SUMS = `
-  ${[...COUNTS, 'request_bytes', 'response_bytes'].map((name) => `coalesce(sum(${name}), 0) AS ${name}`).join(', ')},
-  json_build_object(${pairs((kind) => `coalesce(sum(${kind}), 0)`)}) AS usage,
-  coalesce(sum(cost_nanodollars), 0)::text AS cost_nanodollars`;
-const RANGE = `hour >= $1 AND hour < $2 AND ($3::text IS NULL OR login = $3)`;
+const COUNTED = [...COUNTS, 'request_bytes', 'response_bytes'];
+const SUMS = [...COUNTED, ...USAGE_KINDS, 'cost_nanodollars']
+  .map((name) => `coalesce(sum(${name}), 0) AS ${name}`)
+  .join(', ');
+const SHOWN_SUMS = `
+  ${COUNTED.join(', ')}, json_build_object(${pairs((kind) => kind)}) AS usage, cost_nanodollars::text AS cost_nanodollars`;
 
-/** Sums by the hour's roll-ups. Without an interval, one item per group, the dearest first. */
+/** SQL, and the values that it names. */
+interface Rollups {
+  sql: string;
+  values: unknown[];
+}
+
+/**
+ * The roll-ups of a range: by the hour, or whole days by the day with the hours at both ends, which are tens of times
+ * fewer rows.
+ */
+function rollups({ fromMs, toMs, owner }: UsageFilter, byHour: boolean): Rollups {
+  const first = Math.ceil(fromMs / DAY_MS) * DAY_MS;
+  const last = Math.floor(toMs / DAY_MS) * DAY_MS;
+  const edges = byHour || first >= last ? [fromMs, toMs] : [fromMs, first, last, toMs];
+  const values: unknown[] = edges.map((ms) => new Date(ms));
+  const of = (table: 'hour' | 'day', from: number): string =>
+    `SELECT * FROM aperture.rollup_${table}
+      WHERE ${table} >= $${from} AND ${table} < $${from + 1} ${owner === undefined ? '' : `AND login = $${edges.length + 1}`}`;
+  const parts = edges.length === 2 ? [of('hour', 1)] : [of('hour', 1), of('day', 2), of('hour', 3)];
+  return {
+    sql: `(${parts.join(' UNION ALL ')}) AS rollup`,
+    values: owner === undefined ? values : [...values, owner],
+  };
+}
+
+const BEGINS: Record<UsageInterval, string> = { hour: 'hour', day: `date_trunc('day', hour, 'UTC')` };
+
+/** Sums of roll-ups. Without an interval, one item per group, the dearest first. */
 export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageReport> {
-  const range = [new Date(filter.fromMs), new Date(filter.toMs), filter.owner ?? null];
-  const { interval } = filter;
-  const time = interval === undefined ? '' : `${timeOf(`date_trunc('${interval}', hour, 'UTC')`)} AS time,`;
+  const { interval, group } = filter;
+  const from = rollups(filter, interval === 'hour');
+  const timed = interval !== undefined;
   const groups = `CROSS JOIN LATERAL unnest(CASE WHEN groups = '{}' THEN ARRAY[''] ELSE groups END) AS each_group`;
+  // Times become text and sums become objects once it is known which items are told.
   const items = await pool.query(
     `SELECT row_to_json(item) AS item FROM (
-       SELECT ${time} ${COLUMNS[filter.group]} AS "${filter.group}", ${SUMS}
-         FROM aperture.rollup_hour ${filter.group === 'group' ? groups : ''}
-        WHERE ${RANGE}
-        GROUP BY ${interval === undefined ? '1' : '1, 2'}
-        ORDER BY ${interval === undefined ? 'sum(rollup_hour.cost_nanodollars) DESC, 1' : '1, 2'}
-        LIMIT ${USAGE_ITEMS + 1}
+       SELECT ${timed ? `${timeOf('begins')} AS time,` : ''} grouped AS "${group}", ${SHOWN_SUMS}
+         FROM (
+           SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${COLUMNS[group]} AS grouped, ${SUMS}
+             FROM ${from.sql} ${group === 'group' ? groups : ''}
+            GROUP BY ${timed ? '1, 2' : '1'}
+            ORDER BY ${timed ? '1, 2' : 'sum(rollup.cost_nanodollars) DESC, 1'}
+            LIMIT ${USAGE_ITEMS + 1}
+         ) AS summed
      ) AS item`,
-    range,
+    from.values,
   );
+  const whole = rollups(filter, false);
   const total = await pool.query(
-    `SELECT row_to_json(item) AS item FROM (SELECT ${SUMS} FROM aperture.rollup_hour WHERE ${RANGE}) AS item`,
-    range,
+    `SELECT row_to_json(item) AS item FROM (
+       SELECT ${SHOWN_SUMS} FROM (SELECT ${SUMS} FROM ${whole.sql}) AS summed
+     ) AS item`,
+    whole.values,
   );
-  const all = z.array(z.object({ item: UsageItem })).parse(items.rows);
+  const all = z.array(z.object({ item: z.unknown() })).parse(items.rows);
   return {
     items: all.slice(0, USAGE_ITEMS).map(({ item }) => item),
     total: z.object({ item: UsageSums }).parse(total.rows[0]).item,

@@ -16,7 +16,7 @@ const NOT_KEPT: [string, string][] = [
 const JSON_HEADERS: [string, string][] = [['content-type', 'application/json'], ...NOT_KEPT];
 
 /** What the thread that keeps control state answers, to admins alone. */
-const CONTROL_PATH = /^\/(?:api\/(?:config|tokens|revocations)(?:\/|$)|aperture\/config(?::validate)?$)/;
+const CONTROL_PATH = /^\/(?:api\/(?:config|tokens|revocations|holds)(?:\/|$)|aperture\/config(?::validate)?$)/;
 
 /** A config of 16 million characters, as a JSON string. */
 const CONTROL_BODY_BYTES = 64 * 1024 * 1024;

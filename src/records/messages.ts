@@ -1,4 +1,5 @@
 import type { ExchangeRecord } from '../contract/record.ts';
+import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 
 /** Main thread -> jobs thread. Records are posted in batches, one per turn of the event loop. */
 export type ToJobs =
@@ -6,6 +7,7 @@ export type ToJobs =
   /** Tell the watermarks of a journal whose process is gone, too, from a segment on; and no longer. */
   | { kind: 'follow'; gateway: string; fromSegment: number }
   | { kind: 'unfollow'; gateway: string }
+  | { kind: 'retention'; rules: RetentionRules }
   | { kind: 'drain'; withinMs: number };
 
 /** Jobs thread -> main thread. */
@@ -26,5 +28,7 @@ export type FromJobs =
       jobsWaiting: number | null;
       jobsFailed: number | null;
     }
+  /** After each retention run of this process. */
+  | { kind: 'retention'; report: RetentionReport }
   /** Nothing waits any more, or time is up with this many left (they are in the journal). */
   | { kind: 'drained'; left: number };

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { ExchangeRecord } from '../contract/record.ts';
+import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 import { RECORDS_WAITING } from '../contract/limits.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
@@ -35,11 +36,20 @@ export class JobsThread {
   #drained: ((left: number) => void)[] = [];
   #closing = false;
   state: { database: 'up' | 'down'; queue: 'up' | 'down' } = { database: 'down', queue: 'down' };
+  /** Undefined while this process has not purged. */
+  retention: RetentionReport | undefined;
+  #rules: RetentionRules;
   refused = 0;
 
-  constructor(options: JobsThreadOptions) {
+  constructor(options: JobsThreadOptions, rules: RetentionRules) {
     this.#options = options;
+    this.#rules = rules;
     this.#start();
+  }
+
+  reconfigure(rules: RetentionRules): void {
+    this.#rules = rules;
+    this.#post({ kind: 'retention', rules });
   }
 
   /** Records handed over and not yet in the queue. */
@@ -129,6 +139,7 @@ export class JobsThread {
       }, RESTART_MS);
     });
     for (const [gateway, fromSegment] of this.#followed) this.#post({ kind: 'follow', gateway, fromSegment });
+    this.#post({ kind: 'retention', rules: this.#rules });
     this.#flush();
   }
 
@@ -151,6 +162,9 @@ export class JobsThread {
         return;
       case 'state':
         this.state = { database: message.database, queue: message.queue };
+        return;
+      case 'retention':
+        this.retention = message.report;
         return;
       case 'drained':
         for (const settle of this.#drained.splice(0)) settle(message.left);

@@ -53,6 +53,21 @@ export function gatewayMetrics(
   metrics.total('aperture_captures_unreadable_total', 'Exchanges that could not be read from the journal', () => {
     return captures.unreadable;
   });
+  metrics.total('aperture_retention_partitions_dropped_total', 'Purged by this process', () => {
+    return jobs.retention?.partitionsDropped ?? 0;
+  });
+  metrics.total('aperture_retention_bytes_dropped_total', 'What these held on disk', () => {
+    return jobs.retention?.bytesDropped ?? 0;
+  });
+  metrics.gauge('aperture_retention_last_run_timestamp_seconds', 'Last purge by this process; 0 for none', () => {
+    return (jobs.retention?.lastRunAtMs ?? 0) / 1000;
+  });
+  metrics.gauge('aperture_retention_oldest_captures_timestamp_seconds', 'Begin of the oldest day; 0 for none', () => {
+    return (jobs.retention?.oldestCapturesMs ?? 0) / 1000;
+  });
+  metrics.gauge('aperture_retention_partitions_waiting', 'Due, and to be exported first', () => {
+    return jobs.retention?.partitionsWaiting ?? 0;
+  });
   metrics.gauge('aperture_database_up', '1 when the jobs thread reaches it', () =>
     Number(jobs.state.database === 'up'),
   );

@@ -33,7 +33,7 @@ import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
-import { capturesOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import { capturesOf, pricingOf, providersOf, retentionOf, serverOf } from '../../config/slices.ts';
 import type { Listener, ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';
@@ -170,7 +170,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const state = {
     phase: 'serving' as ProcessState['phase'],
     unready: (): Record<string, string> => unready(),
-    notes: (): Record<string, string> => controlNotes(control),
+    notes: (): Record<string, string> => ({ ...controlNotes(control), ...retentionNotes(jobs) }),
   };
   const ownMarks = new Watermarks((segment) => {
     journal.segmentSettled(segment);
@@ -208,20 +208,23 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     process: true,
     logLevel: environment.logLevel,
   };
-  const jobs = new JobsThread({
-    file: built('jobs.js'),
-    workerData,
-    log,
-    onAccepted: (ids) => {
-      for (const id of ids) journal.forget(id as ExchangeId);
+  const jobs = new JobsThread(
+    {
+      file: built('jobs.js'),
+      workerData,
+      log,
+      onAccepted: (ids) => {
+        for (const id of ids) journal.forget(id as ExchangeId);
+      },
+      onRefused: (ids) => {
+        for (const id of ids) settler.again(id as ExchangeId);
+      },
+      onSettled: (gateway, segments) => {
+        marks.get(gateway)?.stored(segments);
+      },
     },
-    onRefused: (ids) => {
-      for (const id of ids) settler.again(id as ExchangeId);
-    },
-    onSettled: (gateway, segments) => {
-      marks.get(gateway)?.stored(segments);
-    },
-  });
+    retentionOf(loaded.config),
+  );
   const captures = new CaptureThread(
     {
       file: built('capture.js'),
@@ -280,6 +283,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     const beganAtMs = clock.nowMs();
     const world = build(worlds.current.number + 1, next);
     captures.reconfigure(capturesOf(next.config));
+    jobs.reconfigure(retentionOf(next.config));
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
     inspectors.setWorld(world.number, world.pricing);
     worlds.current = world;
@@ -441,4 +445,9 @@ async function handOn(
 
 function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function retentionNotes(jobs: JobsThread): Record<string, string> {
+  const waiting = jobs.retention?.partitionsWaiting ?? 0;
+  return waiting > 0 ? { retention: `${waiting} partitions are due and wait for their export` } : {};
 }

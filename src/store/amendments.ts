@@ -123,7 +123,6 @@ WITH input AS (
   SELECT 1, coalesce(changes, '{}') || body, refused, ${READ} FROM amended
 ), effects AS (
   SELECT sign, refused, ${COUNTED} FROM states
-), rollup AS (${addToRollups('effects', 'sign')}
-), session AS (${AMENDED_SESSIONS}
+), ${addToRollups('effects', 'sign')}, session AS (${AMENDED_SESSIONS}
 )
 SELECT count(*)::int AS amended FROM inserted`;

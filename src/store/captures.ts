@@ -5,8 +5,9 @@ import { APIS } from '../contract/api.ts';
 import type { Api } from '../contract/api.ts';
 import type { Capture, CapturedBody } from '../contract/capture.ts';
 import { storableJson } from '../lib/storable-text.ts';
-import { dayOf, ensurePartitions, isPartitionMissing } from './partitions.ts';
-import type { Day } from './partitions.ts';
+import { withHeld } from './holds.ts';
+import { dayOf, ensurePartitions, isPartitionMissing, NOTHING_PURGED } from './partitions.ts';
+import type { Day, PurgedThrough } from './partitions.ts';
 
 /** A blob as a row: its content as it is stored, and the length of what it unpacks to. */
 export interface BlobRow {
@@ -26,47 +27,59 @@ export interface BlobOwner {
 
 export interface CaptureStore {
   /**
-   * Stores blobs, those that are there already without a trace. Committed when it resolves: only then may a capture
-   * name them.
+   * Stores blobs, those that are there already without a trace, and those of a purged day not at all. Committed when it
+   * resolves: only then may a capture name them.
    */
   storeBlobs(blobs: readonly OwnedBlob[]): Promise<void>;
-  /** Stores captures of a gateway's exchanges, and counts them in its watermark. Idempotent. */
+  /**
+   * Stores captures of a gateway's exchanges. Idempotent. What is not to be kept, or comes when its day was purged, is
+   * counted in the gateway's watermark like any other.
+   */
   storeCaptures(gateway: string, captures: readonly Capture[]): Promise<void>;
 }
 
 /** Rows of one statement: a statement of megabytes keeps a connection from the others for long. */
 const STATEMENT_BYTES = 4 * 1024 * 1024;
 
-export function createCaptureStore(pool: Pool): CaptureStore {
-  /** Runs what needs the partitions of these days; makes them where they are missing, as on a day's first exchange. */
-  const withPartitions = async (days: readonly Day[], run: () => Promise<unknown>): Promise<void> => {
+/** @param keeps whether captures are stored at all. */
+export function createCaptureStore(pool: Pool, keeps: () => boolean = () => true): CaptureStore {
+  /**
+   * Runs what needs the partitions of these days. Where one is missing, as on a day's first exchange, or because it was
+   * purged, runs again with those that can be made, and is told what was purged.
+   */
+  const withPartitions = async (
+    days: readonly Day[],
+    run: (purged: PurgedThrough) => Promise<unknown>,
+  ): Promise<void> => {
     try {
-      await run();
+      await run(NOTHING_PURGED);
     } catch (error) {
       if (!isPartitionMissing(error)) throw error;
-      await ensurePartitions(
-        pool,
-        [...new Set(days)].sort((a, b) => a - b),
+      await run(
+        await ensurePartitions(
+          pool,
+          [...new Set(days)].sort((a, b) => a - b),
+        ),
       );
-      await run();
     }
   };
 
   return {
     storeBlobs: async (blobs) => {
       for (const some of inStatements(blobs)) {
-        const ordered = inOrder(some);
         await withPartitions(
-          ordered.map(({ day }) => day),
-          () =>
-            pool.query(INSERT_BLOBS, [
+          some.map(({ day }) => day),
+          async (purged) => {
+            const ordered = inOrder(some.filter(({ day }) => keeps() && day > purged.captures));
+            await pool.query(INSERT_BLOBS, [
               ordered.map(({ day }) => day),
               ordered.map(({ login }) => ownerOf(login)),
               ordered.map(({ sha256 }) => sha256),
               ordered.map(({ bytes }) => bytes),
               ordered.map(({ encoding }) => encoding),
               ordered.map(({ body }) => Buffer.from(body.buffer, body.byteOffset, body.byteLength)),
-            ]),
+            ]);
+          },
         );
       }
     },
@@ -74,7 +87,10 @@ export function createCaptureStore(pool: Pool): CaptureStore {
       if (captures.length === 0) return;
       await withPartitions(
         captures.map(({ id }) => dayOf(id)),
-        () => pool.query(INSERT_CAPTURES, [gateway, storableJson(captures.map(rowOf))]),
+        (purged) => {
+          const keptIds = captures.filter(({ id }) => keeps() && dayOf(id) > purged.captures).map(({ id }) => id);
+          return pool.query(INSERT_CAPTURES, [gateway, storableJson(captures.map(rowOf)), keptIds]);
+        },
       );
     },
   };
@@ -108,7 +124,7 @@ export async function findCapture(
   const { rows } = await pool.query(
     `SELECT capture.login, api, status, request_headers, response_headers, request_recipe, capture.request_bytes,
             request_left_out, response_recipe, capture.response_bytes, response_left_out, missing_frames
-       FROM aperture.captures AS capture JOIN aperture.records USING (id)
+       FROM ${withHeld('captures')} AS capture JOIN aperture.records USING (id)
       WHERE id = $1 AND ($2::text IS NULL OR capture.login = $2)`,
     [id, owner ?? null],
   );
@@ -136,7 +152,8 @@ export async function findBlobs(
 ): Promise<Map<string, BlobRow>> {
   if (hashes.length === 0) return new Map();
   const { rows } = await pool.query(
-    'SELECT sha256, bytes, encoding, body FROM aperture.blobs WHERE day = $1 AND owner = $2 AND sha256 = ANY($3)',
+    `SELECT sha256, bytes, encoding, body FROM ${withHeld('blobs')} AS blob
+      WHERE day = $1 AND owner = $2 AND sha256 = ANY($3)`,
     [day, ownerOf(login), hashes],
   );
   return new Map(
@@ -225,7 +242,10 @@ INSERT INTO aperture.blobs (day, owner, sha256, bytes, encoding, body)
 SELECT * FROM unnest($1::int[], $2::bytea[], $3::bytea[], $4::int[], $5::text[], $6::bytea[])
 ON CONFLICT (day, owner, sha256) DO NOTHING`;
 
-/** One statement: the captures; of those that were new, their indexed headers and the watermark. */
+/**
+ * One statement: the captures that are kept (`$3`); of those that were new, their indexed headers; of all that were new,
+ * the watermark.
+ */
 const INSERT_CAPTURES = `
 WITH input AS (
   SELECT * FROM json_to_recordset($2::json) AS (
@@ -243,7 +263,11 @@ WITH input AS (
   SELECT id, login, request_headers, response_headers,
     decode(request_recipe, 'base64'), request_bytes, request_left_out,
     decode(response_recipe, 'base64'), response_bytes, response_left_out, missing_frames
-  FROM input ORDER BY id
+  FROM input WHERE id = ANY($3::uuid[]) ORDER BY id
+  ON CONFLICT (id) DO NOTHING
+  RETURNING id
+), late AS (
+  INSERT INTO aperture.late_captures (id) SELECT id FROM input WHERE id <> ALL($3::uuid[]) ORDER BY id
   ON CONFLICT (id) DO NOTHING
   RETURNING id
 ), headers AS (
@@ -254,7 +278,8 @@ WITH input AS (
   ON CONFLICT (record_id, side, name) DO NOTHING
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in, captures_in)
-  SELECT $1::text, segment, 0, count(*) FROM input JOIN inserted USING (id) GROUP BY 2 ORDER BY 2
+  SELECT $1::text, segment, 0, count(*) FROM input JOIN (TABLE inserted UNION ALL TABLE late) AS stored USING (id)
+   GROUP BY 2 ORDER BY 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET captures_in = old.captures_in + excluded.captures_in, changed_at = clock_timestamp()
 )

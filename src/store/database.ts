@@ -17,6 +17,8 @@ export interface PoolOptions {
   /** A statement that takes longer is cancelled, by the server and by us. */
   statementMs: number;
   waitMs: number;
+  /** For sorting and hashing, of each step of a statement; the server's own setting where it is not given. */
+  workMemory?: `${number}MB`;
   /** An idle connection broke: the pool opens another when it needs one. */
   onError: (error: Error) => void;
 }
@@ -35,6 +37,7 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
     query_timeout: options.statementMs + ANSWER_GRACE_MS,
     idle_in_transaction_session_timeout: options.statementMs,
     keepAlive: true,
+    ...(options.workMemory === undefined ? {} : { options: `-c work_mem=${options.workMemory}` }),
   });
   pool.on('error', options.onError);
   return pool;

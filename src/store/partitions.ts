@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { z } from 'zod';
 import { uuid7Floor, uuid7Ms } from '../lib/uuid7.ts';
 import { inTransaction } from './database.ts';
 
@@ -6,21 +7,39 @@ import { inTransaction } from './database.ts';
 export type Day = number;
 
 export const DAY_MS = 86_400_000;
-/** "apep": one process at a time makes partitions. */
+/** "apep": one process at a time makes partitions, or decides that days are purged. */
 const PARTITION_LOCK = 0x61706570;
 /** Attaching waits for nobody who reads or inserts; a migration or a retention run may hold it up this long. */
 const LOCK_TIMEOUT_MS = 5_000;
-/** Made by the day of the record's id, all together, and dropped together: by that id, or by the day itself. */
-const PARTITIONED: Record<string, 'id' | 'day'> = {
-  records: 'id',
-  amendments: 'id',
-  session_turns: 'id',
-  tool_calls: 'id',
-  tool_results: 'id',
-  captures: 'id',
-  indexed_headers: 'id',
-  blobs: 'day',
+
+/**
+ * What is purged together: headers and bodies, tool use, and what sessions are found by, which is of use for hours.
+ * Partitions of other tables stay.
+ */
+export const PURGEABLE = ['captures', 'tools', 'turns'] as const;
+export type Purgeable = (typeof PURGEABLE)[number];
+
+/** Up to which day each kind was purged; -1: nothing was. */
+export type PurgedThrough = Readonly<Record<Purgeable, Day>>;
+
+export const NOTHING_PURGED: PurgedThrough = { captures: -1, tools: -1, turns: -1 };
+
+/** Made by the day of the record's id, all together: by that id, or by the day itself. */
+const PARTITIONED: Record<string, { by: 'id' | 'day'; what?: Purgeable }> = {
+  records: { by: 'id' },
+  amendments: { by: 'id' },
+  session_turns: { by: 'id', what: 'turns' },
+  tool_calls: { by: 'id', what: 'tools' },
+  tool_results: { by: 'id', what: 'tools' },
+  captures: { by: 'id', what: 'captures' },
+  indexed_headers: { by: 'id', what: 'captures' },
+  blobs: { by: 'day', what: 'captures' },
 };
+
+/** Tables whose partitions of one day go together. */
+export function tablesOf(what: Purgeable): string[] {
+  return Object.keys(PARTITIONED).filter((table) => PARTITIONED[table]?.what === what);
+}
 
 export function dayOf(id: string): Day {
   return Math.floor(uuid7Ms(id) / DAY_MS);
@@ -32,21 +51,45 @@ export function daysAround(nowMs: number): Day[] {
   return Array.from({ length: 9 }, (_, index) => today - 1 + index);
 }
 
-/** Makes the partitions of these days where they are missing. */
-export async function ensurePartitions(pool: Pool, days: readonly Day[]): Promise<void> {
-  await inTransaction(pool, async (client) => {
+/**
+ * Makes the partitions of these days where they are missing, but not those that were purged.
+ *
+ * @returns what was purged: rows of those days find no partition.
+ */
+export async function ensurePartitions(pool: Pool, days: readonly Day[]): Promise<PurgedThrough> {
+  return inTransaction(pool, async (client) => {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-    await client.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
+    await lockPartitions(client);
+    const purged = await purgedThrough(client);
     for (const day of days) {
-      for (const [table, by] of Object.entries(PARTITIONED)) await ensurePartition(client, table, by, day);
+      for (const [table, { by, what }] of Object.entries(PARTITIONED)) {
+        if (what === undefined || day > purged[what]) await ensurePartition(client, table, by, day);
+      }
     }
+    return purged;
   });
+}
+
+/** Until the transaction ends, nobody makes partitions, or marks days as purged. */
+export async function lockPartitions(client: PoolClient): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
+}
+
+const PurgedRows = z.array(z.object({ what: z.enum(PURGEABLE), through_day: z.int() }));
+
+async function purgedThrough(client: PoolClient): Promise<PurgedThrough> {
+  const { rows } = await client.query('SELECT what, through_day FROM aperture.purged WHERE what = ANY($1)', [
+    PURGEABLE,
+  ]);
+  const purged = { ...NOTHING_PURGED };
+  for (const { what, through_day } of PurgedRows.parse(rows)) purged[what] = through_day;
+  return purged;
 }
 
 /** Made beside its parent and attached: `CREATE TABLE … PARTITION OF` would lock out every reader and writer. */
 async function ensurePartition(client: PoolClient, table: string, by: 'id' | 'day', day: Day): Promise<void> {
   const parent = `aperture.${table}`;
-  const name = `${parent}_${dateOf(day)}`;
+  const name = `aperture.${partitionName(table, day)}`;
   const found = await client.query('SELECT 1 WHERE to_regclass($1) IS NOT NULL', [name]);
   if (found.rowCount !== 0) return;
   const [from, to] = [day, day + 1].map((each) => (by === 'day' ? String(each) : `'${uuid7Floor(each * DAY_MS)}'`));
@@ -54,9 +97,16 @@ async function ensurePartition(client: PoolClient, table: string, by: 'id' | 'da
   await client.query(`ALTER TABLE ${parent} ATTACH PARTITION ${name} FOR VALUES FROM (${from ?? ''}) TO (${to ?? ''})`);
 }
 
-/** `20261123`; two more digits in years beyond 9999, which a UUIDv7 can name. */
-function dateOf(day: Day): string {
-  return new Date(day * DAY_MS).toISOString().split('T')[0]?.replace(/\D/g, '') ?? '';
+/** `captures_20261123`; two more digits in years beyond 9999, which a UUIDv7 can name. */
+export function partitionName(table: string, day: Day): string {
+  return `${table}_${new Date(day * DAY_MS).toISOString().split('T')[0]?.replace(/\D/g, '') ?? ''}`;
+}
+
+/** The day of a partition's name; undefined where it is another table's. */
+export function dayOfPartition(table: string, name: string): Day | undefined {
+  const [, year = '', month = '', date = ''] =
+    new RegExp(`^${table}_(\\d{4}|\\d{6})(\\d\\d)(\\d\\d)$`).exec(name) ?? [];
+  return year === '' ? undefined : Date.UTC(Number(year), Number(month) - 1, Number(date)) / DAY_MS;
 }
 
 /** 23514 with no constraint named: "no partition of relation found for row". */

@@ -8,8 +8,8 @@ import { storableJson, storableText } from '../lib/storable-text.ts';
 import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
 import { inTransaction, isConflict, isDataError } from './database.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
-import { DAY_MS, dayOf, daysAround, ensurePartitions, isPartitionMissing } from './partitions.ts';
-import type { Day } from './partitions.ts';
+import { DAY_MS, dayOf, daysAround, ensurePartitions, isPartitionMissing, NOTHING_PURGED } from './partitions.ts';
+import type { Day, PurgedThrough } from './partitions.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
 import { isToBePlaced, placedAsIs, placeSessions, SESSION_PARTS } from './sessions.ts';
 import type { PlacedRecord } from './sessions.ts';
@@ -65,14 +65,16 @@ const WATERMARKS_AT_ONCE = 10_000;
 /** A change is dated when its statement runs and seen when it is committed; statements may take 20 seconds. */
 const COMMIT_WITHIN = '60 seconds';
 
-export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
+/** @param keepsTools whether names, arguments and results of tool calls are stored at all; the count of calls always is. */
+export function createRecordStore(pool: Pool, clock: Clock, keepsTools: () => boolean = () => true): RecordStore {
   /** Days whose partitions were seen. One that was dropped since announces itself (`isPartitionMissing`). */
   let known = new Set<Day>();
+  let purged = NOTHING_PURGED;
 
   const prepare = async (days: readonly Day[]): Promise<void> => {
     const missing = [...new Set(days)].filter((day) => !known.has(day)).sort((a, b) => a - b);
     if (missing.length === 0) return;
-    await ensurePartitions(pool, missing);
+    purged = await ensurePartitions(pool, missing);
     for (const day of missing) known.add(day);
   };
 
@@ -94,11 +96,13 @@ export function createRecordStore(pool: Pool, clock: Clock): RecordStore {
   const insertNow = async (records: readonly ExchangeRecord[]): Promise<number> => {
     const responses = lateResponsesOf(records);
     const places = records.some(isToBePlaced);
-    if (responses.length === 0 && !places) return insertPlaced(pool, records.map(placedAsIs));
+    const kept = (placed: PlacedRecord[]): StorableRecord[] =>
+      placed.map((record) => withoutPurged(record, purged, keepsTools()));
+    if (responses.length === 0 && !places) return insertPlaced(pool, kept(records.map(placedAsIs)));
     return inTransaction(pool, async (client) => {
       if (responses.length > 0) await lockResponses(client, responses);
       const placed = places ? await placeSessions(client, records) : records.map(placedAsIs);
-      const inserted = await insertPlaced(client, placed);
+      const inserted = await insertPlaced(client, kept(placed));
       if (responses.length > 0) await bookLateUsage(client, responses, clock.nowMs());
       return inserted;
     });
@@ -165,7 +169,12 @@ function inOrder(records: readonly ExchangeRecord[]): ExchangeRecord[] {
   return all.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-async function insertPlaced(database: Pool | PoolClient, records: readonly PlacedRecord[]): Promise<number> {
+/** A record, its session decided, with what may be kept of it. */
+interface StorableRecord extends PlacedRecord {
+  tool_call_count: number;
+}
+
+async function insertPlaced(database: Pool | PoolClient, records: readonly StorableRecord[]): Promise<number> {
   const answer = await database.query(INSERT, [storableJson(records.map(rowOf)), earliestDay(records)]);
   return Inserted.parse(answer.rows[0]).inserted;
 }
@@ -204,8 +213,21 @@ function withCutNames(record: ExchangeRecord): ExchangeRecord {
   };
 }
 
+/** A record to be stored, without what retention has purged of its day, which is not made again by who comes late. */
+function withoutPurged(record: PlacedRecord, purged: PurgedThrough, keepsTools: boolean): StorableRecord {
+  const day = dayOf(record.id);
+  const tools = keepsTools && day > purged.tools;
+  return {
+    ...record,
+    tool_call_count: record.tool_calls.length,
+    tool_calls: tools ? record.tool_calls : [],
+    tool_results: tools ? record.tool_results : [],
+    turn: day > purged.turns ? record.turn : null,
+  };
+}
+
 /** A record as the statement reads it: times in whole microseconds. */
-function rowOf(record: PlacedRecord): unknown {
+function rowOf(record: StorableRecord): unknown {
   return {
     ...record,
     groups: [...record.groups].sort(),
@@ -265,12 +287,12 @@ const OTHERS: Record<string, string> = {
   groups: 'text[]',
   status: 'int',
   stream: 'boolean',
+  tool_call_count: 'int',
   usage_detail: 'jsonb',
   usage_flags: 'text[]',
   cost_nanodollars: 'bigint',
   reported_cost_nanodollars: 'numeric',
   late_usage: 'jsonb',
-  tool_calls: 'jsonb',
   server_tools: 'jsonb',
   attempts: 'jsonb',
   edits: 'jsonb',
@@ -294,6 +316,7 @@ WITH input AS (
   SELECT * FROM json_to_recordset($1::json) AS (
     usage json,
     turn json,
+    tool_calls json,
     tool_results json,
     ${list(TIMES, (name) => `${name}_us bigint`)},
     ${list(Object.keys(PLAIN), (name) => `${name} ${PLAIN[name] ?? ''}`)}
@@ -311,15 +334,14 @@ WITH input AS (
   FROM input
   ORDER BY id
   ON CONFLICT (id) DO NOTHING
-  RETURNING id, gateway, segment, ended_at, state, session_id, session_base, parent_session_id, tool_calls,
+  RETURNING id, gateway, segment, ended_at, state, session_id, session_base, parent_session_id, tool_call_count,
     ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
   SELECT gateway, segment, count(*) FROM inserted GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
-), rollup AS (${addToRollups('inserted', '1')}
-), ${SESSION_PARTS}, ${TOOL_PARTS}
+), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}
 SELECT count(*)::int AS inserted FROM inserted`;
 
 function messageOf(error: unknown): string {

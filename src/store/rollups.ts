@@ -1,6 +1,6 @@
 import { USAGE_KINDS } from '../contract/usage.ts';
 
-/** What the rows of `rollup_hour` are about, beside the hour. */
+/** What the rows of the roll-ups are about, beside the hour or the day. */
 export const ROLLUP_BY = ['login', 'node_id', 'groups', 'model', 'provider', 'agent', 'api', 'status'];
 
 /** Members of a record that a roll-up sums as they are. */
@@ -10,7 +10,7 @@ const SUMMED = [...USAGE_KINDS, 'cost_nanodollars', 'request_bytes', 'response_b
 export const USAGE_ABSENT = `NOT refused AND usage_state = 'absent'`;
 export const COST_UNKNOWN = 'NOT refused AND cost_nanodollars IS NULL';
 
-/** What one record adds to the row of its hour, by column: SQL over its columns, and `refused`. */
+/** What one record adds to the rows of its hour and day, by column: SQL over its columns, and `refused`. */
 const MEASURES: Record<string, string> = {
   requests: '1',
   refused: 'refused::int',
@@ -31,20 +31,27 @@ const list = (names: readonly string[], of: (name: string) => string = (name) =>
   names.map(of).join(', ');
 
 /**
- * The part of a statement that adds the rows of `from` to the roll-ups, each `times` times: -1 takes it out again. It
- * goes through its keys in order, so that two writers wait for one another rather than deadlock.
+ * The parts of a statement that add the rows of `from` to the roll-ups, each `times` times: -1 takes it out again. They
+ * go through their keys in order, so that two writers wait for one another rather than deadlock.
  */
 export function addToRollups(from: string, times: string): string {
   const measures = Object.keys(MEASURES);
-  return `
-  INSERT INTO aperture.rollup_hour AS old (hour, key, ${list(ROLLUP_BY)}, ${list(measures)})
-  SELECT
-    date_trunc('hour', received_at, 'UTC'),
-    sha256(convert_to(json_build_array(${list(ROLLUP_BY)})::text, 'UTF8')),
-    ${list(ROLLUP_BY)},
-    ${list(measures, (name) => `coalesce(sum(${times} * ${MEASURES[name] ?? ''}), 0)`)}
-  FROM ${from}
+  const add = (by: 'hour' | 'day'): string => `
+  INSERT INTO aperture.rollup_${by} AS old (${by}, key, ${list(ROLLUP_BY)}, ${list(measures)})
+  SELECT date_trunc('${by}', hour, 'UTC'), key, ${list(ROLLUP_BY)}, ${list(measures, (name) => `sum(${name})`)}
+  FROM rolled_up
   GROUP BY 1, 2, ${list(ROLLUP_BY)}
   ORDER BY 1, 2
-  ON CONFLICT (hour, key) DO UPDATE SET ${list(measures, (name) => `${name} = old.${name} + excluded.${name}`)}`;
+  ON CONFLICT (${by}, key) DO UPDATE SET ${list(measures, (name) => `${name} = old.${name} + excluded.${name}`)}`;
+  return `rolled_up AS (
+  SELECT
+    date_trunc('hour', received_at, 'UTC') AS hour,
+    sha256(convert_to(json_build_array(${list(ROLLUP_BY)})::text, 'UTF8')) AS key,
+    ${list(ROLLUP_BY)},
+    ${list(measures, (name) => `coalesce(sum(${times} * ${MEASURES[name] ?? ''}), 0) AS ${name}`)}
+  FROM ${from}
+  GROUP BY 1, 2, ${list(ROLLUP_BY)}
+), rollup_hour AS (${add('hour')}
+), rollup_day AS (${add('day')}
+)`;
 }

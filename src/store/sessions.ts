@@ -314,7 +314,7 @@ const SUMS: Record<string, string> = {
   ...Object.fromEntries(
     [...USAGE_KINDS, 'cost_nanodollars'].map((name) => [name, `coalesce(sum(${name}), 0)`] as const),
   ),
-  tool_calls: 'coalesce(sum(jsonb_array_length(tool_calls)), 0)',
+  tool_calls: 'sum(tool_call_count)',
 };
 
 const edge = (name: string, order: 'ASC' | 'DESC'): string => `(array_agg(${name} ORDER BY id ${order}))[1]`;

@@ -15,10 +15,13 @@ const key = (id: string): string =>
  */
 export const TOOL_PARTS = `
 tool_call AS (
-  INSERT INTO aperture.tool_calls (record_id, position, key, call_id, name, bytes, login, session_id, model, agent, at)
-  SELECT id, position, ${key(`coalesce(call->>'id', call->>'name')`)}, call->>'id',
-    left(call->>'name', ${NAME_CHARS}), (call->>'bytes')::bigint, login, session_id, model, agent, received_at
-  FROM inserted CROSS JOIN LATERAL jsonb_array_elements(tool_calls) WITH ORDINALITY AS calls (call, position)
+  INSERT INTO aperture.tool_calls (
+    record_id, position, key, call_id, name, arguments, bytes, login, session_id, model, agent, at
+  )
+  SELECT id, position, ${key(`coalesce(call->>'id', call->>'name')`)}, call->>'id', left(call->>'name', ${NAME_CHARS}),
+    call->>'arguments', (call->>'bytes')::bigint, login, session_id, model, agent, received_at
+  FROM inserted JOIN (SELECT id, tool_calls FROM input) AS making USING (id)
+  CROSS JOIN LATERAL json_array_elements(tool_calls) WITH ORDINALITY AS calls (call, position)
 ), carried AS (
   SELECT id AS record_id, position, ${key(`result->>'id'`)} AS key, result->>'id' AS call_id, login, session_id,
     (result->>'bytes')::bigint AS bytes, (result->>'is_error')::boolean AS is_error, received_at AS at, api

@@ -392,8 +392,10 @@ test('retention tells a year from nothing', () => {
     return loaded.ok ? [loaded.value.config.database.retention.duration, loaded.value.warnings.length] : 'refused';
   };
   expect(retention('')).toEqual([undefined, 0]);
-  expect(retention('0')).toEqual([0, 1]);
-  expect(retention('30d')).toEqual([2_592_000_000, 1]);
+  expect(retention('0')).toEqual([0, 0]);
+  expect(retention('30d')).toEqual([2_592_000_000, 0]);
+  // Blobs are purged by the day.
+  expect(retention('23h')).toEqual([82_800_000, 1]);
   expect(retention('10m')).toEqual([undefined, 1]);
 });
 

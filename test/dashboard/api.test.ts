@@ -133,6 +133,7 @@ describe('GET /api/requests', () => {
       agent_id: null,
       previous_response: null,
       stop_reason: 'end_turn',
+      tool_call_count: 1,
       // Without the arguments: they are told of one request at a time.
       tool_calls: [{ id: 'toolu_1', name: 'Read', bytes: 15 }],
       server_tools: { web_search: 2 },

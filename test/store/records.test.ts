@@ -95,7 +95,7 @@ describe('storing records', () => {
       usage_detail: { iterations: [1, { deep: 'ü' }] },
       usage_flags: ['clamped:input_uncached'],
       cost_nanodollars: '9007199254740993',
-      tool_calls: record.tool_calls,
+      tool_call_count: 1,
       server_tools: { web_search: 2 },
       attempts: record.attempts,
       edits: record.edits,

@@ -247,7 +247,7 @@ describe('sums of sessions', () => {
     const sums = `count(*)::int AS requests, sum(output)::int AS output, sum(cost_nanodollars)::text AS cost,
       count(*) FILTER (WHERE state IN ('error', 'interrupted'))::int AS errors,
       count(*) FILTER (WHERE cost_nanodollars IS NULL)::int AS cost_unknown,
-      sum(jsonb_array_length(tool_calls))::int AS tool_calls,
+      sum(tool_call_count)::int AS tool_calls,
       min(id::text) AS first, max(id::text) AS last, array_agg(DISTINCT model) AS models`;
     const expected = await pool.query(
       `SELECT login, session_id, ${sums} FROM aperture.records GROUP BY 1, 2 ORDER BY 1, 2`,
