@@ -29,7 +29,8 @@ export interface Scale extends Company {
 /** Every question is to be answered within this (failure mode 41). */
 const WITHIN_MS = 1_000;
 const DAY_MS = 86_400_000;
-const LOAD_WITHIN_MS = 3_600_000;
+/** Loading ten million takes half an hour on a busy machine; what each test must keep to stands in it. */
+const TEST_WITHIN_MS = 3_600_000;
 
 /** What must hold of a month of so many records. */
 export function scaleSuite(scale: Scale): void {
@@ -50,14 +51,14 @@ export function scaleSuite(scale: Scale): void {
     const seconds = await loadCompany(address, scale);
     console.log(`${scale.records} records of seed ${scale.seed} loaded in ${seconds.toFixed(0)} s`);
     reads = open(READERS);
-  }, LOAD_WITHIN_MS);
+  }, TEST_WITHIN_MS);
 
   afterAll(async () => {
     await Promise.all(opened.map((pool) => pool.end()));
     await postgres.stop();
   });
 
-  describe(`a month of ${scale.records} records`, () => {
+  describe(`a month of ${scale.records} records`, { timeout: TEST_WITHIN_MS }, () => {
     test('sums to what was put in, by what was asked for', async () => {
       const groups = {
         model: ({ model }: ReturnType<typeof exchangeOf>) => model,
