@@ -13,7 +13,9 @@ export const DatabaseConfig = z.strictObject({
         })
         .meta({ format: 'duration' })
         .prefault('')
-        .describe('How long records are kept, such as "30d" or "720h". "": a year; "0": nothing is kept here. Figures are kept for good'),
+        .describe(
+          'How long records are kept, such as "30d" or "720h". "": a year; "0": nothing is kept here. Figures are kept for good',
+        ),
       require_export: z.boolean().default(false).describe('Only what was exported is purged; there is no export yet'),
       purge: z
         .array(z.enum(['captures', 'tools']))

@@ -4,9 +4,10 @@ import { USAGE_KINDS } from '../../src/contract/usage.ts';
 import type { FromApi } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
+import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
+import { openPool } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
-import { runApi } from '../../workers/run-api.ts';
+import { READERS, runApi } from '../../workers/run-api.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -370,6 +371,23 @@ describe('GET /api/usage', () => {
     expect(body.total['requests']).toBe(25);
   });
 
+  test('by status, and by the hours of a broken day beside whole days', async () => {
+    const { body } = await get(`/api/usage?${all}&group=status`);
+    // One of ten failed.
+    expect(body.items.map((item) => [item['status'], item['requests']])).toEqual([
+      [200, 54],
+      [529, 6],
+    ]);
+    // Records are an hour apart, the newest in the hour of 10: from 3 hours before midnight of the first to 5 after the last.
+    const day = await get('/api/usage?from=2026-11-21T21:00:00Z&to=2026-11-23T05:00:00Z&group=api&interval=day');
+    const hour = await get('/api/usage?from=2026-11-21T21:00:00Z&to=2026-11-23T05:00:00Z&group=api&interval=hour');
+    const byDay = new Map<unknown, number>();
+    for (const item of day.body.items)
+      byDay.set(item['time'], (byDay.get(item['time']) ?? 0) + Number(item['requests']));
+    expect([...byDay.values()]).toEqual([3, 24, 5]);
+    expect([day.body.total['requests'], hour.body.total['requests'], hour.body.items.length]).toEqual([32, 32, 32]);
+  });
+
   test('users see their own sums only', async () => {
     const { body } = await get(`/api/usage?${all}&group=login`, bob);
     expect(body.items.map((item) => item['login'])).toEqual(['bob@example.com']);
@@ -420,6 +438,44 @@ describe('the API', () => {
     const good = told.find(({ status }) => status === 200)!;
     expect(JSON.parse(new TextDecoder().decode(good.body))).toMatchObject({ items: [{}, {}] });
     await api.close();
+  });
+
+  test('failure mode 43: readers who hold all their connections keep nobody from the books, nor from looking up whose a response is', async () => {
+    const told: FromApi[] = [];
+    const post = (message: FromApi): void => {
+      told.push(message);
+    };
+    const api = runApi({ data: { database: address, logLevel: 'silent' }, clock, log: silentLog, post });
+    const blocker = await pool.connect();
+    await blocker.query('BEGIN');
+    // Only readers need it.
+    await blocker.query('LOCK TABLE aperture.held_tool_calls IN ACCESS EXCLUSIVE MODE');
+    const question = { method: 'GET', path: '/api/requests', query: '', caller: admin } as const;
+    for (let ask = 1; ask <= 20; ask += 1) api.take({ kind: 'ask', ask, request: question });
+    await until('every reader waits', async () => {
+      const { rows } = await pool.query(
+        `SELECT FROM pg_stat_activity WHERE application_name = 'aperture-reads' AND datname = current_database()
+            AND wait_event_type = 'Lock'`,
+      );
+      return rows.length === READERS.max;
+    });
+    const ledger = openPool(address, {
+      name: 'ledger',
+      max: 1,
+      statementMs: 5_000,
+      waitMs: 1_000,
+      onError: () => undefined,
+    });
+    const late = aRecord({ received_at: TEST_TIME_MS - 90 * 24 * HOUR, id: uuid7Floor(TEST_TIME_MS - 90 * 24 * HOUR) });
+    expect(await createRecordStore(ledger, clock).store([late])).toEqual({ inserted: 1, dead: 0 });
+    api.take({ kind: 'whose', ask: 21, responseId: 'resp-of-nobody', login: alice.login });
+    await until('it is looked up', () => told.length === 1);
+    expect(told[0]).toMatchObject({ kind: 'whose', ask: 21, outcome: { ok: true } });
+    await blocker.query('COMMIT');
+    blocker.release();
+    await until('the readers are answered', () => told.length === 21);
+    await pool.query('DELETE FROM aperture.records WHERE id = $1', [late.id]);
+    await Promise.all([api.close(), ledger.end()]);
   });
 
   test.each([

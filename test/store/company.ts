@@ -163,7 +163,8 @@ export async function loadCompany(address: DatabaseAddress, company: Company): P
       );
     }
     // As autovacuum does while rows come in over a month.
-    await client.query('VACUUM (ANALYZE)');
+    const tables = ['records', 'tool_calls', 'tool_results', 'rollup_hour', 'rollup_day', 'sessions'];
+    await client.query(`VACUUM (ANALYZE) ${tables.map((table) => `aperture.${table}`).join(', ')}`);
   } finally {
     client.release();
     await pool.end();
