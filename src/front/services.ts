@@ -34,7 +34,7 @@ export interface ApiQuestion {
   method: string;
   path: string;
   query: string;
-  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean };
+  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean; filterableHeaders: readonly string[] };
 }
 
 /** A question to the thread that keeps control state. The body is given away with it. */

@@ -1,6 +1,6 @@
 import type { ExchangeRecord } from '../contract/record.ts';
 
-/** Main thread -> jobs thread. Records are posted in batches, one per turn of the event loop. */
+/** Main thread -> jobs thread. Records are posted in batches. */
 export type ToJobs = { kind: 'records'; records: ExchangeRecord[] } | { kind: 'drain'; withinMs: number };
 
 /** Jobs thread -> main thread. */
