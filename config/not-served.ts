@@ -21,11 +21,6 @@ const NOT_SERVED: { path: Path; what: string; used: (config: Config) => boolean 
     used: ({ database }) => database.retention.require_export,
   },
   {
-    path: ['database', 'headers'],
-    what: 'headers are not indexed',
-    used: ({ database }) => database.headers.filterable.length > 0,
-  },
-  {
     path: ['connectors'],
     what: 'connectors are not served',
     used: ({ connectors }) => Object.keys(connectors.servers).length > 0,

@@ -1,3 +1,4 @@
+import { INDEXED_HEADER_CHARS } from '../contract/capture.ts';
 import type { Capture, IndexedHeader } from '../contract/capture.ts';
 import type { Opened } from '../contract/exchange.ts';
 import { isReadable, LeftOutCapture, RequestCapture, ResponseCapture } from './body.ts';
@@ -13,9 +14,6 @@ export type CaptureFrame =
   | { kind: 'head'; headers: [string, string][] }
   | { kind: 'request' | 'response'; bytes: Uint8Array }
   | { kind: 'closed' };
-
-/** An entry of the index may have 2,704 bytes, a character up to four. */
-const INDEXED_CHARS = 256;
 
 /** One exchange on its way from frames to a capture. */
 export class ExchangeCapture {
@@ -96,7 +94,7 @@ export class ExchangeCapture {
     return this.#settings.filterable.flatMap(({ name, redactValues }) => {
       const found = headers.find(([each]) => each === name);
       if (found === undefined) return [];
-      return [{ side, name, value: redactValues ? null : found[1].slice(0, INDEXED_CHARS) }];
+      return [{ side, name, value: redactValues ? null : found[1].slice(0, INDEXED_HEADER_CHARS) }];
     });
   }
 }

@@ -11,6 +11,9 @@ export interface CapturedBody {
   leftOut: 'binary' | null;
 }
 
+/** Of a value longer than this, the index has the beginning: an entry may have 2,704 bytes, a character up to four. */
+export const INDEXED_HEADER_CHARS = 256;
+
 /** A header that logs can be filtered by; its value is null where only its presence counts. */
 export interface IndexedHeader {
   side: 'request' | 'response';

@@ -1,7 +1,16 @@
 /** The conditions of a question and the values in them, which reach the database as parameters. */
 export class Conditions {
-  readonly values: unknown[] = [];
+  readonly values: unknown[];
   readonly #conditions: string[] = [];
+
+  constructor(values: unknown[] = []) {
+    this.values = values;
+  }
+
+  /** Conditions of a question within this one: with the same values. */
+  within(): Conditions {
+    return new Conditions(this.values);
+  }
 
   /** `?` stands for the value. Without a value, nothing is asked. */
   add(condition: string, value: unknown): void {

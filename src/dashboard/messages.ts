@@ -2,14 +2,21 @@ import type { Fault } from '../contract/fault.ts';
 import type { Whose } from '../contract/holding.ts';
 import type { Result } from '../lib/result.ts';
 
+/** Whose rows may be seen: a user's own, an admin's all; and by which indexed headers, in lower case, they may be filtered. */
+export interface ApiCaller {
+  login: string;
+  role: 'admin' | 'user';
+  readCaptures: boolean;
+  filterableHeaders: readonly string[];
+}
+
 /** A question of the JSON API: plain data, after identity and role are known. */
 export interface ApiRequest {
   method: string;
   path: string;
   /** Without the question mark. */
   query: string;
-  /** Whose rows may be seen: a user's own, an admin's all. */
-  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean };
+  caller: ApiCaller;
 }
 
 /** Main thread -> API thread. */

@@ -76,6 +76,16 @@ export class Parameters<Name extends string> {
     return { record, position: Number(position) };
   }
 
+  /** A header: its name, in any case, alone or with a colon and a value. The name comes back in lower case. */
+  header(name: Name): { name: string; value: string | undefined } | undefined {
+    const given = this.#values.get(name);
+    if (given === undefined) return undefined;
+    const colon = given.indexOf(':');
+    const header = (colon < 0 ? given : given.slice(0, colon)).trim().toLowerCase();
+    if (!HEADER_NAME.test(header)) throw new BadParameter(name, 'must be a header, or a header:value');
+    return { name: header, value: colon < 0 ? undefined : given.slice(colon + 1).trim() };
+  }
+
   /** The id of a record. */
   id(name: Name): string | undefined {
     const value = this.#values.get(name)?.toLowerCase();
@@ -84,6 +94,8 @@ export class Parameters<Name extends string> {
   }
 }
 
+/** RFC 9110, section 5.6.2, in lower case. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const DATE_CHARS = '2026-01-31'.length;
 /** RFC 3339, section 5.6, and a day by itself, which begins at midnight UTC. */
 const RFC_3339 = /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d))?$/;

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
+import { INDEXED_HEADER_CHARS } from '../contract/capture.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
 import { effective, joinChanges } from '../store/amendments.ts';
@@ -18,6 +19,8 @@ export interface RequestFilter {
   state: string | undefined;
   session: string | undefined;
   status: number | undefined;
+  /** An indexed header of the request or the response; without a value, whether it was there. */
+  header: { name: string; value: string | undefined } | undefined;
   /** Milliseconds since the epoch: from inclusive, to exclusive. */
   fromMs: number | undefined;
   toMs: number | undefined;
@@ -154,9 +157,8 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
   if (filter.state !== undefined && filter.state !== 'complete') conditions.always(`state <> 'complete'`);
   conditions.add('session_id = ?', filter.session);
   conditions.add('status = ?', filter.status);
-  conditions.add('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
-  conditions.add('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
-  conditions.add('id < ?', filter.before);
+  addRange(conditions, 'id', filter);
+  addHeader(conditions, filter);
   const days = await daysWith(pool, filter);
   if (days === 'none') return { items: [], next: null };
   conditions.add('id >= ?', days?.from);
@@ -170,6 +172,24 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
     conditions.values,
   );
   return pageOf(Rows.parse(answer.rows), filter.limit, ({ id }) => id);
+}
+
+/** Times are told by ids. */
+function addRange(conditions: Conditions, id: string, { fromMs, toMs, before }: RequestFilter): void {
+  conditions.add(`${id} >= ?`, fromMs === undefined ? undefined : uuid7Floor(fromMs));
+  conditions.add(`${id} < ?`, toMs === undefined ? undefined : uuid7Floor(toMs));
+  conditions.add(`${id} < ?`, before);
+}
+
+/** With the range once more: the index of headers is cut by days, as the records are. */
+function addHeader(conditions: Conditions, filter: RequestFilter): void {
+  if (filter.header === undefined) return;
+  const { name, value } = filter.header;
+  const inner = conditions.within();
+  inner.add('name = ?', name);
+  inner.add('value = ?', value?.slice(0, INDEXED_HEADER_CHARS));
+  addRange(inner, 'record_id', filter);
+  conditions.always(`id IN (SELECT record_id FROM aperture.indexed_headers ${inner.where})`);
 }
 
 const CALLS = callsOf(

@@ -38,6 +38,8 @@ interface Asked extends ApiParts {
   owner: string | undefined;
   /** The only login whose captures are shown: set for users, and for admins from whom that was taken. */
   captures: string | undefined;
+  /** Headers by which rows may be filtered, in lower case. */
+  filterable: readonly string[];
 }
 
 const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
@@ -59,11 +61,11 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
   if (request.method !== 'GET') {
     return refusal({ code: 'method_not_allowed', method: request.method, path: request.path, allow: 'GET' });
   }
-  const { login, role, readCaptures } = request.caller;
+  const { login, role, readCaptures, filterableHeaders: filterable } = request.caller;
   const owner = role === 'admin' ? undefined : login;
   const captures = role === 'admin' && readCaptures ? undefined : login;
   try {
-    const found = await route(request.path, { ...parts, query: request.query, owner, captures });
+    const found = await route(request.path, { ...parts, query: request.query, owner, captures, filterable });
     if (found === undefined) return refusal({ code: 'path_unknown', method: request.method, path: request.path });
     if ('bytes' in found) return { status: 200, headers: RAW_HEADERS, body: found.bytes };
     return 'fault' in found
@@ -94,7 +96,7 @@ function route(path: string, asked: Asked): Promise<Found | undefined> {
   return Promise.resolve(undefined);
 }
 
-async function requests({ pool, query, owner }: Asked): Promise<Found> {
+async function requests({ pool, query, owner, filterable }: Asked): Promise<Found> {
   const given = new Parameters(query, [
     'login',
     'model',
@@ -103,11 +105,16 @@ async function requests({ pool, query, owner }: Asked): Promise<Found> {
     'state',
     'session',
     'status',
+    'header',
     'from',
     'to',
     'before',
     'limit',
   ]);
+  const header = given.header('header');
+  if (header !== undefined && !filterable.includes(header.name)) {
+    return { fault: { code: 'forbidden', what: `to filter by the header ${header.name} needs filterable_headers` } };
+  }
   const body = await listRequests(pool, {
     owner,
     login: given.text('login'),
@@ -117,6 +124,7 @@ async function requests({ pool, query, owner }: Asked): Promise<Found> {
     state: given.oneOf('state', ExchangeRecord.shape.state.options),
     session: given.text('session'),
     status: given.integer('status', 0, 999),
+    header,
     fromMs: given.time('from'),
     toMs: given.time('to'),
     before: given.id('before'),

@@ -82,7 +82,12 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     method: request.method,
     path: request.path,
     query: request.query,
-    caller: { login: caller.login, role: access.role ?? 'user', readCaptures: access.readCaptures },
+    caller: {
+      login: caller.login,
+      role: access.role ?? 'user',
+      readCaptures: access.readCaptures,
+      filterableHeaders: access.filterableHeaders,
+    },
   });
   if (!answer.ok) sendFault(services, response, 'plain', answer.fault, id);
   else response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);

@@ -34,7 +34,7 @@ export interface ApiQuestion {
   method: string;
   path: string;
   query: string;
-  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean };
+  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean; filterableHeaders: readonly string[] };
 }
 
 export interface ApiAnswer {

@@ -1,7 +1,7 @@
 import type { ExchangeRecord } from '../contract/record.ts';
 import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 
-/** Main thread -> jobs thread. Records are posted in batches, one per turn of the event loop. */
+/** Main thread -> jobs thread. Records are posted in batches. */
 export type ToJobs =
   | { kind: 'records'; records: ExchangeRecord[] }
   /** Tell the watermarks of a journal whose process is gone, too, from a segment on; and no longer. */

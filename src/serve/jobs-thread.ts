@@ -10,6 +10,9 @@ import type { FromJobs, ToJobs } from '../records/messages.ts';
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
+/** Records of this long are posted together: a post and a wake-up cost as much as a record does. */
+const GATHER_MS = 20;
+
 export interface JobsThreadOptions {
   /** Built file of workers/jobs.ts. */
   file: string;
@@ -65,9 +68,9 @@ export class JobsThread {
     }
     this.#outbox.push(record);
     if (this.#outbox.length === 1) {
-      setImmediate(() => {
+      setTimeout(() => {
         this.#flush();
-      });
+      }, GATHER_MS);
     }
     return true;
   }

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { USAGE_KINDS } from '../../src/contract/usage.ts';
-import type { FromApi } from '../../src/dashboard/messages.ts';
+import type { ApiCaller, FromApi } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
@@ -19,9 +19,9 @@ let address: Awaited<ReturnType<TestPostgres['migrated']>>['address'];
 
 const HOUR = 3_600_000;
 const clock = { nowMs: () => TEST_TIME_MS + HOUR / 4 };
-const alice = { login: 'alice@example.com', role: 'user', readCaptures: false } as const;
-const bob = { login: 'bob@example.com', role: 'user', readCaptures: false } as const;
-const admin = { login: 'root@example.com', role: 'admin', readCaptures: true } as const;
+const alice = { login: 'alice@example.com', role: 'user', readCaptures: false, filterableHeaders: [] } as const;
+const bob = { login: 'bob@example.com', role: 'user', readCaptures: false, filterableHeaders: [] } as const;
+const admin = { login: 'root@example.com', role: 'admin', readCaptures: true, filterableHeaders: [] } as const;
 
 type Answer = Extract<FromApi, { kind: 'answer' }>;
 
@@ -32,7 +32,7 @@ interface Shown {
 
 async function get(
   path: string,
-  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean } = admin,
+  caller: ApiCaller = admin,
 ): Promise<{ status: number; body: Record<string, unknown> & { items: Shown[]; next: string | null; total: Shown } }> {
   const [where, query = ''] = path.split('?');
   const { status, body } = await answer(

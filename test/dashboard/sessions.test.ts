@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { USAGE_KINDS } from '../../src/contract/usage.ts';
+import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { createRecordStore } from '../../src/store/records.ts';
@@ -17,9 +18,9 @@ const HOUR = 3600;
 const clock = { nowMs: () => TEST_TIME_MS + HOUR * 1000 };
 const ALICE = 'alice@example.com';
 const BOB = 'bob@example.com';
-const alice = { login: ALICE, role: 'user', readCaptures: false } as const;
-const bob = { login: BOB, role: 'user', readCaptures: false } as const;
-const admin = { login: 'root@example.com', role: 'admin', readCaptures: true } as const;
+const alice = { login: ALICE, role: 'user', readCaptures: false, filterableHeaders: [] } as const;
+const bob = { login: BOB, role: 'user', readCaptures: false, filterableHeaders: [] } as const;
+const admin = { login: 'root@example.com', role: 'admin', readCaptures: true, filterableHeaders: [] } as const;
 
 type Shown = Record<string, unknown>;
 interface Body extends Shown {
@@ -30,10 +31,7 @@ interface Body extends Shown {
   children: Shown[];
 }
 
-async function get(
-  path: string,
-  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean } = admin,
-): Promise<{ status: number; body: Body }> {
+async function get(path: string, caller: ApiCaller = admin): Promise<{ status: number; body: Body }> {
   const [where, query = ''] = path.split('?');
   const { status, body } = await answer(
     { pool, clock, log: silentLog },

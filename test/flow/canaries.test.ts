@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../bench/targets.ts';
 import { temporaryFolder } from '../support/gateway.ts';
+import { until } from '../support/until.ts';
 import { APIS, PATHS, PROVIDER_KEY, bodyOf, rawRequest, startFlow } from './support.ts';
 import type { Api, Flow } from './support.ts';
 
@@ -121,6 +122,10 @@ async function refusals(api: Api): Promise<void> {
   }
 }
 
+async function captureOf(id: string): Promise<unknown> {
+  return ((await flow.gateway.json(`/api/requests/${id}`)) as { capture: unknown }).capture;
+}
+
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -132,7 +137,7 @@ function leaks(text: string): string[] {
   return [...text.matchAll(new RegExp(`.{0,60}${MARK}.{0,20}`, 'g'))].map(([found]) => found);
 }
 
-test('failure modes 35, 36: no secret in logs, journal, metrics, answers or errors; providers see their own key only', async () => {
+test('failure modes 35, 36: no secret in logs, journal, captures, metrics, answers or errors; providers see their own key only', async () => {
   let accepted = 0;
   for (const api of APIS) {
     accepted += await everyEnding(api);
@@ -152,7 +157,19 @@ test('failure modes 35, 36: no secret in logs, journal, metrics, answers or erro
     const response = await tell(await fetch(flow.gateway.url + path));
     expect(response.status, path).toBe(200);
   }
-  for (const { id } of records) await tell(await fetch(`${flow.gateway.url}/api/requests/${id}`));
+  for (const { id } of records) {
+    await until(`${id} is captured`, async () => (await captureOf(id)) !== null);
+    await tell(await fetch(`${flow.gateway.url}/api/requests/${id}`));
+    for (const side of ['request', 'response']) {
+      await tell(await fetch(`${flow.gateway.url}/api/requests/${id}/body?side=${side}`));
+    }
+  }
+  const shown = told.filter((text) => text.includes('"request_headers"'));
+  expect(shown.length, 'captured headers').toBe(accepted);
+  expect(
+    shown.every((text) => text.includes('x-corp-password')),
+    'by their names',
+  ).toBe(true);
   expect(told.flatMap(leaks), 'what clients were told').toEqual([]);
   expect(told.filter((text) => text.includes(PROVIDER_KEY))).toEqual([]);
 

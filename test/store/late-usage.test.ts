@@ -146,6 +146,7 @@ describe('usage that is told late', () => {
       state: undefined,
       session: undefined,
       status: undefined,
+      header: undefined,
       fromMs: undefined,
       toMs: undefined,
       before: undefined,

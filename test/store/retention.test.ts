@@ -95,7 +95,7 @@ async function partitionsOf(table: string): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-const admin = { login: 'root@example.com', role: 'admin', readCaptures: true } as const;
+const admin = { login: 'root@example.com', role: 'admin', readCaptures: true, filterableHeaders: [] } as const;
 
 async function get(path: string): Promise<{ status: number; body: string }> {
   const [where = '', query = ''] = path.split('?');

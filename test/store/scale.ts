@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { summarize } from '../../bench/load/samples.ts';
+import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import type { ApiAnswer } from '../../src/dashboard/routes.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -10,21 +11,15 @@ import type { Company } from './company.ts';
 const DAY_MS = 86_400_000;
 const clock = { nowMs: () => END_MS };
 
-export interface Asker {
-  login: string;
-  role: 'admin' | 'user';
-  readCaptures: boolean;
-}
+const ADMIN: ApiCaller = { login: 'root@example.com', role: 'admin', readCaptures: true, filterableHeaders: [] };
+const USER: ApiCaller = { ...ADMIN, login: 'person-7@example.com', role: 'user' };
 
-const ADMIN: Asker = { login: 'root@example.com', role: 'admin', readCaptures: true };
-const USER: Asker = { login: 'person-7@example.com', role: 'user', readCaptures: true };
-
-export async function ask(pool: Pool, path: string, caller: Asker = ADMIN): Promise<ApiAnswer> {
+export async function ask(pool: Pool, path: string, caller: ApiCaller = ADMIN): Promise<ApiAnswer> {
   const [where = '', query = ''] = path.split('?');
   return answer({ pool, clock, log: silentLog }, { method: 'GET', path: where, query, caller });
 }
 
-export async function json(pool: Pool, path: string, caller: Asker = ADMIN): Promise<unknown> {
+export async function json(pool: Pool, path: string, caller: ApiCaller = ADMIN): Promise<unknown> {
   const { status, body } = await ask(pool, path, caller);
   if (status !== 200 || typeof body !== 'string') throw new Error(`${path} answered ${status}: ${String(body)}`);
   return JSON.parse(body);
