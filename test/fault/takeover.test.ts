@@ -153,7 +153,7 @@ const SHORT_PER_SECOND = 40;
 
 test(
   'failure mode 45: SIGTERM under 500 live streams while another process takes over breaks none of them',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async () => {
     const site = await openSite({ notice: `${NOTICE_MS}ms`, within: '20s' });
     const old = await site.start();
@@ -230,7 +230,7 @@ test(
       ];
       const records = await recordsOf(next, tags);
       expect([...records.values()].filter(({ state }) => state !== 'complete')).toEqual([]);
-      await until('the old slot is taken up', () => !existsSync(join(site.dataDir, 'journal')), 20_000);
+      await until('the old slot is taken up', () => !existsSync(join(site.dataDir, 'journal')), 60_000);
       expect(await recordsOf(next, tags)).toEqual(records);
       expect(old.output() + next.output()).not.toMatch(/unhandled rejection|internal error|booked without facts/);
     } finally {
@@ -263,7 +263,7 @@ async function freshRequests(port: number, count: number): Promise<{ retried: nu
 
 test.concurrent(
   'a process that is killed has its slot of the journal replayed by the one beside it',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async () => {
     const site = await openSite({ notice: '0s', within: '5s' });
     const first = await site.start();
@@ -277,7 +277,7 @@ test.concurrent(
       await Promise.all(running);
       const records = await recordsOf(second, cut);
       expect([...records.values()].map(({ state }) => state)).toEqual(cut.map(() => 'interrupted'));
-      await until('the slot is gone', () => !existsSync(join(site.dataDir, 'journal')));
+      await until('the slot is gone', () => !existsSync(join(site.dataDir, 'journal')), 60_000);
       expect(await recordsOf(second, cut)).toEqual(records);
 
       // The slot is free again, and its segments are counted from 1 under another name.
@@ -293,7 +293,7 @@ test.concurrent(
 
 test.concurrent(
   'what runs longer than server.drain.within ends with the error event, and its record says so',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async () => {
     const site = await openSite({ notice: '0s', within: '1s' });
     const gateway = await site.start();
@@ -324,7 +324,7 @@ test.concurrent(
 
 test.concurrent(
   'with the database away the exit is bounded, and the next start completes the books',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async () => {
     const own = await startTestPostgres('takeover-away');
     const address = await own.database();

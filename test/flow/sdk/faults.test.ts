@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 /** A gateway with one provider for each vendor; all of them have a model that no grant names. */
-function startFor(capabilities: Record<string, unknown>[]): Promise<TestGateway> {
+function startFor(capabilities: Record<string, unknown>[], idleMs = IDLE_MS): Promise<TestGateway> {
   const baseurl = 'http://127.0.0.1:${APERTURE_SIMULATOR_PORT}';
   const grants = [{ src: ['(loopback)'], app: { 'tailscale.com/cap/aperture': capabilities } }];
   return startGateway({
@@ -48,7 +48,7 @@ function startFor(capabilities: Record<string, unknown>[]): Promise<TestGateway>
       grants,
       server: {
         limits: { body_bytes: `${BODY_LIMIT}B` },
-        timeouts: { idle: `${IDLE_MS}ms` },
+        timeouts: { idle: `${idleMs}ms` },
         drain: { within: '1s' },
       },
     },
@@ -122,7 +122,7 @@ describe.each(Object.entries(ASKERS))('%s', (_name, asker) => {
 });
 
 test('a stream that a gateway which restarts has to end raises an error that says so', async () => {
-  const ending = await startFor([{ role: 'admin' }, { models: '**' }, { read_metrics: true }]);
+  const ending = await startFor([{ role: 'admin' }, { models: '**' }, { read_metrics: true }], 30_000);
   let ended: Promise<number | null> | undefined;
   try {
     const streams = Object.entries(ASKERS).map(async ([name, asker]) => {
