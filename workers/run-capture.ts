@@ -5,7 +5,7 @@ import type { CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../s
 import { pack } from '../src/capture/pack.ts';
 import type { Blob } from '../src/capture/recipe.ts';
 import type { Capture } from '../src/contract/capture.ts';
-import type { ExchangeId } from '../src/contract/ids.ts';
+import { parseExchangeId } from '../src/contract/ids.ts';
 import { readCaptured } from '../src/journal/captured.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
@@ -63,15 +63,14 @@ export function runCapture({ data, clock, log, post }: CaptureParts): CaptureWor
     waitMs: CONNECT_MS,
     onError: quietly,
   });
-  const store = createCaptureStore(pool);
+  const store = createCaptureStore(pool, clock);
   const queue = openQueue('captures', address, { onError: quietly });
-  /** Ids that the publisher has, in order: it tells how many more the queue took. */
-  const published: ExchangeId[] = [];
   const publisher = createPublisher<Capture>({
     queue,
     clock,
-    onAccepted: (count) => {
-      post({ kind: 'captured', ids: published.splice(0, count) });
+    callerOf: ({ login }) => login,
+    onAccepted: (captures) => {
+      post({ kind: 'captured', ids: captures.flatMap(({ id }) => parseExchangeId(id) ?? []) });
     },
     onQueue: (state, error) => {
       if (state === 'down') quietly(error);
@@ -105,9 +104,8 @@ export function runCapture({ data, clock, log, post }: CaptureParts): CaptureWor
     }
   };
 
-  const offer = async (capture: Capture, id: ExchangeId): Promise<void> => {
+  const offer = async (capture: Capture): Promise<void> => {
     while (!publisher.offer(capture)) await sleep(RETRY_MS, undefined, { signal: stop.signal });
-    published.push(id);
   };
 
   const capture = async (order: CaptureOrder): Promise<void> => {
@@ -145,24 +143,21 @@ export function runCapture({ data, clock, log, post }: CaptureParts): CaptureWor
     }
     const bodies = { request: request?.end() ?? null, response: response?.end() ?? null };
     await storeBlobs(owner, [...(request?.takeBlobs() ?? []), ...(response?.takeBlobs() ?? [])]);
-    await offer(
-      {
-        v: 1,
-        id: order.id,
-        login: opened.login,
-        gateway: data.gatewayId,
-        segment: order.segment,
-        request_headers: opened.request_headers,
-        response_headers: responseHeaders,
-        ...bodies,
-        missing_frames: read.missingFrames(),
-        indexed_headers: [
-          ...indexed('request', opened.request_headers, settings),
-          ...indexed('response', responseHeaders, settings),
-        ],
-      },
-      order.id,
-    );
+    await offer({
+      v: 1,
+      id: order.id,
+      login: opened.login,
+      gateway: data.gatewayId,
+      segment: order.segment,
+      request_headers: opened.request_headers,
+      response_headers: responseHeaders,
+      ...bodies,
+      missing_frames: read.missingFrames(),
+      indexed_headers: [
+        ...indexed('request', opened.request_headers, settings),
+        ...indexed('response', responseHeaders, settings),
+      ],
+    });
   };
 
   const next = (): void => {

@@ -4,12 +4,13 @@ import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
-import type { FromJobs, ToJobs } from '../src/records/messages.ts';
+import type { BookIds, FromJobs, JobsState, ToJobs } from '../src/records/messages.ts';
 import { createPublisher } from '../src/records/publish.ts';
 import { createCaptureStore } from '../src/store/captures.ts';
 import { isAway, migrate, openPool } from '../src/store/database.ts';
+import { bury, countLetters, pruneLetters } from '../src/store/dead-letters.ts';
 import { openQueue, processQueue } from '../src/store/queue.ts';
-import type { QueueAddress } from '../src/store/queue.ts';
+import type { JobQueue, QueueAddress, QueueName } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
 import type { RecordStore, SegmentMark } from '../src/store/records.ts';
 import type { JobsData } from './thread-data.ts';
@@ -33,7 +34,7 @@ const STATEMENT_MS = 20_000;
 const CONNECT_MS = 5_000;
 /** The main thread learns what is stored this long after it is, or a little later. */
 const LOOK_EVERY_MS = 1_000;
-const PREPARE_DAYS_EVERY_MS = 3_600_000;
+const TIDY_EVERY_MS = 3_600_000;
 /** While the database is away, a job waits here rather than come and go; beyond it, it goes back with a backoff. */
 const STORE_RETRY_MS = 500;
 const STORE_ATTEMPTS = 20;
@@ -60,18 +61,21 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     },
   });
   const store = createRecordStore(pool, clock);
-  const captures = createCaptureStore(pool);
+  const captures = createCaptureStore(pool, clock);
   const options = {
     onError: (error: unknown) => {
       complain('queue', error);
     },
   };
   const queue = openQueue('records', address, options);
+  /** Looked at, and filled by the capture thread. */
+  const captureQueue = openQueue('captures', address, options);
   const publisher = createPublisher<ExchangeRecord>({
     queue,
     clock,
-    onAccepted: (count) => {
-      post({ kind: 'accepted', count });
+    callerOf: ({ login }) => login,
+    onAccepted: (records) => {
+      post({ kind: 'accepted', ids: records.map(({ id }) => id) });
     },
     onQueue: (state, error) => {
       if (state === 'down') complain('queue', error);
@@ -83,9 +87,25 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   const open = async (): Promise<void> => {
     if (!(await untilMigrated())) return;
     if (!data.process) return;
-    processors.push(processQueue('records', address, (records) => patiently(() => storeRecords(records)), options));
-    processors.push(processQueue('captures', address, (batch) => patiently(() => storeCaptures(batch)), options));
+    processors.push(processorOf('records', storeRecords), processorOf('captures', storeCaptures));
   };
+
+  const processorOf = (
+    name: QueueName,
+    storeBatch: (batch: readonly unknown[]) => Promise<void>,
+  ): { close(): Promise<void> } =>
+    processQueue(name, address, (batch) => patiently(() => storeBatch(batch)), {
+      ...options,
+      bury: async (data) => {
+        await bury(pool, clock, {
+          kind: 'job',
+          subject: name,
+          error: 'not a job that this build can read',
+          body: data,
+        });
+        log.error({ queue: name }, 'a job that nobody can read is a dead letter now');
+      },
+    });
 
   /** False when closed first. */
   const untilMigrated = async (): Promise<boolean> => {
@@ -105,12 +125,12 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
 
   const storeRecords = async (records: readonly unknown[]): Promise<void> => {
     const { dead } = await store.store(records);
-    if (dead > 0) log.error({ dead }, 'records that cannot be stored were put into dead_records');
+    if (dead > 0) log.error({ dead }, 'records that cannot be stored are dead letters now');
   };
 
   const storeCaptures = async (batch: readonly unknown[]): Promise<void> => {
-    const { unreadable } = await captures.storeCaptures(batch);
-    if (unreadable > 0) log.error({ unreadable }, 'captures of a form that this build does not know were dropped');
+    const { dead } = await captures.storeCaptures(batch);
+    if (dead > 0) log.error({ dead }, 'captures that cannot be stored are dead letters now');
   };
 
   const patiently = async (work: () => Promise<void>): Promise<void> => {
@@ -130,26 +150,54 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
   };
 
-  const look = lookout(store, data, post);
+  const tellMarks = markTeller(store, data, post);
+  const tellState = stateTeller(post);
   const watch = async (): Promise<void> => {
-    let preparedAtMs = clock.nowMs();
+    let tidiedAtMs = clock.nowMs();
     while (!stopped()) {
       await pause(LOOK_EVERY_MS);
       if (stopped()) return;
-      const depth = await queue.depth().catch((error: unknown) => {
-        complain('queue', error);
-        return undefined;
+      const [recordJobs, captureJobs] = await Promise.all([depthOf(queue), depthOf(captureQueue)]);
+      const deadLetters = await askDatabase(async () => {
+        await tellMarks();
+        return countLetters(pool);
       });
-      await look(depth, (error) => {
-        complain('database', error);
+      tellState({
+        database: deadLetters === null ? 'down' : 'up',
+        queue: recordJobs === null ? 'down' : 'up',
+        recordJobs,
+        captureJobs,
+        deadLetters,
       });
-      if (clock.nowMs() - preparedAtMs < PREPARE_DAYS_EVERY_MS) continue;
-      preparedAtMs = clock.nowMs();
-      await store.prepareDays().catch((error: unknown) => {
-        complain('database', error);
-      });
+      if (clock.nowMs() - tidiedAtMs < TIDY_EVERY_MS) continue;
+      tidiedAtMs = clock.nowMs();
+      await askDatabase(tidy);
     }
   };
+
+  const tidy = async (): Promise<void> => {
+    await store.prepareDays();
+    const pruned = await pruneLetters(pool, clock);
+    if (pruned > 0) log.warn({ pruned }, 'dead letters were too many or too old, and are gone');
+  };
+
+  const depthOf = (of: JobQueue): Promise<Awaited<ReturnType<JobQueue['depth']>> | null> =>
+    of.depth().catch((error: unknown) => {
+      complain('queue', error);
+      return null;
+    });
+
+  /** Null where it does not answer, and says so. */
+  const askDatabase = <T>(question: () => Promise<T>): Promise<T | null> =>
+    question().catch((error: unknown) => {
+      complain('database', error);
+      return null;
+    });
+
+  const look = async (ids: BookIds): Promise<BookIds> => ({
+    records: await store.missing(ids.records),
+    captures: await captures.missing(ids.captures),
+  });
 
   /** Jobs under way are finished too: what a process leaves locked waits for its lock to run out. */
   const drain = async (withinMs: number): Promise<void> => {
@@ -169,6 +217,11 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
         if (refused.length > 0) post({ kind: 'refused', ids: refused.map((record) => record.id) });
         return;
       }
+      case 'look':
+        void askDatabase(() => look(message.ids)).then((missing) => {
+          post({ kind: 'looked', look: message.look, missing });
+        });
+        return;
       case 'drain':
         void drain(message.withinMs);
         return;
@@ -183,49 +236,33 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       stop.abort();
       await Promise.all([opening, watching]);
       await Promise.all([publisher.drain(0), ...processors.map((processor) => processor.close())]);
-      await Promise.all([queue.close(), pool.end()]);
+      await Promise.all([queue.close(), captureQueue.close(), pool.end()]);
     },
   };
 }
 
-interface Depth {
-  waiting: number;
-  failed: number;
-}
-
-/** Looks at what the database has, and tells what differs from what was told before. */
-function lookout(
-  store: RecordStore,
-  data: JobsData,
-  post: (message: FromJobs) => void,
-): (depth: Depth | undefined, onError: (error: unknown) => void) => Promise<void> {
+/** Looks at how much the database has of each segment, and tells what differs from what was told before. */
+function markTeller(store: RecordStore, data: JobsData, post: (message: FromJobs) => void): () => Promise<void> {
   /** By segment: what was told of it. */
   const told = new Map<number, string>();
   let since: string | undefined;
-  let toldState = '';
-  return async (depth, onError) => {
-    let database: 'up' | 'down' = 'up';
-    try {
-      const marks = await store.watermarks(data.gatewayId, data.fromSegment, since);
-      since = marks.asOf;
-      const wordsOf = ({ recordsIn, capturesIn }: SegmentMark): string => `${recordsIn} ${capturesIn}`;
-      const changed = marks.segments.filter((mark) => told.get(mark.segment) !== wordsOf(mark));
-      for (const mark of changed) told.set(mark.segment, wordsOf(mark));
-      if (changed.length > 0) post({ kind: 'settled', segments: changed });
-    } catch (error) {
-      onError(error);
-      database = 'down';
-    }
-    const state: FromJobs = {
-      kind: 'state',
-      database,
-      queue: depth === undefined ? 'down' : 'up',
-      jobsWaiting: depth?.waiting ?? null,
-      jobsFailed: depth?.failed ?? null,
-    };
-    if (JSON.stringify(state) === toldState) return;
-    toldState = JSON.stringify(state);
-    post(state);
+  return async () => {
+    const marks = await store.watermarks(data.gatewayId, data.fromSegment, since);
+    since = marks.asOf;
+    const wordsOf = ({ recordsIn, capturesIn }: SegmentMark): string => `${recordsIn} ${capturesIn}`;
+    const changed = marks.segments.filter((mark) => told.get(mark.segment) !== wordsOf(mark));
+    for (const mark of changed) told.set(mark.segment, wordsOf(mark));
+    if (changed.length > 0) post({ kind: 'settled', segments: changed });
+  };
+}
+
+function stateTeller(post: (message: FromJobs) => void): (state: JobsState) => void {
+  let told = '';
+  return (state) => {
+    const words = JSON.stringify(state);
+    if (words === told) return;
+    told = words;
+    post({ kind: 'state', state });
   };
 }
 
@@ -239,6 +276,6 @@ function quietly(clock: Clock, log: Log): (part: 'database' | 'queue', error: un
       return;
     }
     last[part] = { atMs: clock.nowMs(), untold: 0 };
-    log.warn({ part, error: errorChain(error), since: before?.untold ?? 0 }, 'away or failing; it is tried again');
+    log.warn({ part, error: errorChain(error), untold: before?.untold ?? 0 }, 'away or failing; it is tried again');
   };
 }

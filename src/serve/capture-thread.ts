@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../capture/messages.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { CAPTURES_WAITING } from '../contract/limits.ts';
-import { BoundedQueue } from '../lib/bounded-queue.ts';
+import { FairQueue } from '../lib/fair-queue.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { unreachable } from '../lib/result.ts';
@@ -10,8 +10,14 @@ import { unreachable } from '../lib/result.ts';
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
-/** Orders in the thread's hands at once; the others wait here. */
+/**
+ * Orders in the thread's hands at once, in number and in bytes of the journal; the others wait here, where callers take
+ * turns. What one of them has in hand is what another has to wait for: 32 MiB are read in about a second.
+ */
 const ORDERS_AT_ONCE = 256;
+const BYTES_AT_ONCE = 32 * 1024 * 1024;
+/** What one caller may hand over before the next has its turn. */
+const TURN_BYTES = 1024 * 1024;
 
 export interface CaptureThreadOptions {
   /** Built file of workers/capture.ts. */
@@ -20,21 +26,39 @@ export interface CaptureThreadOptions {
   log: Log;
   /** Where an exchange's frames stand; undefined where they are not known (any more). */
   extentsOf(id: ExchangeId): Promise<CaptureOrder['extents'] | undefined>;
-  /** One more exchange of a segment is to be captured (1), or will not be after all (-1). */
-  onWanted(segment: number, change: 1 | -1): void;
+  /** One more exchange of a segment is to be captured. */
+  onWanted(segment: number, id: ExchangeId): void;
+  /** It will not be after all. */
+  onUnwanted(segment: number, id: ExchangeId): void;
+}
+
+/** An exchange that is to be captured, and whose it is. */
+interface Wanted {
+  id: ExchangeId;
+  segment: number;
+  login: string;
 }
 
 /**
  * The thread that makes captures of what the journal holds. A segment of the journal waits for them as it does for the
- * records: what a thread that died had in hand is ordered again, and what there is no room for, the next start's replay
- * orders.
+ * records: what a thread that died had in hand is ordered again, and what there is no room for is ordered from the
+ * journal, once the database was found to lack it.
  */
 export class CaptureThread {
   readonly #options: CaptureThreadOptions;
-  readonly #waiting = new BoundedQueue<CaptureOrder>('captures', CAPTURES_WAITING);
+  readonly #waiting = new FairQueue<CaptureOrder>({
+    name: 'captures',
+    capacity: CAPTURES_WAITING,
+    // Where an exchange stands takes the same room, however long it is.
+    capacitySize: Number.POSITIVE_INFINITY,
+    quantum: TURN_BYTES,
+  });
+  /** From when they are wanted until they are in the queue, or given up here. */
+  readonly #underWay = new Set<ExchangeId>();
   readonly #inHand = new Map<ExchangeId, CaptureOrder>();
+  #bytesInHand = 0;
   /** Ended in this turn of the loop: their frames are written at its end. */
-  #fresh: { id: ExchangeId; segment: number }[] = [];
+  #fresh: Wanted[] = [];
   #worker: Worker | undefined;
   #drained: ((left: number) => void)[] = [];
   #settings: CaptureSettings;
@@ -52,7 +76,11 @@ export class CaptureThread {
     return this.#fresh.length + this.#waiting.depth + this.#inHand.size;
   }
 
-  /** Left to the next start, for want of room. */
+  isUnderWay(id: ExchangeId): boolean {
+    return this.#underWay.has(id);
+  }
+
+  /** Left to the journal, for want of room. */
   get refused(): number {
     return this.#waiting.refused;
   }
@@ -63,9 +91,10 @@ export class CaptureThread {
   }
 
   /** An exchange of this process has ended. Call it before its record is handed on. */
-  want(id: ExchangeId, segment: number): void {
-    this.#options.onWanted(segment, 1);
-    this.#fresh.push({ id, segment });
+  want(wanted: Wanted): void {
+    this.#options.onWanted(wanted.segment, wanted.id);
+    this.#underWay.add(wanted.id);
+    this.#fresh.push(wanted);
     if (this.#fresh.length > 1) return;
     setImmediate(() => {
       const fresh = this.#fresh;
@@ -75,9 +104,15 @@ export class CaptureThread {
   }
 
   /** An exchange of an earlier process, as the replay found it. */
-  wantStored(order: CaptureOrder): void {
-    this.#options.onWanted(order.segment, 1);
-    this.#offer(order);
+  wantStored(order: CaptureOrder, login: string): void {
+    this.#options.onWanted(order.segment, order.id);
+    this.orderAgain(order, login);
+  }
+
+  /** One whose capture was lost on its way to the database. */
+  orderAgain(order: CaptureOrder, login: string): void {
+    this.#underWay.add(order.id);
+    this.#offer(order, login);
   }
 
   /** Hands over what waits; resolves with the number of exchanges that only the journal has. */
@@ -100,28 +135,40 @@ export class CaptureThread {
     await this.#worker?.terminate();
   }
 
-  async #order({ id, segment }: { id: ExchangeId; segment: number }): Promise<void> {
+  async #order({ id, segment, login }: Wanted): Promise<void> {
     const extents = await this.#options.extentsOf(id);
-    if (extents === undefined || extents.length === 0) this.#lost(segment);
-    else this.#offer({ id, segment, extents });
+    if (extents === undefined || extents.length === 0) this.#lost({ id, segment });
+    else this.#offer({ id, segment, extents }, login);
   }
 
-  #offer(order: CaptureOrder): void {
-    if (this.#waiting.offer(order)) this.#next();
+  #offer(order: CaptureOrder, login: string): void {
+    if (this.#waiting.offer(login, order, bytesOf(order))) this.#next();
+    else this.#underWay.delete(order.id);
   }
 
-  #lost(segment: number): void {
+  #lost({ id, segment }: { id: ExchangeId; segment: number }): void {
     this.unreadable += 1;
-    this.#options.onWanted(segment, -1);
+    this.#underWay.delete(id);
+    this.#options.onUnwanted(segment, id);
+  }
+
+  #done(id: ExchangeId): CaptureOrder | undefined {
+    const order = this.#inHand.get(id);
+    if (order === undefined) return undefined;
+    this.#inHand.delete(id);
+    this.#bytesInHand -= bytesOf(order);
+    return order;
   }
 
   #next(): void {
     if (this.#worker === undefined) return;
     const orders: CaptureOrder[] = [];
-    while (this.#inHand.size < ORDERS_AT_ONCE) {
+    while (this.#inHand.size < ORDERS_AT_ONCE && this.#bytesInHand < BYTES_AT_ONCE) {
       const order = this.#waiting.take();
       if (order === undefined) break;
+      if (this.#inHand.has(order.id)) continue;
       this.#inHand.set(order.id, order);
+      this.#bytesInHand += bytesOf(order);
       orders.push(order);
     }
     if (orders.length > 0) this.#post({ kind: 'capture', orders });
@@ -158,14 +205,16 @@ export class CaptureThread {
       case 'ready':
         return;
       case 'captured':
-        for (const id of message.ids) this.#inHand.delete(id);
+        for (const id of message.ids) {
+          this.#done(id);
+          this.#underWay.delete(id);
+        }
         this.#next();
         return;
       case 'unreadable':
         for (const id of message.ids) {
-          const order = this.#inHand.get(id);
-          this.#inHand.delete(id);
-          if (order !== undefined) this.#lost(order.segment);
+          const order = this.#done(id);
+          if (order !== undefined) this.#lost(order);
         }
         this.#next();
         return;
@@ -176,4 +225,8 @@ export class CaptureThread {
         return unreachable(message);
     }
   }
+}
+
+function bytesOf({ extents }: CaptureOrder): number {
+  return extents.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { ExchangeRecord } from '../contract/record.ts';
 import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
 import { KillSwitch } from '../front/kill-switch.ts';
@@ -48,9 +49,9 @@ import { needsRestart, sameSockets } from './needs-restart.ts';
 import { NodeCertificate } from './node-certificate.ts';
 import { openDatabase } from './open-database.ts';
 import { gatewayMetrics } from './process-metrics.ts';
-import { readBack, replayJournal } from './replay.ts';
+import { offerAgain, readBack, replayJournal } from './replay.ts';
+import { SegmentBooks } from './segment-books.ts';
 import { SimulatorThread } from './simulator-thread.ts';
-import { Watermarks } from './watermarks.ts';
 
 export interface ServeOptions {
   /** The config's file; with `DATABASE_URL` only what an empty database begins with. */
@@ -82,6 +83,9 @@ export class NoConfig extends Error {
     this.problems = problems;
   }
 }
+
+/** How often the journal is held against the database, where there is reason to. */
+const BOOKS_EVERY_MS = 1_000;
 
 /** Streams may go on for minutes; the books need this long at most. */
 const SHIP_WITHIN_MS = 10_000;
@@ -153,9 +157,6 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     unready: (): Record<string, string> => unready(),
     notes: (): Record<string, string> => controlNotes(control),
   };
-  const marks = new Watermarks((segment) => {
-    journal.segmentSettled(segment);
-  });
   const journalFolder = join(local.dataDir, 'journal');
   const journal = await Journal.open({
     ...JOURNAL_DEFAULTS,
@@ -166,8 +167,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     maxBytes: server.journal.maxBytes,
     whenFull: server.journal.whenFull,
     clock,
-    onSegmentSealed: (segment, opened) => {
-      marks.sealed(segment, opened);
+    onSegmentSealed: (segment) => {
+      books.sealed(segment);
     },
     onState: (to, why) => {
       log.warn({ state: to, why }, 'journal');
@@ -201,11 +202,11 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     onAccepted: (ids) => {
       for (const id of ids) journal.forget(id as ExchangeId);
     },
-    onRefused: (ids) => {
-      for (const id of ids) settler.again(id as ExchangeId);
+    onRefused: (refused) => {
+      for (const { id, login } of refused) settler.again(id as ExchangeId, login);
     },
     onSettled: (segments) => {
-      marks.stored(segments);
+      books.counted(segments);
     },
   });
   let kept = capturesOf(loaded.config);
@@ -215,24 +216,52 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       workerData: { ...workerData, journalFolder },
       log,
       extentsOf: (id) => journal.extentsOf(id),
-      onWanted: (segment, change) => {
-        marks.capture(segment, change);
+      onWanted: (segment, id) => {
+        books.capture(segment, id);
+      },
+      onUnwanted: (segment, id) => {
+        books.noCapture(segment, id);
       },
     },
     kept,
   );
+  const ship = { inspectors, assemble: made, ship: (record: ExchangeRecord) => jobs.ship(record) };
+  const books = new SegmentBooks({
+    journal,
+    clock,
+    log,
+    missing: (ids) => jobs.missing(ids),
+    isQuiet: () => jobs.isQuiet && journal.stats().pendingJobs === 0,
+    isBeingCaptured: (id) => captures.isUnderWay(id),
+    offerAgain: (lost) =>
+      offerAgain(
+        {
+          ...ship,
+          exchanges: (from, only) =>
+            replay({ folder: journalFolder, from, before: Infinity, only, onSegment: () => undefined }),
+          firstSegment: journal.firstSegment,
+          capture: ({ opened, segment, extents }) => {
+            captures.orderAgain({ id: opened.id, segment, extents }, opened.login);
+          },
+        },
+        lost,
+      ),
+  });
+  const booksTimer = setInterval(() => {
+    books.tick();
+  }, BOOKS_EVERY_MS);
   const api = new ApiThread(built('api.js'), workerData, log);
   const resources = new Resources({ store: api, clock });
   const settler = new Settler({
     assemble: made,
-    ship: (record) => jobs.ship(record),
+    ship: ship.ship,
     reinspect: async (id) => {
       const stored = await journal.readExchange(id);
       return stored === undefined ? undefined : readBack(inspectors, stored);
     },
     onRecord: (record) => {
       metrics.record(record);
-      if (kept.captures) captures.want(record.id as ExchangeId, record.segment);
+      if (kept.captures) captures.want({ id: record.id as ExchangeId, segment: record.segment, login: record.login });
     },
     log,
   });
@@ -296,7 +325,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
   };
-  gatewayMetrics(metrics, { services, journal, jobs, captures, api, control, inspectors, whois });
+  gatewayMetrics(metrics, { services, journal, jobs, captures, books, api, control, inspectors, whois });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
     if (state.draining) why['process'] = 'draining';
@@ -309,7 +338,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
 
   // The past first in the queue, but nobody waits for it. Its files go when all of it was read: an exchange may end in a
   // later one than it began in, and what is left of it to capture is known only then.
-  const old: { segment: number; opened: number }[] = [];
+  const old: number[] = [];
   const replayed = replayJournal({
     exchanges: replay({
       folder: journalFolder,
@@ -323,20 +352,18 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
           void journal.setSegmentAside(segment);
           return;
         }
-        journal.adoptSegment(segment, opened.length);
-        old.push({ segment, opened: opened.length });
+        journal.adoptSegment(segment, opened);
+        old.push(segment);
       },
     }),
-    inspectors,
-    assemble: made,
-    ship: (record) => jobs.ship(record),
+    ...ship,
     capture: ({ opened, segment, extents }) => {
-      if (kept.captures) captures.wantStored({ id: opened.id, segment, extents });
+      if (kept.captures) captures.wantStored({ id: opened.id, segment, extents }, opened.login);
     },
     log,
   })
     .then(() => {
-      for (const { segment, opened } of old) marks.sealed(segment, opened);
+      for (const segment of old) books.sealed(segment);
     })
     .catch((error: unknown) => {
       log.error({ error: errorChain(error) }, 'replaying the journal failed; its files are kept');
@@ -378,6 +405,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       const [left] = await Promise.all([jobs.drain(SHIP_WITHIN_MS), captures.drain(SHIP_WITHIN_MS)]);
       if (left > 0) log.warn({ left }, 'records stay in the journal for the next start');
       settler.stop();
+      clearInterval(booksTimer);
+      books.stop();
       listeners.close();
       watchdog.close();
       await Promise.all([upstreams.close(), localApi.close()]);

@@ -5,10 +5,14 @@ import { APIS } from '../contract/api.ts';
 import type { Api } from '../contract/api.ts';
 import { Capture } from '../contract/capture.ts';
 import type { CapturedBody } from '../contract/capture.ts';
+import type { Clock } from '../lib/clock.ts';
 import { storableJson } from '../lib/storable-text.ts';
 import { isUuid7 } from '../lib/uuid7.ts';
+import { bury } from './dead-letters.ts';
+import { missingOf } from './missing.ts';
 import { dayOf, ensurePartitions, isPartitionMissing } from './partitions.ts';
 import type { Day } from './partitions.ts';
+import { storeWhatFits } from './storing.ts';
 
 /** A blob as a row: its content as it is stored, and the length of what it unpacks to. */
 export interface BlobRow {
@@ -30,14 +34,16 @@ export interface CaptureStore {
    * name them.
    */
   storeBlobs(owner: BlobOwner, blobs: readonly BlobRow[]): Promise<void>;
-  /** Stores what a job carried. Idempotent. What is no capture is counted and dropped: its bodies are in no other place. */
-  storeCaptures(batch: readonly unknown[]): Promise<{ inserted: number; unreadable: number }>;
+  /** Stores what a job carried. Idempotent. What is no capture becomes a dead letter. */
+  storeCaptures(batch: readonly unknown[]): Promise<{ inserted: number; dead: number }>;
+  /** Those of the ids that are neither among the captures nor among the dead letters, in the order in which they came. */
+  missing(ids: readonly string[]): Promise<string[]>;
 }
 
 /** Rows of one statement: a statement of megabytes keeps a connection from the others for long. */
 const STATEMENT_BYTES = 4 * 1024 * 1024;
 
-export function createCaptureStore(pool: Pool): CaptureStore {
+export function createCaptureStore(pool: Pool, clock: Clock): CaptureStore {
   /** Runs what needs the partitions of these days; makes them where they are missing, as on a day's first exchange. */
   const withPartitions = async <T>(days: readonly Day[], run: () => Promise<T>): Promise<T> => {
     try {
@@ -50,6 +56,19 @@ export function createCaptureStore(pool: Pool): CaptureStore {
       );
       return await run();
     }
+  };
+
+  const insert = async (captures: readonly Capture[]): Promise<number> => {
+    const answer = await withPartitions(
+      captures.map(({ id }) => dayOf(id)),
+      () => pool.query(INSERT_CAPTURES, [storableJson(captures.map(rowOf))]),
+    );
+    return z.object({ inserted: z.int() }).parse(answer.rows[0]).inserted;
+  };
+
+  const buryCapture = (capture: unknown, error: string): Promise<void> => {
+    const id = WithId.safeParse(capture);
+    return bury(pool, clock, { kind: 'capture', subject: id.success ? id.data.id : null, error, body: capture });
   };
 
   return {
@@ -70,20 +89,26 @@ export function createCaptureStore(pool: Pool): CaptureStore {
       }
     },
     storeCaptures: async (batch) => {
-      const captures = batch.flatMap((candidate) => {
-        const parsed = Capture.safeParse(candidate);
-        return parsed.success && isUuid7(parsed.data.id) ? [parsed.data] : [];
-      });
-      const unreadable = batch.length - captures.length;
-      if (captures.length === 0) return { inserted: 0, unreadable };
-      const answer = await withPartitions(
-        captures.map(({ id }) => dayOf(id)),
-        () => pool.query(INSERT_CAPTURES, [storableJson(captures.map(rowOf))]),
-      );
-      return { inserted: z.object({ inserted: z.int() }).parse(answer.rows[0]).inserted, unreadable };
+      const good: Capture[] = [];
+      let dead = 0;
+      for (const candidate of batch) {
+        const parsed = StorableCapture.safeParse(candidate);
+        if (parsed.success) good.push(parsed.data);
+        else {
+          dead += 1;
+          await buryCapture(candidate, z.prettifyError(parsed.error));
+        }
+      }
+      const stored = await storeWhatFits(good, insert, buryCapture);
+      return { inserted: stored.inserted, dead: dead + stored.dead };
     },
+    missing: (ids) =>
+      missingOf(pool, ids, 'SELECT id FROM aperture.captures WHERE id = ANY($1) AND id BETWEEN $2 AND $3', 'capture'),
   };
 }
+
+const StorableCapture = Capture.refine(({ id }) => isUuid7(id), { error: 'the id is not a UUIDv7', path: ['id'] });
+const WithId = z.object({ id: z.string() });
 
 /** A capture as it is read back, for whoever may see it. */
 export interface StoredCapture {
