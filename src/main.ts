@@ -9,6 +9,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Loaded } from '../config/load.ts';
 import { createLog, errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
+import { listDeadLetters, replayDeadLetters, showDeadLetter } from './serve/dead-letters.ts';
 import { reprice } from './serve/reprice.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
 import { NoConfig, serve } from './serve/serve.ts';
@@ -145,6 +146,33 @@ program
     const loaded = configOrExit(config ?? environment.configFile, environment, false);
     const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'reprice');
     await reprice(options, loaded, environment, log, say);
+  });
+
+const GATEWAY_URL = ['--url <url>', 'the gateway', 'http://127.0.0.1:8080'] as const;
+const letters = program.command('dead-letters').description('what could not be stored, in a running gateway');
+letters
+  .command('ls', { isDefault: true })
+  .description('list the newest')
+  .option(...GATEWAY_URL)
+  .option('--limit <number>', 'at most so many', '100')
+  .action(async (options: { url: string; limit: string }) => {
+    process.exitCode = await listDeadLetters(options, say);
+  });
+letters
+  .command('show')
+  .description('print one whole, as JSON')
+  .argument('<id>')
+  .option(...GATEWAY_URL)
+  .action(async (id: string, { url }: { url: string }) => {
+    process.exitCode = await showDeadLetter({ url, id }, say);
+  });
+letters
+  .command('replay')
+  .description('try to store one again, or all of them; exits with 2 when some are still dead')
+  .argument('[id]')
+  .option(...GATEWAY_URL)
+  .action(async (id: string | undefined, { url }: { url: string }) => {
+    process.exitCode = await replayDeadLetters(id === undefined ? { url } : { url, id }, say);
   });
 
 await program.parseAsync().catch((error: unknown) => {
