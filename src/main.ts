@@ -10,6 +10,8 @@ import type { Loaded } from '../config/load.ts';
 import { createLog, errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './serve/dead-letters.ts';
+import { listJournal, verifyJournal } from './serve/journal-list.ts';
+import { replayJournals } from './serve/journal-replay.ts';
 import { reprice } from './serve/reprice.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
 import { NoConfig, serve } from './serve/serve.ts';
@@ -173,6 +175,44 @@ letters
   .option(...GATEWAY_URL)
   .action(async (id: string | undefined, { url }: { url: string }) => {
     process.exitCode = await replayDeadLetters(id === undefined ? { url } : { url, id }, say);
+  });
+
+const DATA_DIR = ['--data-dir <folder>', 'the gateway’s (APERTURE_DATA_DIR)'] as const;
+const FOLDER = ['--folder <folder>', 'one journal by itself, such as a copy of another machine’s'] as const;
+interface JournalOptions {
+  dataDir?: string;
+  folder?: string;
+}
+const journal = program.command('journal').description('the files that every exchange passes through');
+journal
+  .command('ls', { isDefault: true })
+  .description('list its segments')
+  .option(...DATA_DIR)
+  .option(...FOLDER)
+  .action(async (options: JournalOptions) => {
+    process.exitCode = await listJournal({ dataDir: environmentOrExit().dataDir, ...options }, say);
+  });
+journal
+  .command('verify')
+  .description('check every frame and say where it is damaged; exits with 2 when it is')
+  .option(...DATA_DIR)
+  .option(...FOLDER)
+  .action(async (options: JournalOptions) => {
+    process.exitCode = await verifyJournal({ dataDir: environmentOrExit().dataDir, ...options }, say);
+  });
+journal
+  .command('replay')
+  .description('store the records of a journal that no process has: into DATABASE_URL, or the embedded database')
+  .option('--config <file>', 'config file (APERTURE_CONFIG), for its prices')
+  .option(...DATA_DIR)
+  .option(...FOLDER)
+  .option('--dry-run', 'say what it would make, and store nothing', false)
+  .action(async ({ config, ...options }: JournalOptions & { config?: string; dryRun: boolean }) => {
+    const environment = environmentOrExit();
+    const loaded = configOrExit(config ?? environment.configFile, environment, false);
+    const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'replay');
+    const place = { dataDir: environment.dataDir, ...options };
+    process.exitCode = await replayJournals(place, loaded, { ...environment, dataDir: place.dataDir }, log, say);
   });
 
 await program.parseAsync().catch((error: unknown) => {
