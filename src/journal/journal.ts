@@ -74,6 +74,8 @@ export interface JournalStats {
   writesNow: number;
   writesAside: number;
   slowWrites: number;
+  /** Times that the disk was asked to make what was written survive a power cut. */
+  syncs: number;
   stalls: number;
   failures: number;
   framesLost: number;
@@ -390,6 +392,7 @@ export class Journal {
       oldestPendingMs: this.#writer.oldestMs,
       releasesHeld: this.#releases.heldBack,
       ...this.#counts,
+      syncs: this.#segments.syncCount,
       segmentsSealed: this.#segments.sealedCount,
       segmentsRemoved: this.#segments.removedCount,
       removeFailures: this.#segments.removeFailures,

@@ -52,6 +52,7 @@ export class Segments {
   readonly first: number;
   #wholeBytes = 0;
   sealedCount = 0;
+  syncCount = 0;
   removedCount = 0;
   removeFailures = 0;
   /** Files that could not be made, synced or closed. */
@@ -218,6 +219,9 @@ export class Segments {
       { gateway: gatewayId, segment: number },
       probeBytes,
     );
+    made.onSync = () => {
+      this.syncCount += 1;
+    };
     if (fsync !== 'none') await disk.syncFolder(folder);
     return made;
   }

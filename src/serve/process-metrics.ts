@@ -103,6 +103,15 @@ export function gatewayMetrics(
   metrics.gauge('aperture_journal_strict', '1 while no byte leaves before it is written', () => {
     return Number(journal.stats().state === 'strict');
   });
+  metrics.total('aperture_journal_syncs_total', 'Times that the disk was asked to keep what was written', () => {
+    return journal.stats().syncs;
+  });
+  metrics.total('aperture_journal_stalls_total', 'Times that a disk too slow turned strict into behind', () => {
+    return journal.stats().stalls;
+  });
+  metrics.total('aperture_journal_segments_removed_total', 'Files whose exchanges are all in the database', () => {
+    return journal.stats().segmentsRemoved;
+  });
   metrics.total('aperture_journal_frames_lost_total', 'Frames that could not be written', () => {
     return journal.stats().framesLost;
   });
