@@ -9,8 +9,11 @@ import { loadConfig } from '../config/load.ts';
 import type { Loaded } from '../config/load.ts';
 import { createLog, errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
+import { listDeadLetters, replayDeadLetters, showDeadLetter } from './serve/dead-letters.ts';
 import { addHold, listHolds, releaseHold } from './serve/holds.ts';
 import type { HoldWish } from './serve/holds.ts';
+import { listJournal, verifyJournal } from './serve/journal-list.ts';
+import { replayJournals } from './serve/journal-replay.ts';
 import { reprice } from './serve/reprice.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
 import { NoConfig, serve } from './serve/serve.ts';
@@ -139,8 +142,8 @@ program
     process.exitCode = await showUsage(options, say);
   });
 
+const GATEWAY_URL = ['--url <url>', 'the gateway', 'http://127.0.0.1:8080'] as const;
 const hold = program.command('hold').description('legal hold: what must outlive its retention, on a running gateway');
-const GATEWAY_URL = 'http://127.0.0.1:8080';
 hold
   .command('add')
   .description('keep what was captured of a login or a session, whatever retention says')
@@ -149,14 +152,14 @@ hold
   .option('--session <id>', 'of which session')
   .option('--from <time>', 'RFC 3339 time; default: the beginning')
   .option('--to <time>', 'RFC 3339 time; default: without an end')
-  .option('--url <url>', 'the gateway', GATEWAY_URL)
+  .option(...GATEWAY_URL)
   .action(async ({ url, ...wish }: HoldWish & { url: string }) => {
     process.exitCode = await addHold(url, wish, say);
   });
 hold
   .command('ls')
   .description('all holds, released ones too')
-  .option('--url <url>', 'the gateway', GATEWAY_URL)
+  .option(...GATEWAY_URL)
   .action(async ({ url }: { url: string }) => {
     process.exitCode = await listHolds(url, say);
   });
@@ -164,7 +167,7 @@ hold
   .command('release')
   .argument('<id>', 'the hold')
   .description('let go of what no other hold covers and whose retention is over')
-  .option('--url <url>', 'the gateway', GATEWAY_URL)
+  .option(...GATEWAY_URL)
   .action(async (id: string, { url }: { url: string }) => {
     process.exitCode = await releaseHold(url, id, say);
   });
@@ -183,6 +186,70 @@ program
     const loaded = configOrExit(config ?? environment.configFile, environment, false);
     const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'reprice');
     await reprice(options, loaded, environment, log, say);
+  });
+
+const letters = program.command('dead-letters').description('what could not be stored, in a running gateway');
+letters
+  .command('ls', { isDefault: true })
+  .description('list the newest')
+  .option(...GATEWAY_URL)
+  .option('--limit <number>', 'at most so many', '100')
+  .action(async (options: { url: string; limit: string }) => {
+    process.exitCode = await listDeadLetters(options, say);
+  });
+letters
+  .command('show')
+  .description('print one whole, as JSON')
+  .argument('<id>')
+  .option(...GATEWAY_URL)
+  .action(async (id: string, { url }: { url: string }) => {
+    process.exitCode = await showDeadLetter({ url, id }, say);
+  });
+letters
+  .command('replay')
+  .description('try to store one again, or all of them; exits with 2 when some are still dead')
+  .argument('[id]')
+  .option(...GATEWAY_URL)
+  .action(async (id: string | undefined, { url }: { url: string }) => {
+    process.exitCode = await replayDeadLetters(id === undefined ? { url } : { url, id }, say);
+  });
+
+const DATA_DIR = ['--data-dir <folder>', 'the gateway’s (APERTURE_DATA_DIR)'] as const;
+const FOLDER = ['--folder <folder>', 'one journal by itself, such as a copy of another machine’s'] as const;
+interface JournalOptions {
+  dataDir?: string;
+  folder?: string;
+}
+const journal = program.command('journal').description('the files that every exchange passes through');
+journal
+  .command('ls', { isDefault: true })
+  .description('list its segments')
+  .option(...DATA_DIR)
+  .option(...FOLDER)
+  .action(async (options: JournalOptions) => {
+    process.exitCode = await listJournal({ dataDir: environmentOrExit().dataDir, ...options }, say);
+  });
+journal
+  .command('verify')
+  .description('check every frame and say where it is damaged; exits with 2 when it is')
+  .option(...DATA_DIR)
+  .option(...FOLDER)
+  .action(async (options: JournalOptions) => {
+    process.exitCode = await verifyJournal({ dataDir: environmentOrExit().dataDir, ...options }, say);
+  });
+journal
+  .command('replay')
+  .description('store the records of a journal that no process has: into DATABASE_URL, or the embedded database')
+  .option('--config <file>', 'config file (APERTURE_CONFIG), for its prices')
+  .option(...DATA_DIR)
+  .option(...FOLDER)
+  .option('--dry-run', 'say what it would make, and store nothing', false)
+  .action(async ({ config, ...options }: JournalOptions & { config?: string; dryRun: boolean }) => {
+    const environment = environmentOrExit();
+    const loaded = configOrExit(config ?? environment.configFile, environment, false);
+    const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'replay');
+    const place = { dataDir: environment.dataDir, ...options };
+    process.exitCode = await replayJournals(place, loaded, { ...environment, dataDir: place.dataDir }, log, say);
   });
 
 await program.parseAsync().catch((error: unknown) => {

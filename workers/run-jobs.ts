@@ -5,11 +5,13 @@ import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
-import type { FromJobs, ToJobs } from '../src/records/messages.ts';
+import type { BookIds, FromJobs, JobsState, ToJobs } from '../src/records/messages.ts';
 import { createPublisher } from '../src/records/publish.ts';
+import { createCaptureStore } from '../src/store/captures.ts';
 import { isAway, migrate, openPool } from '../src/store/database.ts';
+import { bury, countLetters, pruneLetters } from '../src/store/dead-letters.ts';
 import { openQueue, processQueue } from '../src/store/queue.ts';
-import type { QueueAddress } from '../src/store/queue.ts';
+import type { JobQueue, QueueAddress, QueueName } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
 import type { RecordStore, SegmentMark } from '../src/store/records.ts';
 import { runRetention } from './run-retention.ts';
@@ -35,7 +37,7 @@ const STATEMENT_MS = 20_000;
 const CONNECT_MS = 5_000;
 /** The main thread learns what is stored this long after it is, or a little later. */
 const LOOK_EVERY_MS = 1_000;
-const PREPARE_DAYS_EVERY_MS = 3_600_000;
+const TIDY_EVERY_MS = 3_600_000;
 /** While the database is away, a job waits here rather than come and go; beyond it, it goes back with a backoff. */
 const STORE_RETRY_MS = 500;
 const STORE_ATTEMPTS = 20;
@@ -63,6 +65,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   });
   let rules: RetentionRules | undefined;
   const store = createRecordStore(pool, clock, () => !(rules?.keepMs === 0 && rules.tools));
+  const captures = createCaptureStore(pool);
   const options = {
     onError: (error: unknown) => {
       complain('queue', error);
@@ -72,8 +75,9 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   const publisher = createPublisher<ExchangeRecord>({
     queue,
     clock,
-    onAccepted: (count) => {
-      post({ kind: 'accepted', count });
+    callerOf: ({ login }) => login,
+    onAccepted: (records) => {
+      post({ kind: 'accepted', ids: records.map(({ id }) => id) });
     },
     onQueue: (state, error) => {
       if (state === 'down') complain('queue', error);
@@ -86,7 +90,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   const open = async (): Promise<void> => {
     if (!(await untilMigrated())) return;
     if (!data.process) return;
-    processors.push(processQueue('records', address, (records) => patiently(() => storeRecords(records)), options));
+    processors.push(processorOf('records', storeRecords));
     retention = runRetention({
       database: data.database,
       clock,
@@ -100,6 +104,23 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     });
     if (rules !== undefined) retention.reconfigure(rules);
   };
+
+  const processorOf = (
+    name: QueueName,
+    storeBatch: (batch: readonly unknown[]) => Promise<void>,
+  ): { close(): Promise<void> } =>
+    processQueue(name, address, (batch) => patiently(() => storeBatch(batch)), {
+      ...options,
+      bury: async (data) => {
+        await bury(pool, clock, {
+          kind: 'job',
+          subject: name,
+          error: 'not a job that this build can read',
+          body: data,
+        });
+        log.error({ queue: name }, 'a job that nobody can read is a dead letter now');
+      },
+    });
 
   /** False when closed first. */
   const untilMigrated = async (): Promise<boolean> => {
@@ -119,7 +140,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
 
   const storeRecords = async (records: readonly unknown[]): Promise<void> => {
     const { dead } = await store.store(records);
-    if (dead > 0) log.error({ dead }, 'records that cannot be stored were put into dead_records');
+    if (dead > 0) log.error({ dead }, 'records that cannot be stored are dead letters now');
   };
 
   const patiently = async (work: () => Promise<void>): Promise<void> => {
@@ -140,44 +161,53 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   };
 
   /** By the name that a journal's segments are counted under: our own, and those that we hand on for others. */
-  const lookouts = new Map([[data.gatewayId, lookout(store, data.gatewayId, data.fromSegment, post)]]);
-  let toldState = '';
-  const look = async (depth: Depth | undefined): Promise<void> => {
-    let database: 'up' | 'down' = 'up';
-    for (const tellMarks of lookouts.values()) {
-      await tellMarks().catch((error: unknown) => {
-        complain('database', error);
-        database = 'down';
-      });
-    }
-    const state: FromJobs = {
-      kind: 'state',
-      database,
-      queue: depth === undefined ? 'down' : 'up',
-      jobsWaiting: depth?.waiting ?? null,
-      jobsFailed: depth?.failed ?? null,
-    };
-    if (JSON.stringify(state) === toldState) return;
-    toldState = JSON.stringify(state);
-    post(state);
-  };
+  const markTellers = new Map([[data.gatewayId, markTeller(store, data.gatewayId, data.fromSegment, post)]]);
+  const tellState = stateTeller(post);
   const watch = async (): Promise<void> => {
-    let preparedAtMs = clock.nowMs();
+    let tidiedAtMs = clock.nowMs();
     while (!stopped()) {
       await pause(LOOK_EVERY_MS);
       if (stopped()) return;
-      const depth = await queue.depth().catch((error: unknown) => {
-        complain('queue', error);
-        return undefined;
+      const jobs = await depthOf();
+      const deadLetters = await askDatabase(async () => {
+        for (const tellMarks of markTellers.values()) await tellMarks();
+        return countLetters(pool);
       });
-      await look(depth);
-      if (clock.nowMs() - preparedAtMs < PREPARE_DAYS_EVERY_MS) continue;
-      preparedAtMs = clock.nowMs();
-      await store.prepareDays().catch((error: unknown) => {
-        complain('database', error);
+      tellState({
+        database: deadLetters === null ? 'down' : 'up',
+        queue: jobs === null ? 'down' : 'up',
+        jobs,
+        deadLetters,
       });
+      if (clock.nowMs() - tidiedAtMs < TIDY_EVERY_MS) continue;
+      tidiedAtMs = clock.nowMs();
+      await askDatabase(tidy);
     }
   };
+
+  const tidy = async (): Promise<void> => {
+    await store.prepareDays();
+    const pruned = await pruneLetters(pool, clock);
+    if (pruned > 0) log.warn({ pruned }, 'dead letters were too many or too old, and are gone');
+  };
+
+  const depthOf = (): Promise<Awaited<ReturnType<JobQueue['depth']>> | null> =>
+    queue.depth().catch((error: unknown) => {
+      complain('queue', error);
+      return null;
+    });
+
+  /** Null where it does not answer, and says so. */
+  const askDatabase = <T>(question: () => Promise<T>): Promise<T | null> =>
+    question().catch((error: unknown) => {
+      complain('database', error);
+      return null;
+    });
+
+  const look = async (ids: BookIds): Promise<BookIds> => ({
+    records: await store.missing(ids.records),
+    captures: await captures.missing(ids.captures),
+  });
 
   /** Jobs under way are finished too: what a process leaves locked waits for its lock to run out. */
   const drain = async (withinMs: number): Promise<void> => {
@@ -197,11 +227,16 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
         if (refused.length > 0) post({ kind: 'refused', ids: refused.map((record) => record.id) });
         return;
       }
+      case 'look':
+        void askDatabase(() => look(message.ids)).then((missing) => {
+          post({ kind: 'looked', look: message.look, missing });
+        });
+        return;
       case 'follow':
-        lookouts.set(message.gateway, lookout(store, message.gateway, message.fromSegment, post));
+        markTellers.set(message.gateway, markTeller(store, message.gateway, message.fromSegment, post));
         return;
       case 'unfollow':
-        lookouts.delete(message.gateway);
+        markTellers.delete(message.gateway);
         return;
       case 'retention':
         rules = message.rules;
@@ -227,13 +262,8 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   };
 }
 
-interface Depth {
-  waiting: number;
-  failed: number;
-}
-
-/** Looks at what the database has of one journal, and tells what differs from what was told before. Rejects when it is away. */
-function lookout(
+/** Looks at how much the database has of each segment of a journal, and tells what differs from what was told before. */
+function markTeller(
   store: RecordStore,
   gateway: string,
   fromSegment: number,
@@ -252,6 +282,16 @@ function lookout(
   };
 }
 
+function stateTeller(post: (message: FromJobs) => void): (state: JobsState) => void {
+  let told = '';
+  return (state) => {
+    const words = JSON.stringify(state);
+    if (words === told) return;
+    told = words;
+    post({ kind: 'state', state });
+  };
+}
+
 /** One line per part and minute, however many errors there are. */
 function quietly(clock: Clock, log: Log): (part: 'database' | 'queue' | 'retention', error: unknown) => void {
   const last: Record<string, { atMs: number; untold: number }> = {};
@@ -262,6 +302,6 @@ function quietly(clock: Clock, log: Log): (part: 'database' | 'queue' | 'retenti
       return;
     }
     last[part] = { atMs: clock.nowMs(), untold: 0 };
-    log.warn({ part, error: errorChain(error), since: before?.untold ?? 0 }, 'away or failing; it is tried again');
+    log.warn({ part, error: errorChain(error), untold: before?.untold ?? 0 }, 'away or failing; it is tried again');
   };
 }

@@ -13,6 +13,7 @@ import { isAway } from '../store/database.ts';
 import type { ApiRequest } from './messages.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { captureInShort, readableBody, wholeBody } from './bodies.ts';
+import { answerLetters, isLettersPath } from './dead-letters.ts';
 import { findRequest, listRequests, sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './queries.ts';
 import { findSession, listSessions } from './sessions.ts';
 import { countToolCalls, listToolCalls, TOOL_GROUPS } from './tools.ts';
@@ -58,6 +59,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** Answers a question of the JSON API from the database. Never rejects: what goes wrong is an answer too. */
 export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiAnswer> {
+  if (isLettersPath(request.path)) return lettersAnswer(parts, request);
   if (request.method !== 'GET') {
     return refusal({ code: 'method_not_allowed', method: request.method, path: request.path, allow: 'GET' });
   }
@@ -71,6 +73,17 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
     return 'fault' in found
       ? refusal(found.fault)
       : { status: 200, headers: [JSON_TYPE], body: JSON.stringify(found.body) };
+  } catch (error) {
+    return refusal(faultOf(error, parts.log));
+  }
+}
+
+async function lettersAnswer(parts: ApiParts, request: ApiRequest): Promise<ApiAnswer> {
+  try {
+    const answered = await answerLetters(parts, request);
+    if ('fault' in answered) return refusal(answered.fault);
+    if (answered.body === undefined) return { status: answered.status, headers: [], body: '' };
+    return { status: answered.status, headers: [JSON_TYPE], body: JSON.stringify(answered.body) };
   } catch (error) {
     return refusal(faultOf(error, parts.log));
   }

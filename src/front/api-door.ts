@@ -18,6 +18,9 @@ const JSON_HEADERS: [string, string][] = [['content-type', 'application/json'], 
 /** What the thread that keeps control state answers, to admins alone. */
 const CONTROL_PATH = /^\/(?:api\/(?:config|tokens|revocations|holds)(?:\/|$)|aperture\/config(?::validate)?$)/;
 
+/** What the thread that reads the database also changes, to admins alone. It takes no bodies. */
+const LETTERS_PATH = /^\/api\/dead-letters(?:\/|$)/;
+
 /** A config of 16 million characters, as a JSON string. */
 const CONTROL_BODY_BYTES = 64 * 1024 * 1024;
 
@@ -30,7 +33,7 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
   const { request, response, caller, access } = arrival;
   if (CONTROL_PATH.test(request.path)) return answerControl(services, arrival);
   const id = mintExchangeId(arrival.receivedAtMs);
-  if (request.method !== 'GET') {
+  if (request.method !== 'GET' && !LETTERS_PATH.test(request.path)) {
     sendFault(
       services,
       response,

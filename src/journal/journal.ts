@@ -3,6 +3,7 @@ import type { ExchangeId } from '../contract/ids.ts';
 import type { Clock } from '../lib/clock.ts';
 import { assert, failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { uuidBytes } from '../lib/uuid7.ts';
 import { Batch, framedBytes, framesOf, pieceCount } from './batch.ts';
 import { systemDisk, writeAllNow } from './disk.ts';
 import type { Disk } from './disk.ts';
@@ -13,7 +14,7 @@ import { Places } from './places.ts';
 import type { Extent } from './places.ts';
 import { Releases } from './releases.ts';
 import type { Release, Waiter } from './releases.ts';
-import { exchangeBytes, FRAME_HEADER_BYTES, kindCode, PAYLOAD_LIMIT_BYTES } from './segment.ts';
+import { FRAME_HEADER_BYTES, kindCode, PAYLOAD_LIMIT_BYTES } from './segment.ts';
 import type { FrameKind, Payloads } from './segment.ts';
 import { makeFolder, Segments } from './segments.ts';
 import { Gathering, storedFrames } from './stored.ts';
@@ -75,6 +76,8 @@ export interface JournalStats {
   writesNow: number;
   writesAside: number;
   slowWrites: number;
+  /** Times that the disk was asked to make what was written survive a power cut. */
+  syncs: number;
   stalls: number;
   failures: number;
   framesLost: number;
@@ -338,8 +341,28 @@ export class Journal {
     return this.#segments.openedIn(segment);
   }
 
-  /** A replay has counted a segment of an earlier process. */
-  adoptSegment(segment: number, opened: number): void {
+  /** Those that they are, in the order in which they were opened: from one place to before another. */
+  idsIn(segment: number, from: number, to: number): ExchangeId[] {
+    return this.#segments.idsIn(segment, from, to).map((id) => id as ExchangeId);
+  }
+
+  /** The segment that takes frames now; undefined while none can be written. */
+  get currentSegment(): number | undefined {
+    return this.#segments.current?.number;
+  }
+
+  /** Whether an exchange of this process is still held: its record was not yet handed on. */
+  holds(exchange: ExchangeId): boolean {
+    return this.#exchanges.has(exchange);
+  }
+
+  /** Its `opened` frame turns out not to be in the segment's file: nothing can be made of it, and nobody waits for it. */
+  leaveOut(segment: number, exchange: ExchangeId): void {
+    this.#segments.unopened(segment, uuidBytes(exchange));
+  }
+
+  /** A replay has read a segment of an earlier process. */
+  adoptSegment(segment: number, opened: Iterable<ExchangeId>): void {
     this.#segments.adopt(segment, opened);
   }
 
@@ -371,6 +394,7 @@ export class Journal {
       oldestPendingMs: this.#writer.oldestMs,
       releasesHeld: this.#releases.heldBack,
       ...this.#counts,
+      syncs: this.#segments.syncCount,
       segmentsSealed: this.#segments.sealedCount,
       segmentsRemoved: this.#segments.removedCount,
       removeFailures: this.#segments.removeFailures,
@@ -404,7 +428,7 @@ export class Journal {
   #track(id: ExchangeId): Tracked {
     assert(!this.#exchanges.has(id), 'an exchange is opened once');
     const tracked: Tracked = {
-      idBytes: exchangeBytes(id),
+      idBytes: uuidBytes(id),
       sequence: 0,
       places: new Places(),
       segment: 0,
@@ -458,7 +482,7 @@ export class Journal {
       turn.exchanges.push(tracked);
     }
     if (opens) {
-      tracked.segment = this.#segments.opened();
+      tracked.segment = this.#segments.opened(tracked.idBytes);
       turn.opened.push(tracked);
     }
     this.#batch.add(segment.marker, code, tracked.idBytes, sequence, payload);
@@ -584,7 +608,7 @@ export class Journal {
     for (const tracked of opened) {
       // Whoever was told the segment puts it into a record, so it must go on counting this exchange.
       if (tracked.segmentTold) continue;
-      this.#segments.unopened(tracked.segment);
+      this.#segments.unopened(tracked.segment, tracked.idBytes);
       this.#segments.forgot(tracked.segment);
       tracked.segment = 0;
     }

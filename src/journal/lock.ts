@@ -75,17 +75,29 @@ export async function lockFolder(folder: string, world: LockWorld): Promise<Fold
 /** Removes the files of processes that are gone; throws when one is not. */
 async function removeTheDead(folder: string, mine: string, world: LockWorld): Promise<void> {
   for (const name of await readdir(folder)) {
-    const [, host, pid, start] = LOCK_NAME.exec(name) ?? [];
     const path = join(folder, name);
-    if (host === undefined || pid === undefined || path === mine) continue;
-    const alive =
-      host === world.host ? (await world.startOf(Number(pid))) === start : await hasPulse(path, world.watchMs);
-    if (alive)
-      throw new FolderInUse(
-        `the journal folder ${folder} is in use by process ${pid}${host === world.host ? '' : ' of another machine or container'}`,
-      );
+    if (!LOCK_NAME.test(name) || path === mine) continue;
+    const holder = await holderOf(folder, name, world);
+    if (holder !== undefined) throw new FolderInUse(`the journal folder ${folder} is in use by ${holder}`);
     await rm(path, { force: true });
   }
+}
+
+/** The process that a lock file says, in words; undefined when it is gone. May watch a stranger's file for some seconds. */
+async function holderOf(folder: string, name: string, world: LockWorld): Promise<string | undefined> {
+  const [, host, pid, start] = LOCK_NAME.exec(name) ?? [];
+  if (host === world.host) return (await world.startOf(Number(pid))) === start ? `process ${pid ?? ''}` : undefined;
+  const alive = await hasPulse(join(folder, name), world.watchMs);
+  return alive ? `process ${pid ?? ''} of another machine or container` : undefined;
+}
+
+/** Who has the folder, in words; undefined when nobody has. Claims nothing and removes nothing. */
+export async function folderHolder(folder: string, world: LockWorld): Promise<string | undefined> {
+  for (const name of (await readdir(folder)).filter((each) => LOCK_NAME.test(each))) {
+    const holder = await holderOf(folder, name, world);
+    if (holder !== undefined) return holder;
+  }
+  return undefined;
 }
 
 /** Compares the file's own times, so that clocks of two machines need not agree. */

@@ -19,6 +19,8 @@ export class OpenSegment {
   finished = false;
   /** Set when a write failed: nothing more is written here. */
   failure: Error | undefined;
+  /** Told of every sync that begins. */
+  onSync: () => void = () => undefined;
   #syncing: Promise<void> | undefined;
   #nextSync: Promise<void> | undefined;
   #syncedTo = 0;
@@ -84,6 +86,7 @@ export class OpenSegment {
 
   #sync(): Promise<void> {
     const to = this.position;
+    this.onSync();
     this.#syncing = this.#disk
       .sync(this.file)
       .then(() => {

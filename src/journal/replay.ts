@@ -32,8 +32,12 @@ export interface SegmentReport {
 
 export interface ReplayOptions {
   folder: string;
+  /** The first segment to be read; by default the first that is there. */
+  from?: number;
   /** Segments from here on are being written by this process. */
   before: number;
+  /** Reads these exchanges alone, and no further than their ends. They were opened in `from` or later. */
+  only?: ReadonlySet<ExchangeId>;
   /** Told once per segment, in order, before the exchanges that end after it. */
   onSegment: (report: SegmentReport) => void;
   /** Told of frames whose exchange cannot be yielded, since its `opened` frame is damaged or gone. */
@@ -55,15 +59,20 @@ interface Found {
  */
 export async function* replay(options: ReplayOptions): AsyncGenerator<StoredExchange> {
   const pathOf = (segment: number): string => join(options.folder, segmentName(segment));
+  const { folder, from = 0, before, only } = options;
   const open = new Map<ExchangeId, Found>();
-  for (const segment of await segmentsIn(options.folder, options.before)) {
+  let ended = 0;
+  for (const segment of await segmentsIn(folder, from, before)) {
     const report = emptyReport(segment);
     for await (const found of scanSegment(pathOf(segment), report)) {
+      if (only !== undefined && 'header' in found && !only.has(found.header.exchange)) continue;
       const closed = note(found, report, open);
       if (closed === undefined) continue;
+      ended += 1;
       const stored = storedExchange(closed, pathOf);
       if (stored !== undefined) yield stored;
       else options.onOrphan?.(closed.id, segment);
+      if (ended === only?.size) return;
     }
     options.onSegment(report);
   }
@@ -74,12 +83,12 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<StoredExch
   }
 }
 
-/** Numbers of the segments in a folder, ascending, below `before`. */
-export async function segmentsIn(folder: string, before: number): Promise<number[]> {
+/** Numbers of the segments in a folder, ascending, from `from` to below `before`. */
+export async function segmentsIn(folder: string, from: number, before: number): Promise<number[]> {
   const numbers: number[] = [];
   for (const name of await readdir(folder)) {
     const number = segmentNumber(name);
-    if (number !== undefined && number < before) numbers.push(number);
+    if (number !== undefined && number >= from && number < before) numbers.push(number);
   }
   return numbers.sort((a, b) => a - b);
 }

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { assert } from '../lib/result.ts';
+import { uuidAt } from '../lib/uuid7.ts';
 
 /*
  * A segment is a file of frames:
@@ -65,15 +66,8 @@ export interface FrameHeader {
   payloadCrc: number;
 }
 
-/** 16 bytes of a UUID, as frames carry it. */
-export function exchangeBytes(exchange: ExchangeId): Buffer {
-  return Buffer.from(exchange.replaceAll('-', ''), 'hex');
-}
-
 function exchangeAt(bytes: Buffer, at: number): ExchangeId {
-  const hex = bytes.toString('hex', at, at + 16);
-  const text = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-  return text as ExchangeId; // the header's CRC says that it is the id we wrote
+  return uuidAt(bytes, at) as ExchangeId; // the header's CRC says that it is the id we wrote
 }
 
 /** Writes a frame's header into `target`; the payload's CRC has been taken before. */

@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UuidList } from '../lib/uuid-list.ts';
 import type { Disk } from './disk.ts';
 import { OpenSegment } from './open-segment.ts';
 import { FILE_HEAD_BYTES, segmentName, segmentNumber } from './segment.ts';
@@ -18,8 +19,8 @@ export interface SegmentsOptions {
 
 interface Entry {
   bytes: number;
-  /** Undefined for a segment of an earlier process, until a replay has counted. */
-  opened: number | undefined;
+  /** Exchanges whose `opened` frame is here. Undefined for a segment of an earlier process, until a replay has read it. */
+  opened: UuidList | undefined;
   sealed: boolean;
   settled: boolean;
   removing: boolean;
@@ -51,6 +52,7 @@ export class Segments {
   readonly first: number;
   #wholeBytes = 0;
   sealedCount = 0;
+  syncCount = 0;
   removedCount = 0;
   removeFailures = 0;
   /** Files that could not be made, synced or closed. */
@@ -100,7 +102,12 @@ export class Segments {
   }
 
   openedIn(segment: number): number | undefined {
-    return this.#entries.get(segment)?.opened;
+    return this.#entries.get(segment)?.opened?.count;
+  }
+
+  /** Ids of exchanges that were opened in a segment, in order, from one place to before another. */
+  idsIn(segment: number, from: number, to: number): string[] {
+    return this.#entries.get(segment)?.opened?.slice(from, to) ?? [];
   }
 
   pathOf(segment: number): string {
@@ -108,20 +115,18 @@ export class Segments {
   }
 
   /** An exchange was opened in the current segment. */
-  opened(): number {
+  opened(exchange: Uint8Array): number {
     if (this.current === undefined) return 0;
     const entry = this.#entries.get(this.current.number);
     if (entry === undefined) return 0;
     entry.held += 1;
-    entry.opened = (entry.opened ?? 0) + 1;
+    entry.opened?.add(exchange);
     return this.current.number;
   }
 
   /** Its `opened` frame was lost: the segment does not hold it after all. */
-  unopened(segment: number): void {
-    const entry = this.#entries.get(segment);
-    if (entry?.opened === undefined) return;
-    entry.opened -= 1;
+  unopened(segment: number, exchange: Uint8Array): void {
+    this.#entries.get(segment)?.opened?.remove(exchange);
   }
 
   /** The journal no longer knows an exchange that was opened in this segment. */
@@ -132,10 +137,10 @@ export class Segments {
     this.#removePrefix();
   }
 
-  /** A replay has counted a segment of an earlier process. */
-  adopt(segment: number, opened: number): void {
+  /** A replay has read a segment of an earlier process. */
+  adopt(segment: number, opened: Iterable<string>): void {
     const entry = this.#entries.get(segment);
-    if (entry !== undefined && segment < this.first) entry.opened = opened;
+    if (entry !== undefined && segment < this.first) entry.opened = UuidList.of(opened);
   }
 
   /** All records of exchanges opened in this segment are safe elsewhere. */
@@ -214,6 +219,9 @@ export class Segments {
       { gateway: gatewayId, segment: number },
       probeBytes,
     );
+    made.onSync = () => {
+      this.syncCount += 1;
+    };
     if (fsync !== 'none') await disk.syncFolder(folder);
     return made;
   }
@@ -222,7 +230,7 @@ export class Segments {
     this.current = segment;
     this.#entries.set(segment.number, {
       bytes: 0,
-      opened: 0,
+      opened: new UuidList(),
       sealed: false,
       settled: false,
       removing: false,
@@ -297,7 +305,7 @@ export class Segments {
     entry.sealed = true;
     entry.bytes = segment.position;
     this.sealedCount += 1;
-    this.#options.onSealed(segment.number, entry.opened ?? 0);
+    this.#options.onSealed(segment.number, entry.opened?.count ?? 0);
     this.#removePrefix();
   }
 

@@ -1,6 +1,6 @@
 import { JOB_BYTES, RECORDS_PER_JOB, RECORDS_WAITING } from '../contract/limits.ts';
-import { BoundedQueue } from '../lib/bounded-queue.ts';
 import type { Clock } from '../lib/clock.ts';
+import { FairQueue } from '../lib/fair-queue.ts';
 
 /** What this room needs of a job queue. */
 export interface JobQueue<T> {
@@ -13,8 +13,8 @@ export interface JobQueue<T> {
 
 export interface Publisher<T> {
   /**
-   * Takes a record, or refuses it. Taken: it stays in memory until the queue has it, and `onAccepted` counts it then.
-   * Refused: there is no room. The caller leaves it in the journal and offers it again later.
+   * Takes a record, or refuses it. Taken: it stays in memory until the queue has it, and `onAccepted` names it then.
+   * Refused: there is no room, or not for this caller. It stays in the journal, and is offered again later.
    *
    * A record that was taken is lost with the process, and a job with a queue that forgets: the journal alone is safe.
    * Its segment may go when the database's watermark says so, not when the record was taken or accepted.
@@ -29,11 +29,13 @@ export interface Publisher<T> {
 export interface PublisherOptions<T> {
   queue: JobQueue<T>;
   clock: Clock;
-  /** The queue has this many more records. */
-  onAccepted: (count: number) => void;
+  /** Whose it is: callers take turns, and none has more waiting than it leaves room for others. */
+  callerOf: (record: T) => string;
+  /** The queue has these. */
+  onAccepted: (records: T[]) => void;
   /** Told of each failed attempt, and of the first success after one. */
   onQueue: (state: 'up' | 'down', error?: unknown) => void;
-  /** Records in memory at most. */
+  /** Records in memory at most, beside those of the call under way (`JOBS_PER_CALL`). */
   capacity?: number;
   capacityBytes?: number;
 }
@@ -44,6 +46,8 @@ const GATHER_MS = 50;
 const JOBS_PER_CALL = 8;
 /** Records are about 2 KB; those with long tool calls reach this bound before `RECORDS_WAITING`. */
 const WAITING_BYTES = 64 * 1024 * 1024;
+/** What one caller may add to a job before the next has its turn: about ten ordinary records. */
+const TURN_BYTES = 20 * 1024;
 const RETRY_FROM_MS = 100;
 const RETRY_TO_MS = 2_000;
 
@@ -54,13 +58,20 @@ interface Waiting<T> {
   sinceMs: number;
 }
 
-/** Batches records, or what else jobs carry, for the queue: by time, count and bytes. One call is under way at a time. */
+/**
+ * Batches records, or what else jobs carry, for the queue: by time, count and bytes, the callers in turn. One call is
+ * under way at a time.
+ */
 export function createPublisher<T>(options: PublisherOptions<T>): Publisher<T> {
-  const { queue, clock, onAccepted, onQueue, capacity = RECORDS_WAITING, capacityBytes = WAITING_BYTES } = options;
-  const gathering = new BoundedQueue<Waiting<T>>('records', capacity);
+  const { queue, clock, callerOf, onAccepted, onQueue } = options;
+  const gathering = new FairQueue<Waiting<T>>({
+    name: 'records',
+    capacity: options.capacity ?? RECORDS_WAITING,
+    capacitySize: options.capacityBytes ?? WAITING_BYTES,
+    quantum: TURN_BYTES,
+  });
   let head: Waiting<T> | undefined;
   let waiting = 0;
-  let waitingSize = 0;
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
   let draining: AbortController | undefined;
@@ -126,10 +137,9 @@ export function createPublisher<T>(options: PublisherOptions<T>): Publisher<T> {
     while (isDue()) {
       const jobs = takeJobs();
       if (!(await addUntilAccepted(jobs))) return;
-      const sent = jobs.flat();
+      const sent = jobs.flat().map(({ record }) => record);
       waiting -= sent.length;
-      for (const each of sent) waitingSize -= each.size;
-      onAccepted(sent.length);
+      onAccepted(sent);
     }
   };
 
@@ -150,11 +160,10 @@ export function createPublisher<T>(options: PublisherOptions<T>): Publisher<T> {
 
   return {
     offer: (record) => {
+      if (draining !== undefined) return false;
       const size = JSON.stringify(record).length;
-      if (draining !== undefined || waiting >= capacity || waitingSize + size > capacityBytes) return false;
-      if (!gathering.offer({ record, size, sinceMs: clock.nowMs() })) return false;
+      if (!gathering.offer(callerOf(record), { record, size, sinceMs: clock.nowMs() }, size)) return false;
       waiting += 1;
-      waitingSize += size;
       if (gathered() >= RECORDS_PER_JOB && timer !== undefined) {
         clearTimeout(timer);
         timer = undefined;

@@ -4,7 +4,7 @@ import type { Fault } from '../contract/fault.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import type { Remains } from './assemble.ts';
-import { BoundedQueue } from '../lib/bounded-queue.ts';
+import { FairQueue } from '../lib/fair-queue.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import type { Result } from '../lib/result.ts';
@@ -32,7 +32,10 @@ export interface SettlerParts {
   log: Log;
 }
 
-/** How many exchanges may wait to be read again; beyond it the next start's replay finds them in the journal. */
+/**
+ * How many exchanges may wait to be read again, one caller's no more than it leaves room for others; beyond it the next
+ * start's replay finds them in the journal.
+ */
 const REINSPECT_WAITING = 200_000;
 
 /** An exchange that fails twice in an inspector is booked without facts: it must not kill inspectors for ever. */
@@ -41,13 +44,25 @@ const REINSPECT_ATTEMPTS = 2;
 /** Pause before what could not be shipped is tried again. */
 const RETRY_MS = 1000;
 
+interface Again {
+  id: ExchangeId;
+  login: string;
+  attempts: number;
+}
+
 /**
  * Brings together what the wire knows of an exchange and what an inspector read of it, and makes exactly one record of
  * it. What no inspector could read, and what the queue had no room for, is read again from the journal.
  */
 export class Settler {
   readonly #parts: SettlerParts;
-  readonly #again = new BoundedQueue<{ id: ExchangeId; attempts: number }>('reinspect', REINSPECT_WAITING);
+  /** Callers take turns: what one could not be read of for its sheer load delays nobody else's. */
+  readonly #again = new FairQueue<Again>({
+    name: 'reinspect',
+    capacity: REINSPECT_WAITING,
+    capacitySize: REINSPECT_WAITING,
+    quantum: 1,
+  });
   readonly #counted = new Set<ExchangeId>();
   #working = false;
   #pending = 0;
@@ -71,7 +86,7 @@ export class Settler {
     this.#pending += 1;
     return new Settling(opened, segment, (closed, facts) => {
       this.#pending -= 1;
-      if (facts === 'missed') this.#later(opened.id, 0);
+      if (facts === 'missed') this.#later({ id: opened.id, login: opened.login, attempts: 0 });
       else this.#record({ opened, segment, closed }, facts, 0);
     });
   }
@@ -82,9 +97,9 @@ export class Settler {
   }
 
   /** A record that was taken and then could not be handed on. */
-  again(id: ExchangeId): void {
+  again(id: ExchangeId, login: string): void {
     this.#counted.add(id);
-    this.#later(id, 0);
+    this.#later({ id, login, attempts: 0 });
   }
 
   stop(): void {
@@ -93,16 +108,16 @@ export class Settler {
 
   #record(exchange: JournaledExchange, facts: Facts | undefined, attempts: number): void {
     const record = this.#parts.assemble(exchange, facts);
-    const { id } = exchange.opened;
+    const { id, login } = exchange.opened;
     if (!this.#counted.delete(id)) this.#parts.onRecord(record);
     if (this.#parts.ship(record)) return;
     // No room: the record itself is dropped, the journal has all it is made of.
     this.#counted.add(id);
-    this.#later(id, attempts);
+    this.#later({ id, login, attempts });
   }
 
-  #later(id: ExchangeId, attempts: number): void {
-    if (!this.#again.offer({ id, attempts })) return;
+  #later(what: Again): void {
+    if (!this.#again.offer(what.login, what, 1)) return;
     if (!this.#working) void this.#work();
   }
 
@@ -110,7 +125,7 @@ export class Settler {
     this.#working = true;
     try {
       for (let next = this.#again.take(); next !== undefined && !this.#stopped; next = this.#again.take()) {
-        const { id } = next;
+        const { id, login } = next;
         const attempts = next.attempts + 1;
         const read = await this.#parts.reinspect(id);
         if (read === undefined) continue;
@@ -119,7 +134,7 @@ export class Settler {
         else if (attempts >= REINSPECT_ATTEMPTS) {
           this.#parts.log.error({ exchange: id, fault: outcome.fault.code }, 'booked without facts');
           this.#record(exchange, undefined, attempts);
-        } else this.#later(id, attempts);
+        } else this.#later({ id, login, attempts });
         if (this.#counted.has(id)) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     } catch (error) {

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { CaptureJournal, CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../capture/messages.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { CAPTURES_WAITING } from '../contract/limits.ts';
-import { BoundedQueue } from '../lib/bounded-queue.ts';
+import { FairQueue } from '../lib/fair-queue.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { unreachable } from '../lib/result.ts';
@@ -10,8 +10,14 @@ import { unreachable } from '../lib/result.ts';
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
-/** Orders in the thread's hands at once; the others wait here. */
+/**
+ * Orders in the thread's hands at once, in number and in bytes of the journal; the others wait here, where callers take
+ * turns. What one of them has in hand is what another has to wait for: 32 MiB are read in about a second.
+ */
 const ORDERS_AT_ONCE = 1024;
+const BYTES_AT_ONCE = 32 * 1024 * 1024;
+/** What one caller may hand over before the next has its turn. */
+const TURN_BYTES = 1024 * 1024;
 
 /** Orders of this long leave together: their exchanges are read in one go, and stored in one statement. */
 const GATHER_MS = 50;
@@ -25,8 +31,17 @@ export interface CaptureThreadOptions {
   journal: CaptureJournal;
   /** Where an exchange's frames stand; undefined where they are not known (any more). */
   extentsOf(id: ExchangeId): Promise<CaptureOrder['extents'] | undefined>;
-  /** One more exchange of a journal's segment is to be captured (1), or will not be after all (-1). */
-  onWanted(gateway: string, segment: number, change: 1 | -1): void;
+  /** One more exchange of a journal's segment is to be captured. */
+  onWanted(gateway: string, segment: number, id: ExchangeId): void;
+  /** It will not be after all. */
+  onUnwanted(gateway: string, segment: number, id: ExchangeId): void;
+}
+
+/** An exchange of this process that is to be captured, and whose it is. */
+interface Wanted {
+  id: ExchangeId;
+  segment: number;
+  login: string;
 }
 
 /**
@@ -36,10 +51,19 @@ export interface CaptureThreadOptions {
  */
 export class CaptureThread {
   readonly #options: CaptureThreadOptions;
-  readonly #waiting = new BoundedQueue<CaptureOrder>('captures', CAPTURES_WAITING);
+  readonly #waiting = new FairQueue<CaptureOrder>({
+    name: 'captures',
+    capacity: CAPTURES_WAITING,
+    // Where an exchange stands takes the same room, however long it is.
+    capacitySize: Number.POSITIVE_INFINITY,
+    quantum: TURN_BYTES,
+  });
+  /** From when they are wanted until they are in the database, or given up here. */
+  readonly #underWay = new Set<ExchangeId>();
   readonly #inHand = new Map<ExchangeId, CaptureOrder>();
+  #bytesInHand = 0;
   /** Ended in this turn of the loop: their frames are written at its end. */
-  #fresh: { id: ExchangeId; segment: number }[] = [];
+  #fresh: Wanted[] = [];
   #worker: Worker | undefined;
   #drained: ((left: number) => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -63,16 +87,22 @@ export class CaptureThread {
     return this.#waiting.refused;
   }
 
+  /** The exchange is to be captured, and is not yet. */
+  isUnderWay(id: ExchangeId): boolean {
+    return this.#underWay.has(id);
+  }
+
   reconfigure(settings: CaptureSettings): void {
     this.#settings = settings;
     this.#post({ kind: 'settings', settings });
   }
 
   /** An exchange of this process has ended. Call it before its record is handed on. */
-  want(id: ExchangeId, segment: number): void {
+  want(wanted: Wanted): void {
     if (!this.#settings.keep) return;
-    this.#options.onWanted(this.#options.journal.gateway, segment, 1);
-    this.#fresh.push({ id, segment });
+    this.#options.onWanted(this.#options.journal.gateway, wanted.segment, wanted.id);
+    this.#underWay.add(wanted.id);
+    this.#fresh.push(wanted);
     if (this.#fresh.length > 1) return;
     setImmediate(() => {
       const fresh = this.#fresh;
@@ -82,10 +112,16 @@ export class CaptureThread {
   }
 
   /** An exchange of an earlier process, as the replay found it. */
-  wantStored(order: CaptureOrder): void {
+  wantStored(order: CaptureOrder, login: string): void {
     if (!this.#settings.keep) return;
-    this.#options.onWanted(order.journal.gateway, order.segment, 1);
-    this.#offer(order);
+    this.#options.onWanted(order.journal.gateway, order.segment, order.id);
+    this.orderAgain(order, login);
+  }
+
+  /** One whose capture was lost on its way to the database. */
+  orderAgain(order: CaptureOrder, login: string): void {
+    this.#underWay.add(order.id);
+    this.#offer(order, login);
   }
 
   /** Hands over what waits; resolves with the number of exchanges that only the journal has. */
@@ -109,23 +145,35 @@ export class CaptureThread {
     await this.#worker?.terminate();
   }
 
-  async #order({ id, segment }: { id: ExchangeId; segment: number }): Promise<void> {
+  async #order({ id, segment, login }: Wanted): Promise<void> {
     const extents = await this.#options.extentsOf(id);
     const { journal } = this.#options;
-    if (extents === undefined || extents.length === 0) this.#lost(journal, segment);
-    else this.#offer({ id, journal, segment, extents });
+    if (extents === undefined || extents.length === 0) this.#lost({ id, journal, segment });
+    else this.#offer({ id, journal, segment, extents }, login);
   }
 
-  #offer(order: CaptureOrder): void {
-    if (!this.#waiting.offer(order)) return;
+  #offer(order: CaptureOrder, login: string): void {
+    if (!this.#waiting.offer(login, order, bytesOf(order))) {
+      this.#underWay.delete(order.id);
+      return;
+    }
     this.#timer ??= setTimeout(() => {
       this.#next();
     }, GATHER_MS);
   }
 
-  #lost({ gateway }: CaptureJournal, segment: number): void {
+  #lost({ id, journal, segment }: Pick<CaptureOrder, 'id' | 'journal' | 'segment'>): void {
     this.unreadable += 1;
-    this.#options.onWanted(gateway, segment, -1);
+    this.#underWay.delete(id);
+    this.#options.onUnwanted(journal.gateway, segment, id);
+  }
+
+  #done(id: ExchangeId): CaptureOrder | undefined {
+    const order = this.#inHand.get(id);
+    if (order === undefined) return undefined;
+    this.#inHand.delete(id);
+    this.#bytesInHand -= bytesOf(order);
+    return order;
   }
 
   #next(): void {
@@ -133,10 +181,12 @@ export class CaptureThread {
     this.#timer = undefined;
     if (this.#worker === undefined) return;
     const orders: CaptureOrder[] = [];
-    while (this.#inHand.size < ORDERS_AT_ONCE) {
+    while (this.#inHand.size < ORDERS_AT_ONCE && this.#bytesInHand < BYTES_AT_ONCE) {
       const order = this.#waiting.take();
       if (order === undefined) break;
+      if (this.#inHand.has(order.id)) continue;
       this.#inHand.set(order.id, order);
+      this.#bytesInHand += bytesOf(order);
       orders.push(order);
     }
     if (orders.length > 0) this.#post({ kind: 'capture', orders });
@@ -173,14 +223,16 @@ export class CaptureThread {
       case 'ready':
         return;
       case 'captured':
-        for (const id of message.ids) this.#inHand.delete(id);
+        for (const id of message.ids) {
+          this.#done(id);
+          this.#underWay.delete(id);
+        }
         this.#next();
         return;
       case 'unreadable':
         for (const id of message.ids) {
-          const order = this.#inHand.get(id);
-          this.#inHand.delete(id);
-          if (order !== undefined) this.#lost(order.journal, order.segment);
+          const order = this.#done(id);
+          if (order !== undefined) this.#lost(order);
         }
         this.#next();
         return;
@@ -191,4 +243,8 @@ export class CaptureThread {
         return unreachable(message);
     }
   }
+}
+
+function bytesOf({ extents }: CaptureOrder): number {
+  return extents.reduce((sum, { bytes }) => sum + bytes, 0);
 }

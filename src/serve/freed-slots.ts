@@ -9,6 +9,7 @@ import { errorChain } from '../lib/log.ts';
 import { replaySlot } from './replay-slot.ts';
 import type { SlotReplayParts } from './replay-slot.ts';
 import { Watermarks } from './watermarks.ts';
+import type { SegmentMarks } from './watermarks.ts';
 
 /** How often slots are looked at: a few names in a few folders. A killed neighbour's records are late by this. */
 const LOOK_EVERY_MS = 2_000;
@@ -23,7 +24,7 @@ export interface FreedSlotsParts {
   dataDir: string;
   replay: SlotReplayParts;
   /** By the name that a journal's segments are counted under. */
-  marks: Map<string, Watermarks>;
+  marks: Map<string, SegmentMarks>;
   jobs: {
     /** Records that the queue does not have yet. */
     readonly waiting: number;
@@ -85,7 +86,7 @@ export class FreedSlots {
     if (slot === undefined) return;
     this.#at = slot;
     const { replay, jobs, marks } = this.#parts;
-    const segments = await segmentsIn(slot.folder, Infinity);
+    const segments = await segmentsIn(slot.folder, 0, Infinity);
     const left = new Set(segments);
     const damaged: number[] = [];
     replay.log.info(

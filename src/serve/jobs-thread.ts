@@ -4,14 +4,28 @@ import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 import { RECORDS_WAITING } from '../contract/limits.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
-import { unreachable } from '../lib/result.ts';
-import type { FromJobs, ToJobs } from '../records/messages.ts';
+import { ok, unreachable } from '../lib/result.ts';
+import type { BookIds, FromJobs, JobsState, ToJobs } from '../records/messages.ts';
+import { away, Waiting } from './ask-thread.ts';
 
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
 /** Records of this long are posted together: a post and a wake-up cost as much as a record does. */
 const GATHER_MS = 20;
+
+/** The database's own timeouts are shorter. */
+const LOOK_WITHIN_MS = 60_000;
+
+/** A queue with no more jobs than this gets to every one of them within a second or two. */
+const QUIET_JOBS = 20;
+
+const NOTHING_KNOWN: JobsState = {
+  database: 'down',
+  queue: 'down',
+  jobs: null,
+  deadLetters: null,
+};
 
 export interface JobsThreadOptions {
   /** Built file of workers/jobs.ts. */
@@ -20,8 +34,14 @@ export interface JobsThreadOptions {
   log: Log;
   /** The queue has these: nobody will ask this process for them again. */
   onAccepted(ids: string[]): void;
-  onRefused(ids: string[]): void;
+  onRefused(refused: RefusedRecord[]): void;
   onSettled(gateway: string, segments: { segment: number; recordsIn: number; capturesIn: number }[]): void;
+}
+
+/** A record that only the journal has now. */
+export interface RefusedRecord {
+  id: string;
+  login: string;
 }
 
 /**
@@ -32,13 +52,15 @@ export class JobsThread {
   readonly #options: JobsThreadOptions;
   #worker: Worker | undefined;
   #outbox: ExchangeRecord[] = [];
-  /** Ids posted and not yet accepted, oldest first. */
-  #posted: string[] = [];
-  /** First segments of the journals that are followed beside our own. */
-  readonly #followed = new Map<string, number>();
+  /** Posted and not yet accepted: the logins by id. */
+  readonly #posted = new Map<string, string>();
+  readonly #looks = new Waiting<BookIds>();
+  #lastLook = 0;
   #drained: ((left: number) => void)[] = [];
   #closing = false;
-  state: { database: 'up' | 'down'; queue: 'up' | 'down' } = { database: 'down', queue: 'down' };
+  /** First segments of the journals that are followed beside our own. */
+  readonly #followed = new Map<string, number>();
+  state = NOTHING_KNOWN;
   /** Undefined while this process has not purged. */
   retention: RetentionReport | undefined;
   #rules: RetentionRules;
@@ -57,7 +79,7 @@ export class JobsThread {
 
   /** Records handed over and not yet in the queue. */
   get waiting(): number {
-    return this.#posted.length + this.#outbox.length;
+    return this.#posted.size + this.#outbox.length;
   }
 
   /** False when there is no room: the journal keeps what the record is made of. */
@@ -86,6 +108,22 @@ export class JobsThread {
     this.#post({ kind: 'unfollow', gateway });
   }
 
+  /** Which of these the database does not have; undefined when it does not say. */
+  async missing(ids: BookIds): Promise<BookIds | undefined> {
+    const look = ++this.#lastLook;
+    const answered = this.#looks.wait(look, LOOK_WITHIN_MS);
+    if (this.#worker === undefined) this.#looks.settle(look, away('the jobs thread is starting'));
+    else this.#post({ kind: 'look', look, ids });
+    const answer = await answered;
+    return answer.ok ? answer.value : undefined;
+  }
+
+  /** Nothing that the queue took a few seconds ago can still be waiting there, and the database takes what it has. */
+  get isQuiet(): boolean {
+    const { database, jobs } = this.state;
+    return database === 'up' && jobs !== null && jobs.waiting <= QUIET_JOBS && jobs.delayed === 0;
+  }
+
   /** Waits until the queue has all; resolves with the number of records that only the journal has. */
   async drain(withinMs: number): Promise<number> {
     this.#flush();
@@ -112,7 +150,7 @@ export class JobsThread {
     if (this.#outbox.length === 0 || this.#worker === undefined) return;
     const records = this.#outbox;
     this.#outbox = [];
-    for (const record of records) this.#posted.push(record.id);
+    for (const { id, login } of records) this.#posted.set(id, login);
     this.#post({ kind: 'records', records });
   }
 
@@ -131,9 +169,9 @@ export class JobsThread {
     });
     worker.on('exit', () => {
       this.#worker = undefined;
-      this.state = { database: 'down', queue: 'down' };
-      const lost = this.#posted;
-      this.#posted = [];
+      this.state = NOTHING_KNOWN;
+      this.#looks.settleAll(away('the jobs thread died'));
+      const lost = this.#unpost([...this.#posted.keys()]);
       for (const settle of this.#drained.splice(0)) settle(lost.length);
       if (this.#closing) return;
       this.#options.onRefused(lost);
@@ -151,20 +189,24 @@ export class JobsThread {
       case 'ready':
         return;
       case 'accepted':
-        this.#options.onAccepted(this.#posted.splice(0, message.count));
+        this.#unpost(message.ids);
+        this.#options.onAccepted(message.ids);
         return;
-      case 'refused': {
-        const refused = new Set(message.ids);
-        this.#posted = this.#posted.filter((id) => !refused.has(id));
+      case 'refused':
         this.refused += message.ids.length;
-        this.#options.onRefused(message.ids);
+        this.#options.onRefused(this.#unpost(message.ids));
         return;
-      }
+      case 'looked':
+        this.#looks.settle(
+          message.look,
+          message.missing === null ? away('the database does not answer') : ok(message.missing),
+        );
+        return;
       case 'settled':
         this.#options.onSettled(message.gateway, message.segments);
         return;
       case 'state':
-        this.state = { database: message.database, queue: message.queue };
+        this.state = message.state;
         return;
       case 'retention':
         this.retention = message.report;
@@ -175,5 +217,13 @@ export class JobsThread {
       default:
         return unreachable(message);
     }
+  }
+
+  #unpost(ids: readonly string[]): RefusedRecord[] {
+    return ids.map((id) => {
+      const login = this.#posted.get(id) ?? '';
+      this.#posted.delete(id);
+      return { id, login };
+    });
   }
 }

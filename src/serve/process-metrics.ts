@@ -7,6 +7,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { CaptureThread } from './capture-thread.ts';
 import type { ControlThread } from './control-thread.ts';
 import type { JobsThread } from './jobs-thread.ts';
+import type { SegmentBooks } from './segment-books.ts';
 
 /** What every holder of bytes and every queue says of itself (docs/architecture.md, "Bounds"). */
 export function gatewayMetrics(
@@ -16,13 +17,14 @@ export function gatewayMetrics(
     journal: Journal;
     jobs: JobsThread;
     captures: CaptureThread;
+    books: SegmentBooks;
     api: { readonly pending: number };
     control: ControlThread;
     inspectors: InspectorPool;
     whois: Whois;
   },
 ): void {
-  const { services, journal, jobs, captures, api, control, inspectors, whois } = parts;
+  const { services, journal, jobs, captures, books, api, control, inspectors, whois } = parts;
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
@@ -49,7 +51,7 @@ export function gatewayMetrics(
   metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
   metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);
   metrics.gauge('aperture_captures_waiting', 'Exchanges to be captured', () => captures.waiting);
-  metrics.total('aperture_captures_refused_total', 'Left to the next start, for want of room', () => captures.refused);
+  metrics.total('aperture_captures_refused_total', 'Left to the journal, for want of room', () => captures.refused);
   metrics.total('aperture_captures_unreadable_total', 'Exchanges that could not be read from the journal', () => {
     return captures.unreadable;
   });
@@ -67,6 +69,19 @@ export function gatewayMetrics(
   });
   metrics.gauge('aperture_retention_partitions_waiting', 'Due, and to be exported first', () => {
     return jobs.retention?.partitionsWaiting ?? 0;
+  });
+  metrics.total('aperture_records_offered_again_total', 'Taken by the queue, and lost there', () => {
+    return books.offered.records;
+  });
+  metrics.total('aperture_captures_offered_again_total', 'Taken by the queue, and lost there', () => {
+    return books.offered.captures;
+  });
+  metrics.total('aperture_exchanges_gone_total', 'Neither in the database nor in the journal', () => books.gone);
+  metrics.gauge('aperture_record_jobs_waiting', 'In the queue; NaN while it is away', () => {
+    return jobs.state.jobs?.waiting ?? Number.NaN;
+  });
+  metrics.gauge('aperture_dead_letters', 'What could not be stored; NaN while the database is away', () => {
+    return jobs.state.deadLetters ?? Number.NaN;
   });
   metrics.gauge('aperture_database_up', '1 when the jobs thread reaches it', () =>
     Number(jobs.state.database === 'up'),
@@ -99,6 +114,15 @@ export function gatewayMetrics(
   metrics.gauge('aperture_journal_pending_bytes', 'Not yet written', () => journal.stats().pendingBytes);
   metrics.gauge('aperture_journal_strict', '1 while no byte leaves before it is written', () => {
     return Number(journal.stats().state === 'strict');
+  });
+  metrics.total('aperture_journal_syncs_total', 'Times that the disk was asked to keep what was written', () => {
+    return journal.stats().syncs;
+  });
+  metrics.total('aperture_journal_stalls_total', 'Times that a disk too slow turned strict into behind', () => {
+    return journal.stats().stalls;
+  });
+  metrics.total('aperture_journal_segments_removed_total', 'Files whose exchanges are all in the database', () => {
+    return journal.stats().segmentsRemoved;
   });
   metrics.total('aperture_journal_frames_lost_total', 'Frames that could not be written', () => {
     return journal.stats().framesLost;

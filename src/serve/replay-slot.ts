@@ -7,7 +7,7 @@ import type { SegmentReport } from '../journal/replay.ts';
 import type { Log } from '../lib/log.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import { replayJournal } from './replay.ts';
-import type { Watermarks } from './watermarks.ts';
+import type { SegmentMarks } from './watermarks.ts';
 
 /** What every replay of this process uses. */
 export interface SlotReplayParts {
@@ -15,7 +15,7 @@ export interface SlotReplayParts {
   assemble(gateway: string, exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
   ship(record: ExchangeRecord): boolean;
   /** An exchange that the replay found; told before its record is shipped. */
-  capture(order: CaptureOrder): void;
+  capture(order: CaptureOrder, login: string): void;
   log: Log;
 }
 
@@ -25,7 +25,7 @@ export interface SlotPast {
   gatewayId: string;
   /** Segments from here on are not read: somebody writes them. */
   before: number;
-  marks: Watermarks;
+  marks: SegmentMarks;
   /** Told once per segment, before its exchanges count. A segment that is `unreadable` holds nothing to wait for. */
   onSegment(report: SegmentReport): void;
 }
@@ -55,7 +55,7 @@ export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promis
     assemble: (exchange, facts) => parts.assemble(gatewayId, exchange, facts),
     ship: (record) => parts.ship(record),
     capture: ({ opened, segment, extents }) => {
-      parts.capture({ id: opened.id, journal: { folder, gateway: gatewayId }, segment, extents });
+      parts.capture({ id: opened.id, journal: { folder, gateway: gatewayId }, segment, extents }, opened.login);
     },
     log: parts.log,
   });

@@ -1,3 +1,4 @@
+import type { ExchangeId } from '../contract/ids.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
@@ -8,6 +9,7 @@ import { failed } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { Remains } from '../records/assemble.ts';
 import type { JournaledExchange } from '../records/settle.ts';
+import type { Lost } from './segment-books.ts';
 
 /** An exchange read back from the journal and through an inspector. */
 export interface ReadBack {
@@ -41,11 +43,14 @@ async function* counted(frames: AsyncIterable<StoredFrame>, remains: Remains): A
   }
 }
 
-export interface ReplayParts {
-  exchanges: AsyncIterable<StoredExchange>;
+export interface ShipParts {
   inspectors: InspectorPool;
   assemble(exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
   ship(record: ExchangeRecord): boolean;
+}
+
+export interface ReplayParts extends ShipParts {
+  exchanges: AsyncIterable<StoredExchange>;
   /** Told of each exchange before its record is shipped. */
   capture(stored: StoredExchange): void;
   log: Log;
@@ -62,11 +67,37 @@ export async function replayJournal(parts: ReplayParts): Promise<number> {
   let replayed = 0;
   for await (const stored of parts.exchanges) {
     parts.capture(stored);
-    const { exchange, outcome } = await readBack(parts.inspectors, stored);
-    const record = parts.assemble(exchange, outcome.ok ? outcome.value : undefined);
-    while (!parts.ship(record)) await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+    await shipAgain(stored, parts);
     replayed += 1;
   }
   if (replayed > 0) parts.log.info({ replayed }, 'exchanges of an earlier process replayed from the journal');
   return replayed;
+}
+
+export interface OfferParts extends ShipParts {
+  /** Exchanges of the segment and later ones, read from the journal's files as far as they are written. */
+  exchanges(from: number, only: ReadonlySet<ExchangeId>): AsyncIterable<StoredExchange>;
+  /** Segments from here on are this process's own: an exchange of theirs without an end is still being written. */
+  firstSegment: number;
+  capture(stored: StoredExchange): void;
+}
+
+/** Hands on again what a queue has lost; answers those of which the journal has no beginning. */
+export async function offerAgain(parts: OfferParts, lost: Lost): Promise<ReadonlySet<ExchangeId>> {
+  const { segment, records, captures } = lost;
+  const left = new Set([...records, ...captures]);
+  for await (const stored of parts.exchanges(segment, new Set(left))) {
+    const { id } = stored.opened;
+    left.delete(id);
+    if (stored.closed === undefined && stored.segment >= parts.firstSegment) continue;
+    if (captures.has(id)) parts.capture(stored);
+    if (records.has(id)) await shipAgain(stored, parts);
+  }
+  return left;
+}
+
+async function shipAgain(stored: StoredExchange, parts: ShipParts): Promise<void> {
+  const { exchange, outcome } = await readBack(parts.inspectors, stored);
+  const record = parts.assemble(exchange, outcome.ok ? outcome.value : undefined);
+  while (!parts.ship(record)) await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { ExchangeRecord } from '../contract/record.ts';
 import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
 import { KillSwitch } from '../front/kill-switch.ts';
@@ -16,6 +17,7 @@ import { createWhoisCache } from '../identity/whois-cache.ts';
 import { InspectorPool } from '../inspect/pool.ts';
 import { sessionOfHeaders } from '../inspect/session.ts';
 import { Journal, JOURNAL_DEFAULTS } from '../journal/journal.ts';
+import { replay } from '../journal/replay.ts';
 import { claimSlot } from '../journal/slots.ts';
 import { ByteBudget } from '../lib/byte-budget.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -50,11 +52,12 @@ import { needsRestart, sameSockets } from './needs-restart.ts';
 import { NodeCertificate } from './node-certificate.ts';
 import { openDatabase } from './open-database.ts';
 import { gatewayMetrics } from './process-metrics.ts';
-import { readBack } from './replay.ts';
+import { offerAgain, readBack } from './replay.ts';
 import { replaySlot } from './replay-slot.ts';
 import type { SlotReplayParts } from './replay-slot.ts';
+import { SegmentBooks } from './segment-books.ts';
 import { SimulatorThread } from './simulator-thread.ts';
-import { Watermarks } from './watermarks.ts';
+import type { SegmentMarks } from './watermarks.ts';
 
 export interface ServeOptions {
   /** The config's file; with `DATABASE_URL` only what an empty database begins with. */
@@ -95,6 +98,9 @@ export interface Drained {
   /** Something hangs, the disk most likely: only a kill is sure to end the process. */
   stuck: boolean;
 }
+
+/** How often the journal is held against the database, where there is reason to. */
+const BOOKS_EVERY_MS = 1_000;
 
 /** Streams may go on for minutes; the books need this long at most. */
 const SHIP_WITHIN_MS = 10_000;
@@ -172,11 +178,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     unready: (): Record<string, string> => unready(),
     notes: (): Record<string, string> => ({ ...controlNotes(control), ...retentionNotes(jobs) }),
   };
-  const ownMarks = new Watermarks((segment) => {
-    journal.segmentSettled(segment);
-  });
   const slot = await claimSlot(local.dataDir);
-  const marks = new Map([[slot.gatewayId, ownMarks]]);
   const journal = await Journal.open({
     ...JOURNAL_DEFAULTS,
     ...slot,
@@ -185,8 +187,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     maxBytes: server.journal.maxBytes,
     whenFull: server.journal.whenFull,
     clock,
-    onSegmentSealed: (segment, opened) => {
-      ownMarks.sealed(segment, opened);
+    onSegmentSealed: (segment) => {
+      books.sealed(segment);
     },
     onState: (to, why) => {
       log.warn({ state: to, why }, 'journal');
@@ -216,11 +218,11 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       onAccepted: (ids) => {
         for (const id of ids) journal.forget(id as ExchangeId);
       },
-      onRefused: (ids) => {
-        for (const id of ids) settler.again(id as ExchangeId);
+      onRefused: (refused) => {
+        for (const { id, login } of refused) settler.again(id as ExchangeId, login);
       },
       onSettled: (gateway, segments) => {
-        marks.get(gateway)?.stored(segments);
+        marks.get(gateway)?.counted(segments);
       },
     },
     retentionOf(loaded.config),
@@ -232,24 +234,59 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       log,
       journal: { folder: slot.folder, gateway: slot.gatewayId },
       extentsOf: (id) => journal.extentsOf(id),
-      onWanted: (gateway, segment, change) => {
-        marks.get(gateway)?.capture(segment, change);
+      onWanted: (gateway, segment, id) => {
+        marks.get(gateway)?.capture(segment, id);
+      },
+      onUnwanted: (gateway, segment, id) => {
+        marks.get(gateway)?.noCapture(segment, id);
       },
     },
     capturesOf(loaded.config),
   );
+  const ship = {
+    inspectors,
+    assemble: (exchange: JournaledExchange, facts: Facts | undefined) => made(slot.gatewayId, exchange, facts),
+    ship: (record: ExchangeRecord) => jobs.ship(record),
+  };
+  const books = new SegmentBooks({
+    journal,
+    clock,
+    log,
+    missing: (ids) => jobs.missing(ids),
+    isQuiet: () => jobs.isQuiet && journal.stats().pendingJobs === 0,
+    isBeingCaptured: (id) => captures.isUnderWay(id),
+    offerAgain: (lost) =>
+      offerAgain(
+        {
+          ...ship,
+          exchanges: (from, only) =>
+            replay({ folder: slot.folder, from, before: Infinity, only, onSegment: () => undefined }),
+          firstSegment: journal.firstSegment,
+          capture: ({ opened, segment, extents }) => {
+            const own = { folder: slot.folder, gateway: slot.gatewayId };
+            captures.orderAgain({ id: opened.id, journal: own, segment, extents }, opened.login);
+          },
+        },
+        lost,
+      ),
+  });
+  /** By the name that a journal's segments are counted under: our own, and those that we hand on for others. */
+  const marks = new Map<string, SegmentMarks>([[slot.gatewayId, books]]);
+  const booksTimer = setInterval(() => {
+    books.tick();
+  }, BOOKS_EVERY_MS);
   const api = new ApiThread(built('api.js'), workerData, log);
   const resources = new Resources({ store: api, clock });
   const settler = new Settler({
-    assemble: (exchange, facts) => made(slot.gatewayId, exchange, facts),
-    ship: (record) => jobs.ship(record),
+    assemble: ship.assemble,
+    ship: ship.ship,
     reinspect: async (id) => {
       const stored = await journal.readExchange(id);
       return stored === undefined ? undefined : readBack(inspectors, stored);
     },
     onRecord: (record) => {
       metrics.record(record);
-      captures.want(record.id as ExchangeId, record.segment);
+      captures.want({ id: record.id as ExchangeId, segment: record.segment, login: record.login });
     },
     log,
   });
@@ -313,7 +350,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
   };
-  gatewayMetrics(metrics, { services, journal, jobs, captures, api, control, inspectors, whois });
+  gatewayMetrics(metrics, { services, journal, jobs, captures, books, api, control, inspectors, whois });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
     if (state.phase !== 'serving') why['process'] = 'draining';
@@ -328,19 +365,19 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const replaying: SlotReplayParts = {
     inspectors,
     assemble: made,
-    ship: (record) => jobs.ship(record),
-    capture: (order) => {
-      captures.wantStored(order);
+    ship: ship.ship,
+    capture: (order, login) => {
+      captures.wantStored(order, login);
     },
     log,
   };
   const replayed = replaySlot(replaying, {
     ...slot,
     before: journal.firstSegment,
-    marks: ownMarks,
+    marks: books,
     onSegment: ({ segment, opened, unreadable }) => {
       if (unreadable) void journal.setSegmentAside(segment);
-      else journal.adoptSegment(segment, opened.length);
+      else journal.adoptSegment(segment, opened);
     },
   }).catch((error: unknown) => {
     log.error({ error: errorChain(error) }, 'replaying the journal failed; its files are kept');
@@ -382,6 +419,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       const drained: Drained = { cut: 0, left: 0, stuck: true };
       const leave = async (): Promise<void> => {
         await freedSlots.stop();
+        clearInterval(booksTimer);
+        books.stop();
         drained.cut = await letClientsGo({ state, listeners, live, clock, log }, settings);
         drained.left = await handOn({ settler, jobs, captures, log }, SHIP_WITHIN_MS);
         const written = await journal.close(JOURNAL_WITHIN_MS);

@@ -6,6 +6,7 @@ import type { Api } from '../contract/api.ts';
 import type { Capture, CapturedBody } from '../contract/capture.ts';
 import { storableJson } from '../lib/storable-text.ts';
 import { withHeld } from './holds.ts';
+import { missingOf } from './missing.ts';
 import { dayOf, ensurePartitions, isPartitionMissing, NOTHING_PURGED } from './partitions.ts';
 import type { Day, PurgedThrough } from './partitions.ts';
 
@@ -36,6 +37,8 @@ export interface CaptureStore {
    * counted in the gateway's watermark like any other.
    */
   storeCaptures(gateway: string, captures: readonly Capture[]): Promise<void>;
+  /** Those of the ids that are not among the captures, kept or not, in the order in which they came. */
+  missing(ids: readonly string[]): Promise<string[]>;
 }
 
 /** Rows of one statement: a statement of megabytes keeps a connection from the others for long. */
@@ -93,6 +96,7 @@ export function createCaptureStore(pool: Pool, keeps: () => boolean = () => true
         },
       );
     },
+    missing: (ids) => missingOf(pool, ids, FIND_CAPTURES),
   };
 }
 
@@ -236,6 +240,10 @@ function columnsOf(side: string, body: CapturedBody | null): Record<string, unkn
     [`${side}_left_out`]: body?.leftOut ?? null,
   };
 }
+
+const FIND_CAPTURES = `
+SELECT id FROM aperture.captures WHERE id = ANY($1) AND id BETWEEN $2 AND $3
+ UNION ALL SELECT id FROM aperture.late_captures WHERE id = ANY($1) AND id BETWEEN $2 AND $3`;
 
 const INSERT_BLOBS = `
 INSERT INTO aperture.blobs (day, owner, sha256, bytes, encoding, body)

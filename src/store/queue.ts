@@ -1,4 +1,4 @@
-import { createPostgresBackend, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { createPostgresBackend, Queue, Worker } from 'bullmq';
 import type { JobsOptions, JobType } from 'bullmq';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -12,12 +12,15 @@ export type QueueAddress = { kind: 'redis'; url: string } | { kind: 'postgres'; 
 export interface QueueDepth {
   /** Jobs, not records: ready, delayed after a failure, and being processed. */
   waiting: number;
-  /** Jobs that nobody could read; kept until somebody looks at them. */
-  failed: number;
+  /** Those among them that failed, and wait for a while before they are tried again. */
+  delayed: number;
 }
 
 export interface JobQueue {
-  /** One job per batch. Rejects at once while the queue is away, and after `ADD_TIMEOUT_MS` at the latest. */
+  /**
+   * One job per batch. Rejects at once while the queue is away, and after `ADD_TIMEOUT_MS` at the latest. Only while the
+   * queue is opened for the first time it waits for that: nothing is away yet.
+   */
   add(batches: readonly (readonly unknown[])[]): Promise<void>;
   /** Rejects when the queue is away. */
   depth(): Promise<QueueDepth>;
@@ -36,6 +39,8 @@ const REDIS_PREFIX = 'aperture';
 const POSTGRES_SCHEMA = 'aperture_queue';
 
 const ADD_TIMEOUT_MS = 5_000;
+/** A queue that has not opened in this time is away. */
+const OPEN_WITHIN_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 const STATEMENT_MS = 20_000;
@@ -65,6 +70,12 @@ const STREAMS = { events: { maxLen: 100 } };
 /** What a job carries. A new version joins by a union: jobs of the build before are still waiting. */
 const JobData = z.object({ v: z.literal(1), records: z.array(z.unknown()) });
 
+/** The records or captures of a job; undefined where it is not one that this build can read. */
+export function recordsOf(data: unknown): readonly unknown[] | undefined {
+  const read = JobData.safeParse(data);
+  return read.success ? read.data.records : undefined;
+}
+
 /** The producing end. Opens by itself, now or when the queue comes up. */
 export function openQueue(name: QueueName, address: QueueAddress, options: QueueOptions): JobQueue {
   let producer: Producer | undefined;
@@ -76,38 +87,46 @@ export function openQueue(name: QueueName, address: QueueAddress, options: Queue
     },
     options,
   );
-  const opened = (): Producer => {
+  const opened = async (): Promise<Producer> => {
+    await held.tried;
     if (producer === undefined) throw new Error('the queue is away');
     return producer;
   };
   return {
     add: async (batches) => {
       const jobs = batches.map((records) => ({ name, data: dataOf(records), opts: JOB_OPTIONS }));
-      await within(ADD_TIMEOUT_MS, opened().addBulk(jobs));
+      const producer = await opened();
+      await within(ADD_TIMEOUT_MS, producer.addBulk(jobs));
     },
     depth: async () => {
-      const counts = await within(ADD_TIMEOUT_MS, opened().getJobCounts('wait', 'active', 'delayed', 'failed'));
+      const producer = await opened();
+      const counts = await within(ADD_TIMEOUT_MS, producer.getJobCounts('wait', 'active', 'delayed'));
       const of = (state: string): number => counts[state] ?? 0;
-      return { waiting: of('wait') + of('active') + of('delayed'), failed: of('failed') };
+      return { waiting: of('wait') + of('active') + of('delayed'), delayed: of('delayed') };
     },
     close: () => held.close(),
   };
 }
 
+export interface ProcessOptions extends QueueOptions {
+  /** Takes what a job carried that this build cannot read, so that it blocks no other. */
+  bury: (data: unknown) => Promise<void>;
+}
+
 /**
- * Processes jobs until closed; `close` lets those under way finish. A rejection of `process` puts the job back, to be
- * tried again after a growing while, without end.
+ * Processes jobs until closed; `close` lets those under way finish. A rejection of `process` or `bury` puts the job
+ * back, to be tried again after a growing while, without end.
  */
 export function processQueue(
   name: QueueName,
   address: QueueAddress,
   process: (records: readonly unknown[]) => Promise<void>,
-  options: QueueOptions,
+  options: ProcessOptions,
 ): { close(): Promise<void> } {
   const processJob = async (job: { data: unknown }): Promise<void> => {
-    const data = JobData.safeParse(job.data);
-    if (!data.success) throw new UnrecoverableError('not a job of ours');
-    await process(data.data.records);
+    const records = recordsOf(job.data);
+    if (records === undefined) await options.bury(job.data);
+    else await process(records);
   };
   return keepOpen(
     () => openConsumer(name, address, processJob, options),
@@ -193,24 +212,32 @@ function postgresOptions(database: DatabaseAddress, name: string): Record<string
 
 /**
  * Opens, and opens again after a pause when that fails: BullMQ remembers a failed start for good. `use` is called with
- * what is ready; when its promise ends, that one is closed and the next is opened.
+ * what is ready; when its promise ends, that one is closed and the next is opened. `tried` resolves when the first one
+ * was opened, could not be, or takes longer than a queue that is there.
  */
 function keepOpen<T extends Connected>(
   open: () => T,
   use: (opened: T) => Promise<void> | undefined,
   { onError }: QueueOptions,
-): { close(): Promise<void> } {
+): { tried: Promise<void>; close(): Promise<void> } {
   const stop = new AbortController();
   let current: T | undefined;
+  let onTried: () => void = () => undefined;
+  const tried = new Promise<void>((resolve) => {
+    onTried = resolve;
+    setTimeout(resolve, OPEN_WITHIN_MS).unref();
+  });
   const hold = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       current = open();
       try {
         await current.waitUntilReady();
         const done = use(current);
+        onTried();
         if (done === undefined) return;
         await done;
       } catch (error) {
+        onTried();
         onError(error);
       }
       await closeSoon(current);
@@ -219,6 +246,7 @@ function keepOpen<T extends Connected>(
   };
   void hold();
   return {
+    tried,
     close: async () => {
       stop.abort();
       if (current !== undefined) await closeSoon(current);

@@ -1,24 +1,26 @@
-import { createHash } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
 import type { Clock } from '../lib/clock.ts';
-import { storableJson, storableText } from '../lib/storable-text.ts';
+import { storableJson } from '../lib/storable-text.ts';
 import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
-import { inTransaction, isConflict, isDataError } from './database.ts';
+import { inTransaction, isConflict } from './database.ts';
+import { bury } from './dead-letters.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
 import { DAY_MS, dayOf, daysAround, ensurePartitions, isPartitionMissing, NOTHING_PURGED } from './partitions.ts';
 import type { Day, PurgedThrough } from './partitions.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
 import { isToBePlaced, placedAsIs, placeSessions, SESSION_PARTS } from './sessions.ts';
 import type { PlacedRecord } from './sessions.ts';
+import { missingOf } from './missing.ts';
+import { storeWhatFits } from './storing.ts';
 import { TOOL_PARTS } from './tools.ts';
 
 export interface RecordStore {
   /**
    * Stores what a job carried. Idempotent: a record that is there already changes nothing, neither rows nor sums nor
-   * watermarks, whoever stores it at the same time. What is no record goes to `dead_records`, and holds up no other.
+   * watermarks, whoever stores it at the same time. What is no record becomes a dead letter, and holds up no other.
    *
    * @throws Error when the database is away or its schema is not ours; nothing is lost then, the job is to be retried.
    */
@@ -28,6 +30,8 @@ export interface RecordStore {
    * earlier answer, only of those that may have changed since; some are told again.
    */
   watermarks(gateway: string, fromSegment: number, since?: string): Promise<Watermarks>;
+  /** Those of the ids that are neither among the records nor among the dead letters, in the order in which they came. */
+  missing(ids: readonly string[]): Promise<string[]>;
   /** Makes the partitions of the coming days. Called now and then; `store` makes what is missing by itself. */
   prepareDays(): Promise<void>;
 }
@@ -35,7 +39,7 @@ export interface RecordStore {
 export interface Stored {
   /** Rows that are new. */
   inserted: number;
-  /** Records that went to `dead_records`. */
+  /** Records that are dead letters now. */
   dead: number;
 }
 
@@ -108,30 +112,9 @@ export function createRecordStore(pool: Pool, clock: Clock, keepsTools: () => bo
     });
   };
 
-  /** A row that the database rejects is found by halves, so that the others get in. */
-  const insertWhatFits = async (records: readonly ExchangeRecord[]): Promise<Stored> => {
-    if (records.length === 0) return { inserted: 0, dead: 0 };
-    try {
-      return { inserted: await insert(records), dead: 0 };
-    } catch (error) {
-      if (!isDataError(error)) throw error;
-      const [only] = records;
-      if (records.length === 1 && only !== undefined) return { inserted: 0, dead: await bury(only, messageOf(error)) };
-      const middle = records.length >> 1;
-      const first = await insertWhatFits(records.slice(0, middle));
-      const second = await insertWhatFits(records.slice(middle));
-      return { inserted: first.inserted + second.inserted, dead: first.dead + second.dead };
-    }
-  };
-
-  const bury = async (record: unknown, error: string): Promise<number> => {
-    const body = storableJson(record);
+  const buryRecord = (record: unknown, error: string): Promise<void> => {
     const id = WithId.safeParse(record);
-    const answer = await pool.query(
-      `INSERT INTO aperture.dead_records (sha256, record_id, error, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-      [createHash('sha256').update(body).digest('hex'), id.success ? storableText(id.data.id) : null, error, body],
-    );
-    return answer.rowCount ?? 0;
+    return bury(pool, clock, { kind: 'record', subject: id.success ? id.data.id : null, error, body: record });
   };
 
   return {
@@ -140,11 +123,14 @@ export function createRecordStore(pool: Pool, clock: Clock, keepsTools: () => bo
       let dead = 0;
       for (const candidate of batch) {
         const parsed = ExchangeRecord.safeParse(candidate);
-        if (!parsed.success) dead += await bury(candidate, z.prettifyError(parsed.error));
-        else if (!isUuid7(parsed.data.id)) dead += await bury(candidate, 'the id is not a UUIDv7');
-        else good.push(parsed.data);
+        const problem = parsed.success ? problemOf(parsed.data) : z.prettifyError(parsed.error);
+        if (parsed.success && problem === undefined) good.push(parsed.data);
+        else {
+          dead += 1;
+          await buryRecord(candidate, problem ?? '');
+        }
       }
-      const stored = await insertWhatFits(inOrder(good));
+      const stored = await storeWhatFits(inOrder(good), insert, buryRecord);
       return { inserted: stored.inserted, dead: dead + stored.dead };
     },
     watermarks: async (gateway, fromSegment, since = '-infinity') => {
@@ -159,8 +145,19 @@ export function createRecordStore(pool: Pool, clock: Clock, keepsTools: () => bo
         if (page.length < WATERMARKS_AT_ONCE) return { asOf, segments };
       }
     },
+    missing: (ids) => missingOf(pool, ids, FIND_RECORDS),
     prepareDays: () => prepare(daysAround(clock.nowMs())),
   };
+}
+
+/** One that became a dead letter needs no journal any more. */
+const FIND_RECORDS = `
+SELECT id::text FROM aperture.records WHERE id = ANY($1::text[]::uuid[]) AND id BETWEEN $2 AND $3
+ UNION ALL SELECT subject FROM aperture.dead_letters WHERE kind = 'record' AND subject = ANY($1::text[])`;
+
+/** What the schema cannot say. */
+function problemOf({ id }: ExchangeRecord): string | undefined {
+  return isUuid7(id) ? undefined : 'the id is not a UUIDv7';
 }
 
 /** By id, each once. */
@@ -343,7 +340,3 @@ WITH input AS (
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
 ), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}
 SELECT count(*)::int AS inserted FROM inserted`;
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? storableText(error.message) : 'rejected by the database';
-}

@@ -318,6 +318,7 @@ describe('segments', () => {
     }
     expect(sealed.slice(0, 3)).toEqual([1, 2, 3].map((segment) => [segment, bySegment.get(segment)]));
     expect(journal.openedIn(2)).toBe(bySegment.get(2));
+    expect(journal.idsIn(2, 1, 1_000)).toHaveLength((bySegment.get(2) ?? 0) - 1);
   });
 
   test('files go in order, without a hole, when their records are safe and no reader needs them', async () => {
@@ -346,14 +347,15 @@ describe('segments', () => {
   test('a new process begins a new file and never takes an old number', async () => {
     const folder = scratchFolder();
     const first = await openJournal(folder);
-    await exchangeOf(first, 'x');
+    const id = await exchangeOf(first, 'x');
     await first.close(5000);
     const second = await openJournal(folder);
     expect(second.oldSegments).toEqual([1]);
     expect(second.firstSegment).toBe(2);
     expect(second.openedIn(1)).toBeUndefined();
-    second.adoptSegment(1, 1);
+    second.adoptSegment(1, [id]);
     expect(second.openedIn(1)).toBe(1);
+    expect(second.idsIn(1, 0, 10)).toEqual([id]);
     second.segmentSettled(1);
     await until('the old one is gone', () => second.oldSegments.length === 0);
     await second.close(5000);

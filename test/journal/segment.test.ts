@@ -7,7 +7,6 @@ import type { ExchangeId } from '../../src/contract/ids.ts';
 import {
   decodeSegmentHead,
   encodeSegmentHead,
-  exchangeBytes,
   FRAME_HEADER_BYTES,
   kindCode,
   scanWindow,
@@ -16,6 +15,7 @@ import {
   writeFrameHeader,
 } from '../../src/journal/segment.ts';
 import type { FrameKind, Scanned } from '../../src/journal/segment.ts';
+import { uuidBytes } from '../../src/lib/uuid7.ts';
 
 interface Frame {
   kind: FrameKind;
@@ -37,7 +37,7 @@ function frameBytes(marker: Buffer, frame: Frame): Buffer {
     0,
     marker,
     kindCode(frame.kind),
-    exchangeBytes(frame.exchange),
+    uuidBytes(frame.exchange),
     frame.sequence,
     frame.payload.length,
     crc32(frame.payload),

@@ -64,7 +64,7 @@ function thread(redisUrl?: string, process = true): Thread {
   return {
     jobs,
     told,
-    accepted: () => told.reduce((sum, message) => sum + (message.kind === 'accepted' ? message.count : 0), 0),
+    accepted: () => told.reduce((sum, message) => sum + (message.kind === 'accepted' ? message.ids.length : 0), 0),
     last: (kind) =>
       told.findLast((message): message is Extract<FromJobs, { kind: typeof kind }> => message.kind === kind),
   };
@@ -108,9 +108,9 @@ describe.each([
     await until('the watermark is told', () => last('settled')?.segments[0]?.recordsIn === 2_000);
     const state = await until('the queue is empty', () => {
       const message = last('state');
-      return message?.jobsWaiting === 0 ? message : undefined;
+      return message?.state.jobs?.waiting === 0 ? message.state : undefined;
     });
-    expect(state).toEqual({ kind: 'state', database: 'up', queue: 'up', jobsWaiting: 0, jobsFailed: 0 });
+    expect(state).toEqual({ database: 'up', queue: 'up', jobs: { waiting: 0, delayed: 0 }, deadLetters: 0 });
   });
 
   test('failure modes 10 and 43: a database that is killed in the middle loses nothing and doubles nothing', async () => {
@@ -153,11 +153,11 @@ test('a Redis that is killed and comes back costs no record', async () => {
   await until('some are accepted', () => accepted() > 0);
   await redis.kill();
   jobs.take({ kind: 'records', records: records(500) });
-  await until('it is told to be down', () => last('state')?.queue === 'down');
-  expect(last('state')?.database).toBe('up');
+  await until('it is told to be down', () => last('state')?.state.queue === 'down');
+  expect(last('state')?.state.database).toBe('up');
   await redis.start();
   await until('all are stored', async () => (await storedOrNone()) === 1_000, 20_000);
-  await until('it is told to be up', () => last('state')?.queue === 'up');
+  await until('it is told to be up', () => last('state')?.state.queue === 'up');
 });
 
 test('away at start, both are joined when they come up', async () => {
@@ -168,7 +168,10 @@ test('away at start, both are joined when they come up', async () => {
   address = { ...address, database: 'not_yet' };
   const { jobs, last } = thread(lateRedis.url);
   jobs.take({ kind: 'records', records: records(120) });
-  await until('both are told to be down', () => last('state')?.database === 'down' && last('state')?.queue === 'down');
+  await until(
+    'both are told to be down',
+    () => last('state')?.state.database === 'down' && last('state')?.state.queue === 'down',
+  );
   await lateRedis.start();
   await reader.query(`CREATE DATABASE not_yet`);
   const late = openPool(address, { name: 'test', max: 1, statementMs: 5_000, waitMs: 2_000, onError: () => undefined });
@@ -176,7 +179,10 @@ test('away at start, both are joined when they come up', async () => {
     const answer = await late.query<{ n: number }>('SELECT count(*)::int AS n FROM aperture.records').catch(() => null);
     return answer?.rows[0]?.n === 120;
   });
-  await until('both are told to be up', () => last('state')?.database === 'up' && last('state')?.queue === 'up');
+  await until(
+    'both are told to be up',
+    () => last('state')?.state.database === 'up' && last('state')?.state.queue === 'up',
+  );
   await late.end();
   expect(real).not.toBe('not_yet');
   await Promise.all(running.splice(0).map((each) => each.close()));

@@ -21,8 +21,9 @@ function publisher(bounds: { capacity?: number; capacityBytes?: number } = {}): 
       },
     },
     clock: { nowMs: () => Date.now() },
-    onAccepted: (count) => {
-      accepted += count;
+    callerOf: ({ login }) => login,
+    onAccepted: (records) => {
+      accepted += records.length;
     },
     onQueue: (state) => {
       states.push(state);
@@ -107,21 +108,39 @@ describe('the publisher', () => {
   test('failure mode 39: while the queue is away memory is bounded, in records and in bytes; what does not fit is refused', async () => {
     answer = () => Promise.reject(new Error('away'));
     const to = publisher({ capacity: 200 });
+    // The call that fails has the first fifty in hand; of the room, one caller may have half.
     expect(offerMany(to, 150)).toBe(150);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(offerMany(to, 150)).toBe(50);
-    expect(to.waiting).toBe(200);
+    expect(offerMany(to, 150)).toBe(0);
+    expect(to.waiting).toBe(150);
 
+    // One is taken out already, to see when it is due.
     const bytes = publisher({ capacityBytes: 1_000_000 });
     const fits = Array.from({ length: 20 }, () => bytes.offer(aRecord({ user_agent: 'x'.repeat(100_000) })));
-    expect(fits.filter(Boolean)).toHaveLength(9);
+    expect(fits.filter(Boolean)).toHaveLength(6);
 
     answer = () => Promise.resolve();
     await vi.advanceTimersByTimeAsync(5_000);
     expect(to.waiting).toBe(0);
     expect(bytes.waiting).toBe(0);
-    expect(accepted).toBe(209);
-    expect(offerMany(to, 200)).toBe(200);
+    expect(accepted).toBe(156);
+    expect(offerMany(to, 90)).toBe(90);
+  });
+
+  test('failure mode 48: while one caller floods a queue that is away, another finds room and waits for a turn only', async () => {
+    answer = () => Promise.reject(new Error('away'));
+    const to = publisher({ capacity: 2_000 });
+    const flood = Array.from({ length: 5_000 }, () => to.offer(aRecord({ login: 'a@example.com' })));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(flood.filter(Boolean)).toHaveLength(1_050);
+    const few = Array.from({ length: 20 }, () => to.offer(aRecord({ login: 'b@example.com' })));
+    expect(few.filter(Boolean)).toHaveLength(20);
+    answer = () => Promise.resolve();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(accepted).toBe(1_070);
+    // The fifty that the failing call had in hand come first, then each has its turns.
+    const last = kept.map(({ login }) => login).lastIndexOf('b@example.com');
+    expect(last).toBeLessThan(50 + 60);
   });
 
   test('a drain sends what waits at once, takes nothing more, and says how many it had to leave', async () => {

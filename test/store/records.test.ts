@@ -188,9 +188,9 @@ describe('storing records', () => {
     ];
     expect(await store.store(batch)).toEqual({ inserted: 3, dead: 5 });
     // Again, as a retried job would.
-    expect(await store.store(batch)).toEqual({ inserted: 0, dead: 0 });
-    const { rows } = await pool.query<{ record_id: string | null; error: string; body: string }>(
-      'SELECT record_id, error, body FROM aperture.dead_records ORDER BY error',
+    expect(await store.store(batch)).toEqual({ inserted: 0, dead: 5 });
+    const { rows } = await pool.query<{ error: string; body: string }>(
+      "SELECT error, body FROM aperture.dead_letters WHERE kind = 'record' ORDER BY error",
     );
     expect(rows).toHaveLength(5);
     expect(rows.map((row) => row.error).join('\n')).toContain('not a UUIDv7');

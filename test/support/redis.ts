@@ -6,26 +6,37 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.ts';
 
-/** A real Redis on a socket of its own. It may be killed and started again; what it was told survives that. */
+/** A real Redis on a socket of its own. It may be killed and started again; what it was told survives that, or not. */
 export interface TestRedis {
+  /** As our own parts take it; a gateway's environment takes `tcpUrl`. */
   url: string;
+  tcpUrl: string;
   start(): Promise<void>;
+  /** Forgets all, and goes on. */
+  flush(): Promise<void>;
   /** `SIGKILL`: no farewell. */
   kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startTestRedis(): Promise<TestRedis> {
+export interface TestRedisOptions {
+  /** Keeps nothing on disk. */
+  forgets?: boolean;
+  /** Listens there too. */
+  port?: number;
+}
+
+export async function startTestRedis({ forgets = false, port = 0 }: TestRedisOptions = {}): Promise<TestRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'aperture-test-redis-'));
   const socket = join(folder, 'redis.sock');
   let server: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     server = spawn(
       'redis-server',
-      ['--port', '0', '--unixsocket', socket, '--dir', folder, '--appendonly', 'yes', '--appendfsync', 'always'],
+      ['--port', String(port), '--unixsocket', socket, '--dir', folder, ...(forgets ? FORGETS : KEEPS)],
       { stdio: 'ignore' },
     );
-    await until('redis-server answers', () => answers(socket));
+    await until('redis-server answers', async () => (await say(socket, 'PING')) === '+PONG');
   };
   const kill = async (): Promise<void> => {
     const dying = server;
@@ -38,7 +49,12 @@ export async function startTestRedis(): Promise<TestRedis> {
   await start();
   return {
     url: socket,
+    tcpUrl: `redis://127.0.0.1:${port}`,
     start,
+    flush: async () => {
+      const answer = await say(socket, 'FLUSHALL');
+      if (answer !== '+OK') throw new Error(`FLUSHALL was answered ${answer ?? 'not at all'}`);
+    },
     kill,
     stop: async () => {
       await kill();
@@ -47,16 +63,20 @@ export async function startTestRedis(): Promise<TestRedis> {
   };
 }
 
-function answers(path: string): Promise<boolean> {
+const KEEPS = ['--appendonly', 'yes', '--appendfsync', 'always'];
+const FORGETS = ['--appendonly', 'no', '--save', ''];
+
+/** The first line of the answer; undefined where nobody answers. */
+function say(path: string, command: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('data', (data) => {
-      resolve(data.toString().startsWith('+PONG'));
+      resolve(data.toString().split('\r\n')[0]);
       socket.destroy();
     });
     socket.once('error', () => {
-      resolve(false);
+      resolve(undefined);
     });
-    socket.write('PING\r\n');
+    socket.write(`${command}\r\n`);
   });
 }
