@@ -12,6 +12,8 @@ export interface TestRedis {
   start(): Promise<void>;
   /** `SIGKILL`: no farewell. */
   kill(): Promise<void>;
+  /** Stops it where it stands, or lets it go on. Who connects meanwhile is not answered. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   stop(): Promise<void>;
 }
 
@@ -40,6 +42,9 @@ export async function startTestRedis(): Promise<TestRedis> {
     url: socket,
     start,
     kill,
+    signal: (name) => {
+      server?.kill(name);
+    },
     stop: async () => {
       await kill();
       rmSync(folder, { recursive: true, force: true });
