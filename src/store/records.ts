@@ -322,8 +322,12 @@ WITH input AS (
 ), ${SESSION_PARTS}, ${TOOL_PARTS}
 SELECT count(*)::int AS inserted FROM inserted`;
 
-/** Data exceptions, constraint violations, values beyond a limit of the server: this row, and not the database. */
+/**
+ * Data exceptions, constraint violations, values beyond a limit of the server: this row, and not the database. A day
+ * without its partition (somebody detached it) is the database's.
+ */
 function isDataError(error: unknown): boolean {
+  if (isPartitionMissing(error)) return false;
   return !isAway(error) && ['22', '23', '54'].some((kind) => codeOf(error).startsWith(kind));
 }
 
