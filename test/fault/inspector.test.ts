@@ -65,6 +65,7 @@ async function build(lanes: number): Promise<House> {
       const stored = await journal.readExchange(id);
       return stored === undefined ? undefined : readBack(pool, stored);
     },
+    left: () => undefined,
     onRecord: () => undefined,
     log,
   });
