@@ -56,12 +56,17 @@ export function runCapture({ data, clock, log, post }: CaptureParts): CaptureWor
   const quietly = (error: unknown): void => {
     log.debug({ error: errorChain(error) }, 'away or failing; it is tried again');
   };
+  const known = new Lru<string, true>(KNOWN_BLOBS);
   const pool = openPool(data.database, {
     name: 'captures',
     max: CONNECTIONS,
     statementMs: STATEMENT_MS,
     waitMs: CONNECT_MS,
     onError: quietly,
+  });
+  // A database that was away may have been restored from a backup, and has not what it had.
+  pool.on('connect', () => {
+    known.clear();
   });
   const store = createCaptureStore(pool);
   const queue = openQueue('captures', address, { onError: quietly });
@@ -78,7 +83,6 @@ export function runCapture({ data, clock, log, post }: CaptureParts): CaptureWor
     },
   });
   const stop = new AbortController();
-  const known = new Lru<string, true>(KNOWN_BLOBS);
   const waiting: CaptureOrder[] = [];
   let settings: CaptureSettings = { saveRaws: false, filterable: [] };
   let reading = 0;

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../capture/messages.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import { CAPTURES_WAITING } from '../contract/limits.ts';
+import { CAPTURES_WAITING, CAPTURE_PLACES_WAITING } from '../contract/limits.ts';
 import { BoundedQueue } from '../lib/bounded-queue.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
@@ -39,6 +39,9 @@ export class CaptureThread {
   #drained: ((left: number) => void)[] = [];
   #settings: CaptureSettings;
   #closing = false;
+  /** Extents of the orders that wait or are in hand. */
+  places = 0;
+  #refusedPlaces = 0;
   unreadable = 0;
 
   constructor(options: CaptureThreadOptions, settings: CaptureSettings) {
@@ -54,7 +57,7 @@ export class CaptureThread {
 
   /** Left to the next start, for want of room. */
   get refused(): number {
-    return this.#waiting.refused;
+    return this.#waiting.refused + this.#refusedPlaces;
   }
 
   reconfigure(settings: CaptureSettings): void {
@@ -107,7 +110,21 @@ export class CaptureThread {
   }
 
   #offer(order: CaptureOrder): void {
-    if (this.#waiting.offer(order)) this.#next();
+    const places = order.extents.length;
+    if (this.places + places > CAPTURE_PLACES_WAITING) {
+      this.#refusedPlaces += 1;
+      return;
+    }
+    if (!this.#waiting.offer(order)) return;
+    this.places += places;
+    this.#next();
+  }
+
+  #done(id: ExchangeId): CaptureOrder | undefined {
+    const order = this.#inHand.get(id);
+    this.#inHand.delete(id);
+    this.places -= order?.extents.length ?? 0;
+    return order;
   }
 
   #lost(segment: number): void {
@@ -158,13 +175,12 @@ export class CaptureThread {
       case 'ready':
         return;
       case 'captured':
-        for (const id of message.ids) this.#inHand.delete(id);
+        for (const id of message.ids) this.#done(id);
         this.#next();
         return;
       case 'unreadable':
         for (const id of message.ids) {
-          const order = this.#inHand.get(id);
-          this.#inHand.delete(id);
+          const order = this.#done(id);
           if (order !== undefined) this.#lost(order.segment);
         }
         this.#next();

@@ -33,7 +33,11 @@ export class JobsThread {
   #drained: ((left: number) => void)[] = [];
   #closing = false;
   state: { database: 'up' | 'down'; queue: 'up' | 'down' } = { database: 'down', queue: 'down' };
+  /** As the queue said last. */
+  depth = { waiting: 0, failed: 0 };
   refused = 0;
+  /** The thread has refused one and has accepted none since: its bound is in bytes, and not only in records. */
+  #full = false;
 
   constructor(options: JobsThreadOptions) {
     this.#options = options;
@@ -47,7 +51,7 @@ export class JobsThread {
 
   /** False when there is no room: the journal keeps what the record is made of. */
   ship(record: ExchangeRecord): boolean {
-    if (this.waiting >= RECORDS_WAITING) {
+    if (this.#full || this.waiting >= RECORDS_WAITING) {
       this.refused += 1;
       return false;
     }
@@ -108,6 +112,7 @@ export class JobsThread {
       this.state = { database: 'down', queue: 'down' };
       const lost = this.#posted;
       this.#posted = [];
+      this.#full = false;
       for (const settle of this.#drained.splice(0)) settle(lost.length);
       if (this.#closing) return;
       this.#options.onRefused(lost);
@@ -123,10 +128,12 @@ export class JobsThread {
       case 'ready':
         return;
       case 'accepted':
+        this.#full = false;
         this.#options.onAccepted(this.#posted.splice(0, message.count));
         return;
       case 'refused': {
         const refused = new Set(message.ids);
+        this.#full = true;
         this.#posted = this.#posted.filter((id) => !refused.has(id));
         this.refused += message.ids.length;
         this.#options.onRefused(message.ids);
@@ -137,6 +144,8 @@ export class JobsThread {
         return;
       case 'state':
         this.state = { database: message.database, queue: message.queue };
+        if (message.jobsWaiting !== null) this.depth.waiting = message.jobsWaiting;
+        if (message.jobsFailed !== null) this.depth.failed = message.jobsFailed;
         return;
       case 'drained':
         for (const settle of this.#drained.splice(0)) settle(message.left);

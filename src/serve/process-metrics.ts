@@ -44,11 +44,20 @@ export function gatewayMetrics(
   metrics.gauge('aperture_inflight_bytes', 'Bodies in flight', () => services.budget.usedBytes);
   metrics.total('aperture_inflight_refused_total', 'Refusals for want of room', () => services.budget.refused);
   metrics.total('aperture_whois_lookups_total', 'Questions to tailscaled who an address is', () => whois.lookups);
+  metrics.gauge('aperture_whois_under_way', 'Addresses that are being asked for', () => whois.underWay);
   metrics.total('aperture_whois_failures_total', 'Those without an answer', () => whois.failures);
   metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);
+  metrics.gauge('aperture_exchanges_to_read', 'To be read again from the journal', () => services.settler.toRead);
+  metrics.total('aperture_exchanges_left_total', 'Left to the next start, for want of room', () => {
+    return services.settler.refused;
+  });
+  metrics.total('aperture_records_lost_total', 'Exchanges that are in the journal no more and have no record', () => {
+    return services.settler.lost;
+  });
   metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
   metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);
   metrics.gauge('aperture_captures_waiting', 'Exchanges to be captured', () => captures.waiting);
+  metrics.gauge('aperture_capture_places', 'Places in the journal where those stand', () => captures.places);
   metrics.total('aperture_captures_refused_total', 'Left to the next start, for want of room', () => captures.refused);
   metrics.total('aperture_captures_unreadable_total', 'Exchanges that could not be read from the journal', () => {
     return captures.unreadable;
@@ -57,6 +66,8 @@ export function gatewayMetrics(
     Number(jobs.state.database === 'up'),
   );
   metrics.gauge('aperture_queue_up', '1 when the jobs thread reaches it', () => Number(jobs.state.queue === 'up'));
+  metrics.gauge('aperture_queue_jobs_waiting', 'Ready, delayed or under way; as last seen', () => jobs.depth.waiting);
+  metrics.gauge('aperture_queue_jobs_failed', 'That nobody can read, kept; as last seen', () => jobs.depth.failed);
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
   metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => services.resources.remembered);
   metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => services.resources.lookups);
@@ -82,6 +93,7 @@ export function gatewayMetrics(
   metrics.gauge('aperture_journal_bytes', 'On disk', () => journal.stats().bytesOnDisk);
   metrics.gauge('aperture_journal_segments', 'Files', () => journal.stats().segments);
   metrics.gauge('aperture_journal_pending_bytes', 'Not yet written', () => journal.stats().pendingBytes);
+  metrics.gauge('aperture_journal_exchanges', 'That it can read back', () => journal.stats().exchanges);
   metrics.gauge('aperture_journal_strict', '1 while no byte leaves before it is written', () => {
     return Number(journal.stats().state === 'strict');
   });

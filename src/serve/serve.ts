@@ -230,6 +230,12 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       const stored = await journal.readExchange(id);
       return stored === undefined ? undefined : readBack(inspectors, stored);
     },
+    left: (id) => {
+      // In a later turn than this one, in which its capture may still be asked for.
+      setImmediate(() => {
+        journal.forget(id);
+      });
+    },
     onRecord: (record) => {
       metrics.record(record);
       if (kept.captures) captures.want(record.id as ExchangeId, record.segment);
