@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { asSuperuser, expectBooks, expectUnnoticed, openWorld, OWNER, pause, throughOutage } from './degraded-world.ts';
 import type { World } from './degraded-world.ts';
+import { databaseDown } from './outages.ts';
 
 /** Row "Postgres" of docs/degraded-modes.md: jobs wait in the same database, so the queue is away with it. */
 let world: World;
@@ -40,22 +41,7 @@ test(
     const through = await throughOutage(world, {
       load: { name: 'down', ...LOAD, seconds: 16 },
       beforeMs: 2_500,
-      begin: async () => {
-        await world.database.cut();
-        await world.postgres.kill();
-      },
-      during: async () => {
-        const untilMs = performance.now() + 10_000;
-        await until('metrics say so', async () => (await world.metric('aperture_database_up')) === 0);
-        await until('records wait', async () => (await world.metric('aperture_records_waiting')) > 0);
-        await until('readiness says so', async () => /^200 ready\ncontrol: last confirmed/.test(await world.readiness()));
-        expect((await fetch(`${world.gateway.url}/api/requests`)).status).toBe(503);
-        await pause(untilMs - performance.now());
-      },
-      end: async () => {
-        await world.postgres.start();
-        await world.database.open();
-      },
+      ...databaseDown(world, 10_000),
     });
     expectUnnoticed(through);
     expect(world.gateway.output()).toContain('away or failing; it is tried again');
