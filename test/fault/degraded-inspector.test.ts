@@ -41,16 +41,20 @@ function outage(fault: Fault, during: () => Promise<void>): Parameters<typeof th
   };
 }
 
-test('inspector slow: clients notice nothing, and every record comes, with its facts', { timeout: 120_000 }, async () => {
-  const through = await throughOutage(
-    world,
-    outage('inspector_slow', async () => {
-      await until('copies wait', async () => (await world.metric('aperture_inspector_unread_bytes')) > 0);
-    }),
-  );
-  expectUnnoticed(through);
-  await expectBooks(world, through.asked);
-});
+test(
+  'inspector slow: clients notice nothing, and every record comes, with its facts',
+  { timeout: 120_000 },
+  async () => {
+    const through = await throughOutage(
+      world,
+      outage('inspector_slow', async () => {
+        await until('copies wait', async () => (await world.metric('aperture_inspector_unread_bytes')) > 0);
+      }),
+    );
+    expectUnnoticed(through);
+    await expectBooks(world, through.asked);
+  },
+);
 
 test('inspector down, again and again: clients notice nothing, and what it held is read again', async () => {
   const before = await world.metric('aperture_inspector_restarts_total');

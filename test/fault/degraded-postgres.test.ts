@@ -5,10 +5,11 @@ import type { World } from './degraded-world.ts';
 import { databaseDown } from './outages.ts';
 
 /** Row "Postgres" of docs/degraded-modes.md: jobs wait in the same database, so the queue is away with it. */
+const BASE = 'degraded_postgres';
 let world: World;
 
 beforeAll(async () => {
-  world = await openWorld('degraded-postgres');
+  world = await openWorld(BASE);
 });
 afterAll(() => world.close());
 
@@ -90,11 +91,11 @@ test(
 
 /** The database as it is now, to be restored later. */
 async function backUp(): Promise<void> {
-  await unused(`CREATE DATABASE backup TEMPLATE ${OWNER} OWNER ${OWNER}`);
+  await unused(`CREATE DATABASE backup TEMPLATE ${BASE} OWNER ${OWNER}`);
 }
 
 async function restore(): Promise<void> {
-  await unused(`DROP DATABASE ${OWNER}`, `ALTER DATABASE backup RENAME TO ${OWNER}`);
+  await unused(`DROP DATABASE ${BASE}`, `ALTER DATABASE backup RENAME TO ${BASE}`);
 }
 
 /** Runs statements while nobody is connected. */
@@ -102,8 +103,8 @@ async function unused(...statements: string[]): Promise<void> {
   await world.database.cut();
   await asSuperuser(world.postgres.embedded, 'postgres', async (client) => {
     await until('nobody is connected', async () => {
-      await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [OWNER]);
-      const { rowCount } = await client.query('SELECT FROM pg_stat_activity WHERE datname = $1', [OWNER]);
+      await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [BASE]);
+      const { rowCount } = await client.query('SELECT FROM pg_stat_activity WHERE datname = $1', [BASE]);
       return rowCount === 0;
     });
     for (const statement of statements) await client.query(statement);
@@ -113,7 +114,7 @@ async function unused(...statements: string[]): Promise<void> {
 
 /** The database lacks something for a while. */
 async function without(taken: string, given: string): Promise<void> {
-  await asSuperuser(world.postgres.embedded, OWNER, async (client) => {
+  await asSuperuser(world.postgres.embedded, BASE, async (client) => {
     await client.query(taken);
     await pause(1_500);
     await client.query(given);
@@ -123,7 +124,7 @@ async function without(taken: string, given: string): Promise<void> {
 
 async function todaysPartition(): Promise<{ name: string; bound: string }> {
   const name = `aperture.records_${new Date().toISOString().slice(0, 10).replaceAll('-', '')}`;
-  const bound = await asSuperuser(world.postgres.embedded, OWNER, async (client) => {
+  const bound = await asSuperuser(world.postgres.embedded, BASE, async (client) => {
     const { rows } = await client.query<{ bound: string }>(
       'SELECT pg_get_expr(relpartbound, oid) AS bound FROM pg_class WHERE oid = $1::regclass',
       [name],
@@ -134,7 +135,7 @@ async function todaysPartition(): Promise<{ name: string; bound: string }> {
 }
 
 function deadRecords(): Promise<number> {
-  return asSuperuser(world.postgres.embedded, OWNER, async (client) => {
+  return asSuperuser(world.postgres.embedded, BASE, async (client) => {
     const { rows } = await client.query<{ count: number }>('SELECT count(*)::int AS count FROM aperture.dead_records');
     return rows[0]?.count ?? 0;
   });

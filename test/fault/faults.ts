@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../../src/lib/package-root.ts';
 
-export type Fault = 'disk_slow' | 'disk_sick' | 'inspector_slow' | 'inspector_dies' | 'inspector_odd_kind' | 'inspector_no_outcome' | 'inspector_no_facts';
+export type Fault =
+  | 'disk_slow'
+  | 'disk_sick'
+  | 'inspector_slow'
+  | 'inspector_dies'
+  | 'inspector_odd_kind'
+  | 'inspector_no_outcome'
+  | 'inspector_no_facts';
 
 /** Faults inside of the real binary's threads, which nothing outside could bring about (test/support/thread-faults.mjs). */
 export class Faults {

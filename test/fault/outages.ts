@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { until } from '../support/until.ts';
 import { pause } from './degraded-world.ts';
 import type { Outage, World } from './degraded-world.ts';
+import type { SmallDisk } from './small-disk.ts';
 
 type Broken = Pick<Outage, 'begin' | 'during' | 'end'>;
 
@@ -59,6 +60,25 @@ export function bothDown(world: World, forMs: number): Broken {
     },
     end: async () => {
       await Promise.all([database.end(), queue.end()]);
+    },
+  };
+}
+
+/** Not a byte more fits on the disk with the journal and all else of the data directory. */
+export function diskFull(world: World, disk: SmallDisk, forMs: number): Broken {
+  return {
+    begin: () => {
+      disk.fill();
+    },
+    during: async () => {
+      const untilMs = performance.now() + forMs;
+      await until('readiness says so', async () => /^503 .*journal: cannot be written/s.test(await world.readiness()));
+      expect(await world.metric('aperture_journal_strict')).toBe(0);
+      await pause(untilMs - performance.now());
+    },
+    end: async () => {
+      disk.free();
+      await until('it is ready again', async () => (await world.readiness()).startsWith('200 ready'));
     },
   };
 }
