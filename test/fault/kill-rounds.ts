@@ -134,6 +134,7 @@ async function client(url: string, name: string, dice: Dice, stop: AbortSignal, 
     } catch (error) {
       // The gateway was killed under it: what arrived of it stays as it is. A wrong status is no such thing.
       if (error instanceof Error && error.name === 'AssertionError') throw error;
+      return;
     }
   }
 }
