@@ -6,7 +6,7 @@ import { temporaryFolder } from '../support/gateway.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
-import { expectBooks, expectUnnoticed, openWorld, pause, throughOutage } from './degraded-world.ts';
+import { expectBooks, expectUnnoticed, openWorld, PATIENCE_MS, pause, throughOutage } from './degraded-world.ts';
 import type { World } from './degraded-world.ts';
 import { Faults } from './faults.ts';
 import { diskFull } from './outages.ts';
@@ -21,7 +21,7 @@ let undo: (() => unknown)[] = [];
 
 beforeAll(async () => {
   postgres = await startTestPostgres('degraded-disk');
-});
+}, 3 * PATIENCE_MS);
 afterAll(() => postgres.stop());
 afterEach(async () => {
   for (const one of undo.reverse()) await one();
@@ -58,7 +58,7 @@ test('failure mode 39: disk full, set to refuse: new requests get a 503 that say
   expect(within.filter(({ status }) => status === 503).length).toBe(statuses['503']);
   // What was answered is booked; bodies that came while nothing could be written are lost.
   await expectBooks(world, asked, { captured: before(within) });
-}, 120_000);
+}, 300_000);
 
 test('failure mode 39: disk full, set to drop bodies: clients notice nothing, and every record is there', async () => {
   const { world, disk } = await open('disk-drop', 'drop_bodies');
@@ -69,7 +69,7 @@ test('failure mode 39: disk full, set to drop bodies: clients notice nothing, an
   });
   expectUnnoticed(through);
   await expectBooks(world, through.asked, { captured: before(through.within) });
-}, 120_000);
+}, 300_000);
 
 /** Answered before the first of these was due. */
 function before(within: readonly Asked[]): (asked: Asked) => boolean {
@@ -93,7 +93,7 @@ test('disk slow: the first slow write is the last that anybody waits for, and no
       faults.begin('disk_slow');
     },
     during: async () => {
-      await until('writes wait', async () => (await world.metric('aperture_journal_pending_bytes')) > 0);
+      await until('writes wait', async () => (await world.metric('aperture_journal_pending_bytes')) > 0, PATIENCE_MS);
       await pause(3_000);
     },
     end: () => {
@@ -103,7 +103,7 @@ test('disk slow: the first slow write is the last that anybody waits for, and no
   expectUnnoticed(through);
   await expectBooks(world, through.asked);
   expect(await world.metric('aperture_journal_frames_lost_total')).toBe(0);
-}, 120_000);
+}, 300_000);
 
 test('disk corrupt: a start makes records of all that is whole, says what is not, and doubles nothing', async () => {
   const world = await openWorld('disk-corrupt', { postgres });
@@ -120,17 +120,25 @@ test('disk corrupt: a start makes records of all that is whole, says what is not
     writeFileSync(join(world.dataDir, 'control-snapshot.json'), '{"torn');
     await world.database.open();
   });
-  await until('the past was read', () => world.gateway.output().includes('a journal segment is damaged'));
+  await until('the past was read', () => world.gateway.output().includes('a journal segment is damaged'), PATIENCE_MS);
   expect(world.gateway.output()).toContain('the local copy of control state is not used');
-  await until('a file that is no segment is set aside', () => {
-    return readdirSync(join(world.dataDir, 'journal')).includes('journal-7.seg.bad');
-  });
+  await until(
+    'a file that is no segment is set aside',
+    () => {
+      return readdirSync(join(world.dataDir, 'journal')).includes('journal-7.seg.bad');
+    },
+    PATIENCE_MS,
+  );
   const marks = new Set(load.asked.map(({ mark }) => mark));
-  const records = await until('records are there', async () => {
-    const own = (await world.gateway.records(0)).filter(({ user_agent }) => marks.has(user_agent));
-    // Each damage takes one frame, and at most one exchange has each of them.
-    return own.length >= load.asked.length - DAMAGES ? own : undefined;
-  });
+  const records = await until(
+    'records are there',
+    async () => {
+      const own = (await world.gateway.records(0)).filter(({ user_agent }) => marks.has(user_agent));
+      // Each damage takes one frame, and at most one exchange has each of them.
+      return own.length >= load.asked.length - DAMAGES ? own : undefined;
+    },
+    PATIENCE_MS,
+  );
   expect(new Set(records.map(({ user_agent }) => user_agent)).size, 'none twice').toBe(records.length);
   const whole = records.filter(({ state, usage_state }) => state === 'complete' && usage_state === 'final');
   expect(whole.length).toBeGreaterThanOrEqual(load.asked.length - DAMAGES);
@@ -139,7 +147,7 @@ test('disk corrupt: a start makes records of all that is whole, says what is not
     load.asked.filter(({ mark }) => whole.some(({ user_agent }) => user_agent === mark)),
     { captured: () => false },
   );
-}, 120_000);
+}, 300_000);
 
 const DAMAGES = 8;
 const SEED = 20261125;

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/gateway.ts';
 import { until } from '../support/until.ts';
-import { expectBooks, expectUnnoticed, openWorld, pause, throughOutage } from './degraded-world.ts';
+import { expectBooks, expectUnnoticed, openWorld, PATIENCE_MS, pause, throughOutage } from './degraded-world.ts';
 import type { World } from './degraded-world.ts';
 import { Faults } from './faults.ts';
 import type { Fault } from './faults.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   folder = temporaryFolder();
   faults = new Faults(folder);
   world = await openWorld('degraded-inspector', { server: { inspectors: 1 }, env: faults.env });
-});
+}, 3 * PATIENCE_MS);
 afterAll(async () => {
   await world.close();
   rmSync(folder, { recursive: true, force: true });
@@ -43,12 +43,16 @@ function outage(fault: Fault, during: () => Promise<void>): Parameters<typeof th
 
 test(
   'inspector slow: clients notice nothing, and every record comes, with its facts',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const through = await throughOutage(
       world,
       outage('inspector_slow', async () => {
-        await until('copies wait', async () => (await world.metric('aperture_inspector_unread_bytes')) > 0);
+        await until(
+          'copies wait',
+          async () => (await world.metric('aperture_inspector_unread_bytes')) > 0,
+          PATIENCE_MS,
+        );
       }),
     );
     expectUnnoticed(through);
@@ -61,13 +65,17 @@ test('inspector down, again and again: clients notice nothing, and what it held 
   const through = await throughOutage(
     world,
     outage('inspector_dies', async () => {
-      await until('it died', async () => (await world.metric('aperture_inspector_restarts_total')) > before + 1);
+      await until(
+        'it died',
+        async () => (await world.metric('aperture_inspector_restarts_total')) > before + 1,
+        PATIENCE_MS,
+      );
     }),
   );
   expectUnnoticed(through);
   expect(world.gateway.output()).toContain('an inspector died; starting another');
   await expectBooks(world, through.asked);
-}, 120_000);
+}, 300_000);
 
 test('inspector corrupt: one that says what makes no sense is replaced, and no record is made of it', async () => {
   const restarts = (): Promise<number> => world.metric('aperture_inspector_restarts_total');
@@ -77,13 +85,13 @@ test('inspector corrupt: one that says what makes no sense is replaced, and no r
       for (const fault of ['inspector_odd_kind', 'inspector_no_outcome'] as const) {
         faults.begin(fault);
         const before = await restarts();
-        await until('it was replaced', async () => (await restarts()) > before);
+        await until('it was replaced', async () => (await restarts()) > before, PATIENCE_MS);
       }
       faults.begin('inspector_no_facts');
-      await until('it was noticed', () => world.gateway.output().includes('facts that make no record'));
+      await until('it was noticed', () => world.gateway.output().includes('facts that make no record'), PATIENCE_MS);
     }),
   );
   expectUnnoticed(through);
   expect(world.gateway.output()).toContain('an inspector says what makes no sense');
   await expectBooks(world, through.asked);
-}, 120_000);
+}, 300_000);

@@ -8,6 +8,7 @@ import { removeDataDir } from '../support/postgres.ts';
 import { PrivateNetwork } from '../support/private-network.ts';
 import type { Answer, Host } from '../support/private-network.ts';
 import { until } from '../support/until.ts';
+import { PATIENCE_MS } from './degraded-world.ts';
 
 /**
  * Row "LocalAPI" of docs/degraded-modes.md: callers on a tailnet of network namespaces, and a double of tailscaled that
@@ -68,9 +69,9 @@ describe.runIf(impossible === undefined)('with tailscaled in trouble', () => {
       },
     });
     undo.push(() => gateway.stop());
-    await until('it listens on the tailnet', async () => (await readiness()) === 'ready\n');
+    await until('it listens on the tailnet', async () => (await readiness()) === 'ready\n', PATIENCE_MS);
     for (const from of KNOWN) expect((await ask(from, 'x')).status).toBe(200);
-  });
+  }, 3 * PATIENCE_MS);
   afterAll(async () => {
     for (const one of undo.reverse()) await one();
   });
@@ -154,13 +155,17 @@ describe.runIf(impossible === undefined)('with tailscaled in trouble', () => {
         body: expect.stringContaining('tailscaled on the gateway does not answer') as string,
       });
       expect(performance.now() - beganAtMs).toBeLessThan(LOOKUP_MS + 2_000);
-      await until('readiness names it', async () => /^listener tailscale:80: .*tailscaled/.test(await readiness()));
+      await until(
+        'readiness names it',
+        async () => /^listener tailscale:80: .*tailscaled/.test(await readiness()),
+        PATIENCE_MS,
+      );
       expect((await hub.ask(LOOPBACK, '/metrics')).body).toMatch(/^aperture_whois_failures_total [1-9]/m);
-      await until('the outage is over', () => performance.now() > untilMs);
+      await until('the outage is over', () => performance.now() > untilMs, PATIENCE_MS);
       if (mode === 'gone') await tailscaled.start();
       else tailscaled.mode = 'answer';
-      await until('the newcomer is let in', async () => (await ask(newcomer, 'newcomer')).status === 200);
-      await until('it is ready', async () => (await readiness()) === 'ready\n');
+      await until('the newcomer is let in', async () => (await ask(newcomer, 'newcomer')).status === 200, PATIENCE_MS);
+      await until('it is ready', async () => (await readiness()) === 'ready\n', PATIENCE_MS);
       stop.now = true;
       const { marks, mostMs } = await going;
       console.log(`LocalAPI ${name}: ${marks.length} answers for who is known, ${mostMs.toFixed(0)} ms at most`);

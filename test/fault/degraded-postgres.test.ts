@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-import { asSuperuser, expectBooks, expectUnnoticed, openWorld, OWNER, pause, throughOutage } from './degraded-world.ts';
+import {
+  asSuperuser,
+  expectBooks,
+  expectUnnoticed,
+  openWorld,
+  OWNER,
+  PATIENCE_MS,
+  pause,
+  throughOutage,
+} from './degraded-world.ts';
 import type { World } from './degraded-world.ts';
 import { databaseDown } from './outages.ts';
 
@@ -10,12 +19,12 @@ let world: World;
 
 beforeAll(async () => {
   world = await openWorld(BASE);
-});
+}, 3 * PATIENCE_MS);
 afterAll(() => world.close());
 
 const LOAD = { perSecond: 30, seconds: 10 };
 
-test('Postgres slow: clients notice nothing, records come late, and all of them', { timeout: 120_000 }, async () => {
+test('Postgres slow: clients notice nothing, records come late, and all of them', { timeout: 300_000 }, async () => {
   const through = await throughOutage(world, {
     load: { name: 'slow', ...LOAD },
     beforeMs: 2_500,
@@ -37,7 +46,7 @@ test('Postgres slow: clients notice nothing, records come late, and all of them'
 
 test(
   'failure mode 43: Postgres down: clients notice nothing, records wait, and all are there afterwards',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const through = await throughOutage(world, {
       load: { name: 'down', ...LOAD, seconds: 16 },
@@ -52,7 +61,7 @@ test(
 
 test(
   'Postgres corrupt: what is missing is waited for, and what a restored backup lacks comes back from the journal',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const through = await throughOutage(world, {
       load: { name: 'corrupt', ...LOAD, seconds: 18 },
@@ -102,11 +111,15 @@ async function restore(): Promise<void> {
 async function unused(...statements: string[]): Promise<void> {
   await world.database.cut();
   await asSuperuser(world.postgres.embedded, 'postgres', async (client) => {
-    await until('nobody is connected', async () => {
-      await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [BASE]);
-      const { rowCount } = await client.query('SELECT FROM pg_stat_activity WHERE datname = $1', [BASE]);
-      return rowCount === 0;
-    });
+    await until(
+      'nobody is connected',
+      async () => {
+        await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [BASE]);
+        const { rowCount } = await client.query('SELECT FROM pg_stat_activity WHERE datname = $1', [BASE]);
+        return rowCount === 0;
+      },
+      PATIENCE_MS,
+    );
     for (const statement of statements) await client.query(statement);
   });
   await world.database.open();

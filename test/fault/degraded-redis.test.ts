@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-import { expectBooks, expectUnnoticed, openWorld, pause, throughOutage } from './degraded-world.ts';
+import { expectBooks, expectUnnoticed, openWorld, PATIENCE_MS, pause, throughOutage } from './degraded-world.ts';
 import type { World } from './degraded-world.ts';
 import { bothDown, queueDown } from './outages.ts';
 
@@ -10,7 +10,7 @@ let world: World;
 
 beforeAll(async () => {
   world = await openWorld('degraded-redis', { redis: true });
-});
+}, 3 * PATIENCE_MS);
 afterAll(() => world.close());
 
 const LOAD = { perSecond: 30, seconds: 10 };
@@ -32,13 +32,17 @@ test('Redis slow, stopped, and gone without a word: clients notice nothing, and 
       await queue.open();
       // Connections of now are dead, and nobody says so to either end.
       queue.lose();
-      await until('the gateway notices by itself', async () => (await world.metric('aperture_queue_up')) === 0);
+      await until(
+        'the gateway notices by itself',
+        async () => (await world.metric('aperture_queue_up')) === 0,
+        PATIENCE_MS,
+      );
     },
     end: () => queue.open(),
   });
   expectUnnoticed(through);
   await expectBooks(world, through.asked);
-}, 120_000);
+}, 300_000);
 
 test('Redis down: clients notice nothing, records wait, and all are there afterwards', async () => {
   const through = await throughOutage(world, {
@@ -48,7 +52,7 @@ test('Redis down: clients notice nothing, records wait, and all are there afterw
   });
   expectUnnoticed(through);
   await expectBooks(world, through.asked);
-}, 120_000);
+}, 300_000);
 
 test('failure mode 39: Redis and Postgres down: clients notice nothing, and all is there afterwards', async () => {
   const through = await throughOutage(world, {
@@ -58,7 +62,7 @@ test('failure mode 39: Redis and Postgres down: clients notice nothing, and all 
   });
   expectUnnoticed(through);
   await expectBooks(world, through.asked);
-}, 120_000);
+}, 300_000);
 
 test('Redis corrupt: foreign jobs hold up none of ours, and what it forgot comes back from the journal', async () => {
   const { redis } = parts();
@@ -70,15 +74,19 @@ test('Redis corrupt: foreign jobs hold up none of ours, and what it forgot comes
       begin: async () => {
         await addForeignJobs(client);
         // A key of ours is something else: nothing can be added until somebody takes it away.
-        await until('the queue is empty', async () => (await client.exists('aperture:records:wait')) === 0);
+        await until(
+          'the queue is empty',
+          async () => (await client.exists('aperture:records:wait')) === 0,
+          PATIENCE_MS,
+        );
         await client.set('aperture:records:wait', 'not a list');
       },
       during: async () => {
-        await until('records wait', async () => (await world.metric('aperture_records_waiting')) > 20);
+        await until('records wait', async () => (await world.metric('aperture_records_waiting')) > 20, PATIENCE_MS);
         await client.del('aperture:records:wait');
         // Jobs pile up in Redis, which then forgets them.
         await world.database.cut();
-        await until('jobs wait', async () => (await client.llen('aperture:records:wait')) > 2);
+        await until('jobs wait', async () => (await client.llen('aperture:records:wait')) > 2, PATIENCE_MS);
         await client.flushall();
         await pause(1_000);
         await world.database.open();
@@ -91,7 +99,7 @@ test('Redis corrupt: foreign jobs hold up none of ours, and what it forgot comes
   } finally {
     client.disconnect();
   }
-}, 120_000);
+}, 300_000);
 
 function parts(): { redis: NonNullable<World['redis']>; queue: NonNullable<World['queue']> } {
   const { redis, queue } = world;

@@ -19,6 +19,9 @@ import { bodyOf, readInParallel } from './bodies.ts';
 import { steadyLoad, toldOutput } from './steady-load.ts';
 import type { Asked, SteadyLoad } from './steady-load.ts';
 
+/** A condition is waited for this long: among other tests, on a busy machine, a start alone takes tens of seconds. */
+export const PATIENCE_MS = 60_000;
+
 export interface WorldOptions {
   /** Jobs wait on a Redis, and not in the database. */
   redis?: boolean;
@@ -292,7 +295,7 @@ export interface BooksOptions {
 export async function expectBooks(
   { gateway }: World,
   asked: readonly Asked[],
-  { withinMs = 60_000, captured = () => true }: BooksOptions = {},
+  { withinMs = PATIENCE_MS, captured = () => true }: BooksOptions = {},
 ): Promise<void> {
   const sent = new Set(asked.map(({ mark }) => mark));
   const answered = asked.filter(({ status }) => status === 200);

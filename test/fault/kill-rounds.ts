@@ -121,7 +121,7 @@ async function client(url: string, name: string, dice: Dice, stop: AbortSignal, 
     const body = JSON.stringify(withText(wire.body(wire.model, stream), text));
     const one: Seen = { mark, body, id: '', received: '', finished: false };
     seen.push(one);
-    const steer = `output=${5 + dice.below(40)}; pace=${dice.below(8)}ms`;
+    const steer = `output=${5 + dice.below(40)}; pace=${dice.below(30)}ms`;
     const headers = { 'content-type': 'application/json', ...WIRE_HEADERS, 'user-agent': mark, 'x-sim': steer };
     try {
       const path = wire.path(wire.model, stream);
@@ -129,7 +129,8 @@ async function client(url: string, name: string, dice: Dice, stop: AbortSignal, 
       expect(response.status).toBe(200);
       one.id = response.headers.get('x-aperture-request-id') ?? '';
       const decoder = new TextDecoder();
-      for await (const bytes of response.body ?? []) one.received += decoder.decode(bytes, { stream: true });
+      for await (const bytes of response.body ?? [])
+        one.received += decoder.decode(bytes as Uint8Array, { stream: true });
       one.finished = !stream || one.received.includes(STREAM_END[api]);
     } catch (error) {
       // The gateway was killed under it: what arrived of it stays as it is. A wrong status is no such thing.

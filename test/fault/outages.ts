@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { until } from '../support/until.ts';
-import { pause } from './degraded-world.ts';
+import { PATIENCE_MS, pause } from './degraded-world.ts';
 import type { Outage, World } from './degraded-world.ts';
 import type { SmallDisk } from './small-disk.ts';
 
@@ -15,8 +15,12 @@ export function databaseDown(world: World, forMs: number): Broken {
     },
     during: async () => {
       const untilMs = performance.now() + forMs;
-      await until('metrics say so', async () => (await world.metric('aperture_database_up')) === 0);
-      await until('readiness says so', async () => /^200 ready\ncontrol: last confirmed/.test(await world.readiness()));
+      await until('metrics say so', async () => (await world.metric('aperture_database_up')) === 0, PATIENCE_MS);
+      await until(
+        'readiness says so',
+        async () => /^200 ready\ncontrol: last confirmed/.test(await world.readiness()),
+        PATIENCE_MS,
+      );
       expect((await fetch(`${world.gateway.url}/api/requests`)).status).toBe(503);
       await pause(untilMs - performance.now());
     },
@@ -36,8 +40,8 @@ export function queueDown({ redis, queue, ...world }: World, forMs: number): Bro
     },
     during: async () => {
       const untilMs = performance.now() + forMs;
-      await until('metrics say so', async () => (await world.metric('aperture_queue_up')) === 0);
-      await until('records wait', async () => (await world.metric('aperture_records_waiting')) > 0);
+      await until('metrics say so', async () => (await world.metric('aperture_queue_up')) === 0, PATIENCE_MS);
+      await until('records wait', async () => (await world.metric('aperture_records_waiting')) > 0, PATIENCE_MS);
       expect(await world.readiness()).toMatch(/^200 ready/);
       await pause(untilMs - performance.now());
     },
@@ -72,13 +76,17 @@ export function diskFull(world: World, disk: SmallDisk, forMs: number): Broken {
     },
     during: async () => {
       const untilMs = performance.now() + forMs;
-      await until('readiness says so', async () => /^503 .*journal: cannot be written/s.test(await world.readiness()));
+      await until(
+        'readiness says so',
+        async () => /^503 .*journal: cannot be written/s.test(await world.readiness()),
+        PATIENCE_MS,
+      );
       expect(await world.metric('aperture_journal_strict')).toBe(0);
       await pause(untilMs - performance.now());
     },
     end: async () => {
       disk.free();
-      await until('it is ready again', async () => (await world.readiness()).startsWith('200 ready'));
+      await until('it is ready again', async () => (await world.readiness()).startsWith('200 ready'), PATIENCE_MS);
     },
   };
 }

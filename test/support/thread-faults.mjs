@@ -1,6 +1,7 @@
 import fs, { existsSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
+import { setInterval } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, MessagePort } from 'node:worker_threads';
 
