@@ -137,6 +137,10 @@ class Line {
 
 function drained(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
-    for (const event of ['drain', 'close']) socket.once(event, resolve);
+    const over = (): void => {
+      for (const event of ['drain', 'close']) socket.off(event, over);
+      resolve();
+    };
+    for (const event of ['drain', 'close']) socket.once(event, over);
   });
 }
