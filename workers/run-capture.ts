@@ -46,6 +46,7 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
   const quietly = (error: unknown): void => {
     log.debug({ error: errorChain(error) }, 'away or failing; it is tried again');
   };
+  const known = new Lru<string, true>(KNOWN_BLOBS);
   const pool = openPool(data.database, {
     name: 'captures',
     max: CONNECTIONS,
@@ -53,9 +54,12 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     waitMs: CONNECT_MS,
     onError: quietly,
   });
+  // A database that was away may have been restored from a backup, and has not what it had.
+  pool.on('connect', () => {
+    known.clear();
+  });
   const store = createCaptureStore(pool, () => settings.keep);
   const stop = new AbortController();
-  const known = new Lru<string, true>(KNOWN_BLOBS);
   const waiting: CaptureOrder[] = [];
   let settings: CaptureSettings = { keep: true, saveRaws: false, filterable: [] };
   let inHand = 0;

@@ -26,6 +26,8 @@ export interface LoadOptions {
   request: (index: number) => Uint8Array;
   /** Told of each piece of a body as it comes. A view: take what you need in the callback. */
   onBody?: (index: number, bytes: Uint8Array) => void;
+  /** Told of each whole answer: its status, when it was due or sent, and its last byte after that. Milliseconds. */
+  onAnswer?: (index: number, status: number, fromMs: number, latencyMs: number) => void;
   /** The first so many requests are sent and counted, but not measured. */
   warmUp?: number;
   /** A response that takes longer has failed. Milliseconds. */
@@ -299,7 +301,9 @@ class Connection {
     const load = this.#load;
     load.statuses[status] = (load.statuses[status] ?? 0) + 1;
     load.events += this.#counter.events;
-    if (load.measures(job)) load.latency.add(this.#readAtMs - this.#from());
+    const latencyMs = this.#readAtMs - this.#from();
+    if (load.measures(job)) load.latency.add(latencyMs);
+    load.options.onAnswer?.(job.index, status, this.#from(), latencyMs);
     this.#job = undefined;
     load.settle(this, reusable);
   }

@@ -6,6 +6,12 @@ export const SCAN_ON_MAIN_BYTES = 256 * 1024;
 /** Copies that one inspector lane may hold unread. Beyond it, exchanges are inspected later, from the journal. */
 export const LANE_CREDIT_BYTES = 32 * 1024 * 1024;
 
+/**
+ * What an exchange that has ended, and that its lane has not answered yet, counts as besides its bytes: its headers and
+ * what we note of it.
+ */
+export const LANE_EXCHANGE_BYTES = 4 * 1024;
+
 /** What one client may leave unread before its upstream is paused. */
 export const CLIENT_UNSENT_BYTES = 256 * 1024;
 
@@ -21,3 +27,6 @@ export const JOB_BYTES = 1024 * 1024;
 
 /** Exchanges waiting to be captured in memory; beyond it they wait in the journal alone, for the next start. About 20 MiB. */
 export const CAPTURES_WAITING = 100_000;
+
+/** Places of theirs: an exchange has one, a long stream among busy neighbours up to 16,000. About 64 MiB. */
+export const CAPTURE_PLACES_WAITING = 1_000_000;

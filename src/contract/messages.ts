@@ -26,11 +26,14 @@ export type ToInspector =
   /** Sessions that are revoked now, all of them: each open exchange of one, and each to come, is to be reported. */
   | { kind: 'revoked_sessions'; sessions: string[] }
   /** Scan a body that is too large for the main thread; the buffer is given away and comes back. */
-  | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer> };
+  | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer> }
+  /** Answered by a `pong` as soon as the thread comes round to it. */
+  | { kind: 'ping' };
 
 /** Inspector -> main thread. Each `open` is answered by exactly one `inspected`, each `scan` by one `scanned`. */
 export type FromInspector =
   | { kind: 'ready' }
+  | { kind: 'pong' }
   | { kind: 'release'; exchange: ExchangeId; upToByte: number; replacement?: Uint8Array<ArrayBuffer> }
   | { kind: 'refuse'; exchange: ExchangeId; fault: Fault }
   /** This much was taken in; as much more may come. */

@@ -17,6 +17,8 @@ export interface WhoisCacheSettings {
   retryMs: number;
   /** Addresses. */
   capacity: number;
+  /** Addresses that are asked for at once; those beyond it are told that nobody answers, and may come again. */
+  atOnce: number;
 }
 
 export const WHOIS_CACHE: WhoisCacheSettings = {
@@ -30,6 +32,8 @@ export const WHOIS_CACHE: WhoisCacheSettings = {
   retryMs: 1_000,
   // A node of each of 50,000 people, at about a kilobyte.
   capacity: 65_536,
+  // Each waits two seconds at most, eight at a time are under way to tailscaled.
+  atOnce: 4_096,
 };
 
 export interface Whois {
@@ -38,12 +42,15 @@ export interface Whois {
   /** For metrics: look-ups made, and how many of them gave no answer. */
   readonly lookups: number;
   readonly failures: number;
+  readonly underWay: number;
 }
 
 /** What is known of one address. Times are when the state began. */
 type Entry =
   | { at: 'known'; answer: Result<Caller, Fault>; caller: Caller; sinceMs: number; askAgainAtMs: number }
   | { at: 'refused'; answer: Result<Caller, Fault>; untilMs: number };
+
+const AWAY = 'tailscaled on the gateway does not answer';
 
 /** Remembers whois answers by address: bounded, one look-up in flight an address, old answers renewed in passing. */
 export function createWhoisCache(
@@ -62,6 +69,7 @@ export function createWhoisCache(
   function ask(address: string): Promise<Result<Caller, Fault>> {
     const running = inFlight.get(address);
     if (running !== undefined) return running;
+    if (inFlight.size >= settings.atOnce) return Promise.resolve(failed<Fault>({ code: 'no_identity', why: AWAY }));
     lookups += 1;
     const started = lookup(address).then(
       (answer) => {
@@ -103,7 +111,7 @@ export function createWhoisCache(
           before.askAgainAtMs = nowMs + settings.retryMs;
           return before.answer;
         }
-        return refuse(address, 'tailscaled on the gateway does not answer', nowMs + settings.retryMs);
+        return refuse(address, AWAY, nowMs + settings.retryMs);
       }
     }
   }
@@ -130,6 +138,9 @@ export function createWhoisCache(
     },
     get failures() {
       return failures;
+    },
+    get underWay() {
+      return inFlight.size;
     },
   };
 }

@@ -86,6 +86,9 @@ export class Inspector {
       case 'scan':
         this.#scan(message.ask, message.api, message.body);
         return;
+      case 'ping':
+        this.#post({ kind: 'pong' });
+        return;
       default:
         return unreachable(message);
     }

@@ -7,10 +7,11 @@ import type { Facts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { Holding } from '../contract/holding.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import { LANE_CREDIT_BYTES } from '../contract/limits.ts';
+import { LANE_CREDIT_BYTES, LANE_EXCHANGE_BYTES } from '../contract/limits.ts';
 import type { BodyFields, FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
+import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
-import { failed, unreachable } from '../lib/result.ts';
+import { assert, failed, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { Outbox, bytesToInspector, keep } from './link.ts';
 
@@ -49,23 +50,39 @@ interface Watch {
   missed(why: Missed): void;
 }
 
-/** One long-lived piscina task and its port: an inspector thread, seen from the main thread. */
+/**
+ * One long-lived piscina task and its port: an inspector thread, seen from the main thread. It has a pool of its own: one
+ * that has seen a thread fail at its start makes no other, for good.
+ */
 class Lane {
   readonly exchanges = new Map<ExchangeId, Watch>();
   readonly scans = new Map<number, (outcome: Scanned) => void>();
   readonly outbox: Outbox<ToInspector>;
   readonly port: MessagePort;
-  /** Bytes posted and not yet taken in. */
+  readonly pool: Piscina;
+  over = false;
+  /** Bytes posted and not yet taken in, and what exchanges count as that have ended and are not yet answered. */
   unreadBytes = 0;
   ready = false;
+  /** Looks since the last `pong`. */
+  silentLooks = 0;
+  /** Ends the thread. */
+  readonly ending = new AbortController();
 
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, pool: Piscina) {
     this.port = port;
+    this.pool = pool;
     this.outbox = new Outbox(port, bytesToInspector);
   }
 
   get load(): number {
     return this.exchanges.size + this.scans.size;
+  }
+
+  /** Nothing more comes of the exchange: an answer is due. */
+  end(exchange: ExchangeId, how: 'complete' | 'cut'): void {
+    this.unreadBytes += LANE_EXCHANGE_BYTES;
+    this.outbox.post({ kind: 'end', exchange, how });
   }
 }
 
@@ -76,7 +93,18 @@ export interface InspectorPoolOptions {
   log: Log;
   /** A response was made that can be asked for again; told before its exchange is settled, and perhaps again. */
   onMade(responseId: string, holding: Holding): void;
+  /** A thread that does not come round for so many looks, one a second, is hung. */
+  hungAfterLooks?: number;
 }
+
+/** Pause before a thread that died as it began is started again. */
+const RESTART_MS = 500;
+const LOOK_EVERY_MS = 1_000;
+/**
+ * The longest that a body of 64 MiB was seen to hold an inspector is seconds; a machine with other things to do is slower.
+ * Looks are counted rather than time: a process that was stopped as a whole finds none of its threads hung.
+ */
+const HUNG_AFTER_LOOKS = 30;
 
 export interface InspectorStats {
   lanes: number;
@@ -92,7 +120,6 @@ export interface InspectorStats {
  */
 export class InspectorPool {
   readonly #options: InspectorPoolOptions;
-  readonly #pool: Piscina;
   readonly #lanes: Lane[] = [];
   readonly #waiting: (() => void)[] = [];
   #world: Extract<ToInspector, { kind: 'world' }> | undefined;
@@ -102,18 +129,14 @@ export class InspectorPool {
   #deferred = 0;
   #restarts = 0;
   #closing = false;
+  readonly #watch: NodeJS.Timeout;
 
   constructor(options: InspectorPoolOptions) {
     this.#options = options;
-    this.#pool = new Piscina({
-      filename: options.file,
-      minThreads: options.lanes,
-      maxThreads: options.lanes,
-      concurrentTasksPerWorker: 1,
-      maxQueue: options.lanes,
-      // An idle thread otherwise sleeps in Atomics.wait, its port included.
-      atomics: 'disabled',
-    });
+    this.#watch = setInterval(() => {
+      this.#look();
+    }, LOOK_EVERY_MS);
+    this.#watch.unref();
     for (let lane = 0; lane < options.lanes; lane++) this.#start();
   }
 
@@ -198,16 +221,17 @@ export class InspectorPool {
 
   async close(): Promise<void> {
     this.#closing = true;
+    clearInterval(this.#watch);
     for (const lane of this.#lanes) {
       lane.outbox.close();
       lane.port.close();
     }
-    await this.#pool.destroy();
+    await Promise.all(this.#lanes.map((lane) => lane.pool.destroy()));
   }
 
   /** The thread of one lane dies, as if by a crash: for fault tests. */
   killOneThread(): Promise<unknown> {
-    const thread = this.#pool.threads[0];
+    const thread = this.#lanes[0]?.pool.threads[0];
     return thread === undefined ? Promise.resolve() : thread.terminate();
   }
 
@@ -225,28 +249,45 @@ export class InspectorPool {
 
   #start(): void {
     const { port1, port2 } = new MessageChannel();
-    const lane = new Lane(port1);
+    const pool = new Piscina({
+      filename: this.#options.file,
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      maxQueue: 1,
+      // An idle thread otherwise sleeps in Atomics.wait, its port included.
+      atomics: 'disabled',
+    });
+    const lane = new Lane(port1, pool);
     this.#lanes.push(lane);
+    // Of a thread that dies before it has its task, or fails more than once. If nobody listened, the process would end.
+    pool.on('error', (error: unknown) => {
+      this.#ended(lane, errorChain(error));
+    });
     port1.on('message', (messages: FromInspector[]) => {
-      for (const message of messages) this.#deliver(lane, message);
+      this.#take(lane, messages);
     });
     if (this.#world !== undefined) lane.outbox.post(this.#world);
     if (this.#revokedSessions !== undefined) lane.outbox.post(this.#revokedSessions);
-    this.#pool.run({ port: port2 }, { transferList: [port2] }).then(
+    pool.run({ port: port2 }, { transferList: [port2], signal: lane.ending.signal }).then(
       () => {
         this.#ended(lane, 'its task returned');
       },
       (error: unknown) => {
-        this.#ended(lane, String(error));
+        this.#ended(lane, errorChain(error));
       },
     );
   }
 
   #ended(lane: Lane, why: string): void {
+    if (lane.over) return;
+    lane.over = true;
+    const began = lane.ready;
     lane.ready = false;
     this.#lanes.splice(this.#lanes.indexOf(lane), 1);
     lane.outbox.close();
     lane.port.close();
+    void lane.pool.destroy();
     const exchanges = [...lane.exchanges.values()];
     const scans = [...lane.scans.values()];
     lane.exchanges.clear();
@@ -256,7 +297,33 @@ export class InspectorPool {
     if (this.#closing) return;
     this.#restarts += 1;
     this.#options.log.error({ why, exchanges: exchanges.length }, 'an inspector died; starting another');
-    this.#start();
+    if (began) this.#start();
+    else this.#startLater();
+  }
+
+  /** One that does not even begin would be started as fast as the machine can. */
+  #startLater(): void {
+    setTimeout(() => {
+      if (!this.#closing) this.#start();
+    }, RESTART_MS).unref();
+  }
+
+  /** A thread that says what makes no sense is not trusted further: what it held is read again by another. */
+  #take(lane: Lane, messages: readonly FromInspector[]): void {
+    try {
+      for (const message of messages) this.#deliver(lane, message);
+    } catch (error) {
+      this.#options.log.error({ error: errorChain(error) }, 'an inspector says what makes no sense');
+      lane.ending.abort();
+    }
+  }
+
+  #look(): void {
+    for (const lane of this.#ready()) {
+      if (lane.silentLooks === 0) lane.outbox.post({ kind: 'ping' });
+      lane.silentLooks += 1;
+      if (lane.silentLooks > (this.#options.hungAfterLooks ?? HUNG_AFTER_LOOKS)) lane.ending.abort();
+    }
   }
 
   #deliver(lane: Lane, message: FromInspector): void {
@@ -266,6 +333,9 @@ export class InspectorPool {
         for (const wake of this.#waiting.splice(0)) wake();
         return;
       }
+      case 'pong':
+        lane.silentLooks = 0;
+        return;
       case 'credit': {
         lane.unreadBytes -= message.bytes;
         return;
@@ -275,9 +345,11 @@ export class InspectorPool {
         return;
       }
       case 'inspected': {
-        const watch = lane.exchanges.get(message.exchange);
+        assert(typeof message.outcome.ok === 'boolean', 'an inspection has an outcome');
+        lane.unreadBytes -= LANE_EXCHANGE_BYTES;
+        // Forgotten after it was settled: where that fails, it is settled with all that the lane held.
+        lane.exchanges.get(message.exchange)?.inspected(message.outcome);
         lane.exchanges.delete(message.exchange);
-        watch?.inspected(message.outcome);
         return;
       }
       case 'session_revoked':
@@ -326,7 +398,7 @@ class LaneTap implements Tap {
   }
 
   end(how: 'complete' | 'cut'): void {
-    if (!this.#deferred) this.#lane.outbox.post({ kind: 'end', exchange: this.#exchange, how });
+    if (!this.#deferred) this.#lane.end(this.#exchange, how);
     else this.#take()?.missed('deferred');
   }
 
@@ -409,5 +481,5 @@ async function feed(lane: Lane, exchange: ExchangeId, stored: StoredExchange): P
         return unreachable(frame);
     }
   }
-  lane.outbox.post({ kind: 'end', exchange, how: stored.how });
+  lane.end(exchange, stored.how);
 }

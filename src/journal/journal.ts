@@ -97,7 +97,10 @@ const LARGE_BODY_BYTES = 64 * 1024;
 /** A turn's frames are written on the main thread up to this size: fresh pages take 2.4 us per KiB. */
 const WRITE_NOW_BYTES = 128 * 1024;
 
-/** A write on the main thread that takes this long sends the next ones aside, for a second. */
+/**
+ * A write on the main thread that takes this long sends the next ones aside, for a second; and again for as long as one
+ * of that size takes as much there, so that a slow disk holds up the main thread once.
+ */
 const SLOW_WRITE_MS = 50;
 const WRITE_ASIDE_MS = 1000;
 
@@ -569,8 +572,13 @@ export class Journal {
       pieces,
       done: (failure) => {
         this.#jobDone(job, turn, frames, failure);
+        const nowMs = this.#options.clock.nowMs();
+        // With a sync in it, the time tells nothing of the write.
+        const small = bytes <= WRITE_NOW_BYTES && this.#options.fsync !== 'always';
+        if (small && nowMs - sinceMs >= SLOW_WRITE_MS) this.#asideUntilMs = nowMs + WRITE_ASIDE_MS;
       },
     };
+    const sinceMs = this.#options.clock.nowMs();
     for (const tracked of exchanges) tracked.jobs.push(job);
     this.#counts.writesAside += 1;
     this.#writer.offer(job);

@@ -27,6 +27,8 @@ export interface SettlerParts {
   ship(record: ExchangeRecord): boolean;
   /** Reads an exchange of this process back from the journal, and inspects it. */
   reinspect(id: ExchangeId): Promise<{ exchange: JournaledExchange; outcome: Result<Facts, Fault> } | undefined>;
+  /** There is no room to remember it: the next start finds it in the journal, and this process is done with it. */
+  left(id: ExchangeId): void;
   /** Told of every record once, as it is first assembled. */
   onRecord(record: ExchangeRecord): void;
   log: Log;
@@ -38,8 +40,11 @@ export interface SettlerParts {
  */
 const REINSPECT_WAITING = 200_000;
 
-/** An exchange that fails twice in an inspector is booked without facts: it must not kill inspectors for ever. */
-const REINSPECT_ATTEMPTS = 2;
+/**
+ * An exchange that fails so often in inspectors is booked without facts: it must not kill them for ever. More than twice,
+ * as a thread may die of what another exchange does.
+ */
+const REINSPECT_ATTEMPTS = 4;
 
 /** Pause before what could not be shipped is tried again. */
 const RETRY_MS = 1000;
@@ -67,6 +72,8 @@ export class Settler {
   #working = false;
   #pending = 0;
   #stopped = false;
+  /** Exchanges that have no record and will have none. */
+  lost = 0;
 
   constructor(parts: SettlerParts) {
     this.#parts = parts;
@@ -77,8 +84,14 @@ export class Settler {
     return this.#pending + this.#again.depth + (this.#working ? 1 : 0);
   }
 
+  /** Left to the next start, for want of room. */
   get refused(): number {
     return this.#again.refused;
+  }
+
+  /** Exchanges that are to be read again from the journal. */
+  get toRead(): number {
+    return this.#again.depth;
   }
 
   /** An exchange with an inspector: settled when both halves are in. */
@@ -87,7 +100,7 @@ export class Settler {
     return new Settling(opened, segment, (closed, facts) => {
       this.#pending -= 1;
       if (facts === 'missed') this.#later({ id: opened.id, login: opened.login, attempts: 0 });
-      else this.#record({ opened, segment, closed }, facts, 0);
+      else this.#recordOrRead({ opened, segment, closed }, facts, 0);
     });
   }
 
@@ -116,35 +129,61 @@ export class Settler {
     this.#later({ id, login, attempts });
   }
 
+  /** Facts of which no record can be made are as good as none: the exchange is read again, and then booked without. */
+  #recordOrRead(exchange: JournaledExchange, facts: Facts | undefined, attempts: number): void {
+    const { id, login } = exchange.opened;
+    try {
+      this.#record(exchange, facts, attempts);
+    } catch (error) {
+      if (facts === undefined) throw error;
+      this.#parts.log.error({ exchange: id, error: errorChain(error) }, 'facts that make no record');
+      if (attempts < REINSPECT_ATTEMPTS) this.#later({ id, login, attempts });
+      else this.#record(exchange, undefined, attempts);
+    }
+  }
+
   #later(what: Again): void {
-    if (!this.#again.offer(what.login, what, 1)) return;
+    if (!this.#again.offer(what.login, what, 1)) {
+      this.#counted.delete(what.id);
+      this.#parts.left(what.id);
+      return;
+    }
     if (!this.#working) void this.#work();
   }
 
   async #work(): Promise<void> {
     this.#working = true;
-    try {
-      for (let next = this.#again.take(); next !== undefined && !this.#stopped; next = this.#again.take()) {
-        const { id, login } = next;
-        const attempts = next.attempts + 1;
-        const read = await this.#parts.reinspect(id);
-        if (read === undefined) continue;
-        const { exchange, outcome } = read;
-        if (outcome.ok) this.#record(exchange, outcome.value, attempts);
-        else if (attempts >= REINSPECT_ATTEMPTS) {
-          this.#parts.log.error({ exchange: id, fault: outcome.fault.code }, 'booked without facts');
-          this.#record(exchange, undefined, attempts);
-        } else this.#later({ id, login, attempts });
-        if (this.#counted.has(id)) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    for (let next = this.#again.take(); next !== undefined && !this.#stopped; next = this.#again.take()) {
+      const { id } = next;
+      try {
+        await this.#readAgain(next, next.attempts + 1);
+      } catch (error) {
+        this.#counted.delete(id);
+        this.#parts.log.error(
+          { exchange: id, error: errorChain(error) },
+          'reading the journal again failed; the next start replays it',
+        );
       }
-    } catch (error) {
-      this.#parts.log.error(
-        { error: errorChain(error) },
-        'reading the journal again failed; the next start replays it',
-      );
-    } finally {
-      this.#working = false;
+      if (this.#counted.has(id)) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
+    this.#working = false;
+  }
+
+  async #readAgain({ id, login }: Again, attempts: number): Promise<void> {
+    const read = await this.#parts.reinspect(id);
+    if (read === undefined) {
+      // Its `opened` frame was lost to a sick disk, and the queue had no room for what was in memory.
+      this.lost += 1;
+      this.#counted.delete(id);
+      this.#parts.log.error({ exchange: id }, 'an exchange is in the journal no more: it gets no record');
+      return;
+    }
+    const { exchange, outcome } = read;
+    if (outcome.ok) this.#recordOrRead(exchange, outcome.value, attempts);
+    else if (attempts >= REINSPECT_ATTEMPTS) {
+      this.#parts.log.error({ exchange: id, fault: outcome.fault.code }, 'booked without facts');
+      this.#record(exchange, undefined, attempts);
+    } else this.#later({ id, login, attempts });
   }
 }
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { CaptureJournal, CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../capture/messages.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import { CAPTURES_WAITING } from '../contract/limits.ts';
+import { CAPTURES_WAITING, CAPTURE_PLACES_WAITING } from '../contract/limits.ts';
 import { FairQueue } from '../lib/fair-queue.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
@@ -69,6 +69,9 @@ export class CaptureThread {
   #timer: NodeJS.Timeout | undefined;
   #settings: CaptureSettings;
   #closing = false;
+  /** Extents of the orders that wait or are in hand. */
+  places = 0;
+  #refusedPlaces = 0;
   unreadable = 0;
 
   constructor(options: CaptureThreadOptions, settings: CaptureSettings) {
@@ -82,9 +85,9 @@ export class CaptureThread {
     return this.#fresh.length + this.#waiting.depth + this.#inHand.size;
   }
 
-  /** Left to the next start, for want of room. */
+  /** Left to the journal, for want of room. */
   get refused(): number {
-    return this.#waiting.refused;
+    return this.#waiting.refused + this.#refusedPlaces;
   }
 
   /** The exchange is to be captured, and is not yet. */
@@ -153,13 +156,20 @@ export class CaptureThread {
   }
 
   #offer(order: CaptureOrder, login: string): void {
-    if (!this.#waiting.offer(login, order, bytesOf(order))) {
+    if (!this.#hasPlaces(order) || !this.#waiting.offer(login, order, bytesOf(order))) {
       this.#underWay.delete(order.id);
       return;
     }
+    this.places += order.extents.length;
     this.#timer ??= setTimeout(() => {
       this.#next();
     }, GATHER_MS);
+  }
+
+  #hasPlaces({ extents }: CaptureOrder): boolean {
+    if (this.places + extents.length <= CAPTURE_PLACES_WAITING) return true;
+    this.#refusedPlaces += 1;
+    return false;
   }
 
   #lost({ id, journal, segment }: Pick<CaptureOrder, 'id' | 'journal' | 'segment'>): void {
@@ -173,6 +183,7 @@ export class CaptureThread {
     if (order === undefined) return undefined;
     this.#inHand.delete(id);
     this.#bytesInHand -= bytesOf(order);
+    this.places -= order.extents.length;
     return order;
   }
 
@@ -184,7 +195,10 @@ export class CaptureThread {
     while (this.#inHand.size < ORDERS_AT_ONCE && this.#bytesInHand < BYTES_AT_ONCE) {
       const order = this.#waiting.take();
       if (order === undefined) break;
-      if (this.#inHand.has(order.id)) continue;
+      if (this.#inHand.has(order.id)) {
+        this.places -= order.extents.length;
+        continue;
+      }
       this.#inHand.set(order.id, order);
       this.#bytesInHand += bytesOf(order);
       orders.push(order);

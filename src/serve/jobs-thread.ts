@@ -65,6 +65,8 @@ export class JobsThread {
   retention: RetentionReport | undefined;
   #rules: RetentionRules;
   refused = 0;
+  /** The thread has refused one and has accepted none since: its bound is in bytes, and not only in records. */
+  #full = false;
 
   constructor(options: JobsThreadOptions, rules: RetentionRules) {
     this.#options = options;
@@ -84,7 +86,7 @@ export class JobsThread {
 
   /** False when there is no room: the journal keeps what the record is made of. */
   ship(record: ExchangeRecord): boolean {
-    if (this.waiting >= RECORDS_WAITING) {
+    if (this.#full || this.waiting >= RECORDS_WAITING) {
       this.refused += 1;
       return false;
     }
@@ -172,6 +174,7 @@ export class JobsThread {
       this.state = NOTHING_KNOWN;
       this.#looks.settleAll(away('the jobs thread died'));
       const lost = this.#unpost([...this.#posted.keys()]);
+      this.#full = false;
       for (const settle of this.#drained.splice(0)) settle(lost.length);
       if (this.#closing) return;
       this.#options.onRefused(lost);
@@ -189,10 +192,12 @@ export class JobsThread {
       case 'ready':
         return;
       case 'accepted':
+        this.#full = false;
         this.#unpost(message.ids);
         this.#options.onAccepted(message.ids);
         return;
       case 'refused':
+        this.#full = true;
         this.refused += message.ids.length;
         this.#options.onRefused(this.#unpost(message.ids));
         return;

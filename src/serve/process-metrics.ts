@@ -46,11 +46,20 @@ export function gatewayMetrics(
   metrics.gauge('aperture_inflight_bytes', 'Bodies in flight', () => services.budget.usedBytes);
   metrics.total('aperture_inflight_refused_total', 'Refusals for want of room', () => services.budget.refused);
   metrics.total('aperture_whois_lookups_total', 'Questions to tailscaled who an address is', () => whois.lookups);
+  metrics.gauge('aperture_whois_under_way', 'Addresses that are being asked for', () => whois.underWay);
   metrics.total('aperture_whois_failures_total', 'Those without an answer', () => whois.failures);
   metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);
+  metrics.gauge('aperture_exchanges_to_read', 'To be read again from the journal', () => services.settler.toRead);
+  metrics.total('aperture_exchanges_left_total', 'Left to the journal, for want of room', () => {
+    return services.settler.refused;
+  });
+  metrics.total('aperture_records_lost_total', 'Exchanges that are in the journal no more and have no record', () => {
+    return services.settler.lost;
+  });
   metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
   metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);
   metrics.gauge('aperture_captures_waiting', 'Exchanges to be captured', () => captures.waiting);
+  metrics.gauge('aperture_capture_places', 'Places in the journal where those stand', () => captures.places);
   metrics.total('aperture_captures_refused_total', 'Left to the journal, for want of room', () => captures.refused);
   metrics.total('aperture_captures_unreadable_total', 'Exchanges that could not be read from the journal', () => {
     return captures.unreadable;
@@ -77,9 +86,6 @@ export function gatewayMetrics(
     return books.offered.captures;
   });
   metrics.total('aperture_exchanges_gone_total', 'Neither in the database nor in the journal', () => books.gone);
-  metrics.gauge('aperture_record_jobs_waiting', 'In the queue; NaN while it is away', () => {
-    return jobs.state.jobs?.waiting ?? Number.NaN;
-  });
   metrics.gauge('aperture_dead_letters', 'What could not be stored; NaN while the database is away', () => {
     return jobs.state.deadLetters ?? Number.NaN;
   });
@@ -87,6 +93,12 @@ export function gatewayMetrics(
     Number(jobs.state.database === 'up'),
   );
   metrics.gauge('aperture_queue_up', '1 when the jobs thread reaches it', () => Number(jobs.state.queue === 'up'));
+  metrics.gauge('aperture_queue_jobs_waiting', 'Ready, delayed or under way; NaN while it is away', () => {
+    return jobs.state.jobs?.waiting ?? Number.NaN;
+  });
+  metrics.gauge('aperture_queue_jobs_delayed', 'Those that have failed and wait a while; NaN while it is away', () => {
+    return jobs.state.jobs?.delayed ?? Number.NaN;
+  });
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
   metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => services.resources.remembered);
   metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => services.resources.lookups);
@@ -112,6 +124,7 @@ export function gatewayMetrics(
   metrics.gauge('aperture_journal_bytes', 'On disk', () => journal.stats().bytesOnDisk);
   metrics.gauge('aperture_journal_segments', 'Files', () => journal.stats().segments);
   metrics.gauge('aperture_journal_pending_bytes', 'Not yet written', () => journal.stats().pendingBytes);
+  metrics.gauge('aperture_journal_exchanges', 'That it can read back', () => journal.stats().exchanges);
   metrics.gauge('aperture_journal_strict', '1 while no byte leaves before it is written', () => {
     return Number(journal.stats().state === 'strict');
   });

@@ -284,6 +284,12 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       const stored = await journal.readExchange(id);
       return stored === undefined ? undefined : readBack(inspectors, stored);
     },
+    left: (id) => {
+      // In a later turn than this one, in which its capture may still be asked for.
+      setImmediate(() => {
+        journal.forget(id);
+      });
+    },
     onRecord: (record) => {
       metrics.record(record);
       captures.want({ id: record.id as ExchangeId, segment: record.segment, login: record.login });

@@ -5,9 +5,10 @@ import { APIS } from '../contract/api.ts';
 import type { Api } from '../contract/api.ts';
 import type { Capture, CapturedBody } from '../contract/capture.ts';
 import { storableJson } from '../lib/storable-text.ts';
+import { isPartitionMissing } from './database.ts';
 import { withHeld } from './holds.ts';
 import { missingOf } from './missing.ts';
-import { dayOf, ensurePartitions, isPartitionMissing, NOTHING_PURGED } from './partitions.ts';
+import { dayOf, ensurePartitions, NOTHING_PURGED } from './partitions.ts';
 import type { Day, PurgedThrough } from './partitions.ts';
 
 /** A blob as a row: its content as it is stored, and the length of what it unpacks to. */

@@ -81,9 +81,18 @@ export function isConflict(error: unknown): boolean {
   return ['40001', '40P01', '55P03'].includes(codeOf(error));
 }
 
-/** Data exceptions, constraint violations, values beyond a limit of the server: these rows, and not the database. */
+/**
+ * Data exceptions, constraint violations, values beyond a limit of the server: these rows, and not the database. A day
+ * without its partition (somebody detached it) is the database's.
+ */
 export function isDataError(error: unknown): boolean {
+  if (isPartitionMissing(error)) return false;
   return !isAway(error) && ['22', '23', '54'].some((kind) => codeOf(error).startsWith(kind));
+}
+
+/** 23514 with no constraint named: "no partition of relation found for row". */
+export function isPartitionMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '23514';
 }
 
 /** The SQLSTATE, or the code of a socket; empty where there is none. */

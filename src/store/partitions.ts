@@ -108,8 +108,3 @@ export function dayOfPartition(table: string, name: string): Day | undefined {
     new RegExp(`^${table}_(\\d{4}|\\d{6})(\\d\\d)(\\d\\d)$`).exec(name) ?? [];
   return year === '' ? undefined : Date.UTC(Number(year), Number(month) - 1, Number(date)) / DAY_MS;
 }
-
-/** 23514 with no constraint named: "no partition of relation found for row". */
-export function isPartitionMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '23514';
-}

@@ -43,6 +43,13 @@ const ADD_TIMEOUT_MS = 5_000;
 const OPEN_WITHIN_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 5_000;
+/**
+ * A connection to Redis on which nothing comes for this long, though something is due, is given up: its other end may be
+ * gone without a word, and what is written to it would pile up in our memory for as long as the kernel hopes. A consumer
+ * asks for its next job for 10 s at most.
+ */
+const PRODUCER_SILENCE_MS = 5_000;
+const CONSUMER_SILENCE_MS = 13_000;
 const STATEMENT_MS = 20_000;
 const REOPEN_MS = 500;
 /** Jobs at a time, per process: while one waits for the commit, the next is parsed. */
@@ -157,6 +164,7 @@ function openProducer(name: QueueName, address: QueueAddress, { onError }: Queue
       enableOfflineQueue: false,
       maxRetriesPerRequest: 1,
       commandTimeout: ADD_TIMEOUT_MS,
+      socketTimeout: PRODUCER_SILENCE_MS,
     };
     return new Queue(name, { prefix: REDIS_PREFIX, connection, streams: STREAMS }).on('error', onError);
   }
@@ -180,7 +188,11 @@ function openConsumer(
     settings: { backoffStrategy },
   };
   if (address.kind === 'redis') {
-    const connection = { ...redisOptions(address.url), maxRetriesPerRequest: null };
+    const connection = {
+      ...redisOptions(address.url),
+      maxRetriesPerRequest: null,
+      socketTimeout: CONSUMER_SILENCE_MS,
+    };
     return new Worker(name, processJob, { ...settings, prefix: REDIS_PREFIX, connection }).on('error', onError);
   }
   const connection = postgresOptions(address.database, 'jobs');

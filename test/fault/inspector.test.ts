@@ -65,6 +65,7 @@ async function build(lanes: number): Promise<House> {
       const stored = await journal.readExchange(id);
       return stored === undefined ? undefined : readBack(pool, stored);
     },
+    left: () => undefined,
     onRecord: () => undefined,
     log,
   });
@@ -205,4 +206,26 @@ test('a large body that is being scanned when its inspector dies is answered', a
   await pool.ready();
   const again = await pool.scan('anthropic_messages', new Uint8Array(Buffer.from('{"model":"m","messages":[]}')));
   expect(again).toMatchObject({ ok: true, value: { fields: { model: 'm' } } });
+});
+
+test('an inspector that hangs is replaced, and what it held is told as missed', async () => {
+  const pool = new InspectorPool({
+    file: join(packageRoot(), 'test', 'support', 'hanging-inspector.mjs'),
+    lanes: 1,
+    log,
+    onMade: () => undefined,
+    hungAfterLooks: 2,
+  });
+  try {
+    await pool.ready();
+    const missed: string[] = [];
+    const watch = { inspected: () => missed.push('not at all'), missed: (why: string) => missed.push(why) };
+    pool.open(openedFrame({ id: mintExchangeId(systemClock.nowMs()), model: 'hang' }), watch).end('complete');
+    await until('it is told', () => missed.length === 1);
+    expect(missed).toEqual(['failed']);
+    await pool.ready();
+    expect(pool.stats()).toMatchObject({ lanes: 1, restarts: 1, exchanges: 0, unreadBytes: 0 });
+  } finally {
+    await pool.close();
+  }
 });

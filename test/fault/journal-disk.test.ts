@@ -16,6 +16,7 @@ import {
   scratchFolder,
   written,
 } from '../journal/support.ts';
+import { HandClock } from '../support/hand-clock.ts';
 import { until } from '../support/until.ts';
 
 /** A file system of one MiB, of its own. */
@@ -220,6 +221,41 @@ test('a slow write on the main thread sends the next ones aside', async () => {
   journal.append(id, 'response', Buffer.from('aside'));
   expect(await written(journal, id)).toBe('written');
   expect(journal.stats()).toMatchObject({ slowWrites: 1, writesAside: 1 });
+});
+
+test('while writes aside are slow, none is made on the main thread', async () => {
+  const disk = new ScriptedDisk();
+  const clock = new HandClock();
+  const journal = await openJournal(scratchFolder(), { disk, clock });
+  const id = await streamOf(journal);
+  const quick = disk.writeNow;
+  disk.writeNow = (...args) => {
+    clock.advance(60);
+    return quick(...args);
+  };
+  const { write } = disk;
+  disk.write = (...args) => {
+    clock.advance(60);
+    return write(...args);
+  };
+  journal.append(id, 'response', Buffer.from('slow'));
+  await written(journal, id);
+  const before = disk.writesNow;
+  for (let seconds = 0; seconds < 5; seconds++) {
+    clock.advance(900);
+    journal.append(id, 'response', Buffer.from('aside'));
+    expect(await written(journal, id)).toBe('written');
+  }
+  expect(disk.writesNow).toBe(before);
+  // Then it is quick again, and a second later trusted.
+  disk.write = write;
+  disk.writeNow = quick;
+  journal.append(id, 'response', Buffer.from('aside'));
+  await written(journal, id);
+  clock.advance(1_100);
+  journal.append(id, 'response', Buffer.from('now'));
+  await written(journal, id);
+  expect(disk.writesNow).toBe(before + 1);
 });
 
 test('a sync that fails is a failure like any other', async () => {

@@ -15,6 +15,7 @@ function whoisThatKnows(asked: string[]): Whois {
   return {
     lookups: 0,
     failures: 0,
+    underWay: 0,
     of(address) {
       asked.push(address);
       return { ok: false, fault: { code: 'no_identity', why: 'test' } };

@@ -263,6 +263,22 @@ test('the cache holds no more addresses than its capacity', async () => {
   expect(tailscaled.asked).toHaveLength(4);
 });
 
+test('no more addresses are asked for at once than allowed; one more is told that nobody answers, and may come again', async () => {
+  let open = (): void => undefined;
+  tailscaled.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const whois = createWhoisCache(api.lookup, clock, { atOnce: 2 });
+  const asked = [ALICE, '100.64.1.2'].map((address) => whois.of(address));
+  expect(whois.underWay).toBe(2);
+  expect(await whois.of('100.64.1.3')).toMatchObject({ ok: false, fault: { code: 'no_identity' } });
+  open();
+  await Promise.all(asked);
+  expect(whois.underWay).toBe(0);
+  await whois.of('100.64.1.3');
+  expect(tailscaled.asked).toHaveLength(3);
+});
+
 test('a request over the tailnet is who whois says, whatever its headers say', async () => {
   const whois = createWhoisCache(api.lookup, clock);
   const identifier = createIdentifier({ listener: { sources: ['tailscale'], trustedProxies: [] }, whois });

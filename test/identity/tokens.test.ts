@@ -278,7 +278,7 @@ describe('one identity a request', () => {
     source: 'tailscale',
     capabilities: {},
   };
-  const whois: Whois = { of: () => Promise.resolve({ ok: true, value: alice }), lookups: 0, failures: 0 };
+  const whois: Whois = { of: () => Promise.resolve({ ok: true, value: alice }), lookups: 0, failures: 0, underWay: 0 };
   const { text, entry } = mint();
   const expired = mint({ expiresAtMs: clock.nowMs() - 1 });
   const tokens = directory(entry, expired.entry);

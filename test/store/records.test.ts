@@ -261,6 +261,20 @@ describe('storing records', () => {
     expect(await store.store(records(2))).toEqual({ inserted: 2, dead: 0 });
   });
 
+  test('a day whose partition was detached is waited for: nothing is buried', async () => {
+    const [first, second] = records(2);
+    await store.store([first]);
+    const { name, bound } = (await one(
+      `SELECT oid::regclass::text AS name, pg_get_expr(relpartbound, oid) AS bound FROM pg_class
+        WHERE oid = (SELECT tableoid FROM aperture.records)`,
+    )) as { name: string; bound: string };
+    await pool.query(`ALTER TABLE aperture.records DETACH PARTITION ${name}`);
+    await expect(store.store([second])).rejects.toThrow('no partition of relation');
+    await pool.query(`ALTER TABLE aperture.records ATTACH PARTITION ${name} ${bound}`);
+    expect(await store.store([second])).toEqual({ inserted: 1, dead: 0 });
+    expect(await one('SELECT count(*)::int AS dead FROM aperture.dead_records')).toEqual({ dead: 0 });
+  });
+
   test('partitions are made a week ahead, also by several processes at once', async () => {
     const others = [store, createRecordStore(pool, clock), createRecordStore(pool, clock)];
     await Promise.all(others.map((each) => each.prepareDays()));

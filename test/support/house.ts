@@ -93,6 +93,9 @@ export async function openHouse(config: unknown): Promise<House> {
       const stored = await journal.readExchange(id);
       return stored === undefined ? undefined : readBack(inspectors, stored);
     },
+    left: (id) => {
+      journal.forget(id);
+    },
     onRecord: (record) => {
       metrics.record(record);
     },

@@ -31,8 +31,12 @@ export interface TestPostgres {
   database(): Promise<DatabaseAddress>;
   /** A new database with our schema, and a pool to it. */
   migrated(): Promise<{ address: DatabaseAddress; pool: pg.Pool }>;
-  /** The server dies under its clients, and nobody starts it again. */
+  /** The server dies under its clients, and nobody starts it again but `start`. */
   kill(): Promise<void>;
+  /** After `kill`: the same server at the same address, with all that was committed. */
+  start(): Promise<void>;
+  /** Stops all its processes where they stand (`SIGSTOP`), or lets them go on. Who connects meanwhile is not answered. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   stop(): Promise<void>;
 }
 
@@ -40,6 +44,9 @@ export interface TestPostgres {
 export async function startTestPostgres(name: string): Promise<TestPostgres> {
   const folder = temporaryFolder(name);
   const embedded = await startEmbeddedPostgres({ dataDir: folder, clock: systemClock });
+  let running = embedded;
+  const postmaster = (): number =>
+    Number(readFileSync(join(embedded.home, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
   const pools: pg.Pool[] = [];
   let databases = 0;
   const database = async (): Promise<DatabaseAddress> => {
@@ -70,13 +77,20 @@ export async function startTestPostgres(name: string): Promise<TestPostgres> {
     },
     kill: async () => {
       // It stays for others that are connected; nobody watches over it any more.
-      if ((await embedded.stop()) === 'stopped') return;
-      const pid = readFileSync(join(embedded.home, 'data', 'postmaster.pid'), 'utf8').split('\n')[0];
-      process.kill(Number(pid), 'SIGKILL');
+      if ((await running.stop()) === 'stopped') return;
+      process.kill(postmaster(), 'SIGKILL');
+    },
+    start: async () => {
+      running = await startEmbeddedPostgres({ dataDir: folder, clock: systemClock });
+    },
+    signal: (name) => {
+      const pid = postmaster();
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+      for (const each of [pid, ...children]) process.kill(each, name);
     },
     stop: async () => {
       for (const pool of pools) if (!pool.ended) await pool.end();
-      await embedded.stop();
+      await running.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

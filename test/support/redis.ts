@@ -16,6 +16,8 @@ export interface TestRedis {
   flush(): Promise<void>;
   /** `SIGKILL`: no farewell. */
   kill(): Promise<void>;
+  /** Stops it where it stands, or lets it go on. Who connects meanwhile is not answered. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   stop(): Promise<void>;
 }
 
@@ -56,6 +58,9 @@ export async function startTestRedis({ forgets = false, port = 0 }: TestRedisOpt
       if (answer !== '+OK') throw new Error(`FLUSHALL was answered ${answer ?? 'not at all'}`);
     },
     kill,
+    signal: (name) => {
+      server?.kill(name);
+    },
     stop: async () => {
       await kill();
       rmSync(folder, { recursive: true, force: true });
