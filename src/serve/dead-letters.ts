@@ -56,7 +56,7 @@ export async function replayDeadLetters({ url, id }: { url: string; id?: string 
   const sum = { replayed: 0, failed: 0 };
   let which = id === undefined ? 'all=true' : `id=${encodeURIComponent(id)}`;
   for (;;) {
-    let next: string | null = null;
+    let next = null as string | null;
     const code = await asked(`${url}/api/dead-letters/replay?${which}`, 'POST', say, (answer) => {
       const part = Replayed.parse(answer);
       sum.replayed += part.replayed;
