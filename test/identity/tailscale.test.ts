@@ -269,7 +269,7 @@ test('no more addresses are asked for at once than allowed; one more is told tha
     open = resolve;
   });
   const whois = createWhoisCache(api.lookup, clock, { atOnce: 2 });
-  const asked = [ALICE, '100.64.1.2'].map((address) => whois.of(address));
+  const asked = [ALICE, '100.64.1.2'].map(async (address) => whois.of(address));
   expect(whois.underWay).toBe(2);
   expect(await whois.of('100.64.1.3')).toMatchObject({ ok: false, fault: { code: 'no_identity' } });
   open();
