@@ -86,8 +86,8 @@ async function purgedThrough(client: PoolClient): Promise<PurgedThrough> {
   const { rows } = await client.query('SELECT what, through_day FROM aperture.purged WHERE what = ANY($1)', [
     PURGEABLE,
   ]);
-  const found = PurgedRows.parse(rows).map(({ what, through_day }) => [what, through_day]);
-  return { ...NOTHING_PURGED, ...Object.fromEntries(found) };
+  const found = PurgedRows.parse(rows).map(({ what, through_day }) => [what, through_day] as const);
+  return { ...NOTHING_PURGED, ...Object.fromEntries<Day>(found) };
 }
 
 /** A month that an earlier build has begun by the day goes on by the day. */
