@@ -30,11 +30,13 @@ export function createHoldDesk(parts: {
     add: (hold) =>
       asked(async (store) => {
         await store.add(hold);
+        log.info({ hold: hold.id, by: hold.by }, 'a legal hold was placed');
         return ok(undefined);
       }),
     release: (id, by) =>
       asked(async (store) => {
         const released = await store.release(id, by, clock.nowMs());
+        if (released) log.info({ hold: id, by }, 'a legal hold was released');
         return released ? ok(undefined) : failed({ code: 'not_found', what: 'the hold' });
       }),
   };

@@ -121,11 +121,14 @@ const BOOKED = `
       .join(', ')}
   ) END AS booked`;
 
-/** Tool calls of one record, with these members. Empty where they were purged; `tool_call_count` says how many there were. */
-const callsOf = (record: string, members: string): string => `
+/**
+ * Tool calls of one record, with these members. Empty where they were purged; `tool_call_count` says how many there were. An
+ * `id` that is a parameter lets the planner leave out all partitions but one.
+ */
+const callsOf = (record: string, members: string, id = `${record}.id`): string => `
   CASE WHEN ${record}.tool_call_count = 0 THEN '[]' ELSE (
     SELECT coalesce(json_agg(json_build_object(${members}) ORDER BY call.position), '[]')
-      FROM (SELECT DISTINCT * FROM ${withHeld('tool_calls')} AS kept WHERE kept.record_id = ${record}.id) AS call
+      FROM (SELECT DISTINCT * FROM ${withHeld('tool_calls')} AS kept WHERE kept.record_id = ${id}) AS call
   ) END AS tool_calls`;
 
 /** Without the arguments, which may be a hundred kilobytes a row. */
@@ -195,6 +198,7 @@ function addHeader(conditions: Conditions, filter: RequestFilter): void {
 const CALLS = callsOf(
   'record',
   `'id', call.call_id, 'name', call.name, 'arguments', call.arguments, 'bytes', call.bytes`,
+  '$1::uuid',
 );
 
 /** An id may be ahead of its time by what many ids of one millisecond need, and is counted by its time. */

@@ -79,6 +79,8 @@ const SETTINGS: Record<string, string> = {
   unix_socket_permissions: '0700',
   max_connections: '60',
   shared_buffers: '64MB',
+  // Readers of tool calls lock each day's partitions with their indexes: about four thousand after a year.
+  max_locks_per_transaction: '512',
   max_wal_size: '512MB',
   fsync: 'on',
   synchronous_commit: 'on',

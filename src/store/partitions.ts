@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { uuid7Floor, uuid7Ms } from '../lib/uuid7.ts';
 import { inTransaction } from './database.ts';
 
-/** Days since the Unix epoch, UTC: what a partition holds. */
+/** Days since the Unix epoch, UTC: what is purged at a time. */
 export type Day = number;
 
 export const DAY_MS = 86_400_000;
@@ -24,7 +24,11 @@ export type PurgedThrough = Readonly<Record<Purgeable, Day>>;
 
 export const NOTHING_PURGED: PurgedThrough = { captures: -1, tools: -1, turns: -1 };
 
-/** Made by the day of the record's id, all together: by that id, or by the day itself. */
+/**
+ * Made as the first record's id of their time needs them, all together: by that id, or by its day. What is purged has a
+ * partition for each day; what stays, for each month: a statement that cannot say when locks every partition with its
+ * indexes, and two years of days are more locks than a server has.
+ */
 const PARTITIONED: Record<string, { by: 'id' | 'day'; what?: Purgeable }> = {
   records: { by: 'id' },
   amendments: { by: 'id' },
@@ -63,7 +67,8 @@ export async function ensurePartitions(pool: Pool, days: readonly Day[]): Promis
     const purged = await purgedThrough(client);
     for (const day of days) {
       for (const [table, { by, what }] of Object.entries(PARTITIONED)) {
-        if (what === undefined || day > purged[what]) await ensurePartition(client, table, by, day);
+        if (what === undefined) await ensureMonth(client, table, day);
+        else if (day > purged[what]) await ensurePartition(client, table, by, { first: day, next: day + 1 });
       }
     }
     return purged;
@@ -86,13 +91,34 @@ async function purgedThrough(client: PoolClient): Promise<PurgedThrough> {
   return purged;
 }
 
+/** A month that an earlier build has begun by the day goes on by the day. */
+async function ensureMonth(client: PoolClient, table: string, day: Day): Promise<void> {
+  const month = partitionName(table, day).slice(0, -2);
+  const byDay = await client.query(
+    `SELECT FROM pg_class WHERE relnamespace = 'aperture'::regnamespace AND relkind = 'r' AND relname ~ $1 LIMIT 1`,
+    [`^${month}\\d\\d$`],
+  );
+  if (byDay.rowCount !== 0) return ensurePartition(client, table, 'id', { first: day, next: day + 1 });
+  const date = new Date(day * DAY_MS);
+  const [first = day, next = day + 1] = [0, 1].map(
+    (months) => Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + months) / DAY_MS,
+  );
+  return ensurePartition(client, table, 'id', { first, next }, month);
+}
+
 /** Made beside its parent and attached: `CREATE TABLE … PARTITION OF` would lock out every reader and writer. */
-async function ensurePartition(client: PoolClient, table: string, by: 'id' | 'day', day: Day): Promise<void> {
+async function ensurePartition(
+  client: PoolClient,
+  table: string,
+  by: 'id' | 'day',
+  { first, next }: { first: Day; next: Day },
+  called = partitionName(table, first),
+): Promise<void> {
   const parent = `aperture.${table}`;
-  const name = `aperture.${partitionName(table, day)}`;
+  const name = `aperture.${called}`;
   const found = await client.query('SELECT 1 WHERE to_regclass($1) IS NOT NULL', [name]);
   if (found.rowCount !== 0) return;
-  const [from, to] = [day, day + 1].map((each) => (by === 'day' ? String(each) : `'${uuid7Floor(each * DAY_MS)}'`));
+  const [from, to] = [first, next].map((each) => (by === 'day' ? String(each) : `'${uuid7Floor(each * DAY_MS)}'`));
   await client.query(`CREATE TABLE ${name} (LIKE ${parent} INCLUDING ALL)`);
   await client.query(`ALTER TABLE ${parent} ATTACH PARTITION ${name} FOR VALUES FROM (${from ?? ''}) TO (${to ?? ''})`);
 }

@@ -202,6 +202,7 @@ function withCutNames(record: ExchangeRecord): ExchangeRecord {
     gateway: cut(record.gateway),
     login: cut(record.login),
     node_id: cut(record.node_id),
+    provider: cut(record.provider),
     model: cut(record.model),
     session_id: cut(record.session_id),
     parent_session_id: parent_session_id === null ? null : cut(parent_session_id),

@@ -1,4 +1,4 @@
-/** Names of tools stand in an index. The assembler's bound is lower; a job may be another's. */
+/** Names of tools and agents stand in indexes. The assembler's bounds are lower; a job may be another's. */
 const NAME_CHARS = 256;
 
 /**
@@ -19,7 +19,7 @@ tool_call AS (
     record_id, position, key, call_id, name, arguments, bytes, login, session_id, model, agent, at
   )
   SELECT id, position, ${key(`coalesce(call->>'id', call->>'name')`)}, call->>'id', left(call->>'name', ${NAME_CHARS}),
-    call->>'arguments', (call->>'bytes')::bigint, login, session_id, model, agent, received_at
+    call->>'arguments', (call->>'bytes')::bigint, login, session_id, model, left(agent, ${NAME_CHARS}), received_at
   FROM inserted JOIN (SELECT id, tool_calls FROM input) AS making USING (id)
   CROSS JOIN LATERAL json_array_elements(tool_calls) WITH ORDINALITY AS calls (call, position)
 ), carried AS (

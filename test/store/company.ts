@@ -58,8 +58,10 @@ export function exchangeOf(i: number, { records, seed }: Company) {
   };
 }
 
+export type Exchange = ReturnType<typeof exchangeOf>;
+
 /** Nanodollars: $3, $0.30 and $15 a million. */
-export function costOf({ status, input, cached, output }: ReturnType<typeof exchangeOf>): number {
+export function costOf({ status, input, cached, output }: Exchange): number {
   return status === 200 ? input * 3000 + cached * 300 + output * 15_000 : 0;
 }
 

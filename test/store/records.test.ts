@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { uuid7 } from '../../src/lib/uuid7.ts';
+import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
 import { migrate } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import type { RecordStore } from '../../src/store/records.ts';
@@ -245,19 +245,19 @@ describe('storing records', () => {
       'SELECT (SELECT relname FROM pg_class WHERE oid = r.tableoid) AS partition FROM aperture.records AS r ORDER BY id',
     );
     expect(rows.map((row) => row.partition)).toEqual([
-      'records_19700101',
-      'records_20240229',
-      'records_20240301',
-      'records_20261123',
-      'records_20311231',
-      'records_99991231',
-      'records_0108880101',
+      'records_197001',
+      'records_202402',
+      'records_202403',
+      'records_202611',
+      'records_203112',
+      'records_999912',
+      'records_01088801',
     ]);
   });
 
-  test('failure mode 40: a day is dropped as a partition, and made again when a late record needs it', async () => {
+  test('a partition that is missing is made when a record needs it', async () => {
     await store.store(records(1));
-    await pool.query('DROP TABLE aperture.records_20261123, aperture.amendments_20261123');
+    await pool.query('DROP TABLE aperture.records_202611, aperture.amendments_202611');
     expect(await store.store(records(2))).toEqual({ inserted: 2, dead: 0 });
   });
 
@@ -278,22 +278,38 @@ describe('storing records', () => {
   test('partitions are made a week ahead, also by several processes at once', async () => {
     const others = [store, createRecordStore(pool, clock), createRecordStore(pool, clock)];
     await Promise.all(others.map((each) => each.prepareDays()));
-    const { rows } = await pool.query<{ name: string }>(
-      `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'aperture.records'::regclass ORDER BY 1`,
+    expect(await partitionsOf('captures')).toEqual(
+      ['22', '23', '24', '25', '26', '27', '28', '29', '30'].map((day) => `captures_202611${day}`),
     );
-    expect(rows.map((row) => row.name.slice(-8))).toEqual(
-      ['22', '23', '24', '25', '26', '27', '28', '29', '30'].map((day) => `202611${day}`),
-    );
+    // What is never purged needs no more than a month's.
+    expect(await partitionsOf('records')).toEqual(['records_202611']);
   });
+
+  test('a month that an earlier build has begun by the day goes on by the day', async () => {
+    const [from, to] = ['2026-11-22', '2026-11-23'].map((day) => uuid7Floor(Date.parse(day)));
+    await pool.query(
+      `CREATE TABLE aperture.records_20261122 PARTITION OF aperture.records FOR VALUES FROM ('${from}') TO ('${to}')`,
+    );
+    const next = TEST_TIME_MS + 10 * 86_400_000;
+    await store.store([aRecord(), aRecord({ id: uuid7Floor(next) })]);
+    expect(await partitionsOf('records')).toEqual(['records_202612', 'records_20261122', 'records_20261123'].sort());
+  });
+
+  async function partitionsOf(table: string): Promise<string[]> {
+    const { rows } = await pool.query<{ name: string }>(
+      `SELECT relname AS name FROM pg_inherits JOIN pg_class ON oid = inhrelid
+        WHERE inhparent = $1::regclass ORDER BY relname COLLATE "C"`,
+      [`aperture.${table}`],
+    );
+    return rows.map(({ name }) => name);
+  }
 
   test('failure mode 42: a record is inserted and never updated', async () => {
     const batch = records(10);
     await store.store(batch);
     await store.store(batch);
     await pool.query('SELECT pg_stat_force_next_flush()');
-    const row = await one(
-      `SELECT n_tup_upd::int AS updated FROM pg_stat_user_tables WHERE relname = 'records_20261123'`,
-    );
+    const row = await one(`SELECT n_tup_upd::int AS updated FROM pg_stat_user_tables WHERE relname = 'records_202611'`);
     expect(row).toEqual({ updated: 0 });
   });
 
@@ -325,7 +341,7 @@ describe('storing records', () => {
     const after = aRecord({ id: uuid7(midnight) });
     await store.store([before, after]);
     const { rows } = await pool.query<{ id: string; day: string }>(
-      'SELECT id, right(tableoid::regclass::text, 8) AS day FROM aperture.records ORDER BY id',
+      'SELECT record_id AS id, right(tableoid::regclass::text, 8) AS day FROM aperture.tool_calls ORDER BY id',
     );
     expect(rows).toEqual([
       { id: before.id, day: '20261123' },

@@ -15,8 +15,8 @@ import { storeCapture } from '../support/captures.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord } from '../support/records.ts';
-import { END_MS, exchangeOf, loadCaptures, loadCompany } from './company.ts';
-import type { Company } from './company.ts';
+import { END_MS, loadCaptures, loadCompany } from './company.ts';
+import type { Company, Exchange } from './company.ts';
 import { json, questions, sumsBy, table, timeQuestions } from './scale.ts';
 
 export interface Scale extends Company {
@@ -61,9 +61,9 @@ export function scaleSuite(scale: Scale): void {
   describe(`a month of ${scale.records} records`, { timeout: TEST_WITHIN_MS }, () => {
     test('sums to what was put in, by what was asked for', async () => {
       const groups = {
-        model: ({ model }: ReturnType<typeof exchangeOf>) => model,
-        login: ({ login }: ReturnType<typeof exchangeOf>) => login,
-        status: ({ status }: ReturnType<typeof exchangeOf>) => String(status),
+        model: ({ model }: Exchange) => model,
+        login: ({ login }: Exchange) => login,
+        status: ({ status }: Exchange) => String(status),
       };
       for (const [group, nameOf] of Object.entries(groups)) {
         const { items, total } = await usageOf(reads, `group=${group}&${MONTH}`);
@@ -78,8 +78,7 @@ export function scaleSuite(scale: Scale): void {
     test('sums days and hours alike, also where a range begins and ends within a day', async () => {
       const [from, to] = [END_MS - 4.5 * DAY_MS, END_MS - 1.4 * DAY_MS];
       const range = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
-      const timeOf = ({ day, hour }: ReturnType<typeof exchangeOf>): number =>
-        END_MS + (day - 30) * DAY_MS + hour * 3_600_000;
+      const timeOf = ({ day, hour }: Exchange): number => END_MS + (day - 30) * DAY_MS + hour * 3_600_000;
       const untilMs = Math.ceil(to / 3_600_000) * 3_600_000;
       const inRange = sumsBy(scale, (exchange) => String(timeOf(exchange) >= from && timeOf(exchange) < untilMs)).get(
         'true',

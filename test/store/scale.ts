@@ -6,7 +6,7 @@ import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { costOf, END_MS, exchangeOf } from './company.ts';
-import type { Company } from './company.ts';
+import type { Company, Exchange } from './company.ts';
 
 const DAY_MS = 86_400_000;
 const clock = { nowMs: () => END_MS };
@@ -142,7 +142,7 @@ export function table(timed: readonly Timed[]): string {
 /** Sums by hand, by what an exchange is about. */
 export function sumsBy(
   company: Company,
-  nameOf: (exchange: ReturnType<typeof exchangeOf>) => string,
+  nameOf: (exchange: Exchange) => string,
 ): Map<string, { requests: number; output: number; cost: bigint }> {
   const sums = new Map<string, { requests: number; output: number; cost: bigint }>();
   for (let i = 0; i < company.records; i += 1) {
