@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExchangeRecord } from '../src/contract/record.ts';
 import type { Clock } from '../src/lib/clock.ts';
-import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
 import type { FromJobs, ToJobs } from '../src/records/messages.ts';
 import { createPublisher } from '../src/records/publish.ts';
+import { closedEvent, REQUEST_CLOSED } from '../src/sinks/closed-event.ts';
 import { createCaptureStore } from '../src/store/captures.ts';
 import { isAway, migrate, openPool } from '../src/store/database.ts';
+import { enqueueDeliveries } from '../src/store/deliveries.ts';
 import { openQueue, processQueue } from '../src/store/queue.ts';
 import type { QueueAddress } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
 import type { RecordStore, SegmentMark } from '../src/store/records.ts';
+import { quietly } from './quietly.ts';
 import type { JobsData } from './thread-data.ts';
 
 export interface JobsParts {
@@ -37,8 +39,6 @@ const PREPARE_DAYS_EVERY_MS = 3_600_000;
 /** While the database is away, a job waits here rather than come and go; beyond it, it goes back with a backoff. */
 const STORE_RETRY_MS = 500;
 const STORE_ATTEMPTS = 20;
-/** An outage is one line at its beginning and one at its end; what comes between is this much apart. */
-const LOG_EVERY_MS = 60_000;
 
 /**
  * Fills the queue with the main thread's records and, where asked to, stores what the queue has. Keeps trying whatever
@@ -59,7 +59,24 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       complain('database', error);
     },
   });
-  const store = createRecordStore(pool, clock);
+  /** Undefined until the first settings: nothing is stored before it is known who is to be told. */
+  let closedTo: readonly string[] | undefined;
+  let configured = (): void => undefined;
+  const untilConfigured = new Promise<void>((resolve) => {
+    configured = resolve;
+  });
+  const store = createRecordStore(pool, clock, {
+    get follows() {
+      return closedTo !== undefined && closedTo.length > 0;
+    },
+    stored: async (client, records) => {
+      const told = records.map(closedEvent);
+      const deliveries = (closedTo ?? []).flatMap((destination) =>
+        told.map((payload) => ({ destination, kind: REQUEST_CLOSED, payload })),
+      );
+      await enqueueDeliveries(client, deliveries, clock.nowMs());
+    },
+  });
   const captures = createCaptureStore(pool);
   const options = {
     onError: (error: unknown) => {
@@ -83,6 +100,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   const open = async (): Promise<void> => {
     if (!(await untilMigrated())) return;
     if (!data.process) return;
+    await untilConfigured;
     processors.push(processQueue('records', address, (records) => patiently(() => storeRecords(records)), options));
     processors.push(processQueue('captures', address, (batch) => patiently(() => storeCaptures(batch)), options));
   };
@@ -164,6 +182,10 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
 
   const take = (message: ToJobs): void => {
     switch (message.kind) {
+      case 'settings':
+        closedTo = message.closedTo;
+        configured();
+        return;
       case 'records': {
         const refused = message.records.filter((record) => !publisher.offer(record));
         if (refused.length > 0) post({ kind: 'refused', ids: refused.map((record) => record.id) });
@@ -181,6 +203,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     take,
     close: async () => {
       stop.abort();
+      configured();
       await Promise.all([opening, watching]);
       await Promise.all([publisher.drain(0), ...processors.map((processor) => processor.close())]);
       await Promise.all([queue.close(), pool.end()]);
@@ -226,19 +249,5 @@ function lookout(
     if (JSON.stringify(state) === toldState) return;
     toldState = JSON.stringify(state);
     post(state);
-  };
-}
-
-/** One line per part and minute, however many errors there are. */
-function quietly(clock: Clock, log: Log): (part: 'database' | 'queue', error: unknown) => void {
-  const last: Record<string, { atMs: number; untold: number }> = {};
-  return (part, error) => {
-    const before = last[part];
-    if (before !== undefined && clock.nowMs() - before.atMs < LOG_EVERY_MS) {
-      before.untold += 1;
-      return;
-    }
-    last[part] = { atMs: clock.nowMs(), untold: 0 };
-    log.warn({ part, error: errorChain(error), since: before?.untold ?? 0 }, 'away or failing; it is tried again');
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ServerSettings } from '../config/slices.ts';
+import type { DeliverySettings } from '../src/sinks/messages.ts';
 
 const Database = z.union([
   z.object({ url: z.string() }),
@@ -29,6 +30,13 @@ export const CaptureData = ApiData.extend({
   journalFolder: z.string(),
 });
 export type CaptureData = z.infer<typeof CaptureData>;
+
+export const DeliveriesData = ApiData.extend({
+  redisUrl: z.string().optional(),
+  /** Secret: with the keys that webhooks are signed with. */
+  settings: z.custom<DeliverySettings>(),
+});
+export type DeliveriesData = z.infer<typeof DeliveriesData>;
 
 export const ControlData = z.object({
   /** Absent while the embedded one starts. */

@@ -21,3 +21,10 @@ export const JOB_BYTES = 1024 * 1024;
 
 /** Exchanges waiting to be captured in memory; beyond it they wait in the journal alone, for the next start. About 20 MiB. */
 export const CAPTURES_WAITING = 100_000;
+
+/** The outbox: a delivery's payload, and what waits for one destination. Beyond it, the oldest are dropped and counted. */
+export const DELIVERY_PAYLOAD_BYTES = 64 * 1024;
+export const DELIVERIES_WAITING = 1_000_000;
+
+/** Destinations that are served at once, each by itself: config may not name more. */
+export const DESTINATIONS = 64;

@@ -37,7 +37,7 @@ export interface ApiQuestion {
   caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean };
 }
 
-/** A question to the thread that keeps control state. The body is given away with it. */
+/** A question to a thread that changes something, such as the keeper of control state. The body is given away with it. */
 export interface ControlQuestion {
   method: string;
   path: string;
@@ -75,7 +75,9 @@ export interface FrontServices extends ExchangeServices {
   log: Log;
   state: ProcessState;
   askApi(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>>;
-  askControl(question: ControlQuestion): Promise<Result<ApiAnswer, Fault>>;
+  /** A change of what is to be delivered, asked of the thread that delivers. */
+  askDeliveries: (question: ControlQuestion) => Promise<Result<ApiAnswer, Fault>>;
+  askControl: (question: ControlQuestion) => Promise<Result<ApiAnswer, Fault>>;
   /** Milliseconds since the store last said that the control state we have is what holds. */
   controlAgeMs(): number;
   renderMetrics(): Promise<string>;

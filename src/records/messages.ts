@@ -1,7 +1,11 @@
 import type { ExchangeRecord } from '../contract/record.ts';
 
 /** Main thread -> jobs thread. Records are posted in batches, one per turn of the event loop. */
-export type ToJobs = { kind: 'records'; records: ExchangeRecord[] } | { kind: 'drain'; withinMs: number };
+export type ToJobs =
+  /** The first message, and at each change: who is told, through the outbox, that a request was closed. */
+  | { kind: 'settings'; closedTo: readonly string[] }
+  | { kind: 'records'; records: ExchangeRecord[] }
+  | { kind: 'drain'; withinMs: number };
 
 /** Jobs thread -> main thread. */
 export type FromJobs =

@@ -34,10 +34,18 @@ export class JobsThread {
   #closing = false;
   state: { database: 'up' | 'down'; queue: 'up' | 'down' } = { database: 'down', queue: 'down' };
   refused = 0;
+  #closedTo: readonly string[];
 
-  constructor(options: JobsThreadOptions) {
+  constructor(options: JobsThreadOptions, closedTo: readonly string[]) {
     this.#options = options;
+    this.#closedTo = closedTo;
     this.#start();
+  }
+
+  /** From now on these destinations are told of closed requests. */
+  reconfigure(closedTo: readonly string[]): void {
+    this.#closedTo = closedTo;
+    this.#post({ kind: 'settings', closedTo });
   }
 
   /** Records handed over and not yet in the queue. */
@@ -97,6 +105,7 @@ export class JobsThread {
   #start(): void {
     const worker = new Worker(this.#options.file, { workerData: this.#options.workerData });
     this.#worker = worker;
+    this.#post({ kind: 'settings', closedTo: this.#closedTo });
     worker.on('message', (message: FromJobs) => {
       this.#deliver(message);
     });

@@ -28,18 +28,22 @@ import { Watchdog } from '../proxy/watchdog.ts';
 import { assemble } from '../records/assemble.ts';
 import { Settler } from '../records/settle.ts';
 import { Resources } from '../resources/resources.ts';
+import { REQUEST_CLOSED } from '../sinks/closed-event.ts';
+import type { DeliverySettings } from '../sinks/messages.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
-import { capturesOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import { capturesOf, deliveriesOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
 import type { Listener, ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';
 import { buildWorld } from './build-world.ts';
 import { CaptureThread } from './capture-thread.ts';
 import { ControlThread } from './control-thread.ts';
+import { DeliveriesThread } from './deliveries-thread.ts';
+import { DeliveryMetrics } from './delivery-metrics.ts';
 import { JobsThread } from './jobs-thread.ts';
 import { Listeners } from './listeners.ts';
 import { openLocalState } from './local-state.ts';
@@ -194,18 +198,32 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     process: true,
     logLevel: environment.logLevel,
   };
-  const jobs = new JobsThread({
-    file: built('jobs.js'),
+  const told = deliveriesOf(loaded.config);
+  const jobs = new JobsThread(
+    {
+      file: built('jobs.js'),
+      workerData,
+      log,
+      onAccepted: (ids) => {
+        for (const id of ids) journal.forget(id as ExchangeId);
+      },
+      onRefused: (ids) => {
+        for (const id of ids) settler.again(id as ExchangeId);
+      },
+      onSettled: (segments) => {
+        marks.stored(segments);
+      },
+    },
+    closedTo(told),
+  );
+  const deliveryMetrics = new DeliveryMetrics(registry);
+  const deliveries = new DeliveriesThread({
+    file: built('deliveries.js'),
     workerData,
+    settings: told,
     log,
-    onAccepted: (ids) => {
-      for (const id of ids) journal.forget(id as ExchangeId);
-    },
-    onRefused: (ids) => {
-      for (const id of ids) settler.again(id as ExchangeId);
-    },
-    onSettled: (segments) => {
-      marks.stored(segments);
+    onState: (state) => {
+      deliveryMetrics.take(state);
     },
   });
   let kept = capturesOf(loaded.config);
@@ -267,6 +285,9 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     const world = build(worlds.current.number + 1, next);
     kept = capturesOf(next.config);
     captures.reconfigure(kept);
+    const nextTold = deliveriesOf(next.config);
+    deliveries.reconfigure(nextTold);
+    jobs.reconfigure(closedTo(nextTold));
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
     inspectors.setWorld(world.number, world.pricing);
     worlds.current = world;
@@ -293,6 +314,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     state,
     askApi: (question) => api.ask(question),
     askControl: (question) => control.ask(question),
+    askDeliveries: (question) => deliveries.ask(question),
     controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
   };
@@ -375,7 +397,11 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       await live.drained(withinMs);
       live.endAll({ code: 'draining' });
       await settled(settler, SHIP_WITHIN_MS);
-      const [left] = await Promise.all([jobs.drain(SHIP_WITHIN_MS), captures.drain(SHIP_WITHIN_MS)]);
+      const [left] = await Promise.all([
+        jobs.drain(SHIP_WITHIN_MS),
+        captures.drain(SHIP_WITHIN_MS),
+        deliveries.drain(SHIP_WITHIN_MS),
+      ]);
       if (left > 0) log.warn({ left }, 'records stay in the journal for the next start');
       settler.stop();
       listeners.close();
@@ -386,6 +412,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       await Promise.all([
         jobs.close(),
         captures.close(),
+        deliveries.close(),
         api.close(),
         control.close(),
         inspectors.close(),
@@ -402,6 +429,11 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
 /** Those that listen, and who they let in: as the new config says, where it has the same ones. */
 function listenersOf(started: ServerSettings, next: ServerSettings): readonly Listener[] {
   return sameSockets(started, next) ? next.listeners : started.listeners;
+}
+
+/** Destinations that are told when a request is closed. */
+function closedTo({ webhooks }: DeliverySettings): string[] {
+  return webhooks.filter(({ events }) => events.includes(REQUEST_CLOSED)).map(({ destination }) => destination);
 }
 
 function usesSimulator(loaded: Loaded, port: number): boolean {

@@ -29,8 +29,16 @@ export interface QueueOptions {
   onError: (error: unknown) => void;
 }
 
-/** What jobs carry: records, or the captures that belong to them. Each has a queue of its own, so neither waits for the other. */
-export type QueueName = 'records' | 'captures';
+export interface ProcessorOptions extends QueueOptions {
+  /** Jobs at a time. */
+  concurrency?: number;
+}
+
+/**
+ * What jobs carry: records, the captures that belong to them, or the names of destinations that something is to be
+ * delivered to. Each has a queue of its own, so none waits for the other.
+ */
+export type QueueName = 'records' | 'captures' | 'deliveries';
 /** Namespaces of our own: on a shared Redis, and in the operator's database. */
 const REDIS_PREFIX = 'aperture';
 const POSTGRES_SCHEMA = 'aperture_queue';
@@ -102,7 +110,7 @@ export function processQueue(
   name: QueueName,
   address: QueueAddress,
   process: (records: readonly unknown[]) => Promise<void>,
-  options: QueueOptions,
+  options: ProcessorOptions,
 ): { close(): Promise<void> } {
   const processJob = async (job: { data: unknown }): Promise<void> => {
     const data = JobData.safeParse(job.data);
@@ -149,11 +157,11 @@ function openConsumer(
   name: QueueName,
   address: QueueAddress,
   processJob: (job: { data: unknown }) => Promise<void>,
-  { onError }: QueueOptions,
+  { onError, concurrency = CONCURRENCY }: ProcessorOptions,
 ): Consumer {
   const settings = {
     autorun: false,
-    concurrency: CONCURRENCY,
+    concurrency,
     lockDuration: LOCK_MS,
     stalledInterval: STALLED_MS,
     maxStalledCount: UNLIMITED,
