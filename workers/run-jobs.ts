@@ -59,19 +59,14 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       complain('database', error);
     },
   });
-  /** Undefined until the first settings: nothing is stored before it is known who is to be told. */
-  let closedTo: readonly string[] | undefined;
-  let configured = (): void => undefined;
-  const untilConfigured = new Promise<void>((resolve) => {
-    configured = resolve;
-  });
+  let closedTo: readonly string[] = data.closedTo ?? [];
   const store = createRecordStore(pool, clock, {
     get follows() {
-      return closedTo !== undefined && closedTo.length > 0;
+      return closedTo.length > 0;
     },
     stored: async (client, records) => {
       const told = records.map(closedEvent);
-      const deliveries = (closedTo ?? []).flatMap((destination) =>
+      const deliveries = closedTo.flatMap((destination) =>
         told.map((payload) => ({ destination, kind: REQUEST_CLOSED, payload })),
       );
       await enqueueDeliveries(client, deliveries, clock.nowMs());
@@ -100,7 +95,6 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   const open = async (): Promise<void> => {
     if (!(await untilMigrated())) return;
     if (!data.process) return;
-    await untilConfigured;
     processors.push(processQueue('records', address, (records) => patiently(() => storeRecords(records)), options));
     processors.push(processQueue('captures', address, (batch) => patiently(() => storeCaptures(batch)), options));
   };
@@ -184,7 +178,6 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     switch (message.kind) {
       case 'settings':
         closedTo = message.closedTo;
-        configured();
         return;
       case 'records': {
         const refused = message.records.filter((record) => !publisher.offer(record));
@@ -203,7 +196,6 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     take,
     close: async () => {
       stop.abort();
-      configured();
       await Promise.all([opening, watching]);
       await Promise.all([publisher.drain(0), ...processors.map((processor) => processor.close())]);
       await Promise.all([queue.close(), pool.end()]);

@@ -17,6 +17,8 @@ export type ApiData = z.infer<typeof ApiData>;
 export const JobsData = ApiData.extend({
   redisUrl: z.string().optional(),
   gatewayId: z.string(),
+  /** Destinations that are told, through the outbox, that a request was closed. Absent: none. */
+  closedTo: z.array(z.string()).optional(),
   /** The oldest journal segment that this gateway still has. */
   fromSegment: z.int(),
   /** Whether this process runs the job processors (`serve`, `worker`), or only fills the queue (`gateway`). */

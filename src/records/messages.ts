@@ -2,7 +2,7 @@ import type { ExchangeRecord } from '../contract/record.ts';
 
 /** Main thread -> jobs thread. Records are posted in batches, one per turn of the event loop. */
 export type ToJobs =
-  /** The first message, and at each change: who is told, through the outbox, that a request was closed. */
+  /** A change of who is told, through the outbox, that a request was closed. */
   | { kind: 'settings'; closedTo: readonly string[] }
   | { kind: 'records'; records: ExchangeRecord[] }
   | { kind: 'drain'; withinMs: number };

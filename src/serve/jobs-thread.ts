@@ -12,7 +12,8 @@ const RESTART_MS = 500;
 export interface JobsThreadOptions {
   /** Built file of workers/jobs.ts. */
   file: string;
-  workerData: unknown;
+  /** Beside who is told of closed requests, which may change. */
+  workerData: Record<string, unknown>;
   log: Log;
   /** The queue has these: nobody will ask this process for them again. */
   onAccepted(ids: string[]): void;
@@ -103,9 +104,10 @@ export class JobsThread {
   }
 
   #start(): void {
-    const worker = new Worker(this.#options.file, { workerData: this.#options.workerData });
+    const worker = new Worker(this.#options.file, {
+      workerData: { ...this.#options.workerData, closedTo: this.#closedTo },
+    });
     this.#worker = worker;
-    this.#post({ kind: 'settings', closedTo: this.#closedTo });
     worker.on('message', (message: FromJobs) => {
       this.#deliver(message);
     });
