@@ -77,6 +77,7 @@ export interface FlowOptions {
   server?: Record<string, unknown>;
   /** Beside the two that are always there. */
   providers?: Record<string, unknown>;
+  exporters?: Record<string, unknown>;
   env?: Record<string, string>;
   simulator?: Partial<SimulatorOptions>;
   dataDir?: string;
@@ -111,6 +112,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
       },
       grants: options.grants ?? [ADMIN_GRANT],
       ...(options.server === undefined ? {} : { server: options.server }),
+      ...(options.exporters === undefined ? {} : { exporters: options.exporters }),
     },
   }).catch(async (error: unknown) => {
     await simulator.close();
