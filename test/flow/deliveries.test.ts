@@ -105,22 +105,3 @@ test('failure mode 10: every closed request reaches a webhook once, in sequence,
     15_000,
   );
 });
-
-test('a webhook at an address that is not allowed gets nothing, and the reason is shown without a secret', async () => {
-  const siem = await startReceiver();
-  closing.push(() => siem.away());
-  const url = `${siem.url}?token=canary-query`;
-  const flow = await startFlow({ exporters: { webhooks: { siem: { url, secret: SECRET } } } });
-  closing.push(() => flow.close());
-  await (await flow.ask('openai')).arrayBuffer();
-  const reason = await until(
-    'the attempt failed',
-    async () => {
-      const text = JSON.stringify(await flow.gateway.json('/api/deliveries'));
-      return /127\.0\.0\.1, which is not a public address and not in server\.egress\.allow/.test(text) && text;
-    },
-    20_000,
-  );
-  expect(siem.arrived).toEqual([]);
-  expect(reason + flow.gateway.output()).not.toMatch(/canary|whsec_/);
-});

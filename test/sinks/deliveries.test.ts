@@ -252,6 +252,20 @@ test('what a receiver rejects is dead after some attempts, and holds up nothing 
   ]);
 });
 
+test('failure mode 35: an address that is not allowed gets nothing, and the reason that is kept tells no secret', async () => {
+  const siem = await receiver();
+  const { deliveries } = thread([]);
+  const one = webhook('siem', siem);
+  const target = { ...one.target, path: '/canary-path?token=canary-query' };
+  deliveries.take({ kind: 'settings', settings: { webhooks: [{ ...one, target }], allow: [], caFile: undefined } });
+  await enqueue('siem', 1);
+  const reason = await until('it was tried', async () => (await rows())[0]?.last_error);
+  expect(reason).toBe(
+    `127.0.0.1:${siem.port} is at 127.0.0.1, which is not a public address and not in server.egress.allow`,
+  );
+  expect(siem.arrived).toEqual([]);
+});
+
 test('retry-after is waited for, and no longer than is sensible', async () => {
   const siem = await receiver();
   siem.answer = (response) => response.writeHead(siem.arrived.length === 1 ? 429 : 200, { 'retry-after': '1' }).end();
