@@ -1,4 +1,5 @@
 import { BlockList, isIP as ipVersion } from 'node:net';
+import { canonicalIp } from '../src/lib/ip.ts';
 import { failed, ok } from '../src/lib/result.ts';
 import type { Result } from '../src/lib/result.ts';
 
@@ -44,6 +45,17 @@ const LOOPBACKS = blockList([
   ['127.0.0.0', 8],
   ['::1', 128],
 ]);
+
+/** Whether the gateway can tell what is in a range: not of IPv4 addresses that are written as IPv6. */
+export function isUsableRange(text: string): boolean {
+  if (!isAddressRange(text)) return false;
+  const [address = '', bits] = text.split('/');
+  return (
+    bits === undefined ||
+    canonicalIp(address) === undefined ||
+    ipVersion(canonicalIp(address) ?? '') === ipVersion(address)
+  );
+}
 
 /** Whether a range that `isAddressRange` accepts has a loopback address in it. */
 export function coversLoopback(range: string): boolean {

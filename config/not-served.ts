@@ -11,11 +11,6 @@ const NOT_SERVED: { path: Path; what: string; used: (config: Config) => boolean 
   { path: ['hooks'], what: 'hooks are not called', used: ({ hooks }) => Object.keys(hooks).length > 0 },
   { path: ['exporters', 's3'], what: 'nothing is exported', used: ({ exporters }) => exporters.s3.bucket_name !== '' },
   {
-    path: ['exporters', 'webhooks'],
-    what: 'nothing is delivered',
-    used: ({ exporters }) => Object.keys(exporters.webhooks).length > 0,
-  },
-  {
     path: ['database', 'retention', 'require_export'],
     what: 'there is no export, so with "require_export" nothing is purged',
     used: ({ database }) => database.retention.require_export,

@@ -47,7 +47,7 @@ function findingsOf(issue: Issue, draft: unknown, written: unknown): Finding[] {
   const path = plainPath(issue.path);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
-      severity: path[0] === 'server' ? 'error' : 'warning',
+      severity: isOurs(path) ? 'error' : 'warning',
       path: [...path, key],
       atKey: true,
       advisory: false,
@@ -56,8 +56,13 @@ function findingsOf(issue: Issue, draft: unknown, written: unknown): Finding[] {
   }
   // Go reads null as "not given", so this is no remark.
   if (valueAt(draft, path) === null && path.length > 0) return [];
-  const severity = path[0] === 'server' || path[0] === 'quotas' || path.length === 0 ? 'error' : 'warning';
+  const severity = isOurs(path) || path[0] === 'quotas' || path.length === 0 ? 'error' : 'warning';
   return [{ severity, path, atKey: false, advisory: false, message: messageOf(issue, path, draft, written) }];
+}
+
+/** Sections that Aperture does not have: its clients write nothing into them that we would have to accept. */
+function isOurs([section, part]: Path): boolean {
+  return section === 'server' || (section === 'exporters' && part === 'webhooks');
 }
 
 /** The wording of aperture.md, section 2.10, where it has one. */

@@ -13,6 +13,7 @@ import type { Config } from './schema.ts';
 import { APERTURE_CAPABILITY, UNREADABLE_REFERENCE } from './schema/grants.ts';
 import type { Capability } from './schema/grants.ts';
 import { COST_BASES, isCostBasis } from '../src/pricing/basis.ts';
+import { webhookFindings } from './webhooks.ts';
 import { globMatchesSegment } from './segment-glob.ts';
 
 /** Collects findings; `written` is the value before macros, so that no message quotes what a macro put in. */
@@ -80,6 +81,7 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     ...listenerFindings(config.server),
     ...ownPriceFindings(config.server, written),
     ...policyTestFindings(config),
+    ...webhookFindings(config, written),
     ...neverMatching(config),
     ...notServed(config),
   ];

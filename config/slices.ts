@@ -5,6 +5,8 @@ import type { RetentionRules } from '../src/contract/retention.ts';
 import type { PricingSlice } from '../src/contract/messages.ts';
 import type { Provider } from '../src/contract/provider.ts';
 import { assert } from '../src/lib/result.ts';
+import type { DeliverySettings } from '../src/sinks/messages.ts';
+import { readTarget } from '../src/sinks/target.ts';
 import type { Address } from './address.ts';
 import { readBaseUrl } from './base-url.ts';
 import { compatibilityOf } from './compatibility.ts';
@@ -16,6 +18,7 @@ import { APERTURE_CAPABILITY } from './schema/grants.ts';
 import type { Capability, TempGrantConfig } from './schema/grants.ts';
 import type { ProviderConfig } from './schema/providers.ts';
 import type { ListenerConfig } from './schema/server.ts';
+import { SERVED_EVENTS, SERVED_FORMATS } from './webhooks.ts';
 
 /** What each room is handed of a config: nothing it does not use, in the words of the contract, with units in names. */
 
@@ -179,6 +182,18 @@ export function retentionOf({ database }: Config): RetentionRules {
     tools: purge.includes('tools'),
     requireExport: require_export,
   };
+}
+
+export function deliveriesOf({ exporters, server }: Config): DeliverySettings {
+  const webhooks = Object.entries(exporters.webhooks).flatMap(([name, webhook]) => {
+    const target = readTarget(webhook.url, webhook.plain_http);
+    assert(target.ok, 'a loaded config has readable webhook urls');
+    const events = webhook.events.filter((event) => SERVED_EVENTS.some((served) => served === event));
+    if (!SERVED_FORMATS.some((served) => served === webhook.format) || events.length === 0) return [];
+    const { secret, timeout } = webhook;
+    return [{ destination: `webhooks.${name}`, target: target.value, secret, timeoutMs: timeout, events }];
+  });
+  return { webhooks, allow: server.egress.allow, caFile: server.egress.ca_file };
 }
 
 /** Where a listener's certificate comes from: files, or tailscaled for the node's own name. */

@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExchangeRecord } from '../src/contract/record.ts';
-import type { RetentionRules } from '../src/contract/retention.ts';
 import type { Clock } from '../src/lib/clock.ts';
-import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
 import type { BookIds, FromJobs, JobsState, ToJobs } from '../src/records/messages.ts';
 import { createPublisher } from '../src/records/publish.ts';
+import { closedEvent, REQUEST_CLOSED } from '../src/sinks/closed-event.ts';
 import { createCaptureStore } from '../src/store/captures.ts';
 import { isAway, migrate, openPool } from '../src/store/database.ts';
 import { bury, countLetters, pruneLetters } from '../src/store/dead-letters.ts';
+import { enqueueDeliveries } from '../src/store/deliveries.ts';
 import { openQueue, processQueue } from '../src/store/queue.ts';
 import type { JobQueue, QueueAddress, QueueName } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
 import type { RecordStore, SegmentMark } from '../src/store/records.ts';
+import { quietly } from './quietly.ts';
 import { runRetention } from './run-retention.ts';
 import type { RetentionWorker } from './run-retention.ts';
 import type { JobsData } from './thread-data.ts';
@@ -41,8 +42,6 @@ const TIDY_EVERY_MS = 3_600_000;
 /** While the database is away, a job waits here rather than come and go; beyond it, it goes back with a backoff. */
 const STORE_RETRY_MS = 500;
 const STORE_ATTEMPTS = 20;
-/** An outage is one line at its beginning and one at its end; what comes between is this much apart. */
-const LOG_EVERY_MS = 60_000;
 
 /**
  * Fills the queue with the main thread's records and, where asked to, stores what the queue has. Keeps trying whatever
@@ -63,8 +62,20 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       complain('database', error);
     },
   });
-  let rules: RetentionRules | undefined;
-  const store = createRecordStore(pool, clock, () => !(rules?.keepMs === 0 && rules.tools));
+  let { settings } = data;
+  const keepsTools = (): boolean => !(settings.retention.keepMs === 0 && settings.retention.tools);
+  const store = createRecordStore(pool, clock, keepsTools, {
+    get follows() {
+      return settings.closedTo.length > 0;
+    },
+    stored: async (client, records) => {
+      const told = records.map(closedEvent);
+      const deliveries = settings.closedTo.flatMap((destination) =>
+        told.map((payload) => ({ destination, kind: REQUEST_CLOSED, payload })),
+      );
+      await enqueueDeliveries(client, deliveries, clock.nowMs());
+    },
+  });
   const captures = createCaptureStore(pool);
   const options = {
     onError: (error: unknown) => {
@@ -102,7 +113,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
         complain('retention', error);
       },
     });
-    if (rules !== undefined) retention.reconfigure(rules);
+    retention.reconfigure(settings.retention);
   };
 
   const processorOf = (
@@ -238,9 +249,9 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       case 'unfollow':
         markTellers.delete(message.gateway);
         return;
-      case 'retention':
-        rules = message.rules;
-        retention?.reconfigure(message.rules);
+      case 'settings':
+        ({ settings } = message);
+        retention?.reconfigure(settings.retention);
         return;
       case 'drain':
         void drain(message.withinMs);
@@ -289,19 +300,5 @@ function stateTeller(post: (message: FromJobs) => void): (state: JobsState) => v
     if (words === told) return;
     told = words;
     post({ kind: 'state', state });
-  };
-}
-
-/** One line per part and minute, however many errors there are. */
-function quietly(clock: Clock, log: Log): (part: 'database' | 'queue' | 'retention', error: unknown) => void {
-  const last: Record<string, { atMs: number; untold: number }> = {};
-  return (part, error) => {
-    const before = last[part];
-    if (before !== undefined && clock.nowMs() - before.atMs < LOG_EVERY_MS) {
-      before.untold += 1;
-      return;
-    }
-    last[part] = { atMs: clock.nowMs(), untold: 0 };
-    log.warn({ part, error: errorChain(error), untold: before?.untold ?? 0 }, 'away or failing; it is tried again');
   };
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { ServerSettings } from '../config/slices.ts';
+import type { JobsSettings } from '../src/records/messages.ts';
+import type { DeliverySettings } from '../src/sinks/messages.ts';
 
 const Database = z.union([
   z.object({ url: z.string() }),
@@ -16,6 +18,7 @@ export type ApiData = z.infer<typeof ApiData>;
 export const JobsData = ApiData.extend({
   redisUrl: z.string().optional(),
   gatewayId: z.string(),
+  settings: z.custom<JobsSettings>(),
   /** The oldest journal segment that this gateway still has. */
   fromSegment: z.int(),
   /** Whether this process runs the job processors (`serve`, `worker`), or only fills the queue (`gateway`). */
@@ -25,6 +28,13 @@ export type JobsData = z.infer<typeof JobsData>;
 
 export const CaptureData = ApiData;
 export type CaptureData = z.infer<typeof CaptureData>;
+
+export const DeliveriesData = ApiData.extend({
+  redisUrl: z.string().optional(),
+  /** Secret: with the keys that webhooks are signed with. */
+  settings: z.custom<DeliverySettings>(),
+});
+export type DeliveriesData = z.infer<typeof DeliveriesData>;
 
 export const ControlData = z.object({
   /** Absent while the embedded one starts. */

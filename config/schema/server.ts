@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { COST_BASES } from '../../src/pricing/basis.ts';
 import { RATE_NAMES } from '../../src/contract/price.ts';
 import type { PriceOverride } from '../../src/contract/price.ts';
-import { isAddressRange } from '../address.ts';
+import { isAddressRange, isUsableRange } from '../address.ts';
 import { address, checked, duration, size } from './fields.ts';
 
 export const IDENTITY_SOURCES = ['loopback', 'tailscale', 'proxy_headers', 'oidc', 'token'] as const;
@@ -179,6 +179,18 @@ export const ServerConfig = z.strictObject({
     })
     .prefault({})
     .describe('Config, tokens and revocations from the database'),
+  egress: z
+    .strictObject({
+      allow: z
+        .array(checked('CIDR', isUsableRange, 'is not an IP address or CIDR range'))
+        .default([])
+        .describe(
+          'Addresses that are not public and that the gateway\'s own requests (webhooks) may go to, such as "127.0.0.1" or "100.64.0.0/10"; a metadata address only where it is named by itself',
+        ),
+      ca_file: filePath().exactOptional().describe('PEM file of authorities besides the public ones'),
+    })
+    .prefault({})
+    .describe('Requests that the gateway itself makes, to destinations of this config; providers are not among them'),
   time_zone: checked('time zone', isTimeZone, 'is not a time zone such as "UTC" or "Europe/Berlin"')
     .default('UTC')
     .describe('For days in reports and budgets'),

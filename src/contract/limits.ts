@@ -30,3 +30,10 @@ export const CAPTURES_WAITING = 100_000;
 
 /** Places of theirs: an exchange has one, a long stream among busy neighbours up to 16,000. About 64 MiB. */
 export const CAPTURE_PLACES_WAITING = 1_000_000;
+
+/** The outbox: a delivery's payload, and what waits for one destination. Beyond it, the oldest are dropped and counted. */
+export const DELIVERY_PAYLOAD_BYTES = 64 * 1024;
+export const DELIVERIES_WAITING = 1_000_000;
+
+/** Destinations that are served at once, each by itself: config may not name more. */
+export const DESTINATIONS = 64;

@@ -14,6 +14,7 @@ import type { ApiRequest } from './messages.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { captureInShort, readableBody, wholeBody } from './bodies.ts';
 import { answerLetters, isLettersPath } from './dead-letters.ts';
+import { DELIVERY_STATES, findDelivery, listDeliveries } from './deliveries.ts';
 import { findRequest, listRequests, sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './queries.ts';
 import { findSession, listSessions } from './sessions.ts';
 import { countToolCalls, listToolCalls, TOOL_GROUPS } from './tools.ts';
@@ -106,6 +107,7 @@ function route(path: string, asked: Asked): Promise<Found | undefined> {
   if (list === 'sessions') return id === undefined ? sessions(asked) : oneSession(id, asked);
   if (list === 'tools' && id === undefined) return tools(asked);
   if (list === 'usage' && id === undefined) return usage(asked);
+  if (list === 'deliveries') return id === undefined ? deliveries(asked) : oneDelivery(id, asked);
   return Promise.resolve(undefined);
 }
 
@@ -259,6 +261,27 @@ async function usage({ pool, query, owner, clock }: Asked): Promise<Found> {
   const report = await sumUsage(pool, { owner, fromMs, toMs, group, interval });
   const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
   return { body: { from, to, group, interval: interval ?? null, ...report } };
+}
+
+async function deliveries({ pool, query, owner }: Asked): Promise<Found> {
+  if (owner !== undefined) return { fault: { code: 'forbidden', what: '/api/deliveries needs admin' } };
+  const given = new Parameters(query, ['destination', 'state', 'from', 'to', 'before', 'limit']);
+  const body = await listDeliveries(pool, {
+    destination: given.text('destination'),
+    state: given.oneOf('state', DELIVERY_STATES),
+    fromMs: given.time('from'),
+    toMs: given.time('to'),
+    before: given.id('before'),
+    limit: given.integer('limit', 1, MOST) ?? LIMIT,
+  });
+  return { body };
+}
+
+async function oneDelivery(id: string, { pool, query, owner }: Asked): Promise<Found> {
+  if (owner !== undefined) return { fault: { code: 'forbidden', what: '/api/deliveries needs admin' } };
+  new Parameters(query, []);
+  const found = isUuid7(id.toLowerCase()) ? await findDelivery(pool, id.toLowerCase()) : undefined;
+  return found === undefined ? { fault: { code: 'not_found', what: 'the delivery' } } : { body: found };
 }
 
 /** Class 57014: the statement timeout. 42P01 and 3F000: tables that a first start has not made yet. */

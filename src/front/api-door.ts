@@ -1,3 +1,4 @@
+import { REPLAY_PATH } from '../contract/delivery.ts';
 import type { Fault } from '../contract/fault.ts';
 import { mintExchangeId } from '../contract/ids.ts';
 import { providersAnswer } from '../routing/providers-list.ts';
@@ -21,6 +22,9 @@ const CONTROL_PATH = /^\/(?:api\/(?:config|tokens|revocations|holds)(?:\/|$)|ape
 /** What the thread that reads the database also changes, to admins alone. It takes no bodies. */
 const LETTERS_PATH = /^\/api\/dead-letters(?:\/|$)/;
 
+/** Ids of what is to be delivered again. */
+const ADMIN_BODY_BYTES = 64 * 1024;
+
 /** A config of 16 million characters, as a JSON string. */
 const CONTROL_BODY_BYTES = 64 * 1024 * 1024;
 
@@ -31,7 +35,8 @@ export function isApiPath(path: string): boolean {
 /** `/metrics` and the JSON API under `/api/`. What needs the database is asked of the thread that reads it. */
 export async function answerApi(services: FrontServices, arrival: Arrival): Promise<void> {
   const { request, response, caller, access } = arrival;
-  if (CONTROL_PATH.test(request.path)) return answerControl(services, arrival);
+  if (CONTROL_PATH.test(request.path)) return answerChange(services, arrival, services.askControl, CONTROL_BODY_BYTES);
+  if (request.path === REPLAY_PATH) return answerChange(services, arrival, services.askDeliveries, ADMIN_BODY_BYTES);
   const id = mintExchangeId(arrival.receivedAtMs);
   if (request.method !== 'GET' && !LETTERS_PATH.test(request.path)) {
     sendFault(
@@ -96,7 +101,13 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
   else response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);
 }
 
-async function answerControl(services: FrontServices, arrival: Arrival): Promise<void> {
+/** For admins alone: what has a body, and may change something. */
+async function answerChange(
+  services: FrontServices,
+  arrival: Arrival,
+  ask: FrontServices['askControl'],
+  mostBytes: number,
+): Promise<void> {
   const { world, request, response, caller, access } = arrival;
   const refuse = (fault: Fault): void => {
     sendFault(services, response, 'plain', fault, mintExchangeId(arrival.receivedAtMs));
@@ -105,7 +116,7 @@ async function answerControl(services: FrontServices, arrival: Arrival): Promise
     refuse({ code: 'forbidden', what: `${request.path} needs admin` });
     return;
   }
-  const limits = { ...world.limits, body_bytes: Math.min(world.limits.body_bytes, CONTROL_BODY_BYTES) };
+  const limits = { ...world.limits, body_bytes: Math.min(world.limits.body_bytes, mostBytes) };
   const read = await readBody(request, response, limits, services.budget);
   if (!read.ok) {
     refuse(read.fault);
@@ -114,7 +125,7 @@ async function answerControl(services: FrontServices, arrival: Arrival): Promise
   const body = read.value;
   const bodyBytes = body.byteLength;
   const { method, path, query } = request;
-  const answer = await services.askControl({ method, path, query, body, caller, role: access.role });
+  const answer = await ask({ method, path, query, body, caller, role: access.role });
   services.budget.give(bodyBytes);
   if (!answer.ok) refuse(answer.fault);
   else response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);

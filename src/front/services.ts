@@ -66,7 +66,9 @@ export interface FrontServices extends ExchangeServices {
   log: Log;
   state: ProcessState;
   askApi(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>>;
-  askControl(question: AdminQuestion): Promise<Result<ApiAnswer, Fault>>;
+  /** A change of what is to be delivered, asked of the thread that delivers. */
+  askDeliveries: (question: AdminQuestion) => Promise<Result<ApiAnswer, Fault>>;
+  askControl: (question: AdminQuestion) => Promise<Result<ApiAnswer, Fault>>;
   /** Milliseconds since the store last said that the control state we have is what holds. */
   controlAgeMs(): number;
   renderMetrics(): Promise<string>;

@@ -9,8 +9,15 @@ export type ToJobs =
   /** Tell the watermarks of a journal whose process is gone, too, from a segment on; and no longer. */
   | { kind: 'follow'; gateway: string; fromSegment: number }
   | { kind: 'unfollow'; gateway: string }
-  | { kind: 'retention'; rules: RetentionRules }
+  | { kind: 'settings'; settings: JobsSettings }
   | { kind: 'drain'; withinMs: number };
+
+/** What of the config the jobs thread goes by. */
+export interface JobsSettings {
+  retention: RetentionRules;
+  /** Destinations that are told, through the outbox, that a request was closed. */
+  closedTo: readonly string[];
+}
 
 /** Ids of exchanges: those whose records, and those whose captures are meant. */
 export interface BookIds {

@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import type { ExchangeRecord } from '../contract/record.ts';
-import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
+import type { RetentionReport } from '../contract/retention.ts';
 import { RECORDS_WAITING } from '../contract/limits.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { ok, unreachable } from '../lib/result.ts';
-import type { BookIds, FromJobs, JobsState, ToJobs } from '../records/messages.ts';
+import type { BookIds, FromJobs, JobsSettings, JobsState, ToJobs } from '../records/messages.ts';
 import { away, Waiting } from './ask-thread.ts';
 
 /** Pause before a thread that died is started again. */
@@ -30,7 +30,8 @@ const NOTHING_KNOWN: JobsState = {
 export interface JobsThreadOptions {
   /** Built file of workers/jobs.ts. */
   file: string;
-  workerData: unknown;
+  /** Beside who is told of closed requests, which may change. */
+  workerData: Record<string, unknown>;
   log: Log;
   /** The queue has these: nobody will ask this process for them again. */
   onAccepted(ids: string[]): void;
@@ -63,20 +64,20 @@ export class JobsThread {
   state = NOTHING_KNOWN;
   /** Undefined while this process has not purged. */
   retention: RetentionReport | undefined;
-  #rules: RetentionRules;
   refused = 0;
   /** The thread has refused one and has accepted none since: its bound is in bytes, and not only in records. */
   #full = false;
+  #settings: JobsSettings;
 
-  constructor(options: JobsThreadOptions, rules: RetentionRules) {
+  constructor(options: JobsThreadOptions, settings: JobsSettings) {
     this.#options = options;
-    this.#rules = rules;
+    this.#settings = settings;
     this.#start();
   }
 
-  reconfigure(rules: RetentionRules): void {
-    this.#rules = rules;
-    this.#post({ kind: 'retention', rules });
+  reconfigure(settings: JobsSettings): void {
+    this.#settings = settings;
+    this.#post({ kind: 'settings', settings });
   }
 
   /** Records handed over and not yet in the queue. */
@@ -161,7 +162,9 @@ export class JobsThread {
   }
 
   #start(): void {
-    const worker = new Worker(this.#options.file, { workerData: this.#options.workerData });
+    const worker = new Worker(this.#options.file, {
+      workerData: { ...this.#options.workerData, settings: this.#settings },
+    });
     this.#worker = worker;
     worker.on('message', (message: FromJobs) => {
       this.#deliver(message);
@@ -183,7 +186,6 @@ export class JobsThread {
       }, RESTART_MS);
     });
     for (const [gateway, fromSegment] of this.#followed) this.#post({ kind: 'follow', gateway, fromSegment });
-    this.#post({ kind: 'retention', rules: this.#rules });
     this.#flush();
   }
 

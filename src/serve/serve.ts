@@ -28,20 +28,24 @@ import { loadPriceTable } from '../pricing/table.ts';
 import { createUpstreams } from '../proxy/upstream.ts';
 import { Watchdog } from '../proxy/watchdog.ts';
 import { assemble } from '../records/assemble.ts';
+import type { JobsSettings } from '../records/messages.ts';
 import { Settler } from '../records/settle.ts';
 import { Resources } from '../resources/resources.ts';
+import { REQUEST_CLOSED } from '../sinks/closed-event.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
-import { capturesOf, pricingOf, providersOf, retentionOf, serverOf } from '../../config/slices.ts';
+import { capturesOf, deliveriesOf, pricingOf, providersOf, retentionOf, serverOf } from '../../config/slices.ts';
 import type { Listener, ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';
 import { buildWorld } from './build-world.ts';
 import { CaptureThread } from './capture-thread.ts';
 import { ControlThread } from './control-thread.ts';
+import { DeliveriesThread } from './deliveries-thread.ts';
+import { DeliveryMetrics } from './delivery-metrics.ts';
 import { letClientsGo } from './drain.ts';
 import { FreedSlots } from './freed-slots.ts';
 import { JobsThread } from './jobs-thread.ts';
@@ -225,8 +229,18 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         marks.get(gateway)?.counted(segments);
       },
     },
-    retentionOf(loaded.config),
+    jobsSettingsOf(loaded.config),
   );
+  const deliveryMetrics = new DeliveryMetrics(registry);
+  const deliveries = new DeliveriesThread({
+    file: built('deliveries.js'),
+    workerData,
+    settings: deliveriesOf(loaded.config),
+    log,
+    onState: (state) => {
+      deliveryMetrics.take(state);
+    },
+  });
   const captures = new CaptureThread(
     {
       file: built('capture.js'),
@@ -326,7 +340,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     const beganAtMs = clock.nowMs();
     const world = build(worlds.current.number + 1, next);
     captures.reconfigure(capturesOf(next.config));
-    jobs.reconfigure(retentionOf(next.config));
+    deliveries.reconfigure(deliveriesOf(next.config));
+    jobs.reconfigure(jobsSettingsOf(next.config));
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
     inspectors.setWorld(world.number, world.pricing);
     worlds.current = world;
@@ -353,6 +368,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     state,
     askApi: (question) => api.ask(question),
     askControl: (question) => control.ask(question),
+    askDeliveries: (question) => deliveries.ask(question),
     controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
   };
@@ -428,10 +444,10 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         clearInterval(booksTimer);
         books.stop();
         drained.cut = await letClientsGo({ state, listeners, live, clock, log }, settings);
-        drained.left = await handOn({ settler, jobs, captures, log }, SHIP_WITHIN_MS);
+        drained.left = await handOn({ settler, jobs, captures, deliveries, log }, SHIP_WITHIN_MS);
         const written = await journal.close(JOURNAL_WITHIN_MS);
         const closing = Promise.all([
-          ...[upstreams, localApi, jobs, captures, api, control, inspectors].map((each) => each.close()),
+          ...[upstreams, localApi, jobs, captures, deliveries, api, control, inspectors].map((each) => each.close()),
           simulator?.close(),
         ]);
         watchdog.close();
@@ -451,6 +467,11 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
 /** Those that listen, and who they let in: as the new config says, where it has the same ones. */
 function listenersOf(started: ServerSettings, next: ServerSettings): readonly Listener[] {
   return sameSockets(started, next) ? next.listeners : started.listeners;
+}
+
+function jobsSettingsOf(config: Loaded['config']): JobsSettings {
+  const told = deliveriesOf(config).webhooks.filter(({ events }) => events.includes(REQUEST_CLOSED));
+  return { retention: retentionOf(config), closedTo: told.map(({ destination }) => destination) };
 }
 
 function usesSimulator(loaded: Loaded, port: number): boolean {
@@ -474,14 +495,15 @@ function controlNotes(control: ControlThread): Record<string, string> {
 
 /** Hands on every record, and every capture. Resolves with how many exchanges only the journal has when time is up. */
 async function handOn(
-  { settler, jobs, captures, log }: { settler: Settler; jobs: JobsThread; captures: CaptureThread; log: Log },
+  parts: { settler: Settler; jobs: JobsThread; captures: CaptureThread; deliveries: DeliveriesThread; log: Log },
   withinMs: number,
 ): Promise<number> {
+  const { settler, jobs, captures, deliveries, log } = parts;
   const untilMs = systemClock.nowMs() + withinMs;
   while (settler.depth > 0 && systemClock.nowMs() < untilMs) await wait(10);
   settler.stop();
   const leftMs = Math.max(0, untilMs - systemClock.nowMs());
-  const [records, bodies] = await Promise.all([jobs.drain(leftMs), captures.drain(leftMs)]);
+  const [records, bodies] = await Promise.all([jobs.drain(leftMs), captures.drain(leftMs), deliveries.drain(leftMs)]);
   const left = { records: records + settler.depth, captures: bodies };
   if (left.records + left.captures === 0) return 0;
   log.warn(left, 'these stay in the journal, for the next start or another process of this data directory');

@@ -32,8 +32,11 @@ export interface QueueOptions {
   onError: (error: unknown) => void;
 }
 
-/** What jobs carry. Each has a queue of its own, so that none waits for another. */
-export type QueueName = 'records';
+/**
+ * What jobs carry: records, or the names of destinations that something is to be delivered to. Each has a queue of its
+ * own, so that none waits for another.
+ */
+export type QueueName = 'records' | 'deliveries';
 /** Namespaces of our own: on a shared Redis, and in the operator's database. */
 const REDIS_PREFIX = 'aperture';
 const POSTGRES_SCHEMA = 'aperture_queue';
@@ -116,6 +119,8 @@ export function openQueue(name: QueueName, address: QueueAddress, options: Queue
 }
 
 export interface ProcessOptions extends QueueOptions {
+  /** Jobs at a time. */
+  concurrency?: number;
   /** Takes what a job carried that this build cannot read, so that it blocks no other. */
   bury: (data: unknown) => Promise<void>;
 }
@@ -176,11 +181,11 @@ function openConsumer(
   name: QueueName,
   address: QueueAddress,
   processJob: (job: { data: unknown }) => Promise<void>,
-  { onError }: QueueOptions,
+  { onError, concurrency = CONCURRENCY }: ProcessOptions,
 ): Consumer {
   const settings = {
     autorun: false,
-    concurrency: CONCURRENCY,
+    concurrency,
     lockDuration: LOCK_MS,
     stalledInterval: STALLED_MS,
     maxStalledCount: UNLIMITED,

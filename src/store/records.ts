@@ -69,8 +69,21 @@ const WATERMARKS_AT_ONCE = 10_000;
 /** A change is dated when its statement runs and seen when it is committed; statements may take 20 seconds. */
 const COMMIT_WITHIN = '60 seconds';
 
+/** Told of new records in the transaction that stores them; what it writes on the client is there when they are. */
+export interface RecordFollower {
+  /** Whether anything is to be told: else a batch stays one statement. */
+  readonly follows: boolean;
+  /** Rejects only when the database is away: what it writes always fits. */
+  stored(client: PoolClient, records: readonly ExchangeRecord[]): Promise<void>;
+}
+
 /** @param keepsTools whether names, arguments and results of tool calls are stored at all; the count of calls always is. */
-export function createRecordStore(pool: Pool, clock: Clock, keepsTools: () => boolean = () => true): RecordStore {
+export function createRecordStore(
+  pool: Pool,
+  clock: Clock,
+  keepsTools: () => boolean = () => true,
+  follower?: RecordFollower,
+): RecordStore {
   /** Days whose partitions were seen. One that was dropped since announces itself (`isPartitionMissing`). */
   let known = new Set<Day>();
   let purged = NOTHING_PURGED;
@@ -102,13 +115,22 @@ export function createRecordStore(pool: Pool, clock: Clock, keepsTools: () => bo
     const places = records.some(isToBePlaced);
     const kept = (placed: PlacedRecord[]): StorableRecord[] =>
       placed.map((record) => withoutPurged(record, purged, keepsTools()));
-    if (responses.length === 0 && !places) return insertPlaced(pool, kept(records.map(placedAsIs)));
+    const following = follower?.follows === true ? follower : undefined;
+    if (responses.length === 0 && !places && following === undefined) {
+      return (await insertPlaced(pool, kept(records.map(placedAsIs)))).length;
+    }
     return inTransaction(pool, async (client) => {
       if (responses.length > 0) await lockResponses(client, responses);
       const placed = places ? await placeSessions(client, records) : records.map(placedAsIs);
       const inserted = await insertPlaced(client, kept(placed));
       if (responses.length > 0) await bookLateUsage(client, responses, clock.nowMs());
-      return inserted;
+      if (following !== undefined && inserted.length > 0) {
+        await following.stored(
+          client,
+          placed.filter(({ id }) => inserted.includes(id)),
+        );
+      }
+      return inserted.length;
     });
   };
 
@@ -171,7 +193,8 @@ interface StorableRecord extends PlacedRecord {
   tool_call_count: number;
 }
 
-async function insertPlaced(database: Pool | PoolClient, records: readonly StorableRecord[]): Promise<number> {
+/** Returns the ids of those that are new. */
+async function insertPlaced(database: Pool | PoolClient, records: readonly StorableRecord[]): Promise<string[]> {
   const answer = await database.query(INSERT, [storableJson(records.map(rowOf)), earliestDay(records)]);
   return Inserted.parse(answer.rows[0]).inserted;
 }
@@ -181,7 +204,7 @@ function earliestDay(records: readonly PlacedRecord[]): string {
   return uuid7Floor(Math.max(0, Math.min(...records.map(({ id }) => dayOf(id))) - 1) * DAY_MS);
 }
 
-const Inserted = z.object({ inserted: z.int() });
+const Inserted = z.object({ inserted: z.array(z.string()) });
 const WithId = z.object({ id: z.string() });
 const AsOf = z.object({ as_of: z.string() });
 const WATERMARKS = `
@@ -340,4 +363,4 @@ WITH input AS (
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
 ), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}
-SELECT count(*)::int AS inserted FROM inserted`;
+SELECT coalesce(array_agg(id::text), '{}') AS inserted FROM inserted`;

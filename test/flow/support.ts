@@ -80,6 +80,7 @@ export interface FlowOptions {
   server?: Record<string, unknown>;
   /** Beside the two that are always there. */
   providers?: Record<string, unknown>;
+  exporters?: Record<string, unknown>;
   env?: Record<string, string>;
   simulator?: Partial<SimulatorOptions>;
   dataDir?: string;
@@ -114,6 +115,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
       },
       grants: options.grants ?? [ADMIN_GRANT],
       ...(options.server === undefined ? {} : { server: options.server }),
+      ...(options.exporters === undefined ? {} : { exporters: options.exporters }),
     },
   }).catch(async (error: unknown) => {
     await simulator.close();

@@ -52,7 +52,18 @@ interface Thread {
 function thread(redisUrl?: string, process = true): Thread {
   const told: FromJobs[] = [];
   const jobs = runJobs({
-    data: { database: address, redisUrl, gatewayId: 'gateway-a', fromSegment: 0, process, logLevel: 'silent' },
+    data: {
+      database: address,
+      redisUrl,
+      gatewayId: 'gateway-a',
+      fromSegment: 0,
+      process,
+      logLevel: 'silent',
+      settings: {
+        retention: { keepMs: Number.POSITIVE_INFINITY, captures: true, tools: false, requireExport: false },
+        closedTo: [],
+      },
+    },
     clock: systemClock,
     log: silentLog,
     post: (message) => {

@@ -133,6 +133,7 @@ export async function openHouse(config: unknown): Promise<House> {
     resources: new Resources({ store: { whose: () => Promise.resolve(NO_STORE) }, clock }),
     askApi: () => Promise.resolve(NO_STORE),
     askControl: () => Promise.resolve(NO_STORE),
+    askDeliveries: () => Promise.resolve(NO_STORE),
     controlAgeMs: () => 0,
     renderMetrics: () => registry.metrics(),
   });

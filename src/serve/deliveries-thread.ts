@@ -1,0 +1,85 @@
+import type { AdminQuestion } from '../contract/question.ts';
+import type { Fault } from '../contract/fault.ts';
+import type { ApiAnswer } from '../front/services.ts';
+import type { Log } from '../lib/log.ts';
+import { unreachable } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import type { DeliverySettings, FromDeliveries, ToDeliveries } from '../sinks/messages.ts';
+import { AskThread } from './ask-thread.ts';
+
+/** How long the thread itself may take beyond what it was given to drain. */
+const DRAIN_GRACE_MS = 500;
+
+export type DeliveriesState = Extract<FromDeliveries, { kind: 'state' }>;
+
+/**
+ * The thread that delivers to destinations outside. It is one of its own: TLS, signatures and receivers of all kinds
+ * must not hold up the records, which the jobs thread stores. What it had in hand when it dies is in the outbox.
+ */
+export class DeliveriesThread {
+  readonly #thread: AskThread<AdminQuestion, FromDeliveries, ToDeliveries>;
+  #settings: DeliverySettings;
+  #drained: (() => void)[] = [];
+
+  constructor(options: {
+    /** Built file of workers/deliveries.ts. */
+    file: string;
+    workerData: Record<string, unknown>;
+    settings: DeliverySettings;
+    log: Log;
+    onState: (state: DeliveriesState) => void;
+  }) {
+    this.#settings = options.settings;
+    this.#thread = new AskThread({
+      file: options.file,
+      data: () => ({ ...options.workerData, settings: this.#settings }),
+      name: 'the deliverer',
+      log: options.log,
+      onTold: (message) => {
+        switch (message.kind) {
+          case 'state':
+            options.onState(message);
+            return;
+          case 'drained':
+            this.#settleDrained();
+            return;
+          default:
+            return unreachable(message);
+        }
+      },
+      onDied: () => {
+        this.#settleDrained();
+      },
+    });
+  }
+
+  reconfigure(settings: DeliverySettings): void {
+    this.#settings = settings;
+    this.#thread.tell({ kind: 'settings', settings });
+  }
+
+  /** The body is given away. */
+  ask(question: AdminQuestion): Promise<Result<ApiAnswer, Fault>> {
+    return this.#thread.ask(question, [question.body.buffer]);
+  }
+
+  /** Begins no more attempts, and waits for those under way: what is cut off is made again by the next process. */
+  async drain(withinMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs + DRAIN_GRACE_MS);
+      this.#drained.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (!this.#thread.tell({ kind: 'drain', withinMs })) this.#settleDrained();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
+  #settleDrained(): void {
+    for (const settle of this.#drained.splice(0)) settle();
+  }
+}

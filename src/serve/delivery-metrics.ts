@@ -1,0 +1,70 @@
+import { Counter, Gauge } from 'prom-client';
+import type { Registry } from 'prom-client';
+import type { DestinationState } from '../sinks/messages.ts';
+import type { DeliveriesState } from './deliveries-thread.ts';
+
+const GAUGES: { name: string; help: string; read: (state: DestinationState) => number }[] = [
+  { name: 'waiting', help: 'Deliveries that wait', read: ({ waiting }) => waiting },
+  { name: 'oldest_seconds', help: 'Age of the oldest that waits', read: ({ oldestSeconds }) => oldestSeconds },
+  { name: 'dead', help: 'Dead letters kept', read: ({ dead }) => dead },
+  { name: 'failures', help: 'Failed attempts in a row', read: ({ failures }) => failures },
+];
+
+/** Deliveries by destination; the label has the names of the config, and no others. */
+export class DeliveryMetrics {
+  readonly #gauges: { gauge: Gauge<'destination'>; read: (state: DestinationState) => number }[];
+  readonly #attempts: Counter<'destination' | 'outcome'>;
+  readonly #dropped: Counter<'destination'>;
+  readonly #unconfigured: Gauge<'state'>;
+  #before = new Map<string, DestinationState>();
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const labelNames = ['destination'] as const;
+    this.#gauges = GAUGES.map(({ name, help, read }) => ({
+      gauge: new Gauge({ name: `aperture_deliveries_${name}`, help, labelNames, registers }),
+      read,
+    }));
+    this.#attempts = new Counter({
+      name: 'aperture_delivery_attempts_total',
+      help: 'Attempts to deliver, by outcome: taken, rejected as bad, or failed',
+      labelNames: ['destination', 'outcome'],
+      registers,
+    });
+    this.#dropped = new Counter({
+      name: 'aperture_deliveries_dropped_total',
+      help: 'Deliveries dropped because too many waited',
+      labelNames,
+      registers,
+    });
+    this.#unconfigured = new Gauge({
+      name: 'aperture_deliveries_unconfigured',
+      help: 'Deliveries to destinations that the config does not name (any more)',
+      labelNames: ['state'],
+      registers,
+    });
+  }
+
+  take({ destinations, unconfigured }: DeliveriesState): void {
+    for (const { gauge, read } of this.#gauges) {
+      gauge.reset();
+      for (const state of destinations) gauge.set({ destination: state.name }, read(state));
+    }
+    for (const state of destinations) this.#count(state, this.#before.get(state.name));
+    this.#before = new Map(destinations.map((state) => [state.name, state]));
+    this.#unconfigured.set({ state: 'waiting' }, unconfigured.waiting);
+    this.#unconfigured.set({ state: 'dead' }, unconfigured.dead);
+  }
+
+  #count({ name, attempts, dropped }: DestinationState, before: DestinationState | undefined): void {
+    for (const outcome of ['delivered', 'rejected', 'failed'] as const) {
+      this.#attempts.inc({ destination: name, outcome }, grown(attempts[outcome], before?.attempts[outcome]));
+    }
+    this.#dropped.inc({ destination: name }, grown(dropped, before?.dropped));
+  }
+}
+
+/** A thread that was started again counts from zero. */
+function grown(now: number, before = 0): number {
+  return now >= before ? now - before : now;
+}

@@ -1,0 +1,326 @@
+import type { Pool, PoolClient } from 'pg';
+import { z } from 'zod';
+import type { Attempted, Delivery, NewDelivery } from '../contract/delivery.ts';
+import { DELIVERIES_WAITING } from '../contract/limits.ts';
+import { storableText } from '../lib/storable-text.ts';
+import { uuid7 } from '../lib/uuid7.ts';
+import { inTransaction } from './database.ts';
+
+/**
+ * Puts deliveries into the outbox: on a client, in its transaction, so that they are there when and only when what
+ * caused them is; on a pool, by themselves.
+ *
+ * @throws Error when the database is away, or a payload is longer than `DELIVERY_PAYLOAD_BYTES`.
+ */
+export async function enqueueDeliveries(
+  database: Pool | PoolClient,
+  deliveries: readonly NewDelivery[],
+  nowMs: number,
+): Promise<void> {
+  const rows = deliveries.map((delivery) => ({ id: uuid7(nowMs), ...delivery }));
+  await database.query(
+    `INSERT INTO aperture.deliveries (id, destination, kind, payload, expires_at)
+     SELECT id, destination, kind, payload, clock_timestamp() + interval '${EXPIRES_AFTER}'
+       FROM json_to_recordset($1::json) AS (id uuid, destination text, kind text, payload text)`,
+    [JSON.stringify(rows)],
+  );
+}
+
+/** How long a delivery is tried before it is a dead letter. A receiver may be away over a weekend. */
+export const EXPIRES_AFTER = '3 days';
+/** Delivered ones are kept for whoever has to have them again (replay by time range), dead ones to be looked at. */
+export const DELIVERED_KEPT = '3 days';
+export const DEAD_KEPT = '30 days';
+
+const NUMBERED_AT_ONCE = 5_000;
+const EXPIRED_AT_ONCE = 1_000;
+const DELETED_AT_ONCE = 5_000;
+const REPLAYED_AT_ONCE = 10_000;
+const ERROR_CHARACTERS = 500;
+
+/** Which finished deliveries are to go out again: by id, or all of a destination that were made in a time. */
+export type Replay =
+  | { ids: readonly string[] }
+  | { destination: string; fromMs: number; toMs: number; states: readonly ('dead' | 'delivered')[] };
+
+/** What a destination's deliveries are at. */
+export interface Waiting {
+  destination: string;
+  waiting: number;
+  /** Of the oldest that waits. */
+  oldestSeconds: number;
+  dead: number;
+  /** Failures in a row, of attempts. */
+  failures: number;
+}
+
+export interface DeliveryStore {
+  /** Makes these destinations known, with all they have been told before. */
+  know(names: readonly string[]): Promise<void>;
+  /** Numbers what is new, and says for which destinations there is something to do that nobody does. */
+  due(names: readonly string[]): Promise<string[]>;
+  /**
+   * Takes a destination, or keeps it, for `leaseMs`. Undefined where somebody else has it or its circuit is open; else
+   * the failures in a row.
+   */
+  hold(name: string, holder: string, leaseMs: number): Promise<number | undefined>;
+  keep(names: readonly string[], holder: string, leaseMs: number): Promise<void>;
+  release(name: string, holder: string): Promise<void>;
+  /** What is to be tried now, in order of its sequence; `inOrder`: nothing behind one that is to be tried later. */
+  next(name: string, count: number, inOrder: boolean): Promise<Delivery[]>;
+  /** Notes attempts, and what they say of the destination. False when somebody else has the destination by now. */
+  settle(name: string, holder: string, attempted: readonly Attempted[], circuit: Circuit): Promise<boolean>;
+  /** Makes dead letters of what waited too long. Returns how many. */
+  expire(known: readonly string[]): Promise<number>;
+  /** Deletes what was kept long enough. */
+  dropFinished(): Promise<number>;
+  /** Deletes the oldest of what waits for a destination beyond the bound; the receiver sees it in the sequence. */
+  dropOldest(name: string, surplus: number): Promise<number>;
+  look(): Promise<Waiting[]>;
+  /** Puts finished deliveries back, at most 10,000 at once, under their old ids and numbers; `more`: call again. */
+  replay(which: Replay): Promise<{ replayed: number; more: boolean }>;
+}
+
+/** Whether a destination is to be left alone for a while. */
+export interface Circuit {
+  failures: number;
+  /** 0: it may be tried at once. */
+  openMs: number;
+}
+
+export function createDeliveryStore(pool: Pool): DeliveryStore {
+  /** One at a time per destination: its row is locked while numbers are given. */
+  const number = async (name: string): Promise<void> => {
+    let numbered: number;
+    do {
+      numbered = await inTransaction(pool, async (client) => {
+        const { rows } = await client.query(LOCK_LAST, [name]);
+        const [row] = z.array(LastSequence).parse(rows);
+        if (row === undefined) return 0;
+        const given = await client.query(NUMBER, [name, row.last_sequence, NUMBERED_AT_ONCE]);
+        const count = given.rowCount ?? 0;
+        await client.query(
+          'UPDATE aperture.delivery_destinations SET last_sequence = last_sequence + $2 WHERE name = $1',
+          [name, count],
+        );
+        return count;
+      });
+    } while (numbered === NUMBERED_AT_ONCE);
+  };
+  return {
+    know: async (names) => {
+      await pool.query(
+        `INSERT INTO aperture.delivery_destinations (name)
+         SELECT name FROM unnest($1::text[]) AS name ORDER BY name ON CONFLICT DO NOTHING`,
+        [names],
+      );
+    },
+    due: async (names) => {
+      const unnumbered = await pool.query(UNNUMBERED, [names]);
+      for (const { name } of Names.parse(unnumbered.rows)) await number(name);
+      return Names.parse((await pool.query(DUE, [names])).rows).map(({ name }) => name);
+    },
+    hold: async (name, holder, leaseMs) => {
+      const { rows } = await pool.query(HOLD, [name, holder, leaseMs]);
+      return z.array(Failures).parse(rows)[0]?.failures;
+    },
+    keep: async (names, holder, leaseMs) => {
+      await pool.query(
+        `UPDATE aperture.delivery_destinations SET held_until = ${inMs('$3')} WHERE name = ANY($1) AND holder = $2`,
+        [names, holder, leaseMs],
+      );
+    },
+    release: async (name, holder) => {
+      await pool.query(
+        `UPDATE aperture.delivery_destinations SET holder = NULL, held_until = NULL WHERE name = $1 AND holder = $2`,
+        [name, holder],
+      );
+    },
+    next: async (name, count, inOrder) => {
+      const { rows } = await pool.query(NEXT, [name, count, inOrder]);
+      const found = z.array(NextRow).parse(rows);
+      const later = found.findIndex(({ due }) => !due);
+      return (later < 0 ? found : found.slice(0, later)).map(({ delivery }) => delivery);
+    },
+    settle: async (name, holder, attempted, { failures, openMs }) => {
+      const rows = attempted.map(({ id, state, waitMs, error }) => ({
+        id,
+        state,
+        wait_ms: Math.round(waitMs),
+        error: error === null ? null : storableText(error).slice(0, ERROR_CHARACTERS),
+      }));
+      const answer = await pool.query(SETTLE, [name, holder, JSON.stringify(rows), failures, Math.round(openMs)]);
+      return Settled.parse(answer.rows[0]).held;
+    },
+    expire: async (known) => {
+      const { rowCount } = await pool.query(EXPIRE, [known, EXPIRED_AT_ONCE]);
+      return rowCount ?? 0;
+    },
+    dropFinished: async () => {
+      const delivered = await pool.query(DROP_FINISHED, ['delivered', DELIVERED_KEPT, DELETED_AT_ONCE]);
+      const dead = await pool.query(DROP_FINISHED, ['dead', DEAD_KEPT, DELETED_AT_ONCE]);
+      return (delivered.rowCount ?? 0) + (dead.rowCount ?? 0);
+    },
+    dropOldest: async (name, surplus) => {
+      const { rowCount } = await pool.query(DROP_OLDEST, [name, Math.min(surplus, DELETED_AT_ONCE)]);
+      return rowCount ?? 0;
+    },
+    look: async () => {
+      const { rows } = await pool.query(LOOK);
+      return z.array(LookRow).parse(rows);
+    },
+    replay: async (which) => {
+      const { rows } = await ('ids' in which
+        ? pool.query(replayed('id = ANY($1::uuid[])'), [which.ids])
+        : pool.query(replayed('destination = $1 AND created_at >= $2 AND created_at < $3 AND state = ANY($4)'), [
+            which.destination,
+            new Date(which.fromMs),
+            new Date(which.toMs),
+            which.states,
+          ]));
+      const { replayed: count } = Replayed.parse(rows[0]);
+      return { replayed: count, more: count === REPLAYED_AT_ONCE };
+    },
+  };
+}
+
+/** By how much a destination is above its bound, of what `look` told. */
+export function surplusOf({ waiting }: Waiting): number {
+  return Math.max(0, waiting - DELIVERIES_WAITING);
+}
+
+const inMs = (parameter: string): string => `clock_timestamp() + ${parameter} * interval '1 millisecond'`;
+
+const Names = z.array(z.object({ name: z.string() }));
+const LastSequence = z.object({ last_sequence: z.string() });
+const Failures = z.object({ failures: z.int() });
+const Settled = z.object({ held: z.boolean() });
+const Replayed = z.object({ replayed: z.int() });
+
+const UNNUMBERED = `
+  SELECT name FROM unnest($1::text[]) AS name
+   WHERE EXISTS (SELECT FROM aperture.deliveries AS d
+                  WHERE d.destination = name AND d.state = 'waiting' AND d.sequence IS NULL)`;
+
+const LOCK_LAST = 'SELECT last_sequence::text FROM aperture.delivery_destinations WHERE name = $1 FOR UPDATE';
+
+const NUMBER = `
+  UPDATE aperture.deliveries AS d SET sequence = $2::bigint + fresh.n
+    FROM (
+      SELECT id, row_number() OVER (ORDER BY id) AS n FROM (
+        SELECT id FROM aperture.deliveries
+         WHERE destination = $1 AND state = 'waiting' AND sequence IS NULL ORDER BY id LIMIT $3
+      ) AS few
+    ) AS fresh
+   WHERE d.id = fresh.id`;
+
+/** Free: held by nobody who lives, and not to be left alone. */
+const FREE = `(held_until IS NULL OR held_until < clock_timestamp())`;
+const CLOSED = `(open_until IS NULL OR open_until <= clock_timestamp())`;
+
+const DUE = `
+  SELECT name FROM aperture.delivery_destinations AS to_serve
+   WHERE name = ANY($1) AND ${FREE} AND ${CLOSED}
+     AND EXISTS (SELECT FROM aperture.deliveries AS d
+                  WHERE d.destination = to_serve.name AND d.state = 'waiting'
+                    AND d.sequence IS NOT NULL AND d.next_attempt_at <= clock_timestamp())`;
+
+const HOLD = `
+  UPDATE aperture.delivery_destinations SET holder = $2, held_until = ${inMs('$3')}
+   WHERE name = $1 AND (holder = $2 OR ${FREE}) AND ${CLOSED}
+  RETURNING failures`;
+
+const NEXT = `
+  SELECT id, destination, sequence::text, kind, payload, attempts,
+         extract(epoch FROM created_at)::float8 * 1000 AS created_ms, next_attempt_at <= clock_timestamp() AS due
+    FROM aperture.deliveries AS d
+   WHERE destination = $1 AND state = 'waiting' AND sequence IS NOT NULL
+     AND ($3 OR next_attempt_at <= clock_timestamp())
+   ORDER BY d.sequence LIMIT $2`;
+const NextRow = z
+  .object({
+    id: z.string(),
+    destination: z.string(),
+    sequence: z.coerce.number(),
+    kind: z.string(),
+    payload: z.string(),
+    attempts: z.int(),
+    created_ms: z.number(),
+    due: z.boolean(),
+  })
+  .transform(({ created_ms, due, ...delivery }) => ({
+    delivery: { ...delivery, createdAtMs: Math.floor(created_ms) } satisfies Delivery,
+    due,
+  }));
+
+/** Attempts that were made are noted whoever holds the destination by now; of its circuit, its holder tells. */
+const SETTLE = `
+  WITH settled AS (
+    UPDATE aperture.deliveries AS d
+       SET state = o.state, attempts = attempts + 1, last_error = o.error, next_attempt_at = ${inMs('o.wait_ms')},
+           finished_at = CASE WHEN o.state <> 'waiting' THEN clock_timestamp() END
+      FROM json_to_recordset($3::json) AS o (id uuid, state text, wait_ms bigint, error text)
+     WHERE d.id = o.id
+  ), held AS (
+    UPDATE aperture.delivery_destinations
+       SET failures = $4, open_until = CASE WHEN $5::bigint > 0 THEN ${inMs('$5::bigint')} END
+     WHERE name = $1 AND holder = $2 AND held_until > clock_timestamp()
+    RETURNING 1
+  )
+  SELECT EXISTS (SELECT FROM held) AS held`;
+
+/** What is configured is numbered first, so that its receiver can tell what it never got. */
+const EXPIRE = `
+  UPDATE aperture.deliveries SET state = 'dead', finished_at = clock_timestamp(), last_error =
+         CASE WHEN destination = ANY($1) THEN concat('not delivered within ${EXPIRES_AFTER}', '; ' || last_error)
+              ELSE concat('no destination of this name is configured', '; ' || last_error) END
+   WHERE id IN (
+     SELECT id FROM aperture.deliveries
+      WHERE state = 'waiting' AND expires_at <= clock_timestamp() AND (sequence IS NOT NULL OR destination <> ALL($1))
+      ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+   )`;
+
+const DROP_FINISHED = `
+  DELETE FROM aperture.deliveries WHERE id IN (
+    SELECT id FROM aperture.deliveries
+     WHERE state = $1 AND state <> 'waiting' AND finished_at < clock_timestamp() - $2::interval
+     ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED
+  )`;
+
+const DROP_OLDEST = `
+  DELETE FROM aperture.deliveries WHERE id IN (
+    SELECT id FROM aperture.deliveries
+     WHERE destination = $1 AND state = 'waiting' AND sequence IS NOT NULL
+     ORDER BY sequence LIMIT $2 FOR UPDATE SKIP LOCKED
+  )`;
+
+const LOOK = `
+  SELECT coalesce(w.destination, x.destination) AS destination,
+         coalesce(waiting, 0)::int AS waiting, coalesce(dead, 0)::int AS dead, coalesce(known.failures, 0) AS failures,
+         coalesce(extract(epoch FROM clock_timestamp() - (
+           SELECT created_at FROM aperture.deliveries AS d
+            WHERE d.destination = w.destination AND d.state = 'waiting' ORDER BY d.sequence LIMIT 1
+         ))::float8, 0) AS oldest
+    FROM (SELECT destination, count(*) AS waiting FROM aperture.deliveries WHERE state = 'waiting' GROUP BY 1) AS w
+    FULL JOIN (SELECT destination, count(*) AS dead FROM aperture.deliveries WHERE state = 'dead' GROUP BY 1) AS x
+      ON x.destination = w.destination
+    LEFT JOIN aperture.delivery_destinations AS known ON known.name = coalesce(w.destination, x.destination)`;
+const LookRow = z
+  .object({ destination: z.string(), waiting: z.int(), dead: z.int(), failures: z.int(), oldest: z.number() })
+  .transform(({ oldest, ...row }): Waiting => ({ ...row, oldestSeconds: oldest }));
+
+/** Whoever replays wants it tried now: circuits are closed for it. */
+const replayed = (which: string): string => `
+  WITH chosen AS (
+    SELECT id FROM aperture.deliveries WHERE state <> 'waiting' AND ${which}
+     ORDER BY id LIMIT ${REPLAYED_AT_ONCE} FOR UPDATE
+  ), back AS (
+    UPDATE aperture.deliveries AS d
+       SET state = 'waiting', attempts = 0, finished_at = NULL, next_attempt_at = clock_timestamp(),
+           expires_at = clock_timestamp() + interval '${EXPIRES_AFTER}'
+      FROM chosen WHERE d.id = chosen.id
+    RETURNING d.destination
+  ), closed AS (
+    UPDATE aperture.delivery_destinations SET open_until = NULL WHERE name IN (SELECT destination FROM back)
+  )
+  SELECT count(*)::int AS replayed FROM back`;

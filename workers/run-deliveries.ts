@@ -1,0 +1,227 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answerReplay } from '../src/admin/deliveries.ts';
+import type { Replay } from '../src/admin/deliveries.ts';
+import type { AdminQuestion } from '../src/contract/question.ts';
+import type { Fault } from '../src/contract/fault.ts';
+import { DESTINATIONS } from '../src/contract/limits.ts';
+import type { Clock } from '../src/lib/clock.ts';
+import { errorChain } from '../src/lib/log.ts';
+import type { Log } from '../src/lib/log.ts';
+import { failed, ok, unreachable } from '../src/lib/result.ts';
+import type { Result } from '../src/lib/result.ts';
+import type { Answer, Ask } from '../src/serve/ask-thread.ts';
+import { createDeliverer, DELIVERER_DEFAULTS } from '../src/sinks/deliverer.ts';
+import type { DelivererOptions } from '../src/sinks/deliverer.ts';
+import type { Destination } from '../src/sinks/destination.ts';
+import { createEgress, EGRESS_DEFAULTS } from '../src/sinks/egress.ts';
+import type { FromDeliveries, ToDeliveries } from '../src/sinks/messages.ts';
+import { createWebhook } from '../src/sinks/webhook.ts';
+import { openPool } from '../src/store/database.ts';
+import { createDeliveryStore, surplusOf } from '../src/store/deliveries.ts';
+import { openQueue, processQueue } from '../src/store/queue.ts';
+import type { QueueAddress } from '../src/store/queue.ts';
+import { createOffers } from './offers.ts';
+import { quietly } from './quietly.ts';
+import type { DeliveriesData } from './thread-data.ts';
+
+export interface DeliveriesParts {
+  data: Pick<DeliveriesData, 'database' | 'redisUrl'>;
+  clock: Clock;
+  log: Log;
+  post: (message: FromDeliveries | Answer) => void;
+  options?: DeliveriesOptions;
+}
+
+export interface DeliveriesOptions {
+  /** The outbox is looked at this often: what a delivery waits for at most before its first attempt. */
+  sweepMs: number;
+  /** Between two looks at what is too old, too much, or to be told. */
+  lookMs: number;
+  deliverer: DelivererOptions;
+}
+
+export const DELIVERIES_DEFAULTS: DeliveriesOptions = { sweepMs: 500, lookMs: 10_000, deliverer: DELIVERER_DEFAULTS };
+
+export interface Deliveries {
+  take(message: ToDeliveries | Ask<AdminQuestion>): void;
+  close(): Promise<void>;
+}
+
+const POOL = { name: 'deliveries', max: 4, statementMs: 20_000, waitMs: 5_000 };
+
+/**
+ * Delivers what the outbox has. A sweep of the outbox finds what is due; the queue says to one process of several that it
+ * is. The outbox is the truth: with the queue away, or forgetful, the sweep's own process delivers.
+ */
+export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEFAULTS }: DeliveriesParts): Deliveries {
+  const stop = new AbortController();
+  const stopped = (): boolean => stop.signal.aborted;
+  const complain = quietly(clock, log);
+  const onError = (error: unknown): void => {
+    complain('database', error);
+  };
+  const address: QueueAddress =
+    data.redisUrl === undefined ? { kind: 'postgres', database: data.database } : { kind: 'redis', url: data.redisUrl };
+  const pool = openPool(data.database, { ...POOL, onError });
+  const store = createDeliveryStore(pool);
+  const egress = createEgress({ allow: [], ca: undefined }, EGRESS_DEFAULTS);
+  const destinations = new Map<string, Destination>();
+  const dropped = new Map<string, number>();
+  let known = false;
+  const deliverer = createDeliverer({
+    outbox: store,
+    egress,
+    destination: (name) => destinations.get(name),
+    holder: randomUUID(),
+    clock,
+    options: options.deliverer,
+  });
+
+  /** Never rejects: what was not done, the next sweep finds. */
+  const serve = async (name: string): Promise<void> => {
+    offers.taken(name);
+    await deliverer.serve(name).catch(onError);
+  };
+  const offers = createOffers({
+    open: () => {
+      const queueOptions = { onError: (error: unknown) => complain('queue', error) };
+      const queue = openQueue('deliveries', address, queueOptions);
+      const processor = processQueue(
+        'deliveries',
+        address,
+        async ([name]) => {
+          if (typeof name === 'string') await serve(name);
+        },
+        {
+          ...queueOptions,
+          concurrency: DESTINATIONS,
+          // It only says that there is something to do, and the sweep finds that too.
+          bury: () => Promise.resolve(),
+        },
+      );
+      return { queue, processor };
+    },
+    serve: (name) => void serve(name),
+    clock,
+  });
+
+  const sweep = async (): Promise<void> => {
+    const names = [...destinations.keys()];
+    if (names.length === 0) return;
+    if (!known) await store.know(names);
+    known = true;
+    await offers.offer(await store.due(names));
+  };
+
+  /** Each in batches, so that no statement takes long; the next look goes on where this one ends. */
+  const look = async (): Promise<void> => {
+    await store.expire([...destinations.keys()]);
+    await store.dropFinished();
+    const found = await store.look();
+    for (const waiting of found) {
+      const surplus = destinations.has(waiting.destination) ? surplusOf(waiting) : 0;
+      if (surplus === 0) continue;
+      const count = await store.dropOldest(waiting.destination, surplus);
+      dropped.set(waiting.destination, (dropped.get(waiting.destination) ?? 0) + count);
+      log.error({ destination: waiting.destination, count }, 'too much waits for it: the oldest was dropped');
+    }
+    const unconfigured = { waiting: 0, dead: 0 };
+    for (const { destination, waiting, dead } of found) {
+      if (destinations.has(destination)) continue;
+      unconfigured.waiting += waiting;
+      unconfigured.dead += dead;
+    }
+    const states = [...destinations.keys()].map((name) => {
+      const at = found.find(({ destination }) => destination === name);
+      return {
+        name,
+        waiting: at?.waiting ?? 0,
+        oldestSeconds: at?.oldestSeconds ?? 0,
+        dead: at?.dead ?? 0,
+        failures: at?.failures ?? 0,
+        attempts: { ...(deliverer.counts.get(name) ?? { delivered: 0, rejected: 0, failed: 0 }) },
+        dropped: dropped.get(name) ?? 0,
+      };
+    });
+    post({ kind: 'state', destinations: states, unconfigured });
+  };
+
+  const every = async (ms: number, work: () => Promise<void>): Promise<void> => {
+    while (!stopped()) {
+      await work().catch(onError);
+      await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  };
+  const loops = [
+    every(options.sweepMs, sweep),
+    every(options.lookMs, look),
+    every(options.deliverer.leaseMs / 3, () => deliverer.keep()),
+  ];
+
+  const reconfigure = ({ settings }: Extract<ToDeliveries, { kind: 'settings' }>): void => {
+    destinations.clear();
+    for (const webhook of settings.webhooks) destinations.set(webhook.destination, createWebhook(webhook, clock));
+    known = false;
+    egress.reconfigure({ allow: settings.allow, ca: authorities(settings.caFile, log) });
+  };
+
+  const replay = async (which: Replay): Promise<Result<{ replayed: number; more: boolean }, Fault>> => {
+    try {
+      return ok(await store.replay(which));
+    } catch (error) {
+      complain('database', error);
+      return failed({ code: 'store_unavailable', why: 'it does not answer; nothing was replayed' });
+    }
+  };
+
+  const drain = async (withinMs: number): Promise<void> => {
+    stop.abort();
+    const timer = new AbortController();
+    await Promise.race([deliverer.stop(), sleep(withinMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    timer.abort();
+    post({ kind: 'drained' });
+  };
+
+  const encoder = new TextEncoder();
+  return {
+    take: (message) => {
+      switch (message.kind) {
+        case 'settings':
+          reconfigure(message);
+          return;
+        case 'drain':
+          void drain(message.withinMs);
+          return;
+        case 'ask':
+          void answerReplay(replay, message.request).then(({ status, body }) => {
+            const headers: [string, string][] = [['content-type', 'application/json']];
+            post({ kind: 'answer', ask: message.ask, status, headers, body: encoder.encode(body) });
+          });
+          return;
+        default:
+          return unreachable(message);
+      }
+    },
+    close: async () => {
+      stop.abort();
+      const stopping = deliverer.stop();
+      // Attempts under way break off: they are made again, under the same ids.
+      await egress.close();
+      await Promise.all([stopping, ...loops, offers.close()]);
+      await pool.end();
+    },
+  };
+}
+
+/** Without the file, destinations that need it are not trusted: that is told with each attempt. */
+function authorities(file: string | undefined, log: Log): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    log.error({ file, error: errorChain(error) }, 'server.egress.ca_file cannot be read');
+    return undefined;
+  }
+}
