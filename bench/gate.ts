@@ -14,18 +14,12 @@ import type { Target } from './targets.ts';
  * does the ratio to nginx (an event cost it 5.5 to 9.9 µs within an hour here, ours moved along with the bare one).
  */
 const ROUNDS = 5;
-/** V8 compiles in the first few: 900 µs a request of ours then, 680 from the fifth on. */
-const WARM_UP_ROUNDS = 4;
 const CONNECTIONS = 32;
 const UNARY_REQUESTS = 1_500;
 const STREAMS = 96;
 const EVENTS = 150;
 const PROMPT_BYTES = 2_048;
 const REGRESSION = 1.25;
-/** Less than this between two looks is no work on requests any more: an idle gateway of ours spends 3 ms. */
-const IDLE_MS = 8;
-const LOOK_EVERY_MS = 200;
-const SETTLED_WITHIN_MS = 10_000;
 
 interface Cost {
   /** Microseconds of CPU per unit: the busiest thread of the first process, and all processes. */
@@ -60,10 +54,7 @@ const provider = await startProvider();
 const targets = [await startNginx(provider.port), await startBare(provider.port), await startOurs(provider.port)];
 const costs = new Map<string, Cost[]>();
 try {
-  for (let round = 0; round < WARM_UP_ROUNDS; round++) {
-    for (const target of targets) await measure(target, 'unary request');
-  }
-  for (const target of targets) await measure(target, 'streamed event');
+  for (const target of targets) await measure(target, 'unary request');
   costs.clear();
   for (let round = 0; round < ROUNDS; round++) {
     for (const name of ['unary request', 'streamed event'] as const) {
@@ -86,7 +77,7 @@ async function measure(target: Target, name: LoadName): Promise<void> {
     arrivals: { kind: 'closed', requests },
     request: () => request,
   });
-  const after = await settled(target.pids);
+  const after = target.pids.map(readCpu);
   const answered = result.statuses['200'] ?? 0;
   if (answered !== requests) {
     throw new Error(
@@ -100,18 +91,6 @@ async function measure(target: Target, name: LoadName): Promise<void> {
     whole: (1000 * sum(after.map((cpu, index) => allMs(cpu) - allMs(before[index])))) / units,
   };
   costs.set(key, [...(costs.get(key) ?? []), cost]);
-}
-
-/** CPU once what the load left behind is done: records, captures. Work that is put off is work. */
-async function settled(pids: number[]): Promise<ProcessCpu[]> {
-  const until = performance.now() + SETTLED_WITHIN_MS;
-  for (let before = pids.map(readCpu); ;) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-    const after = pids.map(readCpu);
-    if (sum(after.map((cpu, index) => allMs(cpu) - allMs(before[index]))) < IDLE_MS) return after;
-    if (performance.now() > until) throw new Error(`processes ${pids.join(', ')} do not come to rest`);
-    before = after;
-  }
 }
 
 function frontMs(before: ProcessCpu | undefined, after: ProcessCpu | undefined): number {
