@@ -160,6 +160,8 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
       switch (message.kind) {
         case 'settings':
           settings = message.settings;
+          // Where nothing was to be kept for a while, what had been stored is gone.
+          known.clear();
           return;
         case 'capture':
           waiting.push(...message.orders);
