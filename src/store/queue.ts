@@ -46,6 +46,7 @@ const POSTGRES_SCHEMA = 'aperture_queue';
 const ADD_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 5_000;
+const DISCONNECT_TIMEOUT_MS = 1_000;
 const STATEMENT_MS = 20_000;
 const REOPEN_MS = 500;
 /** Jobs at a time, per process: while one waits for the commit, the next is parsed. */
@@ -239,7 +240,8 @@ async function closeSoon(opened: Connected): Promise<void> {
   try {
     await within(CLOSE_TIMEOUT_MS, opened.close());
   } catch {
-    await opened.disconnect().catch(() => undefined);
+    // After a Redis that was killed and came back, this may wait for an end that has been told already.
+    await within(DISCONNECT_TIMEOUT_MS, opened.disconnect()).catch(() => undefined);
   }
 }
 
