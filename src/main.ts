@@ -47,7 +47,7 @@ program
     process.on('unhandledRejection', (error) => {
       log.error({ error: errorChain(error) }, 'unhandled rejection');
     });
-    const gateway = await serve({
+    const starting = serve({
       file: resolve(configPath(file)),
       configReadonly: options.configReadonly,
       environment,
@@ -62,8 +62,11 @@ program
       process.stderr.write(`${formatProblems(error.problems, file)}\n`);
       process.exit(1);
     });
+    // From the beginning: a process that is told to stop while it starts stops as soon as it has started.
     process.on('SIGHUP', () => {
-      gateway.reload();
+      void starting.then((gateway) => {
+        gateway.reload();
+      });
     });
     let stopping = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -72,7 +75,8 @@ program
         if (stopping) process.exit(1);
         stopping = true;
         log.info({ signal }, 'asked to stop');
-        gateway.drain().then(
+        const drained = starting.then((gateway) => gateway.drain());
+        drained.then(
           ({ cut, left, stuck }) => {
             log.info({ cut, left }, stuck ? 'something hangs: this process ends itself by force' : 'stopped');
             // An exit waits for what hangs in the system.
@@ -86,6 +90,7 @@ program
         );
       });
     }
+    await starting;
   });
 
 program

@@ -46,6 +46,7 @@ const ADD_TIMEOUT_MS = 5_000;
 const OPEN_WITHIN_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 5_000;
+const DISCONNECT_TIMEOUT_MS = 1_000;
 /**
  * A connection to Redis on which nothing comes for this long, though something is due, is given up: its other end may be
  * gone without a word, and what is written to it would pile up in our memory for as long as the kernel hopes. A consumer
@@ -276,7 +277,8 @@ async function closeSoon(opened: Connected): Promise<void> {
   try {
     await within(CLOSE_TIMEOUT_MS, opened.close());
   } catch {
-    await opened.disconnect().catch(() => undefined);
+    // After a Redis that was killed and came back, this may wait for an end that has been told already.
+    await within(DISCONNECT_TIMEOUT_MS, opened.disconnect()).catch(() => undefined);
   }
 }
 

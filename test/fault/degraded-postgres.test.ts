@@ -135,8 +135,9 @@ async function without(taken: string, given: string): Promise<void> {
   });
 }
 
+/** Records lie by the month. */
 async function todaysPartition(): Promise<{ name: string; bound: string }> {
-  const name = `aperture.records_${new Date().toISOString().slice(0, 10).replaceAll('-', '')}`;
+  const name = `aperture.records_${new Date().toISOString().slice(0, 7).replace('-', '')}`;
   const bound = await asSuperuser(world.postgres.embedded, BASE, async (client) => {
     const { rows } = await client.query<{ bound: string }>(
       'SELECT pg_get_expr(relpartbound, oid) AS bound FROM pg_class WHERE oid = $1::regclass',
@@ -149,7 +150,7 @@ async function todaysPartition(): Promise<{ name: string; bound: string }> {
 
 function deadRecords(): Promise<number> {
   return asSuperuser(world.postgres.embedded, BASE, async (client) => {
-    const { rows } = await client.query<{ count: number }>('SELECT count(*)::int AS count FROM aperture.dead_records');
+    const { rows } = await client.query<{ count: number }>('SELECT count(*)::int AS count FROM aperture.dead_letters');
     return rows[0]?.count ?? 0;
   });
 }

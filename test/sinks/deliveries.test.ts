@@ -29,6 +29,7 @@ let pool: Pool;
 let redisDatabases = 0;
 const running: Deliveries[] = [];
 const receivers: TestReceiver[] = [];
+const ownRedis: TestRedis[] = [];
 
 beforeAll(async () => {
   [postgres, redis] = await Promise.all([startTestPostgres('deliveries'), startTestRedis()]);
@@ -42,6 +43,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(running.splice(0).map((deliveries) => deliveries.close()));
   await Promise.all(receivers.splice(0).map((receiver) => receiver.away()));
+  await Promise.all(ownRedis.splice(0).map((own) => own.stop()));
 });
 
 afterAll(async () => {
@@ -401,6 +403,7 @@ test('a receiver that is slower than a lease is not called by two', async () => 
 
 test('failure mode 39: deliveries go on while Redis is killed, and are not repeated by what it remembers', async () => {
   const own = await startTestRedis();
+  ownRedis.push(own);
   const siem = await receiver();
   thread([webhook('siem', siem)], { redisUrl: own.url });
   await enqueue('siem', 5);
@@ -412,8 +415,6 @@ test('failure mode 39: deliveries go on while Redis is killed, and are not repea
   await enqueue('siem', 5, 26);
   await delivered('siem', 30);
   expect(sequences(siem.arrived)).toEqual(numbers(30));
-  await Promise.all(running.splice(0).map((deliveries) => deliveries.close()));
-  await own.stop();
 });
 
 test('beyond the bound the oldest go, which the receiver sees in the sequence', async () => {

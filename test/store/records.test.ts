@@ -272,7 +272,7 @@ describe('storing records', () => {
     await expect(store.store([second])).rejects.toThrow('no partition of relation');
     await pool.query(`ALTER TABLE aperture.records ATTACH PARTITION ${name} ${bound}`);
     expect(await store.store([second])).toEqual({ inserted: 1, dead: 0 });
-    expect(await one('SELECT count(*)::int AS dead FROM aperture.dead_records')).toEqual({ dead: 0 });
+    expect(await one('SELECT count(*)::int AS dead FROM aperture.dead_letters')).toEqual({ dead: 0 });
   });
 
   test('partitions are made a week ahead, also by several processes at once', async () => {

@@ -210,7 +210,7 @@ describe('what comes late for a purged day', () => {
     await exchange(10 * DAY);
     await retention.run({ ...KEEP_ALL, keepMs: DAY });
     const late = await exchange(10 * DAY, { segment: 3 });
-    expect(await rowsOf('records', ...OF_CAPTURES, ...OF_TOOLS, 'dead_records')).toEqual([2, 0, 0, 0, 0, 0, 0]);
+    expect(await rowsOf('records', ...OF_CAPTURES, ...OF_TOOLS, 'dead_letters')).toEqual([2, 0, 0, 0, 0, 0, 0]);
     expect(await partitionsOf('captures')).toEqual([]);
     expect(await findCapture(pool, late.id, undefined)).toBeUndefined();
   });
