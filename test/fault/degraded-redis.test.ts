@@ -32,11 +32,9 @@ test('Redis slow, stopped, and gone without a word: clients notice nothing, and 
       await queue.open();
       // Connections of now are dead, and nobody says so to either end.
       queue.lose();
-      await until(
-        'the gateway notices by itself',
-        async () => (await world.metric('aperture_queue_up')) === 0,
-        PATIENCE_MS,
-      );
+      const waiting = (): Promise<number> => world.metric('aperture_records_waiting');
+      await until('records wait', async () => (await waiting()) > LOAD.perSecond / 2, PATIENCE_MS);
+      await until('the gateway goes on by itself', async () => (await waiting()) < 5, PATIENCE_MS);
     },
     end: () => queue.open(),
   });
