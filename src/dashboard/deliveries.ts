@@ -43,11 +43,6 @@ export async function listDeliveries(pool: Pool, filter: DeliveryFilter): Promis
   return pageOf(Rows.parse(answer.rows), filter.limit, ({ id }) => id);
 }
 
-/** A page of dead letters, newest first. */
-export function deadDeliveries(pool: Pool, page: { before: string | undefined; limit: number }): Promise<Page> {
-  return listDeliveries(pool, { destination: undefined, state: 'dead', fromMs: undefined, toMs: undefined, ...page });
-}
-
 /** One delivery with its payload; undefined where there is none. */
 export async function findDelivery(pool: Pool, id: string): Promise<Record<string, unknown> | undefined> {
   const answer = await pool.query(
