@@ -20,8 +20,7 @@ import type { FromDeliveries, ToDeliveries } from '../src/sinks/messages.ts';
 import { createWebhook } from '../src/sinks/webhook.ts';
 import { openPool } from '../src/store/database.ts';
 import { createDeliveryStore, surplusOf } from '../src/store/deliveries.ts';
-import { openQueue, processQueue } from '../src/store/queue.ts';
-import type { QueueAddress } from '../src/store/queue.ts';
+import { openQueue, processQueue, queueAddressOf } from '../src/store/queue.ts';
 import { createOffers } from './offers.ts';
 import { quietly } from './quietly.ts';
 import type { DeliveriesData } from './thread-data.ts';
@@ -62,8 +61,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const onError = (error: unknown): void => {
     complain('database', error);
   };
-  const address: QueueAddress =
-    data.redisUrl === undefined ? { kind: 'postgres', database: data.database } : { kind: 'redis', url: data.redisUrl };
+  const address = queueAddressOf(data);
   const pool = openPool(data.database, { ...POOL, onError });
   const store = createDeliveryStore(pool);
   const egress = createEgress({ allow: [], ca: undefined }, EGRESS_DEFAULTS);

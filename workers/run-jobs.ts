@@ -10,8 +10,8 @@ import { createCaptureStore } from '../src/store/captures.ts';
 import { isAway, migrate, openPool } from '../src/store/database.ts';
 import { bury, countLetters, pruneLetters } from '../src/store/dead-letters.ts';
 import { enqueueDeliveries } from '../src/store/deliveries.ts';
-import { openQueue, processQueue } from '../src/store/queue.ts';
-import type { JobQueue, QueueAddress, QueueName } from '../src/store/queue.ts';
+import { openQueue, processQueue, queueAddressOf } from '../src/store/queue.ts';
+import type { JobQueue, QueueName } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
 import type { RecordStore, SegmentMark } from '../src/store/records.ts';
 import { quietly } from './quietly.ts';
@@ -51,8 +51,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   const stop = new AbortController();
   const stopped = (): boolean => stop.signal.aborted;
   const complain = quietly(clock, log);
-  const address: QueueAddress =
-    data.redisUrl === undefined ? { kind: 'postgres', database: data.database } : { kind: 'redis', url: data.redisUrl };
+  const address = queueAddressOf(data);
   const pool = openPool(data.database, {
     name: 'ledger',
     max: LEDGER_CONNECTIONS,

@@ -1,3 +1,11 @@
+import { uuid7Floor } from '../lib/uuid7.ts';
+
+/** Milliseconds since the epoch: from inclusive, to exclusive. */
+export interface TimeRange {
+  fromMs: number | undefined;
+  toMs: number | undefined;
+}
+
 /** The conditions of a question and the values in them, which reach the database as parameters. */
 export class Conditions {
   readonly values: unknown[];
@@ -15,6 +23,12 @@ export class Conditions {
   /** `?` stands for the value. Without a value, nothing is asked. */
   add(condition: string, value: unknown): void {
     if (value !== undefined) this.#conditions.push(condition.replace('?', this.parameter(value)));
+  }
+
+  /** Times are told by ids: `from` names the column of those that a range begins with, `to` of those that it ends before. */
+  addTimes({ fromMs, toMs }: TimeRange, from: string, to = from): void {
+    this.add(`${from} >= ?`, fromMs === undefined ? undefined : uuid7Floor(fromMs));
+    this.add(`${to} < ?`, toMs === undefined ? undefined : uuid7Floor(toMs));
   }
 
   /** A condition that has no value. */

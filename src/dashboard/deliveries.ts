@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { uuid7Floor } from '../lib/uuid7.ts';
 import { Conditions } from './conditions.ts';
 import { pageOf, timeOf } from './queries.ts';
 import type { Page } from './queries.ts';
@@ -30,8 +29,7 @@ export async function listDeliveries(pool: Pool, filter: DeliveryFilter): Promis
   const conditions = new Conditions();
   conditions.add('destination = ?', filter.destination);
   conditions.add('state = ?', filter.state);
-  conditions.add('id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
-  conditions.add('id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
+  conditions.addTimes(filter, 'id');
   conditions.add('id < ?', filter.before);
   const limit = conditions.parameter(filter.limit + 1);
   const answer = await pool.query(

@@ -177,11 +177,9 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
   return pageOf(Rows.parse(answer.rows), filter.limit, ({ id }) => id);
 }
 
-/** Times are told by ids. */
-function addRange(conditions: Conditions, id: string, { fromMs, toMs, before }: RequestFilter): void {
-  conditions.add(`${id} >= ?`, fromMs === undefined ? undefined : uuid7Floor(fromMs));
-  conditions.add(`${id} < ?`, toMs === undefined ? undefined : uuid7Floor(toMs));
-  conditions.add(`${id} < ?`, before);
+function addRange(conditions: Conditions, id: string, filter: RequestFilter): void {
+  conditions.addTimes(filter, id);
+  conditions.add(`${id} < ?`, filter.before);
 }
 
 /** With the range once more: the index of headers is cut by days, as the records are. */

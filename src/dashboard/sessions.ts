@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { uuid7Floor } from '../lib/uuid7.ts';
 import { Conditions } from './conditions.ts';
 import { amendedPage, CALLS_IN_SHORT, MONEY_NOW, pageOf, pairs, shownNow, timeOf } from './queries.ts';
 import type { Page } from './queries.ts';
@@ -34,8 +33,7 @@ export async function listSessions(pool: Pool, filter: SessionFilter): Promise<P
   conditions.add('login = ?', filter.login);
   conditions.add('? = ANY(agents)', filter.agent);
   conditions.add('? = ANY(models)', filter.model);
-  conditions.add('last_record_id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
-  conditions.add('first_record_id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
+  conditions.addTimes(filter, 'last_record_id', 'first_record_id');
   conditions.add('last_record_id < ?', filter.before);
   const limit = conditions.parameter(filter.limit + 1);
   const answer = await pool.query(

@@ -148,7 +148,6 @@ function conditionsOf(filter: ToolFilter): Conditions {
   conditions.add('model = ?', filter.model);
   conditions.add('session_id = ?', filter.session);
   conditions.add('agent = ?', filter.agent);
-  conditions.add('record_id >= ?', filter.fromMs === undefined ? undefined : uuid7Floor(filter.fromMs));
-  conditions.add('record_id < ?', filter.toMs === undefined ? undefined : uuid7Floor(filter.toMs));
+  conditions.addTimes(filter, 'record_id');
   return conditions;
 }

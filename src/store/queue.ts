@@ -9,6 +9,11 @@ import type { DatabaseAddress } from './database.ts';
 /** Where jobs wait: on Redis, or in the database. Plain data; holds a password. */
 export type QueueAddress = { kind: 'redis'; url: string } | { kind: 'postgres'; database: DatabaseAddress };
 
+export function queueAddressOf(data: { redisUrl?: string | undefined; database: DatabaseAddress }): QueueAddress {
+  const { redisUrl, database } = data;
+  return redisUrl === undefined ? { kind: 'postgres', database } : { kind: 'redis', url: redisUrl };
+}
+
 export interface QueueDepth {
   /** Jobs, not records: ready, delayed after a failure, and being processed. */
   waiting: number;

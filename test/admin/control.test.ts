@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { ControlDesk } from '../../src/admin/control-desk.ts';
 import type { AdminAnswer } from '../../src/contract/question.ts';
 import { answerControl } from '../../src/admin/routes.ts';
-import type { Caller } from '../../src/contract/caller.ts';
 import type { Revocation, TokenEntry } from '../../src/contract/control.ts';
 import type { Fault } from '../../src/contract/fault.ts';
 import { TokenDirectory } from '../../src/identity/tokens.ts';
 import { failed, ok } from '../../src/lib/result.ts';
+import { aCaller } from '../support/caller.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 /** What the control thread will be: here it keeps all in memory, and can be away. */
@@ -63,15 +63,7 @@ beforeEach(() => {
   desk = new Desk();
 });
 
-const ROOT: Caller = {
-  login: 'root@example.com',
-  nodeId: 'n-root',
-  nodeName: 'desk',
-  tags: [],
-  groups: [],
-  source: 'tailscale',
-  capabilities: {},
-};
+const ROOT = aCaller({ login: 'root@example.com', nodeId: 'n-root', nodeName: 'desk', groups: [] });
 
 async function ask(method: string, path: string, body?: unknown, role: 'admin' | 'user' = 'admin') {
   const bytes = body === undefined ? new Uint8Array(0) : Buffer.from(JSON.stringify(body));

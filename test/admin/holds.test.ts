@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { answerHolds } from '../../src/admin/holds.ts';
 import type { HoldDesk } from '../../src/admin/holds.ts';
-import type { Caller } from '../../src/contract/caller.ts';
 import type { Fault } from '../../src/contract/fault.ts';
 import type { Hold } from '../../src/contract/hold.ts';
 import type { AdminAnswer } from '../../src/contract/question.ts';
 import { failed, ok } from '../../src/lib/result.ts';
+import { aCaller } from '../support/caller.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 /** In place of the database: keeps all in memory. */
@@ -33,15 +33,7 @@ beforeEach(() => {
   desk = new Desk();
 });
 
-const ROOT: Caller = {
-  login: 'root@example.com',
-  nodeId: 'n-root',
-  nodeName: 'desk',
-  tags: [],
-  groups: [],
-  source: 'tailscale',
-  capabilities: {},
-};
+const ROOT = aCaller({ login: 'root@example.com', nodeId: 'n-root', nodeName: 'desk', groups: [] });
 
 async function ask(
   method: string,
