@@ -40,6 +40,8 @@ const SPOILED = CLIENTS;
 /** A hostile zstd body may occupy an inspector for seconds (`decode.ts`), and a busy machine for many. */
 const QUIET_WITHIN_MS = 30_000;
 const STORED_WITHIN_MS = 15_000;
+/** After so long of rubbish the books are judged: what is wrong is told while it is near, and a list stays short. */
+const CHAPTER_MS = 30_000;
 
 export interface FuzzReport {
   cases: number;
@@ -56,6 +58,13 @@ interface Verdict {
   headIntact: boolean;
 }
 
+/** What stands in the books of one stretch of time; ISO 8601, `to` is not of it. */
+interface Chapter {
+  from: string;
+  to: string;
+  records: number;
+}
+
 /**
  * Rubbish from both sides until time is up, then the judgement: nothing died, hung, leaked, or was counted twice. A
  * complaint names its case; `APERTURE_FUZZ_CASE` with the seed has that one again, alone.
@@ -67,53 +76,93 @@ export async function fuzz({ seed, forMs }: { seed: number; forMs: number }): Pr
   const gateway = await startGateway({ config: configOf(all, provider.port), env: EAGER_MEMORY });
   try {
     const complaints: string[] = [];
-    const verdicts: Verdict[] = [];
+    const complain = (what: readonly string[]): void => {
+      for (const each of what) console.log(each);
+      complaints.push(...what);
+    };
     const ends: Record<string, number> = {};
     const port = Number(new URL(gateway.url).port);
     let cases = only === undefined ? 0 : Number(only);
-    const rounds = async (goOn: () => boolean): Promise<void> => {
+    const rounds = async (goOn: () => boolean): Promise<Verdict[]> => {
+      const verdicts: Verdict[] = [];
       const client = async (): Promise<void> => {
         while (goOn()) {
           const dice = diceOf(seed, cases);
           cases += 1;
           const outcome = await attempt(port, dice.pick(all), cases - 1, dice);
           ends[outcome.end] = (ends[outcome.end] ?? 0) + 1;
-          if (!provider.unmarked.has(outcome.number)) complaints.push(...complaintsOf(outcome));
+          if (!provider.unmarked.has(outcome.number)) complain(complaintsOf(outcome));
           verdicts.push(verdictOn(outcome, provider.unmarked));
         }
       };
       await Promise.all(Array.from({ length: CLIENTS }, client));
+      return verdicts;
     };
-    const halfway = performance.now() + forMs / 2;
-    if (only === undefined) await rounds(() => performance.now() < halfway);
-    else await rounds(() => cases === Number(only));
-    await quiescent(gateway, QUIET_WITHIN_MS).catch((error: unknown) => complaints.push(String(error)));
+    const chapters: Chapter[] = [];
+    const chapter = async (goOn: () => boolean): Promise<void> => {
+      const from = new Date().toISOString();
+      const verdicts = await rounds(goOn);
+      await quiescent(gateway, QUIET_WITHIN_MS).catch((error: unknown) => {
+        complain([String(error)]);
+      });
+      const to = new Date(Date.now() + 1).toISOString();
+      const { records, missing } = await booksOf(gateway, { from, to }, verdicts, provider.seen);
+      complain(missing);
+      chapters.push({ from, to, records });
+    };
+    const half = async (): Promise<void> => {
+      const each = forMs / 2 / Math.ceil(forMs / 2 / CHAPTER_MS);
+      const endAt = performance.now() + forMs / 2;
+      while (performance.now() < endAt) {
+        const stopAt = Math.min(performance.now() + each, endAt);
+        await chapter(() => performance.now() < stopAt);
+      }
+    };
+    if (only === undefined) await half();
+    else await chapter(() => cases === Number(only));
     const warmBytes = await residentBytes(gateway);
-    const stopAt = performance.now() + forMs / 2;
-    if (only === undefined) await rounds(() => performance.now() < stopAt);
-    await quiescent(gateway, QUIET_WITHIN_MS).catch((error: unknown) => complaints.push(String(error)));
-
-    let records: RecordRow[] = [];
-    let missing: string[] = [];
-    await until(
-      'the books are as they should be',
-      async () => {
-        records = await gateway.records(0);
-        missing = complaintsOfBooks(verdicts, records, provider.seen);
-        return missing.length === 0;
-      },
-      STORED_WITHIN_MS,
-    ).catch(() => complaints.push(...missing));
+    if (only === undefined) await half();
+    for (const { from, to, records } of chapters) {
+      const now = await gateway.records(records, windowOf({ from, to }));
+      if (now.length !== records) complain([`from ${from} to ${to}: ${records} records became ${now.length}`]);
+    }
     expect(complaints.slice(0, 20)).toEqual([]);
     await expectSound(gateway, all);
     await expectMemory(gateway, warmBytes);
-    return { cases, records: records.length, ends };
+    return { cases, records: chapters.reduce((sum, { records }) => sum + records, 0), ends };
   } catch (error) {
     throw new Error(`APERTURE_FUZZ_SEED=${seed}\n${gateway.output().slice(-4000)}`, { cause: error });
   } finally {
     await gateway.stop();
     await provider.close();
   }
+}
+
+type Window = Pick<Chapter, 'from' | 'to'>;
+
+function windowOf({ from, to }: Window): string {
+  return `&from=${from}&to=${to}`;
+}
+
+async function booksOf(
+  gateway: TestGateway,
+  window: Window,
+  verdicts: readonly Verdict[],
+  seen: RubbishProvider['seen'],
+): Promise<{ records: number; missing: string[] }> {
+  let records: RecordRow[] = [];
+  let missing: string[] = [];
+  await until(
+    'the books are as they should be',
+    async () => {
+      records = await gateway.records(0, windowOf(window));
+      missing = complaintsOfBooks(verdicts, records, seen);
+      return missing.length === 0;
+    },
+    STORED_WITHIN_MS,
+    // Then `missing` says what is not.
+  ).catch(() => undefined);
+  return { records: records.length, missing };
 }
 
 function configOf(all: readonly Sample[], port: number): unknown {

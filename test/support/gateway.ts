@@ -112,8 +112,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       await until(
         `${count} records are listed`,
         async () => {
-          items = await allRecords(json, query).catch(() => []);
-          return items.length >= count;
+          // A list that fails is none, and no empty one: it is asked for again.
+          const listed = await allRecords(json, query).catch(() => undefined);
+          items = listed ?? items;
+          return listed !== undefined && listed.length >= count;
         },
         30_000,
       );
