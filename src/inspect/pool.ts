@@ -179,7 +179,7 @@ export class InspectorPool {
       return new DeferredTap(watch);
     }
     lane.exchanges.set(opened.id, watch);
-    lane.outbox.post({ kind: 'open', opened, mode: 'watch' });
+    lane.outbox.postLater({ kind: 'open', opened, mode: 'watch' });
     return new LaneTap(lane, opened.id, () => {
       this.#deferred += 1;
     });
@@ -390,7 +390,7 @@ class LaneTap implements Tap {
   }
 
   head(status: number, headers: [string, string][]): void {
-    if (!this.#deferred) this.#lane.outbox.post({ kind: 'head', exchange: this.#exchange, status, headers });
+    if (!this.#deferred) this.#lane.outbox.postLater({ kind: 'head', exchange: this.#exchange, status, headers });
   }
 
   response(bytes: Uint8Array): void {
@@ -422,7 +422,7 @@ class LaneTap implements Tap {
       return;
     }
     this.#lane.unreadBytes += bytes.byteLength;
-    this.#lane.outbox.post({ kind, exchange: this.#exchange, bytes: keep(bytes) });
+    this.#lane.outbox.postLater({ kind, exchange: this.#exchange, bytes: keep(bytes) });
   }
 }
 
