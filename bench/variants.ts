@@ -1,0 +1,51 @@
+import { errorChain } from '../src/lib/log.ts';
+import type { Target, Upstream } from './targets.ts';
+import { startNginx } from './targets/nginx.ts';
+import { startOurs } from './targets/ours.ts';
+import { startBare, startNodeHttp } from './targets/pass-through.ts';
+import { startPortkey } from './targets/portkey.ts';
+
+/** Each way to the provider, by its name in the tables. */
+const STARTS = {
+  /** The simulator itself: what a client without a gateway gets. */
+  direct: (upstream: Upstream & Target) =>
+    Promise.resolve({ ...upstream, name: 'direct', stop: () => Promise.resolve() }),
+  nginx: startNginx,
+  bare: startBare,
+  'node-http': startNodeHttp,
+  portkey: startPortkey,
+  'ours, bare': (upstream: Upstream) => startOurs(upstream, 'ours, bare'),
+  'ours, governed': (upstream: Upstream) => startOurs(upstream, 'ours, governed'),
+  'ours, captured': (upstream: Upstream) => startOurs(upstream, 'ours, captured'),
+};
+export type VariantName = keyof typeof STARTS;
+
+export interface Variants {
+  targets: Target[];
+  /** What could not be had, and why: a note for the reader. */
+  leftOut: string[];
+}
+
+/** Starts these variants one after the other and stops them all, whatever comes of the work. */
+export async function withVariants<T>(
+  names: readonly VariantName[],
+  provider: Target & Upstream,
+  work: (variants: Variants) => Promise<T>,
+): Promise<T> {
+  const targets: Target[] = [];
+  const leftOut: string[] = [];
+  try {
+    for (const name of names) {
+      try {
+        targets.push(await STARTS[name](provider));
+      } catch (error) {
+        // Portkey is no dependency of ours: a machine without a registry measures the others.
+        if (name !== 'portkey') throw error;
+        leftOut.push(`portkey is left out: ${errorChain(error)}`);
+      }
+    }
+    return await work({ targets, leftOut });
+  } finally {
+    for (const target of targets) await target.stop();
+  }
+}
