@@ -5,8 +5,8 @@ import type { LoadOptions, LoadResult } from './client.ts';
 
 /** A load for another process: `LoadOptions` without what cannot be sent. */
 export interface LoadJob extends Omit<LoadOptions, 'host' | 'request' | 'onBody' | 'onAnswer' | 'clock'> {
-  /** Head and body of every request. */
-  request: Uint8Array;
+  /** Head and body of every request; of several, one after the other and again from the first. */
+  request: Uint8Array | readonly Uint8Array[];
 }
 
 export interface LoadGenerator {
