@@ -1,5 +1,10 @@
 import type { Question } from './question.ts';
 import { cpu } from './questions/cpu.ts';
+import { latency } from './questions/latency.ts';
+import { prompts } from './questions/prompts.ts';
+import { streams } from './questions/streams.ts';
+import { throughput } from './questions/throughput.ts';
+import { tls } from './questions/tls.ts';
 
 /** All that `npm run bench` asks, in this order. */
-export const QUESTIONS: readonly Question[] = [cpu];
+export const QUESTIONS: readonly Question[] = [cpu, throughput, latency, streams, prompts, tls];
