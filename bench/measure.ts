@@ -23,6 +23,8 @@ export interface Measured {
   threads: Map<string, number>;
   /** Their sum. */
   wholeUs: number;
+  /** From the last answer until nothing was left to be done; a wait of 100 ms is the least that is seen. */
+  restMs: number;
   /** Why this does not count; empty when it does. */
   void: string[];
 }
@@ -47,7 +49,9 @@ export async function measure(
     name: other.name,
     share: busiestMs(other.before, readCpu(other.pid)) / result.elapsedMs,
   }));
+  const answeredAtMs = performance.now();
   const after = await atRest(target);
+  const restMs = performance.now() - answeredAtMs;
   const threads = new Map<string, number>();
   for (const [at, cpu] of (after ?? target.pids.map(readCpu)).entries()) {
     const earlier = before[at];
@@ -58,6 +62,7 @@ export async function measure(
     result,
     threads,
     wholeUs: [...threads.values()].reduce((sum, us) => sum + us, 0),
+    restMs,
     void: [
       ...busy
         .filter(({ share }) => share > BUSY_SHARE)
@@ -67,6 +72,12 @@ export async function measure(
       ...(after === undefined ? [`not at rest within ${REST_WITHIN_MS / 1000} s`] : []),
     ],
   };
+}
+
+/** Of a measurement, for a latency's round. */
+export function latencies({ result }: Measured): { 'p50 ms': number; 'p99 ms': number } {
+  const { median, p99 } = summarize(result.latencyMs);
+  return { 'p50 ms': median, 'p99 ms': p99 };
 }
 
 function busiestMs(before: ProcessCpu, after: ProcessCpu): number {

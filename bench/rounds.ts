@@ -66,24 +66,36 @@ export function medianOf(rows: readonly Row[], about: { case: string; variant: s
 }
 
 /**
- * What each variant adds to `base`, whose round of the same number is taken off: for figures of which the difference
- * means something. A round is void where either is.
+ * The rows, and what each variant adds to `direct`: a round is held against the one of the same number, and is void where
+ * either is. For figures of which the difference means something.
  */
-export function added(rows: readonly Row[], base: Row, figures: readonly string[]): Row[] {
-  return rows
-    .filter((row) => row !== base)
+export function withAdded(rows: readonly Row[], figures: readonly string[]): Row[] {
+  const direct = rows.find(({ variant }) => variant === 'direct');
+  if (direct === undefined) throw new Error('there is no direct way to hold the others against');
+  const added = rows
+    .filter((row) => row !== direct)
     .map((row) => ({
       case: `${row.case}, added`,
       variant: row.variant,
-      rounds: row.rounds.map((round, at) => difference(round, base.rounds[at], figures)),
+      rounds: row.rounds.map((round, at) => difference(round, direct.rounds[at], figures)),
     }));
+  return [...rows, ...added];
 }
 
-function difference(round: Round, base: Round | undefined, figures: readonly string[]): Round {
+function difference(round: Round, direct: Round | undefined, figures: readonly string[]): Round {
   const values = figures.map((name): [string, number] => [
     name,
-    (round.figures[name] ?? Number.NaN) - (base?.figures[name] ?? Number.NaN),
+    (round.figures[name] ?? Number.NaN) - (direct?.figures[name] ?? Number.NaN),
   ]);
-  const reasons = base === undefined ? ['nothing to compare with'] : base.void.map((reason) => `direct: ${reason}`);
+  const reasons = direct?.void.map((reason) => `direct: ${reason}`) ?? ['nothing to compare with'];
   return { figures: Object.fromEntries(values), count: round.count, void: [...round.void, ...reasons] };
+}
+
+/** A row with these figures alone, as another case. */
+export function only(row: Row, name: string, figures: readonly string[]): Row {
+  const rounds = row.rounds.map((round) => ({
+    ...round,
+    figures: Object.fromEntries(Object.entries(round.figures).filter(([figure]) => figures.includes(figure))),
+  }));
+  return { ...row, case: name, rounds };
 }

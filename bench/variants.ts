@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { errorChain } from '../src/lib/log.ts';
+import type { TestCertificate } from '../test/support/certificates.ts';
+import { startProvider } from './targets.ts';
 import type { Target, Upstream } from './targets.ts';
 import { startNginx } from './targets/nginx.ts';
 import { startOurs } from './targets/ours.ts';
@@ -21,31 +24,40 @@ const STARTS = {
 export type VariantName = keyof typeof STARTS;
 
 export interface Variants {
+  provider: Target;
   targets: Target[];
   /** What could not be had, and why: a note for the reader. */
   leftOut: string[];
 }
 
-/** Starts these variants one after the other and stops them all, whatever comes of the work. */
+/** Starts a provider and these ways to it, one after the other, and stops them all, whatever comes of the work. */
 export async function withVariants<T>(
   names: readonly VariantName[],
-  provider: Target & Upstream,
   work: (variants: Variants) => Promise<T>,
+  certificate?: TestCertificate,
 ): Promise<T> {
+  const provider = await startProvider({
+    digests: false,
+    ...(certificate === undefined
+      ? {}
+      : { tls: { cert: certificate.cert, key: readFileSync(certificate.keyFile, 'utf8') } }),
+  });
+  const upstream = { ...provider, ...(certificate === undefined ? {} : { caFile: certificate.certFile }) };
   const targets: Target[] = [];
   const leftOut: string[] = [];
   try {
     for (const name of names) {
       try {
-        targets.push(await STARTS[name](provider));
+        targets.push(await STARTS[name](upstream));
       } catch (error) {
         // Portkey is no dependency of ours: a machine without a registry measures the others.
         if (name !== 'portkey') throw error;
         leftOut.push(`portkey is left out: ${errorChain(error)}`);
       }
     }
-    return await work({ targets, leftOut });
+    return await work({ provider, targets, leftOut });
   } finally {
     for (const target of targets) await target.stop();
+    await provider.stop();
   }
 }

@@ -1,11 +1,6 @@
-import { measure } from '../measure.ts';
-import type { Measured } from '../measure.ts';
-import type { Answer, Bench, Judgement, Question, Round, Row } from '../question.ts';
-import { chatRequest } from '../requests.ts';
-import type { Chat } from '../requests.ts';
-import { interleaved, medianOf } from '../rounds.ts';
-import { startProvider } from '../targets.ts';
-import type { Target } from '../targets.ts';
+import { cost, costLoads, COST_SETTINGS } from '../cost.ts';
+import type { Answer, Bench, Judgement, Question, Row } from '../question.ts';
+import { interleaved, medianOf, only } from '../rounds.ts';
 import { withVariants } from '../variants.ts';
 import type { VariantName, Variants } from '../variants.ts';
 
@@ -18,16 +13,7 @@ const VARIANTS: readonly VariantName[] = [
   'ours, governed',
   'ours, captured',
 ];
-const CONNECTIONS = 32;
-const PROMPT_BYTES = 2_048;
-const EVENTS = 150;
-
-interface Load {
-  /** What the cost is told by. */
-  unit: 'unary request' | 'streamed event';
-  chat: Chat;
-  requests: number;
-}
+const TOTALS = ['whole µs', 'a second'];
 
 /** Targets of the governed gateway with full capture, as multiples of nginx's own cost. */
 const TARGETS = [
@@ -41,36 +27,16 @@ export const cpu: Question = {
   name: 'cpu',
   asks: 'how many microseconds of CPU does a unary request cost, and a streamed event, and which thread spends them?',
   minutes: 5,
-  ask: async (bench) => {
-    const provider = await startProvider({ digests: false });
-    try {
-      return await withVariants(VARIANTS, provider, (variants) => ask(bench, provider, variants));
-    } finally {
-      await provider.stop();
-    }
-  },
+  ask: (bench) => withVariants(VARIANTS, (variants) => ask(bench, variants)),
 };
 
-async function ask(bench: Bench, provider: Target, { targets, leftOut }: Variants): Promise<Answer> {
-  // The provider's 20 ms keep generator and simulator from being the limit: nothing but its own CPU is judged of a target.
-  const loads: Load[] = [
-    {
-      unit: 'unary request',
-      chat: { promptBytes: PROMPT_BYTES, sim: 'output=50; delay=20ms' },
-      requests: bench.size(3_000, 200),
-    },
-    {
-      unit: 'streamed event',
-      chat: { promptBytes: PROMPT_BYTES, sim: `events=${EVENTS}; pace=2ms`, stream: true },
-      requests: bench.size(192, 32),
-    },
-  ];
+async function ask(bench: Bench, { provider, targets, leftOut }: Variants): Promise<Answer> {
   const rows: Row[] = [];
-  for (const load of loads) {
+  for (const load of costLoads(bench)) {
     bench.say(`CPU per ${load.unit}`);
     const variants = targets.map((target) => ({
       name: target.name,
-      measure: async () => roundOf(await measure(bench.generator, provider, target, jobOf(target, load)), load),
+      measure: () => cost(bench, provider, target, load),
     }));
     rows.push(
       ...(await interleaved(
@@ -80,8 +46,8 @@ async function ask(bench: Bench, provider: Target, { targets, leftOut }: Variant
     );
   }
   return {
-    settings: `${CONNECTIONS} connections, closed loop; ${PROMPT_BYTES}-byte prompts; unary after 20 ms; ${EVENTS} events a stream, 2 ms apart`,
-    rows: [...rows.map(overview), ...rows.map(byThread)],
+    settings: COST_SETTINGS,
+    rows: [...rows.map((row) => only(row, row.case, ['main µs', ...TOTALS])), ...rows.map(byThread)],
     judgements: judged(rows),
     notes: [
       'CPU is counted until records and captures are stored; the database is a process of its own and not in it.',
@@ -90,45 +56,12 @@ async function ask(bench: Bench, provider: Target, { targets, leftOut }: Variant
   };
 }
 
-function jobOf(target: Target, { chat, requests }: Load) {
-  return {
-    connections: CONNECTIONS,
-    arrivals: { kind: 'closed', requests } as const,
-    request: chatRequest(target, chat),
-  };
-}
-
-function roundOf(measured: Measured, { unit }: Load): Round {
-  const { result, threads, wholeUs } = measured;
-  const count = unit === 'unary request' ? (result.statuses['200'] ?? 0) : result.events;
-  const perThread = [...threads].map(([name, us]): [string, number] => [`${name} µs`, us / count]);
-  return {
-    figures: {
-      ...Object.fromEntries(perThread),
-      'whole µs': wholeUs / count,
-      'a second': (count * 1000) / result.elapsedMs,
-    },
-    count,
-    void: measured.void,
-  };
-}
-
-const OVERVIEW = ['main µs', 'whole µs', 'a second'];
-
-function overview(row: Row): Row {
-  return part(row, row.case, (figure) => OVERVIEW.includes(figure));
-}
-
+/** All figures but those of all threads together. */
 function byThread(row: Row): Row {
-  return part(row, `${row.case}, by thread`, (figure) => !OVERVIEW.includes(figure) || figure === 'main µs');
-}
-
-function part(row: Row, name: string, wanted: (figure: string) => boolean): Row {
-  const rounds = row.rounds.map((round) => ({
-    ...round,
-    figures: Object.fromEntries(Object.entries(round.figures).filter(([figure]) => wanted(figure))),
-  }));
-  return { ...row, case: name, rounds };
+  const threads = row.rounds
+    .flatMap(({ figures }) => Object.keys(figures))
+    .filter((figure) => !TOTALS.includes(figure));
+  return only(row, `${row.case}, by thread`, [...new Set(threads)]);
 }
 
 function judged(rows: readonly Row[]): Judgement[] {

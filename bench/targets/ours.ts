@@ -87,3 +87,7 @@ function metricOf(text: string, name: string): number {
   if (found === undefined) throw new Error(`there is no metric ${name}`);
   return Number(found);
 }
+
+export function isOurs(target: Target): target is Ours {
+  return 'metric' in target;
+}
