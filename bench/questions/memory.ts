@@ -18,9 +18,9 @@ const MOST_KB = 60;
 const STARTS_PER_SECOND = 500;
 const PACE_S = 5;
 /** All are open for this long, and memory is read. */
-const WATCHED_S = 15;
+const WATCHED_S = 10;
 /** What slow starts may take besides. */
-const SLACK_S = 5;
+const SLACK_S = 3;
 
 const PROMPT_BYTES = 2_048;
 
@@ -43,6 +43,8 @@ async function ask(bench: Bench): Promise<Answer> {
     const notes = [
       'memory: resident, of the process with all its threads, above what it had warm and idle, before or after: the less of ' +
         'both; the embedded Postgres is not in it',
+      'each further stream: what lies between the open streams of both tables. A process at rest may hold some tens of MB ' +
+        'more or less, which 1,000 streams do not outweigh',
       'ended: what was left per stream, above idle before, once all had ended and their records and captures were stored',
     ];
     for (const start of [startBare, (upstream: Target) => startOurs(upstream, 'ours, captured')]) {
@@ -79,17 +81,20 @@ const OPEN_KB = 'KB a stream';
 async function measured(bench: Bench, provider: Target, target: Target, notes: string[]): Promise<Row[]> {
   await warmUp(bench, target);
   const rows: Row[] = [];
+  let before: Held | undefined;
   for (const wanted of STREAMS) {
     const streams = Math.min(bench.size(wanted, wanted / 20), roomFor(target));
     if (streams < bench.size(wanted, wanted / 20)) {
       notes.push(`${target.name}: ${streams} of ${wanted} streams, as a process may not open more files here`);
     }
     bench.say(`${target.name}: ${streams} streams`);
+    const held = await hold(bench, provider, target, streams);
     rows.push({
       case: `${wanted.toLocaleString('en')} open streams`,
       variant: target.name,
-      rounds: [await held(bench, provider, target, streams)],
+      rounds: [roundOf(held, before)],
     });
+    before = held;
   }
   return rows;
 }
@@ -111,8 +116,17 @@ async function warmUp(bench: Bench, target: Target): Promise<void> {
   await atRest(target);
 }
 
+/** Resident bytes with so many streams open, and without any before and after. */
+interface Held {
+  streams: number;
+  idle: number;
+  open: number;
+  ended: number;
+  void: string[];
+}
+
 /** Opens so many streams, reads the memory while all of them are open, and once more when all have ended. */
-async function held(bench: Bench, provider: Target, target: Target, streams: number): Promise<Round> {
+async function hold(bench: Bench, provider: Target, target: Target, streams: number): Promise<Held> {
   const idle = await residentBytes(target, bench.size(5, 1));
   const startingS = streams / STARTS_PER_SECOND + bench.size(SLACK_S, 1);
   const watchedS = bench.size(WATCHED_S, 2);
@@ -136,19 +150,21 @@ async function held(bench: Bench, provider: Target, target: Target, streams: num
   if (before !== streams || after !== streams) reasons.push(`${Math.min(before, after)} of ${streams} were open`);
   if (statuses['200'] !== sent) reasons.push(`answered: ${JSON.stringify({ ...statuses, ...failures })}`);
   if (stored === undefined) reasons.push('not at rest in time');
-  // What the warm-up left to be collected is not there to hide in.
-  const base = Math.min(idle, ended);
-  return {
-    figures: {
-      [OPEN_KB]: (open - base) / streams / 1024,
-      'KB a stream, ended': (ended - idle) / streams / 1024,
-      'idle MB': idle / 1024 ** 2,
-      'open MB': open / 1024 ** 2,
-      'ended MB': ended / 1024 ** 2,
-    },
-    count: streams,
-    void: reasons,
+  return { streams, idle, open, ended, void: reasons };
+}
+
+/** `fewer`: the same process with fewer streams, before. */
+function roundOf({ streams, idle, open, ended, void: reasons }: Held, fewer: Held | undefined): Round {
+  const figures: Record<string, number> = {
+    // What the warm-up left to be collected is not there to hide in.
+    [OPEN_KB]: (open - Math.min(idle, ended)) / streams / 1024,
+    'KB a stream, ended': (ended - idle) / streams / 1024,
+    'idle MB': idle / 1024 ** 2,
+    'open MB': open / 1024 ** 2,
+    'ended MB': ended / 1024 ** 2,
   };
+  if (fewer !== undefined) figures['KB each further stream'] = (open - fewer.open) / (streams - fewer.streams) / 1024;
+  return { figures, count: streams, void: reasons };
 }
 
 /** Of the processes of a target: the median of a look each second. */
