@@ -130,13 +130,14 @@ async function hold(bench: Bench, provider: Target, target: Target, streams: num
   const idle = await residentBytes(target, bench.size(5, 1));
   const startingS = streams / STARTS_PER_SECOND + bench.size(SLACK_S, 1);
   const watchedS = bench.size(WATCHED_S, 2);
+  const paceS = bench.size(PACE_S, 1);
   // The first event comes at once, and two or three follow the last delta.
-  const events = Math.max(1, Math.ceil((startingS + watchedS) / PACE_S) - 1);
+  const events = Math.max(1, Math.ceil((startingS + watchedS) / paceS) - 1);
   const load = bench.generator.apply({
     port: target.port,
     connections: streams,
     arrivals: { kind: 'open', perSecond: STARTS_PER_SECOND, requests: streams },
-    request: chatRequest(target, { promptBytes: PROMPT_BYTES, sim: `events=${events};pace=${PACE_S}s`, stream: true }),
+    request: chatRequest(target, { promptBytes: PROMPT_BYTES, sim: `events=${events};pace=${paceS}s`, stream: true }),
     timeoutMs: (2 * startingS + watchedS + 60) * 1000,
   });
   await wait(startingS * 1000);
