@@ -25,12 +25,12 @@ export function costLoads(bench: Bench): CostLoad[] {
     {
       unit: 'unary request',
       chat: { promptBytes: PROMPT_BYTES, sim: 'output=50; delay=20ms' },
-      requests: bench.size(3_000, 200),
+      requests: bench.size(2_000, 200),
     },
     {
       unit: 'streamed event',
       chat: { promptBytes: PROMPT_BYTES, sim: `events=${EVENTS}; pace=2ms`, stream: true },
-      requests: bench.size(192, 32),
+      requests: bench.size(96, 32),
     },
   ];
 }

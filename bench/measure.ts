@@ -45,10 +45,7 @@ export async function measure(
     ...provider.pids.map((pid) => ({ name: 'simulator', pid, before: readCpu(pid) })),
   ];
   const result = await generator.apply({ ...job, port: target.port });
-  const busy = others.map((other) => ({
-    name: other.name,
-    share: busiestMs(other.before, readCpu(other.pid)) / result.elapsedMs,
-  }));
+  const busy = others.flatMap((other) => tooBusy(other.name, other.before, readCpu(other.pid), result.elapsedMs));
   const answeredAtMs = performance.now();
   const after = await atRest(target);
   const restMs = performance.now() - answeredAtMs;
@@ -64,9 +61,7 @@ export async function measure(
     wholeUs: [...threads.values()].reduce((sum, us) => sum + us, 0),
     restMs,
     void: [
-      ...busy
-        .filter(({ share }) => share > BUSY_SHARE)
-        .map(({ name, share }) => `the ${name} was busy for ${Math.round(share * 100)} % of the time`),
+      ...busy,
       ...lateness(job, result),
       ...unanswered(result),
       ...(after === undefined ? [`not at rest within ${REST_WITHIN_MS / 1000} s`] : []),
@@ -80,8 +75,10 @@ export function latencies({ result }: Measured): { 'p50 ms': number; 'p99 ms': n
   return { 'p50 ms': median, 'p99 ms': p99 };
 }
 
-function busiestMs(before: ProcessCpu, after: ProcessCpu): number {
-  return Math.max(...spentByThread(before, after).values()) / 1000;
+/** Says so where a thread of a process that measures had no time left. */
+export function tooBusy(name: string, before: ProcessCpu, after: ProcessCpu, elapsedMs: number): string[] {
+  const share = Math.max(...spentByThread(before, after).values()) / 1000 / elapsedMs;
+  return share > BUSY_SHARE ? [`the ${name} was busy for ${Math.round(share * 100)} % of the time`] : [];
 }
 
 function lateness(job: Omit<LoadJob, 'port'>, result: LoadResult): string[] {

@@ -29,13 +29,15 @@ await new Command('npm run bench --')
   .option('--list', 'say what can be asked, and how long it takes', false)
   .option('--quick', 'see in seconds that questions work; the figures say nothing', false)
   .option('--json <file>', 'where all figures are written', join('bench', 'results', 'latest.json'))
-  .action(async (names: string[], options: Options) => {
+  .action(async (names: string[], options: Options, command: Command) => {
     if (options.list) {
       list();
       return;
     }
     const unknown = names.filter((name) => !QUESTIONS.some((each) => each.name === name) && !micro.includes(name));
-    if (unknown.length > 0) throw new Error(`there is no question ${unknown.join(', ')}; --list says which there are`);
+    if (unknown.length > 0) {
+      command.error(`there is no question ${unknown.join(', ')}; --list says which there are`);
+    }
     for (const name of names.filter((each) => micro.includes(each))) runMicro(name);
     const asked = QUESTIONS.filter(({ name }) => names.length === 0 || names.includes(name));
     if (asked.length > 0) await ask(asked, options);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { errorChain } from '../src/lib/log.ts';
 import type { TestCertificate } from '../test/support/certificates.ts';
+import { goFirst } from './load/priority.ts';
 import { startProvider } from './targets.ts';
 import type { Target, Upstream } from './targets.ts';
 import { startNginx } from './targets/nginx.ts';
@@ -42,6 +43,7 @@ export async function withVariants<T>(
       ? {}
       : { tls: { cert: certificate.cert, key: readFileSync(certificate.keyFile, 'utf8') } }),
   });
+  for (const pid of provider.pids) goFirst(pid);
   const upstream = { ...provider, ...(certificate === undefined ? {} : { caFile: certificate.certFile }) };
   const targets: Target[] = [];
   const leftOut: string[] = [];

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import type { LoadOptions, LoadResult } from './client.ts';
+import { goFirst } from './priority.ts';
 
 /** A load for another process: `LoadOptions` without what cannot be sent. */
 export interface LoadJob extends Omit<LoadOptions, 'host' | 'request' | 'onBody' | 'onAnswer' | 'clock'> {
@@ -19,8 +20,10 @@ export interface LoadGenerator {
 /** The load generator in a process of its own (bench/programs/generator.ts). */
 export function startGenerator(): LoadGenerator {
   const child = fork(join(packageRoot(), 'dist', 'bench', 'programs', 'generator.js'), { serialization: 'advanced' });
+  const pid = child.pid ?? 0;
+  goFirst(pid);
   return {
-    pid: child.pid ?? 0,
+    pid,
     apply(job) {
       return new Promise((resolve, reject) => {
         const died = (code: number | null): void => {

@@ -26,7 +26,7 @@ const TARGETS = [
 export const cpu: Question = {
   name: 'cpu',
   asks: 'how many microseconds of CPU does a unary request cost, and a streamed event, and which thread spends them?',
-  minutes: 5,
+  minutes: 4,
   ask: (bench) => withVariants(VARIANTS, (variants) => ask(bench, variants)),
 };
 

@@ -25,14 +25,14 @@ const CASE = 'one at a time';
 export const latency: Question = {
   name: 'latency',
   asks: 'how much later does a unary answer come through each, one request at a time?',
-  minutes: 4,
+  minutes: 3,
   ask: (bench) => withVariants(VARIANTS, (variants) => ask(bench, variants)),
 };
 
 async function ask(bench: Bench, { provider, targets, leftOut }: Variants): Promise<Answer> {
   bench.say(CASE);
   const measured = await interleaved(
-    { case: CASE, warmUp: bench.size(2, 1), rounds: bench.size(5, 2) },
+    { case: CASE, warmUp: 1, rounds: bench.size(5, 2) },
     targets.map((target) => ({ name: target.name, measure: () => round(bench, provider, target) })),
   );
   const rows = withAdded(measured, ['p50 ms', 'p99 ms']);
@@ -47,7 +47,7 @@ async function ask(bench: Bench, { provider, targets, leftOut }: Variants): Prom
 async function round(bench: Bench, provider: Target, target: Target): Promise<Round> {
   const measured = await measure(bench.generator, provider, target, {
     connections: CONNECTIONS,
-    arrivals: { kind: 'open', perSecond: PER_SECOND, requests: bench.size(800, 60) },
+    arrivals: { kind: 'open', perSecond: PER_SECOND, requests: bench.size(500, 60) },
     request: chatRequest(target, CHAT),
   });
   return { figures: latencies(measured), count: measured.result.latencyMs.length, void: measured.void };

@@ -19,18 +19,18 @@ interface Size {
 }
 
 const SIZES: readonly Size[] = [
-  { name: '1 KiB', bytes: KiB, requests: 300, perSecond: 100 },
-  { name: '32 KiB', bytes: 32 * KiB, requests: 300, perSecond: 100 },
-  { name: '256 KiB', bytes: 256 * KiB, requests: 100, perSecond: 50 },
-  { name: '1 MiB', bytes: MiB, requests: 60, perSecond: 20 },
-  { name: '8 MiB', bytes: 8 * MiB, requests: 12, perSecond: 3 },
+  { name: '1 KiB', bytes: KiB, requests: 200, perSecond: 100 },
+  { name: '32 KiB', bytes: 32 * KiB, requests: 100, perSecond: 100 },
+  { name: '256 KiB', bytes: 256 * KiB, requests: 60, perSecond: 50 },
+  { name: '1 MiB', bytes: MiB, requests: 40, perSecond: 20 },
+  { name: '8 MiB', bytes: 8 * MiB, requests: 10, perSecond: 3 },
 ];
 const CONNECTIONS = 16;
 
 export const prompts: Question = {
   name: 'prompts',
   asks: 'how much later does an answer come when the prompt is large?',
-  minutes: 4,
+  minutes: 3,
   ask: (bench) => withVariants(VARIANTS, (variants) => ask(bench, variants)),
 };
 
@@ -39,7 +39,7 @@ async function ask(bench: Bench, { provider, targets }: Variants): Promise<Answe
   for (const size of SIZES) {
     bench.say(size.name);
     const measured = await interleaved(
-      { case: size.name, warmUp: 1, rounds: bench.size(4, 1) },
+      { case: size.name, warmUp: 1, rounds: bench.size(3, 1) },
       targets.map((target) => ({ name: target.name, measure: () => round(bench, provider, target, size) })),
     );
     rows.push(...withAdded(measured, ['p50 ms', 'p99 ms']));

@@ -13,7 +13,7 @@ const VARIANTS: readonly VariantName[] = ['nginx', 'bare', 'ours, captured'];
 export const tls: Question = {
   name: 'tls',
   asks: 'what does it cost more when the provider is asked by TLS, over connections that stay open?',
-  minutes: 4,
+  minutes: 2,
   ask: async (bench) => {
     const folder = mkdtempSync(join(tmpdir(), 'aperture-bench-'));
     try {
@@ -41,7 +41,7 @@ async function ask(bench: Bench, plain: Variants, secure: Variants): Promise<Ans
         measure: () => cost(bench, provider, target, load),
       })),
     );
-    const about = { case: `per ${load.unit}`, warmUp: bench.size(2, 1), rounds: bench.size(4, 1) };
+    const about = { case: `per ${load.unit}`, warmUp: 1, rounds: bench.size(3, 1) };
     rows.push(...(await interleaved(about, variants)));
   }
   return {

@@ -8,13 +8,11 @@ import type { Target, Upstream } from '../targets.ts';
 export async function startNginx(upstream: Upstream): Promise<Target> {
   const port = await freePort();
   const folder = scratch();
+  // It holds a certificate's names against this one, and never its addresses.
   const [scheme, trust] =
     upstream.caFile === undefined
       ? ['http', '']
-      : [
-          'https',
-          `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${upstream.caFile}; proxy_ssl_name 127.0.0.1; proxy_ssl_session_reuse on;`,
-        ];
+      : ['https', `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${upstream.caFile}; proxy_ssl_name localhost;`];
   mkdirSync(join(folder, 'logs'));
   writeFileSync(
     join(folder, 'nginx.conf'),
