@@ -2,11 +2,15 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../src/lib/package-root.ts';
-import { applyLoad, rawPost } from './load/client.ts';
-import { readCpu } from './load/cpu.ts';
-import type { ProcessCpu } from './load/cpu.ts';
-import { startBare, startNginx, startOurs, startProvider } from './targets.ts';
+import { applyLoad } from './load/client.ts';
+import { readCpu, spentByThread } from './load/cpu.ts';
+import { chatRequest } from './requests.ts';
+import { median } from './rounds.ts';
+import { startProvider } from './targets.ts';
 import type { Target } from './targets.ts';
+import { startBare } from './targets/pass-through.ts';
+import { startNginx } from './targets/nginx.ts';
+import { startOurs } from './targets/ours.ts';
 
 /**
  * Question: has the gateway's CPU per request or per event grown by a quarter? Judged against the bare pass-through of
@@ -20,6 +24,7 @@ const STREAMS = 96;
 const EVENTS = 150;
 const PROMPT_BYTES = 2_048;
 const REGRESSION = 1.25;
+const OURS = 'ours, captured';
 
 interface Cost {
   /** Microseconds of CPU per unit: the busiest thread of the first process, and all processes. */
@@ -27,31 +32,17 @@ interface Cost {
   whole: number;
 }
 
-const prompt = 'x'.repeat(PROMPT_BYTES);
-const unary = rawPost(
-  '/v1/chat/completions',
-  JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: prompt }] }),
-  { 'x-sim': 'output=50' },
-);
-const streamed = rawPost(
-  '/v1/chat/completions',
-  JSON.stringify({
-    model: 'gpt-5-mini',
-    stream: true,
-    stream_options: { include_usage: true },
-    messages: [{ role: 'user', content: prompt }],
-  }),
-  { 'x-sim': `events=${EVENTS}; pace=2ms` },
-);
-
 const LOADS = {
-  'unary request': { request: unary, requests: UNARY_REQUESTS },
-  'streamed event': { request: streamed, requests: STREAMS },
+  'unary request': { chat: { promptBytes: PROMPT_BYTES, sim: 'output=50' }, requests: UNARY_REQUESTS },
+  'streamed event': {
+    chat: { promptBytes: PROMPT_BYTES, sim: `events=${EVENTS}; pace=2ms`, stream: true },
+    requests: STREAMS,
+  },
 } as const;
 type LoadName = keyof typeof LOADS;
 
 const provider = await startProvider();
-const targets = [await startNginx(provider.port), await startBare(provider.port), await startOurs(provider.port)];
+const targets = [await startNginx(provider), await startBare(provider), await startOurs(provider, OURS)];
 const costs = new Map<string, Cost[]>();
 try {
   for (const target of targets) await measure(target, 'unary request');
@@ -68,7 +59,8 @@ try {
 }
 
 async function measure(target: Target, name: LoadName): Promise<void> {
-  const { request, requests } = LOADS[name];
+  const { chat, requests } = LOADS[name];
+  const request = chatRequest(target, chat);
   const before = target.pids.map(readCpu);
   const result = await applyLoad({
     host: '127.0.0.1',
@@ -86,32 +78,12 @@ async function measure(target: Target, name: LoadName): Promise<void> {
   }
   const units = name === 'unary request' ? requests : result.events;
   const key = `${target.name}/${name}`;
+  const threads = after.map((cpu, index) => spentByThread(before[index] ?? cpu, cpu));
   const cost = {
-    front: (1000 * frontMs(before[0], after[0])) / units,
-    whole: (1000 * sum(after.map((cpu, index) => allMs(cpu) - allMs(before[index])))) / units,
+    front: (threads[0]?.get('main') ?? 0) / units,
+    whole: threads.flatMap((spent) => [...spent.values()]).reduce((sum, us) => sum + us, 0) / units,
   };
   costs.set(key, [...(costs.get(key) ?? []), cost]);
-}
-
-function frontMs(before: ProcessCpu | undefined, after: ProcessCpu | undefined): number {
-  const spent = (after?.threads ?? []).map((thread) => {
-    const earlier = before?.threads.find(({ tid }) => tid === thread.tid);
-    return { tid: thread.tid, ms: (thread.runMs ?? thread.cpuMs) - (earlier?.runMs ?? earlier?.cpuMs ?? 0) };
-  });
-  return spent.find(({ tid }) => tid === after?.pid)?.ms ?? 0;
-}
-
-function allMs(cpu: ProcessCpu | undefined): number {
-  return sum((cpu?.threads ?? []).map((thread) => thread.runMs ?? thread.cpuMs));
-}
-
-function sum(values: number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function report(): void {
@@ -133,10 +105,10 @@ function report(): void {
           28,
         );
       };
-      console.log(`    ${target.padEnd(6)}  front thread ${cell('front')}  whole process ${cell('whole')}`);
+      console.log(`    ${target.padEnd(14)}  front thread ${cell('front')}  whole process ${cell('whole')}`);
     }
     for (const part of ['front', 'whole'] as const) {
-      const ours = median(of('ours', part));
+      const ours = median(of(OURS, part));
       const ratio = ours / median(of('bare', 'whole'));
       const key = `${name}, ${part}`;
       const accepted = limits[key] ?? Number.NaN;

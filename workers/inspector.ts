@@ -4,10 +4,12 @@ import type { FromInspector, ToInspector } from '../src/contract/messages.ts';
 import { Inspector } from '../src/inspect/inspector.ts';
 import { Outbox, bytesFromInspector } from '../src/inspect/link.ts';
 import { packageRoot } from '../src/lib/package-root.ts';
+import { nameThread } from '../src/lib/thread-name.ts';
 import { loadPriceTable } from '../src/pricing/table.ts';
 
 /** Root of an inspector thread: one long-lived piscina task, over when its port closes. */
 export default function inspect({ port }: { port: MessagePort }): Promise<void> {
+  nameThread('inspector');
   const outbox = new Outbox<FromInspector>(port, bytesFromInspector);
   const inspector = new Inspector(loadPriceTable(join(packageRoot(), 'config', 'prices.json')), (message) => {
     outbox.post(message);

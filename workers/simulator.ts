@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { assert } from '../src/lib/result.ts';
+import { nameThread } from '../src/lib/thread-name.ts';
 import { startSimulator } from '../src/simulator/provider.ts';
 
 /** What the thread that starts us hands over: the plain part of `SimulatorOptions`. */
@@ -23,6 +24,7 @@ const Order = z.strictObject({ kind: z.literal('close') });
 /** Root of the simulator's thread: says `listening` once, closes on `close`, dies with its error when it cannot listen. */
 assert(parentPort !== null, 'workers/simulator.ts runs as a worker thread');
 const port = parentPort;
+nameThread('simulator');
 const simulator = await startSimulator(Options.parse(workerData));
 port.postMessage({ kind: 'listening', port: simulator.port, url: simulator.url });
 port.on('message', (message: unknown) => {

@@ -93,3 +93,23 @@ export function spentMs(before: ProcessCpu, after: ProcessCpu): number {
   }
   return sum;
 }
+
+/**
+ * CPU microseconds that a process spent between two looks, by thread: `main`, those that have a name of their own, and
+ * `others` (of V8 and libuv, which are named as the process is). What a thread spent that has ended is not in it.
+ */
+export function spentByThread(before: ProcessCpu, after: ProcessCpu): Map<string, number> {
+  const known = new Map(before.threads.map((thread) => [thread.tid, usedMs(thread)]));
+  const ofProcess = after.threads.find(({ tid }) => tid === after.pid)?.name;
+  const spent = new Map<string, number>();
+  for (const thread of after.threads) {
+    const name = thread.tid === after.pid ? 'main' : thread.name === ofProcess ? 'others' : thread.name;
+    const us = (usedMs(thread) - (known.get(thread.tid) ?? 0)) * 1000;
+    spent.set(name, (spent.get(name) ?? 0) + us);
+  }
+  return spent;
+}
+
+function usedMs(thread: ThreadCpu): number {
+  return thread.runMs ?? thread.cpuMs;
+}

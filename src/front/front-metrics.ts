@@ -64,7 +64,7 @@ export class FrontMetrics {
     });
     this.#overhead = new Histogram({
       name: 'aperture_overhead_seconds',
-      help: 'From acceptance to the send upstream: what the gateway adds before the provider has the request',
+      help: "What the gateway adds: from acceptance to the send upstream, and from the provider's head to its release",
       buckets: OVERHEAD_SECONDS,
       registers,
     });
@@ -125,6 +125,10 @@ export class FrontMetrics {
     this.#refused.inc({ code });
   }
 
+  overhead(ms: number): void {
+    this.#overhead.observe(ms / 1000);
+  }
+
   record(record: ExchangeRecord): void {
     const { api, provider, state } = record;
     this.#requests.inc({ api, provider, state });
@@ -132,8 +136,6 @@ export class FrontMetrics {
     if (record.first_byte_at !== null) {
       this.#firstByte.observe({ api }, (record.first_byte_at - record.received_at) / 1000);
     }
-    const sentAtMs = record.attempts[0]?.started_at_ms;
-    if (sentAtMs !== undefined) this.#overhead.observe((sentAtMs - record.received_at) / 1000);
     this.#usageStates.inc({ provider, usage_state: record.usage_state });
     if (this.#isTold(record)) return;
     const { usage, cost_nanodollars } = record.late_usage ?? record;

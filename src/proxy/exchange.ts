@@ -19,9 +19,16 @@ export interface ExchangeTimeouts {
   total_ms: number;
 }
 
+/** Told of each head that was released. */
+export interface ExchangeMetrics {
+  /** What the gateway itself added, in milliseconds: what `server-timing` says too. */
+  overhead(ms: number): void;
+}
+
 /** What all exchanges of a process share. */
 export interface ExchangeServices {
   clock: Clock;
+  metrics: ExchangeMetrics;
   journal: ExchangeJournal;
   upstreams: Upstreams;
   watchdog: Watchdog;
@@ -50,6 +57,14 @@ type State =
   | { at: 'waiting'; call: UpstreamCall; sinceMs: number }
   | { at: 'streaming'; call: UpstreamCall; lastByteAtMs: number }
   | { at: 'ended' };
+
+/** Both together are the time from acceptance to the head's release. */
+interface Times {
+  /** Ours: from acceptance until the request was sent, and from the provider's head until ours is released. */
+  gatewayMs: number;
+  /** The provider's, and the way there and back. Undefined where it gave no head. */
+  upstreamMs: number | undefined;
+}
 
 /**
  * One request against its plan: opened in the journal, sent, its bytes journaled, copied to the inspector and released
@@ -157,10 +172,11 @@ export class Exchange implements UpstreamEvents, Watched {
     const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
     const length = Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined;
     this.#maySayMore = this.#eventStream && !encoded && length === undefined;
-    const answer = this.#clientHeaders(headers, nowMs);
     this.#services.journal.barrier(opened.id, () => {
       this.#headReleased = true;
-      client.head(status, answer, length);
+      const times = this.#timesAt(nowMs);
+      if (times !== undefined) this.#services.metrics.overhead(times.gatewayMs);
+      client.head(status, this.#clientHeaders(headers, times), length);
     });
   }
 
@@ -220,7 +236,6 @@ export class Exchange implements UpstreamEvents, Watched {
 
   #send(): void {
     const nowMs = this.#services.clock.nowMs();
-    if (this.#sentAtMs === 0) this.#sentAtMs = nowMs;
     this.#attempts.push({ provider: this.#plan.provider, started_at_ms: nowMs, outcome: 'pending' });
     // The state comes first: undici may report a refusal before `call` returns.
     const early: { call: UpstreamCall | undefined } = { call: undefined };
@@ -231,6 +246,8 @@ export class Exchange implements UpstreamEvents, Watched {
     };
     this.#state = { at: 'waiting', call: proxy, sinceMs: nowMs };
     early.call = this.#services.upstreams.call(this.#plan.upstream, this);
+    // Where a connection is free, it is written by now: making the request's bytes is our time, not the provider's.
+    if (this.#sentAtMs === 0) this.#sentAtMs = this.#services.clock.nowMs();
   }
 
   /** Writes to the client what is journaled, and pauses this upstream, and no other, when the client is slow. */
@@ -307,7 +324,7 @@ export class Exchange implements UpstreamEvents, Watched {
       const shaped = shapeFault(dialect, fault, opened.id);
       this.#status = shaped.status;
       this.#close(state, fault, () => {
-        client.send(shaped.status, [...shaped.headers, ...this.#ownHeaders(undefined)], shaped.body);
+        client.send(shaped.status, [...shaped.headers, ...this.#ownHeaders(this.#timesAt(undefined))], shaped.body);
       });
       return;
     }
@@ -367,26 +384,32 @@ export class Exchange implements UpstreamEvents, Watched {
     if (attempt !== undefined) attempt.outcome = outcome;
   }
 
-  #clientHeaders(headers: [string, string][], nowMs: number): [string, string][] {
+  #clientHeaders(headers: [string, string][], times: Times | undefined): [string, string][] {
     const answer = clientResponseHeaders(headers);
     if (this.#eventStream) {
       // Proxies in between otherwise hold events back (failure-modes row 16).
       if (valueOf(headers, 'x-accel-buffering') === undefined) answer.push(['x-accel-buffering', 'no']);
       if (valueOf(headers, 'cache-control') === undefined) answer.push(['cache-control', 'no-cache']);
     }
-    answer.push(...this.#ownHeaders(nowMs));
+    answer.push(...this.#ownHeaders(times));
     if (valueOf(headers, 'x-request-id') === undefined) answer.push(['x-request-id', this.#plan.opened.id]);
     return answer;
   }
 
-  /** Our id, and our times: `gateway` from acceptance to the send, `upstream` from there to the provider's head. */
-  #ownHeaders(headAtMs: number | undefined): [string, string][] {
-    const { opened } = this.#plan;
-    const own: [string, string][] = [['x-aperture-request-id', opened.id]];
-    if (this.#sentAtMs === 0) return own;
-    const gateway = (this.#sentAtMs - opened.received_at_ms).toFixed(3);
-    const upstream = headAtMs === undefined ? '' : `, upstream;dur=${(headAtMs - this.#sentAtMs).toFixed(3)}`;
-    own.push(['server-timing', `gateway;dur=${gateway}${upstream}`]);
+  /** As a head is released; `headAtMs` is when the provider's came, if it did. Undefined where nothing was sent. */
+  #timesAt(headAtMs: number | undefined): Times | undefined {
+    if (this.#sentAtMs === 0) return undefined;
+    const beforeMs = this.#sentAtMs - this.#plan.opened.received_at_ms;
+    if (headAtMs === undefined) return { gatewayMs: beforeMs, upstreamMs: undefined };
+    const afterMs = this.#services.clock.nowMs() - headAtMs;
+    return { gatewayMs: beforeMs + afterMs, upstreamMs: headAtMs - this.#sentAtMs };
+  }
+
+  #ownHeaders(times: Times | undefined): [string, string][] {
+    const own: [string, string][] = [['x-aperture-request-id', this.#plan.opened.id]];
+    if (times === undefined) return own;
+    const upstream = times.upstreamMs === undefined ? '' : `, upstream;dur=${times.upstreamMs.toFixed(3)}`;
+    own.push(['server-timing', `gateway;dur=${times.gatewayMs.toFixed(3)}${upstream}`]);
     return own;
   }
 }

@@ -9,6 +9,12 @@ import type { ControlThread } from './control-thread.ts';
 import type { JobsThread } from './jobs-thread.ts';
 import type { SegmentBooks } from './segment-books.ts';
 
+/**
+ * How often the event loop is asked for its delay. What Node then notes is the whole time between two askings: so much of
+ * it is no delay.
+ */
+const LOOP_RESOLUTION_MS = 10;
+
 /** What every holder of bytes and every queue says of itself (docs/architecture.md, "Bounds"). */
 export function gatewayMetrics(
   metrics: FrontMetrics,
@@ -25,12 +31,12 @@ export function gatewayMetrics(
   },
 ): void {
   const { services, journal, jobs, captures, books, api, control, inspectors, whois } = parts;
-  const delay = monitorEventLoopDelay({ resolution: 10 });
+  const delay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
-    const seconds = delay.percentile(99) / 1e9;
+    const noted = delay.percentile(99) / 1e9;
     delay.reset();
-    return seconds;
+    return Math.max(0, noted - LOOP_RESOLUTION_MS / 1000);
   });
   metrics.gauge('aperture_resident_memory_bytes', 'Of this process', () => process.memoryUsage.rss());
   metrics.gauge('aperture_live_exchanges', 'Requests to models that run now', () => services.live.size);

@@ -4,8 +4,12 @@ import { build } from './build.mjs';
 import { ensurePrograms } from './debian.mjs';
 import { install, root, run } from './install.mjs';
 
-ensurePrograms([{ program: 'nginx', package: 'nginx-light' }]);
+ensurePrograms([
+  { program: 'nginx', package: 'nginx-light' },
+  { program: 'openssl', package: 'openssl' },
+]);
 install();
 build();
-const [name = 'run', ...args] = process.argv.slice(2);
-run(process.execPath, [join(root, 'dist', 'bench', `${name}.js`), ...args]);
+const args = process.argv.slice(2);
+const gate = args[0] === 'gate';
+run(process.execPath, [join(root, 'dist', 'bench', gate ? 'gate.js' : 'run.js'), ...args.slice(gate ? 1 : 0)]);

@@ -1,12 +1,11 @@
 import { Agent } from 'undici';
-import { createUwsSocket } from '../src/front/uws.ts';
+import { createUwsSocket } from '../../src/front/uws.ts';
 
 /**
- * The bare pass-through of `bench:gate`: the same socket layer and HTTP client as ours, without identity, grants,
+ * The bare pass-through: the same socket layer and HTTP client as ours, without identity, grants,
  * journal, inspection or records.
  */
-const [port = '', upstream = ''] = process.argv.slice(2);
-const origin = `http://127.0.0.1:${upstream}`;
+const [port = '', origin = ''] = process.argv.slice(2);
 const agent = new Agent({ pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
 
 const socket = createUwsSocket((request, response) => {
