@@ -21,6 +21,7 @@ import { replay } from '../journal/replay.ts';
 import { claimSlot } from '../journal/slots.ts';
 import { ByteBudget } from '../lib/byte-budget.ts';
 import { systemClock } from '../lib/clock.ts';
+import { letHeapsGrow } from '../lib/heap-growth.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { packageRoot } from '../lib/package-root.ts';
@@ -123,6 +124,7 @@ const EXIT_WITHIN_MS = 20_000;
  * `NoConfig` where there is none to run.
  */
 export async function serve(options: ServeOptions): Promise<Gateway> {
+  letHeapsGrow();
   const clock = systemClock;
   const startedAtMs = clock.nowMs();
   const { environment, log } = options;
