@@ -64,7 +64,7 @@ export async function measure(
       ...busy,
       ...lateness(job, result),
       ...unanswered(result),
-      ...(after === undefined ? [`not at rest within ${REST_WITHIN_MS / 1000} s`] : []),
+      ...(after === undefined ? [await unrest(target)] : []),
     ],
   };
 }
@@ -94,6 +94,11 @@ function unanswered(result: LoadResult): string[] {
   return [`${answered} of ${result.sent} answered: ${otherwise}`];
 }
 
+async function unrest(target: Target): Promise<string> {
+  const left = (await target.waiting?.()) ?? [];
+  return `not at rest within ${REST_WITHIN_MS / 1000} s: ${left.length === 0 ? 'something works' : left.join(', ')}`;
+}
+
 /**
  * Waits until a target has nothing left to do, and reads its clocks. It is watched from outside until it is calm, and only
  * then asked whether anything waits: an answer of many metrics costs it milliseconds, which are not in the clocks that
@@ -108,7 +113,7 @@ export async function atRest(target: Target): Promise<ProcessCpu[] | undefined> 
     const spent = now.reduce((sum, cpu, at) => sum + spentMs(before[at] ?? cpu, cpu), 0);
     before = now;
     if (spent > CALM_SHARE * CALM_WINDOW_MS) continue;
-    if (target.waiting === undefined || (await target.waiting()) === 0) return now;
+    if (target.waiting === undefined || (await target.waiting()).length === 0) return now;
     before = target.pids.map(readCpu);
   }
   return undefined;

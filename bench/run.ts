@@ -60,6 +60,8 @@ async function ask(questions: readonly Question[], { quick, json }: Options): Pr
   console.log(about(machine));
   if (quick) console.log('--quick: these figures say nothing');
   const generator = startGenerator();
+  if (!generator.first)
+    console.log('the load generator waits for its turn, as it is not root: more rounds will be void');
   const bench: Bench = {
     generator,
     size: (full, few) => (quick ? few : full),
@@ -85,7 +87,10 @@ async function ask(questions: readonly Question[], { quick, json }: Options): Pr
   }
   const file = resolve(packageRoot(), json);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ machine, quick, questions: answers }, null, 2)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ machine, quick, generatorFirst: generator.first, questions: answers }, null, 2)}\n`,
+  );
   console.log(`\nall figures: ${file}`);
 }
 

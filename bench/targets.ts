@@ -17,8 +17,8 @@ export interface Target {
   pids: number[];
   /** That a request needs besides its own. */
   headers?: Record<string, string>;
-  /** How much of what requests leave behind is still to be done. Absent where nothing outlives an answer. */
-  waiting?(): Promise<number>;
+  /** What of what requests leave behind is still to be done, and how much. Absent where nothing outlives an answer. */
+  waiting?(): Promise<string[]>;
   stop(): Promise<void>;
 }
 

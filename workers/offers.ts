@@ -35,7 +35,7 @@ export function createOffers(parts: {
       // Before the call: the job may be done before it returns.
       for (const name of fresh) offeredAtMs.set(name, nowMs);
       try {
-        await opened.queue.add(fresh.map((name) => [name]));
+        await opened.queue.add(fresh.map((name) => [JSON.stringify(name)]));
       } catch {
         // Told by the queue's own errors.
         for (const name of fresh) parts.serve(name);

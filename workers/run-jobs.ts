@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ExchangeRecord } from '../src/contract/record.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
@@ -82,12 +81,11 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     },
   };
   const queue = openQueue('records', address, options);
-  const publisher = createPublisher<ExchangeRecord>({
+  const publisher = createPublisher({
     queue,
     clock,
-    callerOf: ({ login }) => login,
-    onAccepted: (records) => {
-      post({ kind: 'accepted', ids: records.map(({ id }) => id) });
+    onAccepted: (ids) => {
+      post({ kind: 'accepted', ids });
     },
     onQueue: (state, error) => {
       if (state === 'down') complain('queue', error);

@@ -12,6 +12,8 @@ export interface LoadJob extends Omit<LoadOptions, 'host' | 'request' | 'onBody'
 
 export interface LoadGenerator {
   pid: number;
+  /** It waits for no other process (bench/load/priority.ts). */
+  first: boolean;
   /** Applies one load to this machine's `port` and answers every sample. One at a time. Rejects when the process dies. */
   apply(job: LoadJob): Promise<LoadResult>;
   stop(): void;
@@ -21,9 +23,10 @@ export interface LoadGenerator {
 export function startGenerator(): LoadGenerator {
   const child = fork(join(packageRoot(), 'dist', 'bench', 'programs', 'generator.js'), { serialization: 'advanced' });
   const pid = child.pid ?? 0;
-  goFirst(pid);
+  const first = goFirst(pid);
   return {
     pid,
+    first,
     apply(job) {
       return new Promise((resolve, reject) => {
         const died = (code: number | null): void => {

@@ -17,8 +17,6 @@ const VARIANTS: readonly VariantName[] = [
   'ours, captured',
 ];
 const PER_SECOND = 200;
-/** One is used, as long as each answer comes before the next request: a second one then starts no request late. */
-const CONNECTIONS = 16;
 const CHAT = { promptBytes: 2_048, sim: 'output=50' };
 const CASE = 'one at a time';
 
@@ -45,9 +43,11 @@ async function ask(bench: Bench, { provider, targets, leftOut }: Variants): Prom
 }
 
 async function round(bench: Bench, provider: Target, target: Target): Promise<Round> {
+  const requests = bench.size(500, 60);
   const measured = await measure(bench.generator, provider, target, {
-    connections: CONNECTIONS,
-    arrivals: { kind: 'open', perSecond: PER_SECOND, requests: bench.size(500, 60) },
+    // One is used, as long as each answer comes before the next request; a late answer must not make that one start late.
+    connections: requests,
+    arrivals: { kind: 'open', perSecond: PER_SECOND, requests },
     request: chatRequest(target, CHAT),
   });
   return { figures: latencies(measured), count: measured.result.latencyMs.length, void: measured.void };

@@ -25,7 +25,6 @@ const SIZES: readonly Size[] = [
   { name: '1 MiB', bytes: MiB, requests: 40, perSecond: 20 },
   { name: '8 MiB', bytes: 8 * MiB, requests: 10, perSecond: 3 },
 ];
-const CONNECTIONS = 16;
 
 export const prompts: Question = {
   name: 'prompts',
@@ -57,9 +56,10 @@ async function ask(bench: Bench, { provider, targets }: Variants): Promise<Answe
 }
 
 async function round(bench: Bench, provider: Target, target: Target, size: Size): Promise<Round> {
+  const requests = bench.size(size.requests, 5);
   const measured = await measure(bench.generator, provider, target, {
-    connections: CONNECTIONS,
-    arrivals: { kind: 'open', perSecond: size.perSecond, requests: bench.size(size.requests, 5) },
+    connections: requests,
+    arrivals: { kind: 'open', perSecond: size.perSecond, requests },
     request: chatRequest(target, { promptBytes: size.bytes, sim: 'output=50; blind; served=gpt-5-mini' }),
   });
   return { figures: latencies(measured), count: measured.result.latencyMs.length, void: measured.void };

@@ -115,9 +115,10 @@ function watchBacklog(target: Target): { most(): Promise<number> } {
 
 /** Latencies at a rate that all of them hold. */
 async function heldRound(bench: Bench, provider: Target, target: Target, rate: number): Promise<Round> {
+  const requests = Math.ceil(rate * bench.size(3, 1));
   const measured = await measure(bench.generator, provider, target, {
-    connections: CONNECTIONS,
-    arrivals: { kind: 'open', perSecond: rate, requests: Math.ceil(rate * bench.size(3, 1)) },
+    connections: requests,
+    arrivals: { kind: 'open', perSecond: rate, requests },
     request: chatRequest(target, CHAT),
   });
   return { figures: latencies(measured), count: measured.result.latencyMs.length, void: measured.void };

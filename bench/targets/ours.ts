@@ -68,7 +68,7 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
     pids: [child.pid ?? 0],
     async waiting() {
       const text = await metrics();
-      return WAITING.reduce((sum, each) => sum + metricOf(text, each), 0);
+      return WAITING.map((each) => `${each} ${metricOf(text, each)}`).filter((line) => !line.endsWith(' 0'));
     },
     async metric(wanted) {
       return metricOf(await metrics(), wanted);

@@ -108,7 +108,7 @@ export const ServerConfig = z.strictObject({
     .min(1)
     .max(64)
     .exactOptional()
-    .describe('Threads that read copies of exchanges, per process. Absent: by the number of cores'),
+    .describe('Threads that read copies of exchanges; one more scans large requests. Absent: by the number of cores'),
   trusted_proxies: z
     .array(checked('CIDR', isAddressRange, 'is not an IP address or CIDR range'))
     .default([])

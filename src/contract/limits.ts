@@ -22,7 +22,7 @@ export const FILTER_EVENT_BYTES = 1024 * 1024;
 export const RECORDS_WAITING = 20_000;
 
 /** Records per job, and bytes per job (design, section 5: 11.4k records/s in batches of 50). */
-export const RECORDS_PER_JOB = 50;
+export const RECORDS_PER_JOB = 200;
 export const JOB_BYTES = 1024 * 1024;
 
 /** Exchanges waiting to be captured in memory; beyond it they wait in the journal alone, for the next start. About 20 MiB. */

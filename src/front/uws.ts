@@ -52,12 +52,19 @@ interface Unsent {
   bytes: Uint8Array;
 }
 
+type Headers = readonly (readonly [string, string])[];
+
 class UwsResponse implements ClientResponse {
   gone = false;
   readonly #res: HttpResponse;
   readonly #headOnly: boolean;
   #onGone: (() => void) | undefined;
   #onDrain: (() => void) | undefined;
+  /**
+   * To be written with what follows it. Alone it would be a packet of its own, and one that says nothing: uWebSockets ends
+   * a head as it writes the first of the body.
+   */
+  #head: { status: number; headers: Headers } | undefined;
   #contentLength: number | undefined;
   #unsent: Unsent | undefined;
   readonly #shared: Shared;
@@ -118,7 +125,7 @@ class UwsResponse implements ClientResponse {
     if (!this.gone && !this.#ended) this.#res.resume();
   }
 
-  send(status: number, headers: readonly (readonly [string, string])[], body: string | Uint8Array): void {
+  send(status: number, headers: Headers, body: string | Uint8Array): void {
     if (this.gone || this.#ended) return;
     this.#ended = true;
     this.#early = [];
@@ -136,12 +143,10 @@ class UwsResponse implements ClientResponse {
     else this.#finish();
   }
 
-  head(status: number, headers: readonly (readonly [string, string])[], contentLength: number | undefined): void {
+  head(status: number, headers: Headers, contentLength: number | undefined): void {
     if (this.gone || this.#ended) return;
     this.#contentLength = contentLength;
-    this.#res.cork(() => {
-      this.#writeHead(status, headers);
-    });
+    this.#head = { status, headers };
   }
 
   write(chunk: Uint8Array): boolean {
@@ -149,7 +154,7 @@ class UwsResponse implements ClientResponse {
     if (this.#headOnly) return true;
     if (this.#contentLength === undefined) {
       let taken = true;
-      this.#res.cork(() => {
+      this.#cork(() => {
         taken = this.#res.write(chunk);
       });
       this.#full = !taken;
@@ -172,7 +177,7 @@ class UwsResponse implements ClientResponse {
       // The last byte under a declared length ends the response by itself; too few bytes is a broken response.
       if (this.#contentLength === 0) {
         this.#ended = true;
-        this.#res.cork(() => this.#res.end());
+        this.#cork(() => this.#res.end());
         this.#finish();
       } else if (this.#unsent === undefined) this.reset();
       return;
@@ -184,7 +189,7 @@ class UwsResponse implements ClientResponse {
   }
 
   #endNow(): void {
-    this.#res.cork(() => {
+    this.#cork(() => {
       if (this.#headOnly) this.#res.endWithoutBody(this.#contentLength);
       else this.#res.end();
     });
@@ -220,7 +225,17 @@ class UwsResponse implements ClientResponse {
     }
   }
 
-  #writeHead(status: number, headers: readonly (readonly [string, string])[]): void {
+  /** What is written in it leaves together, behind the head where that has not left yet. */
+  #cork(write: () => void): void {
+    const head = this.#head;
+    this.#head = undefined;
+    this.#res.cork(() => {
+      if (head !== undefined) this.#writeHead(head.status, head.headers);
+      write();
+    });
+  }
+
+  #writeHead(status: number, headers: Headers): void {
     this.#res.writeStatus(statusLine(status));
     for (const [name, value] of headers) {
       // uWebSockets writes these itself.
@@ -234,7 +249,7 @@ class UwsResponse implements ClientResponse {
     const total = this.#contentLength ?? 0;
     const at = this.#res.getWriteOffset();
     let answer: [boolean, boolean] | undefined;
-    this.#res.cork(() => {
+    this.#cork(() => {
       answer = this.#res.tryEnd(chunk, total);
     });
     const [ok, done] = answer ?? [false, false];

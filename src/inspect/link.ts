@@ -11,6 +11,9 @@ export function keep(view: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(view);
 }
 
+/** What nobody waits for is held back this long for company: a post wakes a thread, which costs more than it carries. */
+const GATHER_MS = 5;
+
 /**
  * One end of a thread's port: messages of one turn of the event loop leave together, since a post costs microseconds
  * whatever its size.
@@ -21,6 +24,7 @@ export class Outbox<T> {
   #messages: T[] = [];
   #transfers: ArrayBuffer[] = [];
   #scheduled = false;
+  #gathering = false;
   #closed = false;
 
   constructor(port: MessagePort, buffersOf: (message: T) => Uint8Array<ArrayBuffer> | undefined) {
@@ -30,19 +34,34 @@ export class Outbox<T> {
 
   /** Gives the message's bytes away: not to be touched after it. */
   post(message: T): void {
-    if (this.#closed) return;
-    const bytes = this.#buffersOf(message);
-    if (bytes !== undefined && bytes.byteLength >= TRANSFER_FROM_BYTES) this.#transfers.push(bytes.buffer);
-    this.#messages.push(message);
-    if (this.#scheduled) return;
+    if (!this.#add(message) || this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
+      this.#scheduled = false;
       this.flush();
     });
   }
 
+  /** The same for what nobody waits for: it leaves with the next message that is posted, or a little later. */
+  postLater(message: T): void {
+    if (!this.#add(message) || this.#gathering) return;
+    this.#gathering = true;
+    setTimeout(() => {
+      this.#gathering = false;
+      this.flush();
+    }, GATHER_MS);
+  }
+
+  /** False where nobody will read it. */
+  #add(message: T): boolean {
+    if (this.#closed) return false;
+    const bytes = this.#buffersOf(message);
+    if (bytes !== undefined && bytes.byteLength >= TRANSFER_FROM_BYTES) this.#transfers.push(bytes.buffer);
+    this.#messages.push(message);
+    return true;
+  }
+
   flush(): void {
-    this.#scheduled = false;
     if (this.#messages.length === 0 || this.#closed) return;
     const messages = this.#messages;
     const transfers = this.#transfers;

@@ -51,10 +51,17 @@ interface Watch {
 }
 
 /**
+ * What a lane is for. Requests wait for scans: so they have a lane of their own, where no provider's answer, hostile or
+ * merely large, is before them.
+ */
+type Purpose = 'watch' | 'scan';
+
+/**
  * One long-lived piscina task and its port: an inspector thread, seen from the main thread. It has a pool of its own: one
  * that has seen a thread fail at its start makes no other, for good.
  */
 class Lane {
+  readonly purpose: Purpose;
   readonly exchanges = new Map<ExchangeId, Watch>();
   readonly scans = new Map<number, (outcome: Scanned) => void>();
   readonly outbox: Outbox<ToInspector>;
@@ -69,7 +76,8 @@ class Lane {
   /** Ends the thread. */
   readonly ending = new AbortController();
 
-  constructor(port: MessagePort, pool: Piscina) {
+  constructor(purpose: Purpose, port: MessagePort, pool: Piscina) {
+    this.purpose = purpose;
     this.port = port;
     this.pool = pool;
     this.outbox = new Outbox(port, bytesToInspector);
@@ -89,6 +97,7 @@ class Lane {
 export interface InspectorPoolOptions {
   /** Built file of workers/inspector.ts. */
   file: string;
+  /** Threads that watch exchanges; one more scans large requests. */
   lanes: number;
   log: Log;
   /** A response was made that can be asked for again; told before its exchange is settled, and perhaps again. */
@@ -137,7 +146,8 @@ export class InspectorPool {
       this.#look();
     }, LOOK_EVERY_MS);
     this.#watch.unref();
-    for (let lane = 0; lane < options.lanes; lane++) this.#start();
+    for (let lane = 0; lane < options.lanes; lane++) this.#start('watch');
+    this.#start('scan');
   }
 
   stats(): InspectorStats {
@@ -147,12 +157,18 @@ export class InspectorPool {
       exchanges += lane.exchanges.size;
       unreadBytes += lane.unreadBytes;
     }
-    return { lanes: this.#ready().length, exchanges, unreadBytes, deferred: this.#deferred, restarts: this.#restarts };
+    return {
+      lanes: this.#ready('watch').length,
+      exchanges,
+      unreadBytes,
+      deferred: this.#deferred,
+      restarts: this.#restarts,
+    };
   }
 
-  /** Resolves once at least one inspector takes work. */
+  /** Resolves once at least one inspector takes exchanges. */
   async ready(): Promise<void> {
-    while (this.#ready().length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.#ready('watch').length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Prices of a new world; inspectors keep the last few, since exchanges in flight belong to older ones. */
@@ -173,13 +189,13 @@ export class InspectorPool {
 
   /** Begins to inspect a live exchange. Exactly one of the two callbacks of `watch` is called, once, unless dropped. */
   open(opened: Opened, watch: Watch): Tap {
-    const lane = this.#lightest();
+    const lane = this.#lightest('watch');
     if (lane === undefined || lane.unreadBytes > LANE_CREDIT_BYTES) {
       this.#deferred += 1;
       return new DeferredTap(watch);
     }
     lane.exchanges.set(opened.id, watch);
-    lane.outbox.post({ kind: 'open', opened, mode: 'watch' });
+    lane.outbox.postLater({ kind: 'open', opened, mode: 'watch' });
     return new LaneTap(lane, opened.id, () => {
       this.#deferred += 1;
     });
@@ -188,7 +204,7 @@ export class InspectorPool {
   /** Reads a stored exchange through an inspector, at the inspector's pace. */
   async inspectStored(stored: StoredExchange): Promise<Inspected> {
     await this.ready();
-    const lane = this.#lightest();
+    const lane = this.#lightest('watch');
     if (lane === undefined) return failed({ code: 'inspector_failed', why: 'no inspector is running' });
     const { id } = stored.opened;
     return new Promise<Inspected>((resolve) => {
@@ -209,7 +225,8 @@ export class InspectorPool {
 
   /** Scans a large body on an inspector. The buffer is given away and comes back with the answer. */
   scan(api: Api, body: Uint8Array<ArrayBuffer>): Promise<Scanned> {
-    const lane = this.#lightest();
+    // Where that lane has just died, any will do.
+    const lane = this.#lightest('scan') ?? this.#lightest('watch');
     if (lane === undefined)
       return Promise.resolve(failed({ code: 'inspector_failed', why: 'no inspector is running' }));
     return new Promise((resolve) => {
@@ -230,24 +247,24 @@ export class InspectorPool {
   }
 
   /** The thread of one lane dies, as if by a crash: for fault tests. */
-  killOneThread(): Promise<unknown> {
-    const thread = this.#lanes[0]?.pool.threads[0];
+  killOneThread(purpose: Purpose = 'watch'): Promise<unknown> {
+    const thread = this.#lanes.find((lane) => lane.purpose === purpose)?.pool.threads[0];
     return thread === undefined ? Promise.resolve() : thread.terminate();
   }
 
-  #ready(): Lane[] {
-    return this.#lanes.filter((lane) => lane.ready);
+  #ready(purpose: Purpose): Lane[] {
+    return this.#lanes.filter((lane) => lane.ready && lane.purpose === purpose);
   }
 
-  #lightest(): Lane | undefined {
+  #lightest(purpose: Purpose): Lane | undefined {
     let best: Lane | undefined;
     for (const lane of this.#lanes) {
-      if (lane.ready && (best === undefined || lane.load < best.load)) best = lane;
+      if (lane.ready && lane.purpose === purpose && (best === undefined || lane.load < best.load)) best = lane;
     }
     return best;
   }
 
-  #start(): void {
+  #start(purpose: Purpose): void {
     const { port1, port2 } = new MessageChannel();
     const pool = new Piscina({
       filename: this.#options.file,
@@ -258,7 +275,7 @@ export class InspectorPool {
       // An idle thread otherwise sleeps in Atomics.wait, its port included.
       atomics: 'disabled',
     });
-    const lane = new Lane(port1, pool);
+    const lane = new Lane(purpose, port1, pool);
     this.#lanes.push(lane);
     // Of a thread that dies before it has its task, or fails more than once. If nobody listened, the process would end.
     pool.on('error', (error: unknown) => {
@@ -297,14 +314,14 @@ export class InspectorPool {
     if (this.#closing) return;
     this.#restarts += 1;
     this.#options.log.error({ why, exchanges: exchanges.length }, 'an inspector died; starting another');
-    if (began) this.#start();
-    else this.#startLater();
+    if (began) this.#start(lane.purpose);
+    else this.#startLater(lane.purpose);
   }
 
   /** One that does not even begin would be started as fast as the machine can. */
-  #startLater(): void {
+  #startLater(purpose: Purpose): void {
     setTimeout(() => {
-      if (!this.#closing) this.#start();
+      if (!this.#closing) this.#start(purpose);
     }, RESTART_MS).unref();
   }
 
@@ -319,7 +336,8 @@ export class InspectorPool {
   }
 
   #look(): void {
-    for (const lane of this.#ready()) {
+    for (const lane of this.#lanes) {
+      if (!lane.ready) continue;
       if (lane.silentLooks === 0) lane.outbox.post({ kind: 'ping' });
       lane.silentLooks += 1;
       if (lane.silentLooks > (this.#options.hungAfterLooks ?? HUNG_AFTER_LOOKS)) lane.ending.abort();
@@ -390,7 +408,7 @@ class LaneTap implements Tap {
   }
 
   head(status: number, headers: [string, string][]): void {
-    if (!this.#deferred) this.#lane.outbox.post({ kind: 'head', exchange: this.#exchange, status, headers });
+    if (!this.#deferred) this.#lane.outbox.postLater({ kind: 'head', exchange: this.#exchange, status, headers });
   }
 
   response(bytes: Uint8Array): void {
@@ -422,7 +440,7 @@ class LaneTap implements Tap {
       return;
     }
     this.#lane.unreadBytes += bytes.byteLength;
-    this.#lane.outbox.post({ kind, exchange: this.#exchange, bytes: keep(bytes) });
+    this.#lane.outbox.postLater({ kind, exchange: this.#exchange, bytes: keep(bytes) });
   }
 }
 

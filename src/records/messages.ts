@@ -1,9 +1,8 @@
-import type { ExchangeRecord } from '../contract/record.ts';
 import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 
 /** Main thread -> jobs thread. Records are posted in batches. */
 export type ToJobs =
-  | { kind: 'records'; records: ExchangeRecord[] }
+  | { kind: 'records'; records: RecordText[] }
   /** Which of these the database does not have. Answered by exactly one `looked`. */
   | { kind: 'look'; look: number; ids: BookIds }
   /** Tell the watermarks of a journal whose process is gone, too, from a segment on; and no longer. */
@@ -11,6 +10,14 @@ export type ToJobs =
   | { kind: 'unfollow'; gateway: string }
   | { kind: 'settings'; settings: JobsSettings }
   | { kind: 'drain'; withinMs: number };
+
+/** A record on its way to the database: written as JSON once, by who made it. */
+export interface RecordText {
+  id: string;
+  login: string;
+  /** An `ExchangeRecord`. */
+  json: string;
+}
 
 /** What of the config the jobs thread goes by. */
 export interface JobsSettings {

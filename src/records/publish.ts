@@ -1,17 +1,18 @@
 import { JOB_BYTES, RECORDS_PER_JOB, RECORDS_WAITING } from '../contract/limits.ts';
 import type { Clock } from '../lib/clock.ts';
 import { FairQueue } from '../lib/fair-queue.ts';
+import type { RecordText } from './messages.ts';
 
 /** What this room needs of a job queue. */
-export interface JobQueue<T> {
+export interface JobQueue {
   /**
-   * Adds one job per batch, all or none. Rejects soon when the queue is away, and does not keep trying by itself. A
+   * Adds one job per batch of JSON texts, all or none. Rejects soon when the queue is away, and does not keep trying by itself. A
    * rejection may come after the jobs were added: storing is idempotent, so the same batches may be added again.
    */
-  add(batches: readonly (readonly T[])[]): Promise<void>;
+  add(batches: readonly (readonly string[])[]): Promise<void>;
 }
 
-export interface Publisher<T> {
+export interface Publisher {
   /**
    * Takes a record, or refuses it. Taken: it stays in memory until the queue has it, and `onAccepted` names it then.
    * Refused: there is no room, or not for this caller. It stays in the journal, and is offered again later.
@@ -19,20 +20,18 @@ export interface Publisher<T> {
    * A record that was taken is lost with the process, and a job with a queue that forgets: the journal alone is safe.
    * Its segment may go when the database's watermark says so, not when the record was taken or accepted.
    */
-  offer(record: T): boolean;
+  offer(record: RecordText): boolean;
   /** Records taken and not yet accepted by the queue. */
   readonly waiting: number;
   /** Hands over what waits, without waiting for full batches; resolves with the number left when the time is up. */
   drain(withinMs: number): Promise<number>;
 }
 
-export interface PublisherOptions<T> {
-  queue: JobQueue<T>;
+export interface PublisherOptions {
+  queue: JobQueue;
   clock: Clock;
-  /** Whose it is: callers take turns, and none has more waiting than it leaves room for others. */
-  callerOf: (record: T) => string;
   /** The queue has these. */
-  onAccepted: (records: T[]) => void;
+  onAccepted: (ids: string[]) => void;
   /** Told of each failed attempt, and of the first success after one. */
   onQueue: (state: 'up' | 'down', error?: unknown) => void;
   /** Records in memory at most, beside those of the call under way (`JOBS_PER_CALL`). */
@@ -41,7 +40,7 @@ export interface PublisherOptions<T> {
 }
 
 /** A record is stored soon after its exchange, and a quiet gateway still makes few jobs. */
-const GATHER_MS = 50;
+const GATHER_MS = 100;
 /** Jobs in one call, when many records wait: a round trip and a commit are shared. */
 const JOBS_PER_CALL = 8;
 /** Records are about 2 KB; those with long tool calls reach this bound before `RECORDS_WAITING`. */
@@ -51,50 +50,53 @@ const TURN_BYTES = 20 * 1024;
 const RETRY_FROM_MS = 100;
 const RETRY_TO_MS = 2_000;
 
-interface Waiting<T> {
-  record: T;
-  /** UTF-16 units of its JSON: near enough to bytes to bound memory and jobs. */
-  size: number;
+interface Waiting {
+  record: RecordText;
   sinceMs: number;
 }
 
+/** In UTF-16 units: near enough to bytes to bound memory and jobs. */
+function sizeOf({ record }: Waiting): number {
+  return record.json.length;
+}
+
 /**
- * Batches records, or what else jobs carry, for the queue: by time, count and bytes, the callers in turn. One call is
- * under way at a time.
+ * Batches records for the queue: by time, count and bytes. Callers take turns, and none has more waiting than it leaves
+ * room for others. One call is under way at a time.
  */
-export function createPublisher<T>(options: PublisherOptions<T>): Publisher<T> {
-  const { queue, clock, callerOf, onAccepted, onQueue } = options;
-  const gathering = new FairQueue<Waiting<T>>({
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { queue, clock, onAccepted, onQueue } = options;
+  const gathering = new FairQueue<Waiting>({
     name: 'records',
     capacity: options.capacity ?? RECORDS_WAITING,
     capacitySize: options.capacityBytes ?? WAITING_BYTES,
     quantum: TURN_BYTES,
   });
-  let head: Waiting<T> | undefined;
+  let head: Waiting | undefined;
   let waiting = 0;
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
   let draining: AbortController | undefined;
   let endPause: (() => void) | undefined;
 
-  const peek = (): Waiting<T> | undefined => (head ??= gathering.take());
+  const peek = (): Waiting | undefined => (head ??= gathering.take());
   const gathered = (): number => gathering.depth + (head === undefined ? 0 : 1);
 
-  const takeJob = (): Waiting<T>[] => {
-    const job: Waiting<T>[] = [];
+  const takeJob = (): Waiting[] => {
+    const job: Waiting[] = [];
     let size = 0;
     for (let next = peek(); next !== undefined && job.length < RECORDS_PER_JOB; next = peek()) {
       // One that is larger than a job travels alone.
-      if (job.length > 0 && size + next.size > JOB_BYTES) break;
+      if (job.length > 0 && size + sizeOf(next) > JOB_BYTES) break;
       job.push(next);
-      size += next.size;
+      size += sizeOf(next);
       head = undefined;
     }
     return job;
   };
 
-  const takeJobs = (): Waiting<T>[][] => {
-    const jobs: Waiting<T>[][] = [];
+  const takeJobs = (): Waiting[][] => {
+    const jobs: Waiting[][] = [];
     while (jobs.length < JOBS_PER_CALL && isDue()) jobs.push(takeJob());
     return jobs;
   };
@@ -106,8 +108,8 @@ export function createPublisher<T>(options: PublisherOptions<T>): Publisher<T> {
   };
 
   /** False when the drain's time was up first; the jobs are then in the journal alone. */
-  const addUntilAccepted = async (jobs: Waiting<T>[][]): Promise<boolean> => {
-    const batches = jobs.map((job) => job.map((each) => each.record));
+  const addUntilAccepted = async (jobs: Waiting[][]): Promise<boolean> => {
+    const batches = jobs.map((job) => job.map(({ record }) => record.json));
     for (let failures = 0; ; failures += 1) {
       try {
         await queue.add(batches);
@@ -137,7 +139,7 @@ export function createPublisher<T>(options: PublisherOptions<T>): Publisher<T> {
     while (isDue()) {
       const jobs = takeJobs();
       if (!(await addUntilAccepted(jobs))) return;
-      const sent = jobs.flat().map(({ record }) => record);
+      const sent = jobs.flat().map(({ record }) => record.id);
       waiting -= sent.length;
       onAccepted(sent);
     }
@@ -161,8 +163,8 @@ export function createPublisher<T>(options: PublisherOptions<T>): Publisher<T> {
   return {
     offer: (record) => {
       if (draining !== undefined) return false;
-      const size = JSON.stringify(record).length;
-      if (!gathering.offer(callerOf(record), { record, size, sinceMs: clock.nowMs() }, size)) return false;
+      const one = { record, sinceMs: clock.nowMs() };
+      if (!gathering.offer(record.login, one, sizeOf(one))) return false;
       waiting += 1;
       if (gathered() >= RECORDS_PER_JOB && timer !== undefined) {
         clearTimeout(timer);

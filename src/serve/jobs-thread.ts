@@ -5,14 +5,14 @@ import { RECORDS_WAITING } from '../contract/limits.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { ok, unreachable } from '../lib/result.ts';
-import type { BookIds, FromJobs, JobsSettings, JobsState, ToJobs } from '../records/messages.ts';
+import type { BookIds, FromJobs, JobsSettings, JobsState, RecordText, ToJobs } from '../records/messages.ts';
 import { away, Waiting } from './ask-thread.ts';
 
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
 /** Records of this long are posted together: a post and a wake-up cost as much as a record does. */
-const GATHER_MS = 20;
+const GATHER_MS = 50;
 
 /** The database's own timeouts are shorter. */
 const LOOK_WITHIN_MS = 60_000;
@@ -52,7 +52,7 @@ export interface RefusedRecord {
 export class JobsThread {
   readonly #options: JobsThreadOptions;
   #worker: Worker | undefined;
-  #outbox: ExchangeRecord[] = [];
+  #outbox: RecordText[] = [];
   /** Posted and not yet accepted: the logins by id. */
   readonly #posted = new Map<string, string>();
   readonly #looks = new Waiting<BookIds>();
@@ -91,7 +91,8 @@ export class JobsThread {
       this.refused += 1;
       return false;
     }
-    this.#outbox.push(record);
+    const { id, login } = record;
+    this.#outbox.push({ id, login, json: JSON.stringify(record) });
     if (this.#outbox.length === 1) {
       setTimeout(() => {
         this.#flush();

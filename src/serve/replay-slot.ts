@@ -5,6 +5,7 @@ import type { InspectorPool } from '../inspect/pool.ts';
 import { replay } from '../journal/replay.ts';
 import type { SegmentReport } from '../journal/replay.ts';
 import type { Log } from '../lib/log.ts';
+import type { BookIds } from '../records/messages.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import { replayJournal } from './replay.ts';
 import type { SegmentMarks } from './watermarks.ts';
@@ -14,6 +15,8 @@ export interface SlotReplayParts {
   inspectors: InspectorPool;
   assemble(gateway: string, exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
   ship(record: ExchangeRecord): boolean;
+  /** Which of these the database does not have; undefined where it does not say. */
+  missing(ids: BookIds): Promise<BookIds | undefined>;
   /** An exchange that the replay found; told before its record is shipped. */
   capture(order: CaptureOrder, login: string): void;
   log: Log;
@@ -54,6 +57,7 @@ export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promis
     inspectors: parts.inspectors,
     assemble: (exchange, facts) => parts.assemble(gatewayId, exchange, facts),
     ship: (record) => parts.ship(record),
+    missing: (ids) => parts.missing(ids),
     capture: ({ opened, segment, extents }) => {
       parts.capture({ id: opened.id, journal: { folder, gateway: gatewayId }, segment, extents }, opened.login);
     },

@@ -8,6 +8,7 @@ import type { Log } from '../lib/log.ts';
 import { failed } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { Remains } from '../records/assemble.ts';
+import type { BookIds } from '../records/messages.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import type { Lost } from './segment-books.ts';
 
@@ -17,8 +18,10 @@ export interface ReadBack {
   outcome: Result<Facts, Fault>;
 }
 
+type Inspectors = Pick<InspectorPool, 'inspectStored'>;
+
 /** Reads a stored exchange; what never reached a provider has no facts, and needs none. */
-export async function readBack(inspectors: InspectorPool, stored: StoredExchange): Promise<ReadBack> {
+export async function readBack(inspectors: Inspectors, stored: StoredExchange): Promise<ReadBack> {
   const { opened, closed, segment, missingFrames } = stored;
   const remains: Remains = { status: 0, request_bytes: 0, response_bytes: 0, last_at_ms: null };
   const exchange: JournaledExchange = { opened, segment, closed, remains, missingFrames };
@@ -44,13 +47,15 @@ async function* counted(frames: AsyncIterable<StoredFrame>, remains: Remains): A
 }
 
 export interface ShipParts {
-  inspectors: InspectorPool;
+  inspectors: Inspectors;
   assemble(exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
   ship(record: ExchangeRecord): boolean;
 }
 
 export interface ReplayParts extends ShipParts {
   exchanges: AsyncIterable<StoredExchange>;
+  /** Which of these the database does not have; undefined where it does not say. */
+  missing(ids: BookIds): Promise<BookIds | undefined>;
   /** Told of each exchange before its record is shipped. */
   capture(stored: StoredExchange): void;
   log: Log;
@@ -58,20 +63,53 @@ export interface ReplayParts extends ShipParts {
 
 /** Pause while the queue has no room: a replay has all the time it needs. */
 const WAIT_MS = 50;
+/** Exchanges that the database is asked about at once. */
+const LOOK_AT_ONCE = 500;
+/** Exchanges under way to an inspector: each waits for the disk and for the inspector in turn. */
+const READ_AT_ONCE = 8;
 
 /**
  * After a start: every exchange that the last process left in the journal becomes its record, `interrupted` where the
- * end is missing. What the database has already is inserted again and changes nothing.
+ * end is missing. What the database has already is not read again: a process that is killed over and over gets further
+ * with each life.
  */
 export async function replayJournal(parts: ReplayParts): Promise<number> {
+  let found = 0;
   let replayed = 0;
+  let batch: StoredExchange[] = [];
+  const next = async (): Promise<void> => {
+    found += batch.length;
+    replayed += await replayMissing(batch, parts);
+    batch = [];
+  };
   for await (const stored of parts.exchanges) {
-    parts.capture(stored);
-    await shipAgain(stored, parts);
-    replayed += 1;
+    batch.push(stored);
+    if (batch.length === LOOK_AT_ONCE) await next();
   }
-  if (replayed > 0) parts.log.info({ replayed }, 'exchanges of an earlier process replayed from the journal');
+  await next();
+  if (found > 0) parts.log.info({ found, replayed }, 'exchanges of an earlier process replayed from the journal');
   return replayed;
+}
+
+/** Answers how many records were made. */
+async function replayMissing(batch: readonly StoredExchange[], parts: ReplayParts): Promise<number> {
+  if (batch.length === 0) return 0;
+  const ids = batch.map(({ opened }) => opened.id);
+  const missing = await parts.missing({ records: ids, captures: ids });
+  const isMissing = (of: keyof BookIds): ((stored: StoredExchange) => boolean) => {
+    const those = new Set(missing?.[of] ?? ids);
+    return ({ opened }) => those.has(opened.id);
+  };
+  batch.filter(isMissing('captures')).forEach((stored) => {
+    parts.capture(stored);
+  });
+  const records = batch.filter(isMissing('records'));
+  const rest = records.values();
+  const reader = async (): Promise<void> => {
+    for (const stored of rest) await shipAgain(stored, parts);
+  };
+  await Promise.all(Array.from({ length: READ_AT_ONCE }, reader));
+  return records.length;
 }
 
 export interface OfferParts extends ShipParts {

@@ -388,6 +388,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     inspectors,
     assemble: made,
     ship: ship.ship,
+    missing: (ids) => jobs.missing(ids),
     capture: (order, login) => {
       captures.wantStored(order, login);
     },

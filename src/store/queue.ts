@@ -23,10 +23,10 @@ export interface QueueDepth {
 
 export interface JobQueue {
   /**
-   * One job per batch. Rejects at once while the queue is away, and after `ADD_TIMEOUT_MS` at the latest. Only while the
+   * One job per batch of JSON texts. Rejects at once while the queue is away, and after `ADD_TIMEOUT_MS` at the latest. Only while the
    * queue is opened for the first time it waits for that: nothing is away yet.
    */
-  add(batches: readonly (readonly unknown[])[]): Promise<void>;
+  add(batches: readonly (readonly string[])[]): Promise<void>;
   /** Rejects when the queue is away. */
   depth(): Promise<QueueDepth>;
   close(): Promise<void>;
@@ -83,13 +83,30 @@ const JOB_OPTIONS: JobsOptions = {
 /** BullMQ writes an event per step of a job, which nobody here reads. */
 const STREAMS = { events: { maxLen: 100 } };
 
-/** What a job carries. A new version joins by a union: jobs of the build before are still waiting. */
-const JobData = z.object({ v: z.literal(1), records: z.array(z.unknown()) });
+/**
+ * What a job carries: the text of a JSON array, since a queue that is handed a tree writes it anew. Jobs of an earlier
+ * build, which had the tree, may still be waiting.
+ */
+const JobData = z.union([
+  z.object({ v: z.literal(2), json: z.string() }),
+  z.object({ v: z.literal(1), records: z.array(z.unknown()) }),
+]);
+const Batch = z.array(z.unknown());
 
-/** The records or captures of a job; undefined where it is not one that this build can read. */
+/** What a job carries; undefined where it is not one that this build can read. */
 export function recordsOf(data: unknown): readonly unknown[] | undefined {
   const read = JobData.safeParse(data);
-  return read.success ? read.data.records : undefined;
+  if (!read.success) return undefined;
+  return read.data.v === 1 ? read.data.records : batchIn(read.data.json);
+}
+
+function batchIn(json: string): readonly unknown[] | undefined {
+  try {
+    return Batch.parse(JSON.parse(json));
+  } catch {
+    // No JSON, or no array.
+    return undefined;
+  }
 }
 
 /** The producing end. Opens by itself, now or when the queue comes up. */
@@ -110,7 +127,7 @@ export function openQueue(name: QueueName, address: QueueAddress, options: Queue
   };
   return {
     add: async (batches) => {
-      const jobs = batches.map((records) => ({ name, data: dataOf(records), opts: JOB_OPTIONS }));
+      const jobs = batches.map((batch) => ({ name, data: dataOf(batch), opts: JOB_OPTIONS }));
       const producer = await opened();
       await within(ADD_TIMEOUT_MS, producer.addBulk(jobs));
     },
@@ -299,8 +316,7 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   }
 }
 
-function dataOf(records: readonly unknown[]): z.infer<typeof JobData> {
-  const data = { v: 1 as const, records: [...records] };
-  const json = JSON.stringify(data);
-  return isStorableJson(json) ? data : JobData.parse(JSON.parse(storableJson(data)));
+function dataOf(batch: readonly string[]): z.infer<typeof JobData> {
+  const json = `[${batch.join(',')}]`;
+  return { v: 2, json: isStorableJson(json) ? json : storableJson(JSON.parse(json)) };
 }

@@ -84,7 +84,7 @@ export async function placeSessions(client: PoolClient, records: readonly Exchan
   const continued = await continuedSessions(client, records);
   const known = await knownTurns(client, records);
   const placed: PlacedRecord[] = [];
-  const turns: Turn[] = [];
+  const turns = new TurnsOfBatch();
   for (const record of records) {
     if (!isToBePlaced(record)) {
       placed.push(placedAsIs(record));
@@ -98,10 +98,11 @@ export async function placeSessions(client: PoolClient, records: readonly Exchan
     } else {
       const scope = scopeOf(record);
       const { turns: stored = [], taken = false } = known.get(record.id) ?? {};
-      const first = !taken && !turns.some((turn) => turn.scope === scope);
-      const session = extended(record, scope, stored, turns) ?? (first ? record.session_base : laterSessionOf(record));
+      const before = turns.of(scope);
+      const first = !taken && before.length === 0;
+      const session = extended(record, stored, before) ?? (first ? record.session_base : laterSessionOf(record));
       const turn = turnOf(record);
-      if (turn !== null) turns.push({ id: record.id, scope, session, ...turn });
+      if (turn !== null) turns.add({ id: record.id, scope, session, ...turn });
       placed.push({ ...record, session_id: session, turn: storedTurn(scope, turn) });
     }
   }
@@ -116,13 +117,12 @@ export async function placeSessions(client: PoolClient, records: readonly Exchan
  */
 function extended(
   record: ExchangeRecord,
-  scope: string,
   stored: readonly KnownTurn[],
   inBatch: readonly Turn[],
 ): string | undefined {
   const own = turnOf(record);
   if (own === null) return undefined;
-  const same = inBatch.filter((turn) => turn.scope === scope && uuid7Ms(record.id) - uuid7Ms(turn.id) <= IDLE_MS);
+  const same = inBatch.filter((turn) => uuid7Ms(record.id) - uuid7Ms(turn.id) <= IDLE_MS);
   const all = [...stored, ...same].map((turn) => ({
     turn,
     shared: turn.id < record.id ? beginning(turn, own) : beginning(own, turn),
@@ -142,6 +142,23 @@ function extended(
     .sort((a, b) => (a.turn.id < b.turn.id ? 1 : -1))[0];
   if (before === undefined || whole === undefined) return (before ?? whole)?.turn.session;
   return (whole.turn.id > before.turn.id ? whole : before).turn.session;
+}
+
+/**
+ * The turns of a batch, by caller and beginning. Of those that say the same in one session the latest stands for all: a
+ * batch of one conversation would otherwise be compared with itself, each with each.
+ */
+class TurnsOfBatch {
+  readonly #byScope = new Map<string, Map<string, Turn>>();
+
+  of(scope: string): Turn[] {
+    return [...(this.#byScope.get(scope)?.values() ?? [])];
+  }
+
+  add(turn: Turn): void {
+    const turns = this.#byScope.get(turn.scope) ?? new Map<string, Turn>();
+    this.#byScope.set(turn.scope, turns.set(`${turn.session} ${turn.chain.join('')}`, turn));
+  }
 }
 
 type Chain = Pick<Turn, 'messages' | 'chain'>;

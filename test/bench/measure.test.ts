@@ -93,8 +93,8 @@ test('a process that measures is too busy by one of its threads, not by their su
 });
 
 test('a target is at rest when nothing waits, whatever its processors say', async () => {
-  const answers = [2, 1, 0];
-  const target = { ...unjudged(), waiting: () => Promise.resolve(answers.shift() ?? 0) };
+  const answers = [['two'], ['one'], []];
+  const target = { ...unjudged(), waiting: () => Promise.resolve(answers.shift() ?? []) };
   const clocks = await atRest(target);
   expect(answers).toEqual([]);
   expect(clocks).toMatchObject([{ pid: idle.pid }]);

@@ -199,7 +199,7 @@ test('a large body that is being scanned when its inspector dies is answered', a
   const { pool } = house;
   const body = new Uint8Array(Buffer.from(`{"model":"m","messages":["${'x'.repeat(32 * 1024 * 1024)}"]}`));
   const scan = pool.scan('anthropic_messages', body);
-  await pool.killOneThread();
+  await pool.killOneThread('scan');
   const outcome = await scan;
   // The thread may have been faster.
   if (!outcome.ok) expect(outcome.fault.code).toBe('inspector_failed');
@@ -208,14 +208,32 @@ test('a large body that is being scanned when its inspector dies is answered', a
   expect(again).toMatchObject({ ok: true, value: { fields: { model: 'm' } } });
 });
 
-test('an inspector that hangs is replaced, and what it held is told as missed', async () => {
-  const pool = new InspectorPool({
+function hangingPool(hungAfterLooks: number): InspectorPool {
+  return new InspectorPool({
     file: join(packageRoot(), 'test', 'support', 'hanging-inspector.mjs'),
     lanes: 1,
     log,
     onMade: () => undefined,
-    hungAfterLooks: 2,
+    hungAfterLooks,
   });
+}
+
+test('a large request does not wait for an inspector that another answer keeps busy', async () => {
+  const pool = hangingPool(1_000);
+  try {
+    await pool.ready();
+    const watch = { inspected: () => undefined, missed: () => undefined };
+    pool.open(openedFrame({ id: mintExchangeId(systemClock.nowMs()), model: 'hang' }), watch).end('complete');
+    const body = new Uint8Array(Buffer.from('{"model":"m","messages":[]}'));
+    expect(await pool.scan('anthropic_messages', body)).toMatchObject({ ok: true, value: { fields: { model: 'm' } } });
+    expect(pool.stats().exchanges).toBe(1);
+  } finally {
+    await pool.close();
+  }
+});
+
+test('an inspector that hangs is replaced, and what it held is told as missed', async () => {
+  const pool = hangingPool(2);
   try {
     await pool.ready();
     const missed: string[] = [];

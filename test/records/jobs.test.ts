@@ -12,7 +12,7 @@ import { runJobs } from '../../workers/run-jobs.ts';
 import type { Jobs } from '../../workers/run-jobs.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
-import { aRecord } from '../support/records.ts';
+import { aRecord, textOf } from '../support/records.ts';
 import { startTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -112,7 +112,7 @@ describe.each([
     const { jobs, told, accepted, last } = thread(url());
     expect(told[0]).toEqual({ kind: 'ready' });
     const startedMs = performance.now();
-    for (let i = 0; i < 40; i += 1) jobs.take({ kind: 'records', records: records(50) });
+    for (let i = 0; i < 40; i += 1) jobs.take({ kind: 'records', records: records(50).map(textOf) });
     await until('all are stored', async () => (await storedOrNone()) === 2_000, 20_000);
     console.log(`${name}: 2,000 records from empty to stored in ${(performance.now() - startedMs).toFixed(0)} ms`);
     expect(accepted()).toBe(2_000);
@@ -128,7 +128,7 @@ describe.each([
     const { jobs, accepted } = thread(url());
     const all = records(3_000);
     for (let at = 0; at < all.length; at += 50) {
-      jobs.take({ kind: 'records', records: all.slice(at, at + 50) });
+      jobs.take({ kind: 'records', records: all.slice(at, at + 50).map(textOf) });
       if (at === 1_500) {
         await until('some are stored', async () => (await storedOrNone()) > 0);
         killPostgres();
@@ -146,24 +146,24 @@ describe.each([
 
   test('a drain hands everything over and says so', async () => {
     const { jobs, accepted, last } = thread(url());
-    jobs.take({ kind: 'records', records: records(75) });
+    jobs.take({ kind: 'records', records: records(75).map(textOf) });
     await until('the queue takes jobs', () => accepted() > 0);
-    jobs.take({ kind: 'records', records: records(30) });
+    jobs.take({ kind: 'records', records: records(30).map(textOf) });
     jobs.take({ kind: 'drain', withinMs: 5_000 });
     expect(await until('it is drained', () => last('drained'))).toEqual({ kind: 'drained', left: 0 });
     expect(accepted()).toBe(105);
     const late = aRecord();
-    jobs.take({ kind: 'records', records: [late] });
+    jobs.take({ kind: 'records', records: [textOf(late)] });
     expect(last('refused')).toEqual({ kind: 'refused', ids: [late.id] });
   });
 });
 
 test('a Redis that is killed and comes back costs no record', async () => {
   const { jobs, accepted, last } = thread(freshRedis());
-  jobs.take({ kind: 'records', records: records(500) });
+  jobs.take({ kind: 'records', records: records(500).map(textOf) });
   await until('some are accepted', () => accepted() > 0);
   await redis.kill();
-  jobs.take({ kind: 'records', records: records(500) });
+  jobs.take({ kind: 'records', records: records(500).map(textOf) });
   await until('it is told to be down', () => last('state')?.state.queue === 'down');
   expect(last('state')?.state.database).toBe('up');
   await redis.start();
@@ -178,7 +178,7 @@ test('away at start, both are joined when they come up', async () => {
   const real = address.database;
   address = { ...address, database: 'not_yet' };
   const { jobs, last } = thread(lateRedis.url);
-  jobs.take({ kind: 'records', records: records(120) });
+  jobs.take({ kind: 'records', records: records(120).map(textOf) });
   await until(
     'both are told to be down',
     () => last('state')?.state.database === 'down' && last('state')?.state.queue === 'down',
@@ -203,7 +203,7 @@ test('away at start, both are joined when they come up', async () => {
 test('a gateway without processors fills the queue, and a worker elsewhere empties it', async () => {
   const url = freshRedis();
   const gateway = thread(url, false);
-  gateway.jobs.take({ kind: 'records', records: records(60) });
+  gateway.jobs.take({ kind: 'records', records: records(60).map(textOf) });
   await until('the queue has them', () => gateway.accepted() === 60);
   expect(await storedOrNone()).toBeLessThanOrEqual(0);
   thread(url, true);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { createPublisher } from '../../src/records/publish.ts';
 import type { Publisher } from '../../src/records/publish.ts';
-import { aRecord } from '../support/records.ts';
+import { aRecord, textOf } from '../support/records.ts';
 
 /** A queue whose answers the test gives, and a clock that vitest turns. */
 let added: number[][];
@@ -11,19 +11,18 @@ let accepted: number;
 let states: string[];
 let kept: ExchangeRecord[];
 
-function publisher(bounds: { capacity?: number; capacityBytes?: number } = {}): Publisher<ExchangeRecord> {
-  return createPublisher<ExchangeRecord>({
+function publisher(bounds: { capacity?: number; capacityBytes?: number } = {}): Publisher {
+  return createPublisher({
     queue: {
       add: async (batches) => {
         await answer();
         added.push(batches.map((batch) => batch.length));
-        kept.push(...batches.flat());
+        kept.push(...batches.flat().map((json) => JSON.parse(json) as ExchangeRecord));
       },
     },
     clock: { nowMs: () => Date.now() },
-    callerOf: ({ login }) => login,
-    onAccepted: (records) => {
-      accepted += records.length;
+    onAccepted: (ids) => {
+      accepted += ids.length;
     },
     onQueue: (state) => {
       states.push(state);
@@ -32,9 +31,9 @@ function publisher(bounds: { capacity?: number; capacityBytes?: number } = {}): 
   });
 }
 
-function offerMany(to: Publisher<ExchangeRecord>, count: number): number {
+function offerMany(to: Publisher, count: number): number {
   let taken = 0;
-  for (let i = 0; i < count; i += 1) if (to.offer(aRecord())) taken += 1;
+  for (let i = 0; i < count; i += 1) if (to.offer(textOf(aRecord()))) taken += 1;
   return taken;
 }
 
@@ -52,10 +51,10 @@ afterEach(() => {
 });
 
 describe('the publisher', () => {
-  test('a lone record is handed over after 50 ms, and not before', async () => {
+  test('a lone record is handed over after 100 ms, and not before', async () => {
     const to = publisher();
-    expect(to.offer(aRecord())).toBe(true);
-    await vi.advanceTimersByTimeAsync(49);
+    expect(to.offer(textOf(aRecord()))).toBe(true);
+    await vi.advanceTimersByTimeAsync(99);
     expect(added).toEqual([]);
     await vi.advanceTimersByTimeAsync(2);
     expect(added).toEqual([[1]]);
@@ -63,31 +62,32 @@ describe('the publisher', () => {
     expect(to.waiting).toBe(0);
   });
 
-  test('fifty records go at once, and many in jobs of fifty, eight to a call', async () => {
+  test('two hundred records go at once, and many in jobs of as many, eight to a call', async () => {
     const to = publisher();
-    offerMany(to, 50);
+    offerMany(to, 200);
     await vi.advanceTimersByTimeAsync(0);
-    expect(added).toEqual([[50]]);
+    expect(added).toEqual([[200]]);
     let release: () => void = () => undefined;
     answer = () =>
       new Promise((resolve) => {
         release = resolve;
       });
-    offerMany(to, 50);
+    offerMany(to, 200);
     await vi.advanceTimersByTimeAsync(0);
-    offerMany(to, 520);
+    offerMany(to, 2080);
     answer = () => Promise.resolve();
     release();
-    await vi.advanceTimersByTimeAsync(60);
-    expect(added).toEqual([[50], [50], Array.from({ length: 8 }, () => 50), [50, 50], [20]]);
-    expect(accepted).toBe(620);
+    await vi.advanceTimersByTimeAsync(110);
+    expect(added).toEqual([[200], [200], Array.from({ length: 8 }, () => 200), [200, 200], [80]]);
+    expect(accepted).toBe(2480);
   });
 
   test('a job holds a mebibyte at most, and a larger record travels alone', async () => {
     const to = publisher();
     const big = (bytes: number): ExchangeRecord => aRecord({ user_agent: 'x'.repeat(bytes) });
-    for (const bytes of [300_000, 300_000, 300_000, 300_000, 2_000_000, 10]) expect(to.offer(big(bytes))).toBe(true);
-    await vi.advanceTimersByTimeAsync(60);
+    for (const bytes of [300_000, 300_000, 300_000, 300_000, 2_000_000, 10])
+      expect(to.offer(textOf(big(bytes)))).toBe(true);
+    await vi.advanceTimersByTimeAsync(110);
     expect(added).toEqual([[3, 1, 1, 1]]);
   });
 
@@ -96,7 +96,7 @@ describe('the publisher', () => {
     answer = () => ((calls += 1) % 3 === 0 ? Promise.resolve() : Promise.reject(new Error('away')));
     const to = publisher();
     const all = Array.from({ length: 333 }, () => aRecord());
-    for (const record of all) expect(to.offer(record)).toBe(true);
+    for (const record of all) expect(to.offer(textOf(record))).toBe(true);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(kept).toEqual(all);
     expect(accepted).toBe(333);
@@ -107,47 +107,47 @@ describe('the publisher', () => {
 
   test('failure mode 39: while the queue is away memory is bounded, in records and in bytes; what does not fit is refused', async () => {
     answer = () => Promise.reject(new Error('away'));
-    const to = publisher({ capacity: 200 });
-    // The call that fails has the first fifty in hand; of the room, one caller may have half.
-    expect(offerMany(to, 150)).toBe(150);
+    const to = publisher({ capacity: 800 });
+    // The call that fails has the first two hundred in hand; of the room, one caller may have half.
+    expect(offerMany(to, 600)).toBe(600);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(offerMany(to, 150)).toBe(0);
-    expect(to.waiting).toBe(150);
+    expect(to.waiting).toBe(600);
 
     // One is taken out already, to see when it is due.
     const bytes = publisher({ capacityBytes: 1_000_000 });
-    const fits = Array.from({ length: 20 }, () => bytes.offer(aRecord({ user_agent: 'x'.repeat(100_000) })));
+    const fits = Array.from({ length: 20 }, () => bytes.offer(textOf(aRecord({ user_agent: 'x'.repeat(100_000) }))));
     expect(fits.filter(Boolean)).toHaveLength(6);
 
     answer = () => Promise.resolve();
     await vi.advanceTimersByTimeAsync(5_000);
     expect(to.waiting).toBe(0);
     expect(bytes.waiting).toBe(0);
-    expect(accepted).toBe(156);
+    expect(accepted).toBe(606);
     expect(offerMany(to, 90)).toBe(90);
   });
 
   test('failure mode 48: while one caller floods a queue that is away, another finds room and waits for a turn only', async () => {
     answer = () => Promise.reject(new Error('away'));
     const to = publisher({ capacity: 2_000 });
-    const flood = Array.from({ length: 5_000 }, () => to.offer(aRecord({ login: 'a@example.com' })));
+    const flood = Array.from({ length: 5_000 }, () => to.offer(textOf(aRecord({ login: 'a@example.com' }))));
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(flood.filter(Boolean)).toHaveLength(1_050);
-    const few = Array.from({ length: 20 }, () => to.offer(aRecord({ login: 'b@example.com' })));
+    expect(flood.filter(Boolean)).toHaveLength(1_200);
+    const few = Array.from({ length: 20 }, () => to.offer(textOf(aRecord({ login: 'b@example.com' }))));
     expect(few.filter(Boolean)).toHaveLength(20);
     answer = () => Promise.resolve();
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(accepted).toBe(1_070);
-    // The fifty that the failing call had in hand come first, then each has its turns.
+    expect(accepted).toBe(1_220);
+    // The two hundred that the failing call had in hand come first, then each has its turns.
     const last = kept.map(({ login }) => login).lastIndexOf('b@example.com');
-    expect(last).toBeLessThan(50 + 60);
+    expect(last).toBeLessThan(200 + 60);
   });
 
   test('a drain sends what waits at once, takes nothing more, and says how many it had to leave', async () => {
     const to = publisher();
     offerMany(to, 10);
     const drained = to.drain(1_000);
-    expect(to.offer(aRecord())).toBe(false);
+    expect(to.offer(textOf(aRecord()))).toBe(false);
     await vi.advanceTimersByTimeAsync(0);
     expect(await drained).toBe(0);
     expect(added).toEqual([[10]]);

@@ -1,4 +1,5 @@
 import type { ExchangeRecord } from '../../src/contract/record.ts';
+import type { RecordText } from '../../src/records/messages.ts';
 import { uuid7 } from '../../src/lib/uuid7.ts';
 
 /** 2026-11-23T10:20:30.123456Z, the hour when the test's exchanges begin. */
@@ -82,4 +83,10 @@ export function aRecord(change: Partial<ExchangeRecord> = {}): ExchangeRecord {
     error: null,
     ...change,
   };
+}
+
+/** As it travels. */
+export function textOf(record: ExchangeRecord): RecordText {
+  const { id, login } = record;
+  return { id, login, json: JSON.stringify(record) };
 }
