@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { rawPost } from '../load/client.ts';
+import { listenObserved } from '../load/observed-provider.ts';
 import { Observer } from '../load/observer.ts';
 import type { Observed } from '../load/observer.ts';
 import { percentile } from '../load/samples.ts';
 import type { Answer, Bench, Judgement, Question, Row } from '../question.ts';
 import { median, medianOf } from '../rounds.ts';
+import { freePort } from '../targets.ts';
 import type { Target } from '../targets.ts';
-import { startObservedProvider } from '../targets/observed-provider.ts';
 import { startOurs } from '../targets/ours.ts';
 import type { Ours } from '../targets/ours.ts';
 
@@ -42,18 +43,19 @@ export const selfMeasure: Question = {
 };
 
 async function ask(bench: Bench): Promise<Answer> {
-  const provider = await startObservedProvider();
-  const ours = await startOurs(provider, 'ours, captured');
+  const port = await freePort();
+  const provider = await listenObserved(port);
+  const ours = await startOurs({ port }, 'ours, captured');
   try {
     const rows: Row[] = [];
     for (const each of CASES) {
       bench.say(each.name);
-      rows.push(...(await observed(bench, each, provider, ours)));
+      rows.push(...(await observed(bench, each, port, ours)));
     }
     return {
       settings:
         `one connection, one request at a time; ${CASES.map(({ exchanges }) => bench.size(exchanges, 10)).join(', ')} ` +
-        'exchanges a round; client and provider are processes that read the same clock',
+        'exchanges a round; client and provider are one process, which does not sleep meanwhile',
       rows,
       judgements: CASES.flatMap((each) => judged(rows, each)),
       notes: [
@@ -68,7 +70,7 @@ async function ask(bench: Bench): Promise<Answer> {
     };
   } finally {
     await ours.stop();
-    await provider.stop();
+    provider.close();
   }
 }
 
@@ -93,14 +95,14 @@ interface Said {
 }
 
 /** Rows of the direct way and of ours, and of what is said held against what is seen. */
-async function observed(bench: Bench, about: Case, provider: Target, ours: Ours): Promise<Row[]> {
+async function observed(bench: Bench, about: Case, provider: number, ours: Ours): Promise<Row[]> {
   const exchanges = bench.size(about.exchanges, 10);
   const request = rawPost(
     '/v1/chat/completions',
     JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: 'x'.repeat(about.promptBytes) }] }),
     { 'x-wait-ms': about.waitMs.toString() },
   );
-  const ends = { direct: new Observer(provider.port), ours: new Observer(ours.port) };
+  const ends = { direct: new Observer(provider), ours: new Observer(ours.port) };
   const rows = {
     direct: rowOf(about.name, 'direct'),
     ours: rowOf(about.name, 'ours'),

@@ -1,7 +1,7 @@
 import { answering, built, ended, freePort, startNode } from '../targets.ts';
 import type { Target } from '../targets.ts';
 
-/** The provider that says when it was asked (bench/programs/observed-provider.ts): large prompts hold it up no longer than their bytes take. */
+/** The observed provider (bench/load/observed-provider.ts): large prompts hold it up no longer than their bytes take. */
 export async function startObservedProvider(): Promise<Target> {
   const port = await freePort();
   const child = startNode([built('bench', 'programs', 'observed-provider.js'), String(port)]);

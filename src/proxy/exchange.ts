@@ -153,6 +153,10 @@ export class Exchange implements UpstreamEvents, Watched {
 
   // -- Upstream -----------------------------------------------------------------------------------------------------
 
+  leaving(): void {
+    if (this.#sentAtMs === 0) this.#sentAtMs = this.#services.clock.nowMs();
+  }
+
   head(status: number, headers: [string, string][]): void {
     if (this.#state.at !== 'waiting') return;
     const { call } = this.#state;
@@ -246,8 +250,6 @@ export class Exchange implements UpstreamEvents, Watched {
     };
     this.#state = { at: 'waiting', call: proxy, sinceMs: nowMs };
     early.call = this.#services.upstreams.call(this.#plan.upstream, this);
-    // Where a connection is free, it is written by now: making the request's bytes is our time, not the provider's.
-    if (this.#sentAtMs === 0) this.#sentAtMs = this.#services.clock.nowMs();
   }
 
   /** Writes to the client what is journaled, and pauses this upstream, and no other, when the client is slow. */

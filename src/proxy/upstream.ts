@@ -23,6 +23,8 @@ export interface UpstreamFailure {
 
 /** Called in order; after `end` or `failed` nothing more comes. Chunks are views: copy what outlives the turn. */
 export interface UpstreamEvents {
+  /** It is written now, or as soon as the connection stands that is being opened for it: what comes next is not our time. */
+  leaving(): void;
   head(status: number, headers: [string, string][]): void;
   data(chunk: Uint8Array): void;
   end(): void;
@@ -59,6 +61,8 @@ const ABORTED = new Error('aborted by the gateway');
 
 /** Upstream connections, pooled by origin, over undici. Sockets outlive a change of config. */
 export function createUpstreams(options: UpstreamOptions): Upstreams {
+  const connect = createConnector(options.connectTimeoutMs);
+  let connectionsBegun = 0;
   const agent = new Agent({
     // Our own timers are the only authority (failure-modes row 25): undici's default kills silent streams at 300 s.
     headersTimeout: 0,
@@ -68,12 +72,16 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     pipelining: 1,
     // How many exchanges run at once is the front door's to limit (server.limits.concurrent).
     connections: null,
-    connect: createConnector(options.connectTimeoutMs),
+    connect: (target, callback) => {
+      connectionsBegun += 1;
+      connect(target, callback);
+    },
     maxHeaderSize: 64 * 1024,
   });
   return {
     call(request, events) {
       const call = new Call(events);
+      const begunBefore = connectionsBegun;
       try {
         agent.dispatch(
           {
@@ -85,6 +93,9 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
           },
           call,
         );
+        // undici begins a connection before it returns. On one that it had, it writes a turn later, having looked whether
+        // the provider has closed it meanwhile (client-h1.js, scheduleIdleSocketValidation): that turn is ours.
+        if (connectionsBegun !== begunBefore) call.leaving();
       } catch (error) {
         // Arguments that undici refuses: nothing was sent.
         call.onResponseError(undefined, error);
@@ -100,11 +111,18 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
 class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #events: UpstreamEvents;
   #controller: Dispatcher.DispatchController | undefined;
+  #left = false;
   #sent = false;
   #over = false;
 
   constructor(events: UpstreamEvents) {
     this.#events = events;
+  }
+
+  leaving(): void {
+    if (this.#left || this.#over) return;
+    this.#left = true;
+    this.#events.leaving();
   }
 
   pause(): void {
@@ -124,8 +142,12 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Called as undici is about to write. A request that was aborted while it waited for a connection ends here.
     this.#controller = controller;
-    if (this.#over) controller.abort(ABORTED);
-    else this.#sent = true;
+    if (this.#over) {
+      controller.abort(ABORTED);
+      return;
+    }
+    this.#sent = true;
+    this.leaving();
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {

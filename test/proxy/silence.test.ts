@@ -29,6 +29,7 @@ test('failure mode 25: silence of seven minutes, before a head and within a body
     upstreams.call(
       { origin: `http://127.0.0.1:${port}`, path, method: 'POST', headers: [], body: Buffer.from('{}') },
       {
+        leaving: () => undefined,
         head: (status) => told.push(`${path}: head ${status}`),
         data: (chunk) => told.push(`${path}: data ${chunk.byteLength}`),
         end: () => told.push(`${path}: end`),
