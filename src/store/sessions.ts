@@ -115,11 +115,7 @@ export async function placeSessions(client: PoolClient, records: readonly Exchan
  * the record extends a later one: where answers repeat themselves, the same conversation is held again. And a session
  * that had gone on by then is not begun again by its own beginning.
  */
-function extended(
-  record: ExchangeRecord,
-  stored: readonly KnownTurn[],
-  inBatch: readonly Turn[],
-): string | undefined {
+function extended(record: ExchangeRecord, stored: readonly KnownTurn[], inBatch: readonly Turn[]): string | undefined {
   const own = turnOf(record);
   if (own === null) return undefined;
   const same = inBatch.filter((turn) => uuid7Ms(record.id) - uuid7Ms(turn.id) <= IDLE_MS);
