@@ -82,7 +82,7 @@ test('disk slow: the first slow write is the last that anybody waits for, and no
   undo.push(() => {
     rmSync(folder, { recursive: true, force: true });
   });
-  // A disk that is slow to order is made inside of the process (test/support/thread-faults.mjs): 300 ms for each write.
+  // A disk that is slow to order is made inside of the process (test/support/thread-faults.mjs): 200 ms for each write.
   const faults = new Faults(folder);
   const world = await openWorld('disk-slow', { postgres, env: faults.env, server: { journal: { mode: 'behind' } } });
   undo.push(() => world.close());

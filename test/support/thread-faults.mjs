@@ -12,7 +12,7 @@ import { isMainThread, MessagePort } from 'node:worker_threads';
  */
 
 const LOOK_EVERY_MS = 20;
-const SLOW_WRITE_MS = 300;
+const SLOW_WRITE_MS = 200;
 /** A slow inspector works for a look's time, and is then away for this long. */
 const AWAY_MS = 250;
 
