@@ -20,7 +20,7 @@ const BYTES_AT_ONCE = 4 * 1024 * 1024;
 const TURN_BYTES = 1024 * 1024;
 
 /** Orders of this long leave together: their exchanges are read in one go, and stored in one statement. */
-const GATHER_MS = 150;
+const GATHER_MS = 50;
 
 export interface CaptureThreadOptions {
   /** Built file of workers/capture.ts. */
