@@ -24,6 +24,17 @@ const STARTS = {
 };
 export type VariantName = keyof typeof STARTS;
 
+export const EVERY_VARIANT: readonly VariantName[] = [
+  'direct',
+  'nginx',
+  'bare',
+  'node-http',
+  'portkey',
+  'ours, bare',
+  'ours, governed',
+  'ours, captured',
+];
+
 export interface Variants {
   provider: Target;
   targets: Target[];

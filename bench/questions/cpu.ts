@@ -1,18 +1,11 @@
 import { cost, costLoads, COST_SETTINGS } from '../cost.ts';
 import type { Answer, Bench, Judgement, Question, Row } from '../question.ts';
 import { interleaved, medianOf, only } from '../rounds.ts';
-import { withVariants } from '../variants.ts';
-import type { VariantName, Variants } from '../variants.ts';
+import { EVERY_VARIANT, withVariants } from '../variants.ts';
+import type { Variants } from '../variants.ts';
 
-const VARIANTS: readonly VariantName[] = [
-  'nginx',
-  'bare',
-  'node-http',
-  'portkey',
-  'ours, bare',
-  'ours, governed',
-  'ours, captured',
-];
+/** All but the provider itself, which costs nothing on the way. */
+const VARIANTS = EVERY_VARIANT.filter((name) => name !== 'direct');
 const TOTALS = ['whole µs', 'a second'];
 
 /** Targets of the governed gateway with full capture, as multiples of nginx's own cost. */

@@ -3,19 +3,9 @@ import type { Answer, Bench, Judgement, Question, Round, Row } from '../question
 import { chatRequest } from '../requests.ts';
 import { interleaved, medianOf, withAdded } from '../rounds.ts';
 import type { Target } from '../targets.ts';
-import { withVariants } from '../variants.ts';
-import type { VariantName, Variants } from '../variants.ts';
+import { EVERY_VARIANT, withVariants } from '../variants.ts';
+import type { Variants } from '../variants.ts';
 
-const VARIANTS: readonly VariantName[] = [
-  'direct',
-  'nginx',
-  'bare',
-  'node-http',
-  'portkey',
-  'ours, bare',
-  'ours, governed',
-  'ours, captured',
-];
 const PER_SECOND = 200;
 const CHAT = { promptBytes: 2_048, sim: 'output=50' };
 const CASE = 'one at a time';
@@ -24,7 +14,7 @@ export const latency: Question = {
   name: 'latency',
   asks: 'how much later does a unary answer come through each, one request at a time?',
   minutes: 3,
-  ask: (bench) => withVariants(VARIANTS, (variants) => ask(bench, variants)),
+  ask: (bench) => withVariants(EVERY_VARIANT, (variants) => ask(bench, variants)),
 };
 
 async function ask(bench: Bench, { provider, targets, leftOut }: Variants): Promise<Answer> {

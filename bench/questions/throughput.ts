@@ -5,19 +5,9 @@ import { chatRequest } from '../requests.ts';
 import { interleaved, medianOf, withAdded } from '../rounds.ts';
 import type { Target } from '../targets.ts';
 import { isOurs } from '../targets/ours.ts';
-import { withVariants } from '../variants.ts';
-import type { VariantName, Variants } from '../variants.ts';
+import { EVERY_VARIANT, withVariants } from '../variants.ts';
+import type { Variants } from '../variants.ts';
 
-const VARIANTS: readonly VariantName[] = [
-  'direct',
-  'nginx',
-  'bare',
-  'node-http',
-  'portkey',
-  'ours, bare',
-  'ours, governed',
-  'ours, captured',
-];
 /** Of these, what is added at a rate that Portkey holds. */
 const HELD = ['direct', 'nginx', 'portkey', 'ours, governed', 'ours, captured'];
 const CONNECTIONS = 128;
@@ -34,7 +24,7 @@ export const throughput: Question = {
   name: 'throughput',
   asks: 'how many requests a second at 20 ms provider latency, and what is added at a rate that Portkey holds?',
   minutes: 5,
-  ask: (bench) => withVariants(VARIANTS, (variants) => ask(bench, variants)),
+  ask: (bench) => withVariants(EVERY_VARIANT, (variants) => ask(bench, variants)),
 };
 
 async function ask(bench: Bench, { provider, targets, leftOut }: Variants): Promise<Answer> {

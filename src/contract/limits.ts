@@ -21,7 +21,7 @@ export const FILTER_EVENT_BYTES = 1024 * 1024;
 /** Records waiting for the queue in memory; beyond it they wait in the journal alone. */
 export const RECORDS_WAITING = 20_000;
 
-/** Records per job, and bytes per job (design, section 5: 11.4k records/s in batches of 50). */
+/** Records per job, and bytes per job: what one costs beside its records is shared by them. */
 export const RECORDS_PER_JOB = 200;
 export const JOB_BYTES = 1024 * 1024;
 

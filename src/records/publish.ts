@@ -6,8 +6,8 @@ import type { RecordText } from './messages.ts';
 /** What this room needs of a job queue. */
 export interface JobQueue {
   /**
-   * Adds one job per batch of JSON texts, all or none. Rejects soon when the queue is away, and does not keep trying by itself. A
-   * rejection may come after the jobs were added: storing is idempotent, so the same batches may be added again.
+   * Adds one job per batch of JSON texts, all or none. Rejects soon when the queue is away, and does not keep trying by
+   * itself. A rejection may come after the jobs were added: storing is idempotent, so the same batches may be added again.
    */
   add(batches: readonly (readonly string[])[]): Promise<void>;
 }
