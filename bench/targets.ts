@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -40,12 +41,30 @@ export function trusting(upstream: Upstream): NodeJS.ProcessEnv {
 
 const STARTED_WITHIN_MS = 60_000;
 
+/**
+ * Below the range that Linux takes the ports of outgoing connections from (`ip_local_port_range`): nobody else's connection
+ * stands on it by the time that it is listened on, or listened on again.
+ */
+const FREE_PORTS = { from: 10_000, to: 32_768 };
+
+/** A port that nobody listens on. */
 export async function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
+  for (;;) {
+    const port = randomInt(FREE_PORTS.from, FREE_PORTS.to);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error) => {
+      if (hasCode(error, 'EADDRINUSE')) resolve(false);
+      else reject(error);
+    });
+    server.listen(port, '127.0.0.1', () => {
       server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+        resolve(true);
       });
     });
   });

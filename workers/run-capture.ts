@@ -54,11 +54,13 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     waitMs: CONNECT_MS,
     onError: quietly,
   });
+  let disconnects = 0;
   // A database that was away may have been restored from a backup, and has not what it had.
-  pool.on('connect', () => {
+  pool.on('remove', () => {
+    disconnects += 1;
     known.clear();
   });
-  const store = createCaptureStore(pool, () => settings.keep);
+  const database = createCaptureStore(pool, () => settings.keep);
   const stop = new AbortController();
   const waiting: CaptureOrder[] = [];
   let settings: CaptureSettings = { keep: true, saveRaws: false, filterable: [] };
@@ -91,11 +93,12 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
       }
     }
     if (fresh.size === 0) return;
-    await untilStored(() => store.storeBlobs([...fresh.values()]));
+    await untilStored(() => database.storeBlobs([...fresh.values()]));
     for (const key of fresh.keys()) known.set(key, true);
   };
 
-  const capture = async ({ folder, gateway }: CaptureJournal, orders: readonly CaptureOrder[]): Promise<void> => {
+  /** Stores the captures of these orders; answers the ids of those that there are. */
+  const store = async ({ folder, gateway }: CaptureJournal, orders: readonly CaptureOrder[]): Promise<Set<string>> => {
     const exchanges = new Map(orders.map((order) => [order.id, new ExchangeCapture(order, settings)]));
     let heldBytes = 0;
     for await (const frames of readCaptured(folder, orders)) {
@@ -109,8 +112,18 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     }
     const captures = [...exchanges.values()].flatMap((exchange) => exchange.end() ?? []);
     await storeBlobs(exchanges.values());
-    await untilStored(() => store.storeCaptures(gateway, captures));
-    const stored = new Set<string>(captures.map(({ id }) => id));
+    await untilStored(() => database.storeCaptures(gateway, captures));
+    return new Set<string>(captures.map(({ id }) => id));
+  };
+
+  const capture = async (journal: CaptureJournal, orders: readonly CaptureOrder[]): Promise<void> => {
+    let stored: Set<string>;
+    let before: number;
+    // Where the connection broke, blobs that were stored before, or taken for known, may not be where the captures are.
+    do {
+      before = disconnects;
+      stored = await store(journal, orders);
+    } while (disconnects !== before);
     const ids = orders.map(({ id }) => id);
     post({ kind: 'captured', ids: ids.filter((id) => stored.has(id)) });
     if (stored.size < ids.length) post({ kind: 'unreadable', ids: ids.filter((id) => !stored.has(id)) });

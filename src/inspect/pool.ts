@@ -166,9 +166,13 @@ export class InspectorPool {
     };
   }
 
-  /** Resolves once at least one inspector takes exchanges. */
+  /** Resolves once at least one inspector takes exchanges, and one scans. */
   async ready(): Promise<void> {
-    while (this.#ready('watch').length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await Promise.all([this.#begun('watch'), this.#begun('scan')]);
+  }
+
+  async #begun(purpose: Purpose): Promise<void> {
+    while (this.#ready(purpose).length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Prices of a new world; inspectors keep the last few, since exchanges in flight belong to older ones. */
@@ -203,7 +207,7 @@ export class InspectorPool {
 
   /** Reads a stored exchange through an inspector, at the inspector's pace. */
   async inspectStored(stored: StoredExchange): Promise<Inspected> {
-    await this.ready();
+    await this.#begun('watch');
     const lane = this.#lightest('watch');
     if (lane === undefined) return failed({ code: 'inspector_failed', why: 'no inspector is running' });
     const { id } = stored.opened;

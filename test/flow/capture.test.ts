@@ -37,6 +37,57 @@ async function bytesOf({ id, login }: { id: string; login: string }, body: Store
   return Buffer.concat(parts);
 }
 
+/** The database as a backup has it that is older than all blobs; the connection that captures are stored by breaks. */
+async function withoutBlobs(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
+  await client.query('DELETE FROM aperture.blobs');
+  await client.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE application_name = 'aperture-captures' AND datname = current_database()`,
+  );
+}
+
+describe('a database that was restored from a backup', () => {
+  const prompt = 'You are a careful assistant. '.repeat(200);
+  const ask = (word: string): Promise<Response> =>
+    flow.ask('openai', {
+      body: {
+        messages: [
+          { role: 'system', content: prompt },
+          { role: 'user', content: word },
+        ],
+      },
+    });
+
+  test('is told again what it had before', async () => {
+    await captureOf(await ask('before'));
+    await withoutBlobs(pool);
+    const after = await captureOf(await ask('after'));
+    expect((await bytesOf(after, after.request)).toString()).toContain(prompt);
+  });
+
+  test('between the blobs of a capture and what names them is told of the blobs again', async () => {
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE aperture.captures IN EXCLUSIVE MODE');
+    await client.query('DELETE FROM aperture.blobs');
+    const asked = await ask('meanwhile');
+    await until('the capture waits', async () => {
+      const { rowCount } = await pool.query(
+        `SELECT FROM pg_stat_activity WHERE application_name = 'aperture-captures' AND wait_event_type = 'Lock'`,
+      );
+      return rowCount === 1;
+    });
+    await withoutBlobs(client);
+    await client.query('COMMIT');
+    client.release();
+    const capture = await captureOf(asked);
+    await until('its blobs are there', async () => {
+      const bytes = await bytesOf(capture, capture.request).catch(() => undefined);
+      return bytes?.toString().includes(prompt);
+    });
+  });
+});
+
 describe('a capture', () => {
   test('has both bodies byte for byte, and the headers without credentials', async () => {
     const response = await flow.ask('anthropic', {

@@ -249,7 +249,11 @@ test('what a receiver rejects is dead after some attempts, and holds up nothing 
   await delivered('siem', 3);
   expect(sequences(siem.arrived)).toEqual([1, 2, 2, 2, 3, 4]);
   expect((await rows())[1]).toMatchObject({ state: 'dead', attempts: 3, last_error: 'the receiver answered 422' });
-  await until('it is told', () => state()?.destinations[0]?.dead === 1);
+  // It is told in parts, while the rest is under way.
+  await until('all of it is told', () => {
+    const { dead, waiting } = state()?.destinations[0] ?? {};
+    return dead === 1 && waiting === 0;
+  });
   expect(state()?.destinations).toMatchObject([
     { name: 'webhooks.siem', waiting: 0, dead: 1, failures: 0, attempts: { delivered: 3, rejected: 3, failed: 0 } },
   ]);

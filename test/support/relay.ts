@@ -1,6 +1,7 @@
 import { connect, createServer } from 'node:net';
-import type { AddressInfo, NetConnectOpts, Server, Socket } from 'node:net';
+import type { NetConnectOpts, Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../bench/targets.ts';
 
 /** How bytes pass: `stalled` ones pass once it is open again. */
 type Passage = { at: 'open' } | { at: 'slow'; ms: number } | { at: 'stalled'; over: Promise<void>; end: () => void };
@@ -14,14 +15,15 @@ export class Relay {
   readonly #lines = new Set<Line>();
   #server: Server | undefined;
   #passage: Passage = { at: 'open' };
-  port = 0;
+  readonly port: number;
 
-  private constructor(to: NetConnectOpts) {
+  private constructor(to: NetConnectOpts, port: number) {
     this.#to = to;
+    this.port = port;
   }
 
   static async to(to: NetConnectOpts): Promise<Relay> {
-    const relay = new Relay(to);
+    const relay = new Relay(to, await freePort());
     await relay.#listen();
     return relay;
   }
@@ -88,10 +90,7 @@ export class Relay {
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.port, '127.0.0.1', () => {
-        this.port = (server.address() as AddressInfo).port;
-        resolve();
-      });
+      server.listen(this.port, '127.0.0.1', resolve);
     });
   }
 }
