@@ -49,8 +49,10 @@ export async function* scanRange(
   let windowBytes = WINDOW_BYTES;
   let skip: { offset: number; bytes: number } | undefined;
   while (at < to) {
-    const window = await readRange(file, at, Math.min(to, at + windowBytes));
-    const last = at + window.length >= to || window.length === 0;
+    const end = Math.min(to, at + windowBytes);
+    const window = await readRange(file, at, end);
+    // A write that failed may have left less than its place, and a part of a frame.
+    const last = end === to || window.length < end - at;
     const found: (Scanned | Torn)[] = [];
     const scan = scanWindow(window, at, marker, last, wanted);
     let step = scan.next();

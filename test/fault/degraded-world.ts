@@ -174,6 +174,8 @@ export interface Outage {
 
 export interface Through {
   asked: readonly Asked[];
+  /** Answered before anything broke. */
+  before: readonly Asked[];
   /** Due in the outage. */
   within: readonly Asked[];
   statuses: Record<string, number>;
@@ -204,6 +206,7 @@ export async function throughOutage(world: World, outage: Outage): Promise<Throu
     const grownMiB = memory.most() - beforeMiB;
     const isBefore = ({ dueAtMs, latencyMs }: Asked): boolean => dueAtMs > 0 && dueAtMs + latencyMs < beganAtMs;
     const isWithin = ({ dueAtMs }: Asked): boolean => dueAtMs >= beganAtMs && dueAtMs < endedAtMs;
+    const before = load.asked.filter(isBefore);
     const within = load.asked.filter(isWithin);
     console.log(
       `${outage.load.name}: ${((endedAtMs - beganAtMs) / 1000).toFixed(1)} s of outage, ${load.asked.length} requests, ` +
@@ -213,13 +216,13 @@ export async function throughOutage(world: World, outage: Outage): Promise<Throu
     expect(grownMiB, 'memory').toBeLessThan(MEMORY_GROWTH_MIB);
     if (outage.refuses !== true) {
       expectPrompt({
-        before: load.asked.filter(isBefore),
+        before,
         within,
         directBefore: direct.asked.filter(isBefore),
         directWithin: direct.asked.filter(isWithin),
       });
     }
-    return { asked: load.asked, within, statuses, failures };
+    return { asked: load.asked, before, within, statuses, failures };
   } finally {
     memory.stop();
   }

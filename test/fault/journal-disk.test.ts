@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ExchangeId } from '../../src/contract/ids.ts';
+import { readCaptured } from '../../src/journal/captured.ts';
 import type { Journal, JournalState } from '../../src/journal/journal.ts';
 import {
   exchangeOf,
+  framesOf,
   newId,
   openJournal,
   replayAll,
@@ -125,6 +127,29 @@ test('a disk that answers EIO fails visibly; set to drop bodies, the gateway goe
   expect(journal.segmentOf(after)).toBeGreaterThan(1);
   expect((await journal.readExchange(after))?.missingFrames).toBe(0);
 });
+
+test.each([20, 100])(
+  'an exchange whose last frame was torn after %i bytes is read as far as it is whole',
+  async (bytes) => {
+    const disk = new ScriptedDisk();
+    const folder = scratchFolder();
+    const journal = await openJournal(folder, { disk });
+    const id = await streamOf(journal);
+    journal.append(id, 'response', Buffer.from('whole'));
+    await written(journal, id);
+    disk.tearWith('ENOSPC', bytes);
+    journal.append(id, 'response', Buffer.alloc(1000));
+    expect(await written(journal, id)).toBe('unwritten');
+    const exchange = await journal.readExchange(id);
+    expect(exchange?.missingFrames).toBe(1);
+    expect(await framesOf(exchange!)).toEqual([{ kind: 'response', bytes: Buffer.from('whole') }]);
+    const kinds: string[] = [];
+    for await (const frames of readCaptured(folder, [{ id, extents: (await journal.extentsOf(id)) ?? [] }])) {
+      kinds.push(...frames.map(({ says }) => says.kind));
+    }
+    expect(kinds).toEqual(['opened', 'response']);
+  },
+);
 
 test('an exchange whose segment was told goes on counting, although its frame was lost', async () => {
   const disk = new ScriptedDisk();

@@ -159,14 +159,22 @@ export class ScriptedDisk implements Disk {
   portion = Number.POSITIVE_INFINITY;
   writesNow = 0;
   syncs = 0;
+  #torn: string | undefined;
   #gate: { promise: Promise<void>; open: () => void } | undefined;
 
   failWith(code: string): void {
     this.fault = Object.assign(new Error(`${code}: scripted`), { code });
   }
 
+  /** The next write takes so many bytes, and then the disk fails. */
+  tearWith(code: string, bytes: number): void {
+    this.portion = bytes;
+    this.#torn = code;
+  }
+
   heal(): void {
     this.fault = undefined;
+    this.portion = Number.POSITIVE_INFINITY;
   }
 
   /** Writes off the main thread wait until `flow`. */
@@ -212,6 +220,8 @@ export class ScriptedDisk implements Disk {
 
   #portionOf(buffers: readonly Uint8Array[]): readonly Uint8Array[] {
     if (this.portion === Number.POSITIVE_INFINITY) return buffers;
+    if (this.#torn !== undefined) this.failWith(this.#torn);
+    this.#torn = undefined;
     return [Buffer.concat(buffers).subarray(0, this.portion)];
   }
 }
