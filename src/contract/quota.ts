@@ -36,7 +36,10 @@ export interface BucketTerms {
 export interface BucketClaim extends BucketTerms {
   /** Settled in this bucket by this life, ever. */
   spent: number;
-  /** Reserved for requests that were admitted. Held whatever the balance is. */
+  /**
+   * Reserved for requests that were admitted, and what more may be until the answer comes. Held whatever the balance is:
+   * it was held before.
+   */
   committed: number;
   /** What requests that wait need besides; held as far as the balance goes. */
   asked: number;
