@@ -18,10 +18,10 @@ import type { Chain, Spender } from './definitions.ts';
 /** What a request can cost, in whole nanodollars (src/pricing/bound.ts). */
 export interface CostEstimate {
   /** What one of its kind costs at most. */
-  likely: number;
-  /** What it cannot exceed; undefined where nothing bounds it, and `why`. */
-  most: number | undefined;
-  why: string | undefined;
+  readonly likely: number;
+  /** What it cannot exceed; undefined where nothing bounds it, and `why`. Read for strict quotas alone: it may be dear. */
+  readonly most: number | undefined;
+  readonly why: string | undefined;
 }
 
 /** Where a caller stands after a request was admitted: in the chain with the least left. */
@@ -156,11 +156,11 @@ export class QuotaLedger {
     const resolved = this.#resolve(references, spender);
     if (!resolved.ok) return resolved;
     const chains = resolved.value;
-    const unbounded = estimate.most === undefined ? chains.find(({ quota }) => quota.reserve === 'strict') : undefined;
-    if (unbounded !== undefined) {
-      const { denyStatus: status } = unbounded.quota;
+    const strict = chains.find(({ quota }) => quota.reserve === 'strict');
+    if (strict !== undefined && estimate.most === undefined) {
+      const { denyStatus: status } = strict.quota;
       const detail = estimate.why ?? 'its cost';
-      return failed(refusal({ buckets: unbounded.keys, why: 'unbounded', status, detail }));
+      return failed(refusal({ buckets: strict.keys, why: 'unbounded', status, detail }));
     }
     const nowMs = this.#options.clock.nowMs();
     for (const chain of chains) for (const bucket of chain.buckets) bucket.use(needOf(chain, estimate), nowMs);
@@ -399,7 +399,8 @@ export interface ChargeMade {
   made: Charged | undefined;
 }
 
-const NOTHING_CHARGED: Admission = ok({ quotas: [], standing: undefined });
+/** Of a request that no grant charges anywhere. */
+export const NOTHING_CHARGED: Admission = ok({ quotas: [], standing: undefined });
 
 function needOf({ quota }: ChainBuckets, { likely, most }: CostEstimate): number {
   return quota.reserve === 'strict' ? (most ?? likely) : likely;
