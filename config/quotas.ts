@@ -33,7 +33,8 @@ export function nameAdvice(name: string): string | undefined {
 export function overdraftFindings({ quotas }: Config, written: unknown): Finding[] {
   // One that is written and could not be read has an error of its own.
   const isDefined = (name: string): boolean =>
-    isChargeable(name) && (Object.hasOwn(quotas, name) || (valueAt(written, ['quotas', name]) ?? undefined) !== undefined);
+    isChargeable(name) &&
+    (Object.hasOwn(quotas, name) || (valueAt(written, ['quotas', name]) ?? undefined) !== undefined);
   return Object.entries(quotas).flatMap(([name, { overdraft }]) =>
     overdraft.flatMap((member, index) => {
       const path = ['quotas', name, 'overdraft', index];

@@ -20,7 +20,9 @@ export const QuotaConfig = z.strictObject({
   fail: z
     .enum(['closed', 'local'])
     .default('closed')
-    .describe('With the store away and what this process holds spent: refuse, or go on by what it last knew (extension)'),
+    .describe(
+      'With the store away and what this process holds spent: refuse, or go on by what it last knew (extension)',
+    ),
 });
 export type QuotaConfig = z.output<typeof QuotaConfig>;
 

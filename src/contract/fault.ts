@@ -34,7 +34,7 @@ export type Fault =
   | {
       code: 'quota_exceeded';
       buckets: string[];
-      /** Until enough has flowed back; undefined where it never will. */
+      /** Until enough has flowed back; undefined where it never will: there is no rate, or the capacity is too small. */
       retryAfterSeconds: number | undefined;
       status: 400 | 402 | 403 | 429;
       why: 'empty' | 'unbounded' | 'undefined';
@@ -125,7 +125,7 @@ function quotaMessage(fault: QuotaExceeded): string {
       const seconds = wholeSeconds(fault.retryAfterSeconds);
       const state = `too little is left in ${budgets(buckets)}${more}`;
       return seconds === undefined
-        ? `${state}, and nothing flows back by itself. An admin of the gateway can refill ${them}`
+        ? `${state}, and waiting will not bring enough back: ask an admin of the gateway`
         : `${state}. Enough will have flowed back in ${inWords(seconds)}; an admin of the gateway can refill ${them} sooner`;
     }
     case 'unbounded':

@@ -131,9 +131,9 @@ test.each<[number | undefined, string | undefined, string]>([
     '2147483648',
     '. Enough will have flowed back in about 24856 days; an admin of the gateway can refill it sooner',
   ],
-  [undefined, undefined, ', and nothing flows back by itself. An admin of the gateway can refill it'],
-  [Infinity, undefined, ', and nothing flows back by itself. An admin of the gateway can refill it'],
-  [NaN, undefined, ', and nothing flows back by itself. An admin of the gateway can refill it'],
+  [undefined, undefined, ', and waiting will not bring enough back: ask an admin of the gateway'],
+  [Infinity, undefined, ', and waiting will not bring enough back: ask an admin of the gateway'],
+  [NaN, undefined, ', and waiting will not bring enough back: ask an admin of the gateway'],
 ])('after %s seconds: retry-after %s', (retryAfterSeconds, header, ending) => {
   const fault = exceeded({ retryAfterSeconds, buckets: ['org'] });
   const headers = Object.fromEntries(shapeFault('openai', fault, ID).headers);
@@ -146,14 +146,14 @@ test.each<[string, Fault, string]>([
   [
     'several buckets',
     exceeded({ buckets: ['a', 'b'], retryAfterSeconds: undefined }),
-    'too little is left in this gateway\'s budgets "a", "b", and nothing flows back by itself. ' +
-      'An admin of the gateway can refill them',
+    'too little is left in this gateway\'s budgets "a", "b", and waiting will not ' +
+      'bring enough back: ask an admin of the gateway',
   ],
   [
     'more than anybody reads',
     exceeded({ buckets: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], retryAfterSeconds: undefined }),
-    'too little is left in this gateway\'s budgets "a", "b", "c", "d", "e", 2 more, and nothing flows back by itself. ' +
-      'An admin of the gateway can refill them',
+    'too little is left in this gateway\'s budgets "a", "b", "c", "d", "e", 2 more, and waiting will not ' +
+      'bring enough back: ask an admin of the gateway',
   ],
   [
     'no bound',
