@@ -62,6 +62,8 @@ export interface CallerAccess {
   readonly readCaptures: boolean;
   readonly readAudit: boolean;
   readonly enableChatUi: boolean;
+  /** Names of all quotas that are charged for some model. */
+  readonly quotas: readonly string[];
   readonly connectors: readonly string[];
   readonly filterableHeaders: readonly string[];
   /** Opaque capabilities for hooks. */
@@ -303,6 +305,7 @@ function accessOf(grants: readonly CompiledGrant[], unreadableCapabilities: numb
     readCaptures: flag(capabilities, 'read_captures', isAdmin),
     readAudit: flag(capabilities, 'read_audit', isAdmin),
     enableChatUi: flag(capabilities, 'enable_chat_ui', false),
+    quotas: unique(capabilities.flatMap(({ quotas }) => (quotas ?? []).map(({ bucket }) => bucket))),
     connectors: unique(capabilities.flatMap((capability) => capability.connectors ?? [])),
     filterableHeaders: unique(
       capabilities.flatMap((capability) => (capability.filterable_headers ?? []).map((name) => name.toLowerCase())),

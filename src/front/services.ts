@@ -8,6 +8,7 @@ import type { Result } from '../lib/result.ts';
 import type { ExchangeJournal, WireFrames } from '../proxy/client.ts';
 import type { ExchangeServices } from '../proxy/exchange.ts';
 import type { Settler } from '../records/settle.ts';
+import type { QuotaQuestion } from '../quota/messages.ts';
 import type { QuotaLedger } from '../quota/ledger.ts';
 import type { Resources } from '../resources/resources.ts';
 import type { FrontMetrics } from './front-metrics.ts';

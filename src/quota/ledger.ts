@@ -33,7 +33,7 @@ export interface Standing {
 
 export interface Admitted {
   /** Keys of the buckets by chain: for the exchange's `opened` frame. */
-  quotas: readonly (readonly string[])[];
+  quotas: string[][];
   standing: Standing | undefined;
 }
 
@@ -73,7 +73,7 @@ interface Part {
 interface ChainBuckets {
   quota: QuotaDefinition;
   buckets: readonly Bucket[];
-  keys: readonly string[];
+  keys: string[];
 }
 
 interface Waiter {
@@ -318,7 +318,7 @@ export class QuotaLedger {
         return terms === undefined ? [] : (this.#bucketOf(terms) ?? []);
       });
       const quota = this.#definitions.ofKey(keys[0] ?? '');
-      return buckets.length === 0 || quota === undefined ? [] : [{ quota, buckets, keys }];
+      return buckets.length === 0 || quota === undefined ? [] : [{ quota, buckets, keys: [...keys] }];
     });
   }
 

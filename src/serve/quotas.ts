@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Facts } from '../contract/facts.ts';
+import type { ExchangeId } from '../contract/ids.ts';
+import type { Charged, QuotaCharge, QuotaDefinition } from '../contract/quota.ts';
+import type { Clock } from '../lib/clock.ts';
+import { errorChain } from '../lib/log.ts';
+import type { Log } from '../lib/log.ts';
+import { dropAccount, readAccounts, writeAccount } from '../quota/account-file.ts';
+import { QuotaLedger } from '../quota/ledger.ts';
+import type { LedgerOptions } from '../quota/ledger.ts';
+import type { JournaledExchange } from '../records/settle.ts';
+
+/** How often the store is told what was spent: another process learns of it so late at most. */
+const TICK_MS = 1_000;
+/** The account is written as often, or less often where it is long: 100,000 buckets are 5 MB. */
+const ACCOUNT_EVERY_MS = 1_000;
+const BUCKETS_PER_SECOND = 5_000;
+const RETRY_MS = 1_000;
+
+/** What is needed of the journal. */
+export interface ChargeJournal {
+  holds(exchange: ExchangeId): boolean;
+  append(exchange: ExchangeId, kind: 'charged', payload: Charged): void;
+  chargeEarlier(exchange: ExchangeId, charged: Charged): void;
+}
+
+export interface QuotasParts {
+  /** This process's slot of the journal: its account stands there. */
+  folder: string;
+  gatewayId: string;
+  clock: Clock;
+  claim: LedgerOptions['claim'];
+  log: Log;
+}
+
+/** What lives before this one had spent, by bucket, and the slots that their accounts stand in. */
+interface Earlier {
+  spent: Map<string, number>;
+  folders: Set<string>;
+}
+
+/**
+ * Joins the ledger with what must outlive it: each charge is in the journal with the exchange, and what this life has
+ * spent in a file beside it. What earlier lives had spent is told to the store once all of it was read.
+ */
+export class Quotas {
+  readonly ledger: QuotaLedger;
+  readonly #parts: QuotasParts;
+  readonly #earlier = new Map<string, Earlier>();
+  readonly #ticking: NodeJS.Timeout;
+  #writing: Promise<void> = Promise.resolve();
+  #written = '';
+  #nextWriteAtMs = 0;
+  #closing = false;
+
+  constructor(parts: QuotasParts, definitions: readonly QuotaDefinition[]) {
+    this.#parts = parts;
+    const life = `${parts.gatewayId}.${Math.floor(parts.clock.nowMs()).toString(36)}`;
+    this.ledger = new QuotaLedger({ life, clock: parts.clock, claim: parts.claim });
+    this.ledger.reconfigure(definitions);
+    this.#ticking = setInterval(() => {
+      this.#tick();
+    }, TICK_MS);
+    this.#ticking.unref();
+  }
+
+  /** What an exchange is charged, whenever its record is made: the first time it is spent, and written down. */
+  chargesOf(journal: ChargeJournal, exchange: JournaledExchange, facts: Facts | undefined): readonly QuotaCharge[] {
+    const { opened, charged } = exchange;
+    if (charged !== undefined) return charged.charges;
+    const cost = facts?.cost_nanodollars ?? undefined;
+    const { charges, made } = this.ledger.charge(opened.id, opened.quotas, cost === undefined ? cost : Number(cost));
+    if (made !== undefined) {
+      if (journal.holds(opened.id)) journal.append(opened.id, 'charged', made);
+      else journal.chargeEarlier(opened.id, made);
+    }
+    return charges;
+  }
+
+  /** A replay begins with a slot: what its lives held is given back at once, as far as their accounts tell. */
+  async takeUp(folder: string): Promise<void> {
+    for (const { life, spent } of await readAccounts(folder, this.#parts.log)) {
+      const earlier = this.#of(life);
+      earlier.folders.add(folder);
+      for (const [bucket, amount] of Object.entries(spent)) raise(earlier.spent, bucket, amount);
+      await this.ledger.settleLife(life, earlier.spent);
+    }
+  }
+
+  /** A replay came by a charge. */
+  onCharged(charged: Charged): void {
+    if (charged.life === this.ledger.life) return;
+    const { spent } = this.#of(charged.life);
+    for (const [bucket, amount] of Object.entries(charged.spent)) raise(spent, bucket, amount);
+  }
+
+  /** All of a replay was read: resolves when the store knows what earlier lives had spent. */
+  async settleEarlier(): Promise<void> {
+    for (const [life, { spent, folders }] of this.#earlier) {
+      while (!(await this.ledger.settleLife(life, spent))) {
+        await sleep(RETRY_MS);
+        if (this.#closing) return;
+      }
+      this.#earlier.delete(life);
+      for (const folder of folders) await dropAccount(folder, life);
+    }
+  }
+
+  /** The last word: what was spent is told, and nothing is held any more. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#ticking);
+    await this.#write();
+    await this.ledger.settleLife(this.ledger.life, new Map(Object.entries(this.ledger.account())));
+  }
+
+  #of(life: string): Earlier {
+    const known = this.#earlier.get(life);
+    if (known !== undefined) return known;
+    const fresh: Earlier = { spent: new Map(), folders: new Set() };
+    this.#earlier.set(life, fresh);
+    return fresh;
+  }
+
+  #tick(): void {
+    this.ledger.tick();
+    const nowMs = this.#parts.clock.nowMs();
+    if (nowMs < this.#nextWriteAtMs) return;
+    this.#nextWriteAtMs = nowMs + Math.max(ACCOUNT_EVERY_MS, (this.ledger.stats().buckets / BUCKETS_PER_SECOND) * 1000);
+    void this.#write();
+  }
+
+  #write(): Promise<void> {
+    const spent = this.ledger.account();
+    const text = JSON.stringify(spent);
+    if (text === this.#written) return this.#writing;
+    this.#written = text;
+    this.#writing = this.#writing
+      .then(() => writeAccount(this.#parts.folder, { life: this.ledger.life, spent }))
+      .catch((error: unknown) => {
+        // The frames of the journal say the same, as long as they are there.
+        this.#parts.log.warn({ error: errorChain(error) }, 'what was spent from quotas cannot be written');
+        this.#written = '';
+      });
+    return this.#writing;
+  }
+}
+
+function raise(spent: Map<string, number>, bucket: string, amount: number): void {
+  spent.set(bucket, Math.max(amount, spent.get(bucket) ?? 0));
+}
