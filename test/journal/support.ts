@@ -74,6 +74,7 @@ export function sampleOpened(id: ExchangeId, path = '/v1/chat/completions'): Ope
     provider: 'sim',
     key_id: 'sim/1',
     grant_ids: ['grants[0]'],
+    quotas: [],
     config_version: 'c1',
     world: 1,
   };
