@@ -124,7 +124,7 @@ async function answerChange(
   ask: Ask,
   mostBytes: number,
 ): Promise<void> {
-  const { world, request, response, caller, access } = arrival;
+  const { world, request, response, access } = arrival;
   const refuse = (fault: Fault): void => {
     sendFault(services, response, 'plain', fault, mintExchangeId(arrival.receivedAtMs));
   };
