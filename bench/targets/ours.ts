@@ -12,6 +12,15 @@ const SETTINGS = {
   'ours, governed': { server: {}, database: { retention: { duration: '0' } } },
   /** As a fresh checkout has it: headers and bodies are kept too. */
   'ours, captured': { server: {}, database: {} },
+  /** Beside that, each request is charged in two budgets, which are far from empty. */
+  'ours, quotas': {
+    server: {},
+    database: {},
+    quotas: {
+      'daily:<user>': { capacity: '$1000000', rate: '$1000/day' },
+      org: { capacity: '$1000000', rate: '$1000/day' },
+    },
+  },
 } as const;
 export type OursName = keyof typeof SETTINGS;
 
@@ -38,6 +47,8 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
   const folder = scratch();
   const config = join(folder, 'config.json');
   const { server, database } = SETTINGS[name];
+  const quotas = 'quotas' in SETTINGS[name] ? SETTINGS[name].quotas : {};
+  const charged = Object.keys(quotas).map((bucket) => ({ bucket }));
   writeFileSync(
     config,
     JSON.stringify({
@@ -47,11 +58,18 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
       grants: [
         {
           src: ['(loopback)'],
-          app: { 'tailscale.com/cap/aperture': [{ role: 'admin' }, { models: '**' }, { read_metrics: true }] },
+          app: {
+            'tailscale.com/cap/aperture': [
+              { role: 'admin' },
+              { models: '**', quotas: charged },
+              { read_metrics: true },
+            ],
+          },
         },
       ],
       server: { inspectors: 1, ...server },
       database,
+      quotas,
     }),
   );
   const child = startNode([built('src', 'main.js'), 'serve', '--no-simulator', '--config', config], {
