@@ -188,17 +188,16 @@ export class QuotaLedger {
 
   /**
    * What an exchange cost goes from its buckets: once, whenever its record is made again. `quotas` are those of its
-   * `opened` frame: of an exchange of an earlier life, nothing is reserved. An unknown cost charges nothing.
+   * `opened` frame: of an exchange of an earlier life, nothing is reserved.
    */
-  charge(id: ExchangeId, quotas: readonly (readonly string[])[], costNanodollars: number | undefined): ChargeMade {
+  charge(id: ExchangeId, quotas: readonly (readonly string[])[], cost: SettledCost): ChargeMade {
     const before = this.#charged.get(id);
     if (before !== undefined) return { charges: before, made: undefined };
-    const chains = this.#held.get(id)?.chains ?? this.#known(quotas);
+    const held = this.#held.get(id);
+    const chains = held?.chains ?? this.#known(quotas);
     this.release(id);
     if (chains.length === 0) return { charges: [], made: undefined };
-    const nowMs = this.#options.clock.nowMs();
-    const parts: Part[] = [];
-    for (const { buckets } of chains) split(buckets, costNanodollars ?? 0, nowMs, parts);
+    const parts = cost === 'as reserved' && held !== undefined ? held.parts : this.#partsOf(chains, cost);
     const charges: QuotaCharge[] = [];
     const spent: Record<string, number> = {};
     for (const { bucket, amount } of parts) {
@@ -286,6 +285,13 @@ export class QuotaLedger {
     if (chains === undefined) return failed({ code: 'overloaded', what: 'quota buckets', limit: MOST_BUCKETS });
     this.#resolved.set(references, { ...spender, chains });
     return ok(chains);
+  }
+
+  #partsOf(chains: readonly ChainBuckets[], cost: SettledCost): Part[] {
+    const nowMs = this.#options.clock.nowMs();
+    const parts: Part[] = [];
+    for (const { buckets } of chains) split(buckets, typeof cost === 'number' ? cost : 0, nowMs, parts);
+    return parts;
   }
 
   #chainsIn(chains: readonly Chain[]): ChainBuckets[] | undefined {
@@ -392,6 +398,12 @@ export class QuotaLedger {
     );
   }
 }
+
+/**
+ * Nanodollars. `unknown` charges nothing. `as reserved`: it is known only later, as of a background response, and must not
+ * be had for nothing until then.
+ */
+export type SettledCost = number | 'unknown' | 'as reserved';
 
 export interface ChargeMade {
   charges: readonly QuotaCharge[];

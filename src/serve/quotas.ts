@@ -7,7 +7,7 @@ import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { dropAccount, readAccounts, writeAccount } from '../quota/account-file.ts';
 import { QuotaLedger } from '../quota/ledger.ts';
-import type { LedgerOptions } from '../quota/ledger.ts';
+import type { LedgerOptions, SettledCost } from '../quota/ledger.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 
 /** How often the store is told what was spent: another process learns of it so late at most. */
@@ -68,8 +68,7 @@ export class Quotas {
   chargesOf(journal: ChargeJournal, exchange: JournaledExchange, facts: Facts | undefined): readonly QuotaCharge[] {
     const { opened, charged } = exchange;
     if (charged !== undefined) return charged.charges;
-    const cost = facts?.cost_nanodollars ?? undefined;
-    const { charges, made } = this.ledger.charge(opened.id, opened.quotas, cost === undefined ? cost : Number(cost));
+    const { charges, made } = this.ledger.charge(opened.id, opened.quotas, settledCost(exchange, facts));
     if (made !== undefined) {
       if (journal.holds(opened.id)) journal.append(opened.id, 'charged', made);
       else journal.chargeEarlier(opened.id, made);
@@ -144,6 +143,14 @@ export class Quotas {
       });
     return this.#writing;
   }
+}
+
+/** An answer that came whole and tells no usage is of work that goes on: its cost is told to whoever asks for it later. */
+export function settledCost({ closed }: JournaledExchange, facts: Facts | undefined): SettledCost {
+  const cost = facts?.cost_nanodollars ?? null;
+  if (cost !== null) return Number(cost);
+  const isWhole = closed?.state === 'complete' && closed.status < 300;
+  return isWhole && facts?.response.usage === null && facts.cost_unknown === 'no_usage' ? 'as reserved' : 'unknown';
 }
 
 function raise(spent: Map<string, number>, bucket: string, amount: number): void {

@@ -89,6 +89,16 @@ describe('a bucket', () => {
     expect(ledger.bucket('org')).toMatchObject({ reserved: 0, spent: 5 });
   });
 
+  test('is charged what was reserved where the cost is known only later', async () => {
+    const ledger = ledgerOf([quota('own', 0.5, { overdraft: ['extra'] }), quota('extra', 5)]);
+    const id = newId();
+    await ledger.reserve(id, ['own'], ALICE, about(DOLLAR));
+    expect(ledger.charge(id, [['own', 'extra']], 'as reserved').charges).toEqual([
+      { bucket: 'own', nanodollars: 0.5 * DOLLAR },
+      { bucket: 'extra', nanodollars: 0.5 * DOLLAR },
+    ]);
+  });
+
   test('that is empty refuses, and says when enough has flowed back', async () => {
     const hourly = quota('org', 1, { rate: { amount: DOLLAR, periodMs: 3_600_000 } });
     const ledger = ledgerOf([hourly]);
@@ -316,7 +326,7 @@ test('whatever becomes of requests, over processes: nothing stays reserved, and 
         if (!admission.ok) continue;
         if (end === 'release') ledger.release(id);
         else {
-          const { charges } = ledger.charge(id, admission.value.quotas, end === 'unknown cost' ? undefined : cost);
+          const { charges } = ledger.charge(id, admission.value.quotas, end === 'unknown cost' ? 'unknown' : cost);
           for (const { bucket, nanodollars } of charges) {
             charged.set(bucket, (charged.get(bucket) ?? 0) + nanodollars);
           }

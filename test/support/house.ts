@@ -29,6 +29,7 @@ import type { Result } from '../../src/lib/result.ts';
 import { Settler } from '../../src/records/settle.ts';
 import { Resources } from '../../src/resources/resources.ts';
 import { buildWorld } from '../../src/serve/build-world.ts';
+import { settledCost } from '../../src/serve/quotas.ts';
 import { readBack } from '../../src/serve/replay.ts';
 import { MemoryStore } from '../quota/memory-store.ts';
 import { temporaryFolder } from './gateway.ts';
@@ -103,8 +104,7 @@ export async function openHouse(config: unknown): Promise<House> {
   const settler = new Settler({
     assemble: (exchange, facts) => {
       const { id, quotas: chains } = exchange.opened;
-      const cost = facts?.cost_nanodollars ?? undefined;
-      const { charges } = quotas.charge(id, chains, cost === undefined ? undefined : Number(cost));
+      const { charges } = quotas.charge(id, chains, settledCost(exchange, facts));
       return assemble({ ...exchange, gateway: GATEWAY, facts, charges });
     },
     ship: (record) => records.push(record) > 0,
