@@ -273,6 +273,7 @@ function openedFrame(
     provider: found.provider,
     key_id: found.keyId,
     grant_ids: [...found.grantIds],
+    quotas: [],
     config_version: world.configVersion,
     world: world.number,
   };
