@@ -2,6 +2,7 @@ import type { Closed, Opened } from '../contract/exchange.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { Charged } from '../contract/quota.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import type { Remains } from './assemble.ts';
 import { FairQueue } from '../lib/fair-queue.ts';
@@ -18,6 +19,8 @@ export interface JournaledExchange {
   remains?: Remains;
   /** Frames that the journal dropped or lost. */
   missingFrames?: number;
+  /** Undefined when it was not charged yet: its record is first made now. */
+  charged?: Charged | undefined;
 }
 
 /** What the settler needs of the other rooms; a root hands it in. */
