@@ -8,17 +8,20 @@ import type { Log } from '../lib/log.ts';
 import type { BookIds } from '../records/messages.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import { replayJournal } from './replay.ts';
+import type { OnCharged } from './replay.ts';
 import type { SegmentMarks } from './watermarks.ts';
 
 /** What every replay of this process uses. */
 export interface SlotReplayParts {
-  inspectors: InspectorPool;
+  inspectors: Pick<InspectorPool, 'inspectStored'>;
   assemble(gateway: string, exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
   ship(record: ExchangeRecord): boolean;
   /** Which of these the database does not have; undefined where it does not say. */
   missing(ids: BookIds): Promise<BookIds | undefined>;
   /** An exchange that the replay found; told before its record is shipped. */
   capture(order: CaptureOrder, login: string): void;
+  /** Told of every charge in the slot once, also of exchanges that are gone from it. */
+  onCharged: OnCharged;
   log: Log;
 }
 
@@ -51,6 +54,9 @@ export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promis
       past.onSegment(report);
       if (!unreadable) read.push({ segment, opened: opened.length });
     },
+    onStrayCharge: (charged, exchange) => {
+      parts.onCharged(charged, exchange);
+    },
   });
   await replayJournal({
     exchanges,
@@ -60,6 +66,9 @@ export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promis
     missing: (ids) => parts.missing(ids),
     capture: ({ opened, segment, extents }) => {
       parts.capture({ id: opened.id, journal: { folder, gateway: gatewayId }, segment, extents }, opened.login);
+    },
+    onCharged: (charged, exchange) => {
+      parts.onCharged(charged, exchange);
     },
     log: parts.log,
   });

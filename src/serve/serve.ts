@@ -204,7 +204,13 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const registry = new Registry();
   const metrics = new FrontMetrics(registry);
   const made = (gateway: string, exchange: JournaledExchange, facts: Facts | undefined) =>
-    assemble({ ...exchange, gateway, facts, session: sessionOfHeaders(exchange.opened.request_headers) });
+    assemble({
+      ...exchange,
+      gateway,
+      facts,
+      session: sessionOfHeaders(exchange.opened.request_headers),
+      charges: exchange.charged?.charges ?? [],
+    });
 
   const database = await databaseStarting;
   const workerData = {
@@ -394,6 +400,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     capture: (order, login) => {
       captures.wantStored(order, login);
     },
+    // Nobody keeps accounts in this process yet.
+    onCharged: () => undefined,
     log,
   };
   const replayed = replaySlot(replaying, {
