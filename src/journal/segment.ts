@@ -42,7 +42,15 @@ export interface Payloads {
 export type FrameKind = keyof Payloads;
 
 /** Code on disk = place in this list + 1: append only. 5 is not used. */
-const KINDS: readonly (FrameKind | undefined)[] = ['opened', 'request', 'head', 'response', undefined, 'closed', 'charged'];
+const KINDS: readonly (FrameKind | undefined)[] = [
+  'opened',
+  'request',
+  'head',
+  'response',
+  undefined,
+  'closed',
+  'charged',
+];
 
 /** On the way in: what `append` hands to the encoder. */
 export function kindCode(kind: FrameKind): number {

@@ -66,7 +66,8 @@ export async function replayJournals(
   inspectors.setWorld(1, pricingOf(loaded.config));
   await inspectors.ready();
   const replayAll = async (store: RecordStore | undefined): Promise<void> => {
-    for (const folder of folders) say(`${folder}\n\n${tallyTable(await replayFolder(folder, inspectors, store, options.onCharged))}\n`);
+    for (const folder of folders)
+      say(`${folder}\n\n${tallyTable(await replayFolder(folder, inspectors, store, options.onCharged))}\n`);
   };
   try {
     await (options.dryRun ? replayAll(undefined) : withStore(environment, log, replayAll));

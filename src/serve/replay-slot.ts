@@ -13,7 +13,7 @@ import type { SegmentMarks } from './watermarks.ts';
 
 /** What every replay of this process uses. */
 export interface SlotReplayParts {
-  inspectors: InspectorPool;
+  inspectors: Pick<InspectorPool, 'inspectStored'>;
   assemble(gateway: string, exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
   ship(record: ExchangeRecord): boolean;
   /** Which of these the database does not have; undefined where it does not say. */

@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createLog, silentLog } from '../../src/lib/log.ts';
-import { dropAccount, readAccounts, writeAccount } from '../../src/quota/account-file.ts';
 import { claimSlot } from '../../src/journal/slots.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { dropAccount, readAccounts, writeAccount } from '../../src/quota/account-file.ts';
 import { scratchFolder } from '../journal/support.ts';
 
 const one = { life: 'life-1', spent: { 'daily:alice@example.com': 1_500_000_000, 'org-monthly': 7 } };
@@ -57,7 +57,7 @@ test.each([
   await readAccounts(folder, silentLog);
   writeFileSync(join(folder, 'quota-accounts.json'), text);
   const lines: string[] = [];
-  const log = createLog('info', 'test', { write: (line: string) => lines.push(line) });
+  const log = { ...silentLog, warn: (fields: object) => lines.push(JSON.stringify(fields)) };
   expect(await readAccounts(folder, log)).toEqual([two]);
   expect(lines).toHaveLength(1);
   expect(lines[0]).toContain('quota-accounts.json');
@@ -91,7 +91,6 @@ test('a write that fails leaves what was there', async () => {
   // Not even root puts a file in the place of a folder.
   const blocked = scratchFolder();
   mkdirSync(join(blocked, 'quota-accounts.json'));
-  chmodSync(join(blocked, 'quota-accounts.json'), 0o700);
   await expect(writeAccount(blocked, two)).rejects.toThrow();
   expect(readdirSync(blocked)).toEqual(['quota-accounts.json']);
   await expect(writeAccount(join(folder, 'gone'), two)).rejects.toThrow();

@@ -28,7 +28,10 @@ const stored: StoredExchange[] = Array.from({ length: EXCHANGES }, () => ({
 const all: string[] = stored.map(({ opened }) => opened.id);
 
 /** Replays them all; `missing` is the database's answer. */
-async function replayed(missing: (ids: BookIds) => Promise<BookIds | undefined>, of: readonly StoredExchange[] = stored) {
+async function replayed(
+  missing: (ids: BookIds) => Promise<BookIds | undefined>,
+  of: readonly StoredExchange[] = stored,
+) {
   const read: string[] = [];
   const captured: string[] = [];
   const shipped: string[] = [];
@@ -94,7 +97,9 @@ test('what was charged is told of every exchange, and handed to the making of th
     charges: [{ bucket: 'org', nanodollars }],
     spent: { org: nanodollars * 10 },
   });
-  const some = stored.slice(0, 6).map((each, index) => ({ ...each, charged: index % 2 === 0 ? chargedOf(index) : undefined }));
+  const some = stored
+    .slice(0, 6)
+    .map((each, index) => ({ ...each, charged: index % 2 === 0 ? chargedOf(index) : undefined }));
   const ids = some.map(({ opened }) => opened.id);
   const [stays, charged, uncharged] = [ids[0]!, ids[2]!, ids[3]!];
   const { told, assembled } = await replayed(
