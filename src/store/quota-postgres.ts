@@ -4,7 +4,7 @@ import { HOLD_MS } from '../contract/quota.ts';
 import type { BucketClaim, BucketRow, QuotaStore } from '../contract/quota.ts';
 import { isConflict, openPool } from './database.ts';
 import type { DatabaseAddress } from './database.ts';
-import { inOrderOf, STORE_ANSWERS_MS, SWEPT_AT_ONCE, LIFE_KEPT_MS, within } from './quota-store.ts';
+import { inOrderOf, STORE_ANSWERS_MS, SWEPT_AT_ONCE, LIFE_KEPT_MS, QUIET_MS, within } from './quota-store.ts';
 
 /**
  * Requests wait for claims, which share nothing with readers: a page of a list holds up none. A claim is a handful of rows
@@ -24,7 +24,7 @@ export function createPostgresQuotaStore(
     claim: async (life, asked) => {
       const { rows } = await within(
         STORE_ANSWERS_MS,
-        claims.query(CLAIM, [life, JSON.stringify(asked.map(columnsOf)), HOLD_MS, LIFE_KEPT_MS]),
+        claims.query(CLAIM, [life, JSON.stringify(asked.map(columnsOf)), HOLD_MS, LIFE_KEPT_MS, QUIET_MS]),
       );
       return inOrderOf(asked, Claimed.parse(rows[0]).holdings);
     },
@@ -122,7 +122,7 @@ const Rows = z.array(
     })),
 );
 
-const CLAIM = 'SELECT aperture.claim_quotas($1, $2, $3, $4) AS holdings';
+const CLAIM = 'SELECT aperture.claim_quotas($1, $2, $3, $4, $5) AS holdings';
 
 /** One moment for all rows of an answer. */
 const NOW = '(SELECT clock_timestamp() AS moment) AS now';

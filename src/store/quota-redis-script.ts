@@ -42,26 +42,29 @@ end
 `;
 
 /**
- * KEYS: the index of keys, the lives, then the bucket of each claim.
- * ARGV: HOLD_MS, for how long lives are kept, the life, the claims as JSON, then of each claim its key and a generation.
+ * KEYS: the index of keys, the lives, since when claims have come, then the bucket of each claim.
+ * ARGV: HOLD_MS, LIFE_KEPT_MS, QUIET_MS, the life, the claims as JSON, then of each claim its key and a generation.
  * Answers generation, balance, heldByOthers and held of each claim.
  */
 export const CLAIM_SCRIPT = `${SHARED}
-local keep_ms, claiming, claims = tonumber(ARGV[2]), ARGV[3], cjson.decode(ARGV[4])
+local keep_ms, quiet_ms, claiming, claims = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], cjson.decode(ARGV[5])
+local last = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
+if not last or now - last > quiet_ms then redis.call('SET', KEYS[3], text(now)) end
+local forgets = now - (redis.call('GET', KEYS[3]) or now) > quiet_ms
 -- A life that is heard of in any bucket is not forgotten where it is idle.
 redis.call('ZADD', KEYS[2], text(now), claiming)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', text(now - keep_ms))
 
 local answers = {}
 for i, claim in ipairs(claims) do
-  local key = KEYS[2 + i]
+  local key = KEYS[3 + i]
   local known = claim.known
   local bucket = read(key)
   if not bucket then
     local balance = claim.capacity
     if known then balance = math.min(known.balance, claim.capacity) end
     bucket = {
-      lives = {}, generation = ARGV[4 + 2 * i], balance = balance, refilled_at = now,
+      lives = {}, generation = ARGV[5 + 2 * i], balance = balance, refilled_at = now,
       capacity = claim.capacity, rate_amount = claim.rate.amount, rate_period_ms = claim.rate.periodMs,
       origin_generation = known and known.generation or '', origin_balance = balance,
     }
@@ -90,7 +93,7 @@ for i, claim in ipairs(claims) do
   for name, life in pairs(bucket.lives) do
     if name ~= claiming then
       if holds(life) then others = others + life.held end
-      if now - life.told_at > keep_ms and not redis.call('ZSCORE', KEYS[2], name) then
+      if forgets and now - life.told_at > keep_ms and not redis.call('ZSCORE', KEYS[2], name) then
         redis.call('HDEL', key, 'life:' .. name)
       end
     end
@@ -106,7 +109,7 @@ for i, claim in ipairs(claims) do
     'balance', text(balance), 'refilled_at', text(now), 'told_at', text(now),
     'origin_generation', bucket.origin_generation, 'origin_balance', text(bucket.origin_balance),
     'life:' .. claiming, text(math.max(already, claim.spent)) .. ' ' .. text(held) .. ' ' .. text(now))
-  redis.call('ZADD', KEYS[1], 0, ARGV[3 + 2 * i])
+  redis.call('ZADD', KEYS[1], 0, ARGV[4 + 2 * i])
   answers[i] = { bucket.generation, text(balance), text(others), text(held) }
 end
 return answers

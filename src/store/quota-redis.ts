@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { HOLD_MS } from '../contract/quota.ts';
 import type { BucketRow, QuotaStore } from '../contract/quota.ts';
 import { CLAIM_SCRIPT, LIST_SCRIPT, REFILL_SCRIPT } from './quota-redis-script.ts';
-import { LIFE_KEPT_MS, STORE_ANSWERS_MS, SWEPT_AT_ONCE, within } from './quota-store.ts';
+import { LIFE_KEPT_MS, QUIET_MS, STORE_ANSWERS_MS, SWEPT_AT_ONCE, within } from './quota-store.ts';
 
 /** One hash tag, so that one script may touch all of them. */
 const PREFIX = '{aperture:quota}';
@@ -12,6 +12,8 @@ const PREFIX = '{aperture:quota}';
 const INDEX = `${PREFIX}:keys`;
 /** When a life was last heard of, in whatever bucket. */
 const LIVES = `${PREFIX}:lives`;
+/** Since when claims have come without a long pause. */
+const SINCE = `${PREFIX}:since`;
 
 const CONNECT_TIMEOUT_MS = 1_500;
 const COMMAND_TIMEOUT_MS = 1_500;
@@ -33,8 +35,15 @@ export function createRedisQuotaStore(url: string, { onError }: { onError: (erro
         STORE_ANSWERS_MS,
         claims.run(
           CLAIM,
-          [INDEX, LIVES, ...asked.map(({ key }) => hashOf(key))],
-          [HOLD_MS, LIFE_KEPT_MS, life, JSON.stringify(asked), ...asked.flatMap(({ key }) => [key, randomUUID()])],
+          [INDEX, LIVES, SINCE, ...asked.map(({ key }) => hashOf(key))],
+          [
+            HOLD_MS,
+            LIFE_KEPT_MS,
+            QUIET_MS,
+            life,
+            JSON.stringify(asked),
+            ...asked.flatMap(({ key }) => [key, randomUUID()]),
+          ],
         ),
       ).then((answer) => Holdings.parse(answer).map((holding, at) => ({ key: asked[at]?.key ?? '', ...holding }))),
     list: ({ keys, after, limit }) =>

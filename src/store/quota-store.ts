@@ -13,6 +13,12 @@ export const STORE_ANSWERS_MS = 1_800;
  */
 export const LIFE_KEPT_MS = 2 * 86_400_000;
 
+/**
+ * Where no claim came for so long, all processes were away, or the store was: it may be an older copy, in which those that
+ * live look long gone. So nobody is forgotten until claims have come for as long again.
+ */
+export const QUIET_MS = 600_000;
+
 export const SWEPT_AT_ONCE = 1_000;
 
 /** The holdings in the order of what was claimed. */

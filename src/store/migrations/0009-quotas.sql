@@ -35,6 +35,13 @@ CREATE TABLE aperture.quota_lives (
   heard_at timestamptz NOT NULL
 );
 
+-- Since when claims have come without a long pause; one row. After one, this may be an older copy, in which lives that
+-- were heard of a moment ago look long gone.
+CREATE TABLE aperture.quota_since (
+  single boolean PRIMARY KEY DEFAULT true CHECK (single),
+  since timestamptz NOT NULL
+);
+
 CREATE FUNCTION aperture.ms_between(earlier timestamptz, later timestamptz) RETURNS double precision
 LANGUAGE sql STABLE AS $$
   SELECT (extract(epoch FROM later) - extract(epoch FROM earlier))::double precision * 1000
@@ -53,12 +60,13 @@ $$;
 -- One step over all buckets that are claimed. `claims` is an array of objects with the columns of `said` below; the answer
 -- has one object each, in order of key.
 CREATE FUNCTION aperture.claim_quotas(
-  claiming text, claims jsonb, hold_ms double precision, forget_ms double precision
+  claiming text, claims jsonb, hold_ms double precision, forget_ms double precision, quiet_ms double precision
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   claim record;
   bucket aperture.quota_buckets;
-  moment timestamptz;
+  moment timestamptz := clock_timestamp();
+  forgets boolean;
   already double precision;
   missed double precision;
   others double precision;
@@ -70,11 +78,15 @@ BEGIN
   -- What a crash of the server takes back is as an older copy: lives say it again. No request waits for a disk.
   PERFORM set_config('synchronous_commit', 'off', true);
   IF NOT EXISTS (
-    SELECT FROM aperture.quota_lives WHERE life = claiming AND heard_at > clock_timestamp() - interval '1 minute'
+    SELECT FROM aperture.quota_lives WHERE life = claiming AND heard_at > moment - interval '1 minute'
   ) THEN
-    INSERT INTO aperture.quota_lives VALUES (claiming, clock_timestamp())
+    IF NOT EXISTS (SELECT FROM aperture.quota_lives WHERE aperture.ms_between(heard_at, moment) <= quiet_ms) THEN
+      INSERT INTO aperture.quota_since VALUES (true, moment) ON CONFLICT (single) DO UPDATE SET since = EXCLUDED.since;
+    END IF;
+    INSERT INTO aperture.quota_lives VALUES (claiming, moment)
     ON CONFLICT (life) DO UPDATE SET heard_at = EXCLUDED.heard_at;
   END IF;
+  forgets := EXISTS (SELECT FROM aperture.quota_since WHERE aperture.ms_between(since, moment) > quiet_ms);
 
   FOR claim IN
     SELECT * FROM jsonb_to_recordset(claims) AS said (
@@ -116,12 +128,14 @@ BEGIN
     END IF;
     bucket.balance := bucket.balance - greatest(0, claim.spent - already);
 
-    DELETE FROM aperture.quota_shares AS share
-     WHERE share.key = claim.key AND share.life <> claiming AND aperture.ms_between(share.told_at, moment) > forget_ms
-       AND NOT EXISTS (
-         SELECT FROM aperture.quota_lives AS alive
-          WHERE alive.life = share.life AND aperture.ms_between(alive.heard_at, moment) <= forget_ms
-       );
+    IF forgets THEN
+      DELETE FROM aperture.quota_shares AS share
+       WHERE share.key = claim.key AND share.life <> claiming AND aperture.ms_between(share.told_at, moment) > forget_ms
+         AND NOT EXISTS (
+           SELECT FROM aperture.quota_lives AS alive
+            WHERE alive.life = share.life AND aperture.ms_between(alive.heard_at, moment) <= forget_ms
+         );
+    END IF;
     SELECT coalesce(sum(share.held), 0) INTO others FROM aperture.quota_shares AS share
      WHERE share.key = claim.key AND share.life <> claiming
        AND abs(aperture.ms_between(share.told_at, moment)) <= hold_ms;
