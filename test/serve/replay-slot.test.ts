@@ -45,7 +45,11 @@ test('a slot tells every charge once: of exchanges that are gone, stored, and to
       ship: (record) => shipped.set(record.id, record.quota_charges).size > 0,
       missing: () => Promise.resolve({ records: [left, uncharged], captures: [] }),
       capture: () => undefined,
-      onCharged: (charged, exchange) => told.push([exchange, charged]),
+      quotas: {
+        takeUp: () => Promise.resolve(),
+        onCharged: (charged, exchange) => told.push([exchange, charged]),
+        settleEarlier: () => Promise.resolve(),
+      },
       log: silentLog,
     },
     {
