@@ -222,10 +222,9 @@ export class QuotaLedger {
     void this.#ask();
   }
 
-  /** All that this life has spent, by bucket: what must survive it. */
+  /** What this life has spent in each bucket that it knows, nothing included: what must survive it, to be told and let go. */
   account(): Record<string, number> {
-    const spent = [...this.#buckets].filter(([, bucket]) => bucket.spent > 0);
-    return Object.fromEntries(spent.map(([key, bucket]) => [key, bucket.spent]));
+    return Object.fromEntries([...this.#buckets].map(([key, { spent }]) => [key, spent]));
   }
 
   /**
