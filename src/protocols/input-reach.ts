@@ -8,7 +8,6 @@ import type { Member } from './json-walk.ts';
 
 const QUOTE = 0x22;
 const OPEN_BRACKET = 0x5b;
-const BACKSLASH = 0x5c;
 const LOWER_N = 0x6e;
 const OPEN_BRACE = 0x7b;
 
@@ -62,11 +61,11 @@ function goesOn(api: Api, decoded: Uint8Array, { spans }: BodyFields): string | 
 }
 
 const EDITS_BYTES = 16 * 1024;
-const COMPACT = Buffer.from('compact');
+/** An escape may hide the word. */
+const COMPACT = /compact|\\/;
 
 function mayCompact(decoded: Uint8Array, { valueStart, valueEnd }: FieldSpan): boolean {
-  const edits = decoded.subarray(valueStart, Math.min(valueEnd, valueStart + EDITS_BYTES));
-  return edits.length < valueEnd - valueStart || edits.includes(BACKSLASH) || holds(edits, whole(edits), COMPACT);
+  return valueEnd - valueStart > EDITS_BYTES || holds(decoded, valueStart, valueEnd, COMPACT);
 }
 
 /** Present, and neither null nor an empty list or text. An empty object says something: `web_search_options: {}` searches. */
@@ -126,10 +125,12 @@ function standsElsewhere(api: Api, decoded: Uint8Array, fields: BodyFields): str
   const marks = marksOf(api);
   for (const key of CONTENT) {
     const span = fields.spans[key];
-    if (span !== undefined && marks.some((mark) => holds(decoded, span, mark))) return 'images, files or references';
+    if (span !== undefined && holds(decoded, span.valueStart, span.valueEnd, marks)) {
+      return 'images, files or references';
+    }
   }
   // Of embeddings: their texts stand in members that are not noted.
-  if (api === 'gemini_embed_content' && marks.some((mark) => holds(decoded, whole(decoded), mark))) {
+  if (api === 'gemini_embed_content' && holds(decoded, 0, decoded.byteLength, marks)) {
     return 'images, files or references';
   }
   return undefined;
@@ -140,43 +141,20 @@ const CONTENT = ['messages', 'input', 'contents', 'system', 'instructions', 'sys
 
 /**
  * How parts begin whose tokens are not in proportion to their bytes, or that stand elsewhere. Also matches a client's own
- * argument of such a name. A letter may be escaped, which no client does: then anything may stand there.
+ * argument of such a name. A letter may be escaped, which no client does: then anything may stand there. One pattern
+ * over the bytes as Latin-1 takes a quarter of the time of a search for each of the words.
  */
-const ESCAPED_LETTERS = ['\\u004', '\\u005', '\\u006', '\\u007'];
-const OPENAI_MARKS = [
-  ...[
-    '"image_url"',
-    '"input_image"',
-    '"input_audio"',
-    '"audio"',
-    '"video_url"',
-    '"input_video"',
-    '"computer_screenshot"',
-  ],
-  ...['"input_file"', '"file_data"', '"file_id"', '"file_url"', '"item_reference"', '"image_generation_call"'],
-  // Reasoning that the provider stored; where it is encrypted in the body, its bytes count.
-  '"rs_',
-];
-const ANTHROPIC_MARKS = ['"image"', '"document"', '"container_upload"'];
-const GEMINI_MARKS = ['"inlineData"', '"inline_data"', '"fileData"', '"file_data"'];
+const MARKS_OF_OPENAI =
+  // `rs_`: reasoning that the provider stored; where it is encrypted in the body, its bytes count.
+  /"(?:(?:image_url|input_image|input_audio|audio|video_url|input_video|computer_screenshot|input_file|file_data|file_id|file_url|item_reference|image_generation_call)"|rs_)|\\u00[4-7]/;
+const MARKS_OF_ANTHROPIC = /"(?:image|document|container_upload)"|\\u00[4-7]/;
+const MARKS_OF_GEMINI = /"(?:inlineData|inline_data|fileData|file_data)"|\\u00[4-7]/;
 
-const FOR_OPENAI = searched(OPENAI_MARKS);
-const FOR_ANTHROPIC = searched(ANTHROPIC_MARKS);
-const FOR_GEMINI = searched(GEMINI_MARKS);
-
-function searched(marks: string[]): Buffer[] {
-  return [...marks, ...ESCAPED_LETTERS].map((mark) => Buffer.from(mark));
+function marksOf(api: Api): RegExp {
+  if (isGemini(api)) return MARKS_OF_GEMINI;
+  return api === 'anthropic_messages' || api === 'google_raw_predict' ? MARKS_OF_ANTHROPIC : MARKS_OF_OPENAI;
 }
 
-function marksOf(api: Api): readonly Buffer[] {
-  if (isGemini(api)) return FOR_GEMINI;
-  return api === 'anthropic_messages' || api === 'google_raw_predict' ? FOR_ANTHROPIC : FOR_OPENAI;
-}
-
-function holds(decoded: Uint8Array, { valueStart, valueEnd }: FieldSpan, mark: Buffer): boolean {
-  return Buffer.from(decoded.buffer, decoded.byteOffset + valueStart, valueEnd - valueStart).includes(mark);
-}
-
-function whole(decoded: Uint8Array): FieldSpan {
-  return { keyStart: 0, valueStart: 0, valueEnd: decoded.byteLength };
+function holds(decoded: Uint8Array, start: number, end: number, what: RegExp): boolean {
+  return what.test(Buffer.from(decoded.buffer, decoded.byteOffset + start, end - start).toString('latin1'));
 }
