@@ -30,6 +30,8 @@ export interface Round {
   count: number;
   /** Why the round does not count: the generator or the simulator was the bottleneck, answers were missing. Else empty. */
   void: string[];
+  /** Measurements before this one that did not count, in the same round. */
+  again?: number;
 }
 
 /** All rounds of one variant in one case. */

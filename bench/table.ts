@@ -52,12 +52,17 @@ export function said(value: number): string {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
 }
 
-/** Why rounds do not count, the first reason of each row. */
+/** What was measured again, and why rounds do not count: the first reason of each row. */
 function reasons(row: Row): string[] {
   const lost = row.rounds.filter((round) => round.void.length > 0);
-  if (lost.length === 0) return [];
+  const again = row.rounds.reduce((sum, round) => sum + (round.again ?? 0), 0);
   const reason = lost[0]?.void.join('; ') ?? '';
-  return [`    ${row.variant}: ${lost.length} of ${row.rounds.length} rounds are void: ${reason}`];
+  return [
+    ...(again === 0 ? [] : [`    ${row.variant}: ${again} times measured again`]),
+    ...(lost.length === 0
+      ? []
+      : [`    ${row.variant}: ${lost.length} of ${row.rounds.length} rounds are void: ${reason}`]),
+  ];
 }
 
 export type Verdict = 'met' | 'NOT MET' | 'not judged';

@@ -26,6 +26,22 @@ test('variants are measured in turn, round after round, and warm-up rounds are t
   ]);
 });
 
+test('a measurement that does not count is made again, twice at most', async () => {
+  const outcomes = [
+    round({ us: 0 }),
+    round({ us: 1 }, 'late'),
+    round({ us: 2 }),
+    ...[3, 4, 5].map((us) => round({ us }, 'late')),
+  ];
+  const measure = () => Promise.resolve(outcomes.shift() ?? round({ us: 9 }));
+  const rows = await interleaved({ case: 'unary', warmUp: 1, rounds: 3 }, [{ name: 'a', measure }]);
+  expect(rows[0]?.rounds).toEqual([
+    { ...round({ us: 2 }), again: 1 },
+    { ...round({ us: 5 }, 'late'), again: 2 },
+    round({ us: 9 }),
+  ]);
+});
+
 test('a round that does not count is not in the medians', () => {
   const row = { ...about, rounds: [round({ us: 5 }), round({ us: 900 }, 'late'), round({ us: 7 }), round({ us: 6 })] };
   expect(summaries(row)).toEqual({ us: { median: 6, lowest: 5, highest: 7 } });

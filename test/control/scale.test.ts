@@ -7,6 +7,7 @@ import { TokenDirectory } from '../../src/identity/tokens.ts';
 import { buildWorld } from '../../src/serve/build-world.ts';
 import { loadPriceTable } from '../../src/pricing/table.ts';
 import { pricingOf, serverOf } from '../../config/slices.ts';
+import { slowness } from '../support/machine.ts';
 import { until } from '../support/until.ts';
 import { aConfig, ADMINS, ALICE, startControl } from './support.ts';
 
@@ -52,6 +53,7 @@ test('50,000 logins in 2,000 grants: a new config holds within a second, and a d
   writeFileSync(control.file, text);
   const prices = loadPriceTable('config/prices.json');
 
+  const slownessBefore = slowness();
   const thread = stopwatch();
   control.control.take({ kind: 'reload' });
   await until('it is told', () => control.states.length === 2);
@@ -79,14 +81,15 @@ test('50,000 logins in 2,000 grants: a new config holds within a second, and a d
     expect(allowed).toBeDefined();
     return tookUs;
   }).sort((a, b) => a - b);
+  const slower = Math.max(slownessBefore, slowness());
   const median = micros[micros.length / 2] ?? Infinity;
   console.log(
     `${text.length} characters, processor time: control thread ${threadMs.toFixed()} ms, main thread ${mainMs.toFixed()} ms, ` +
-      `first decision p50 ${median.toFixed(1)} µs, p99 ${(micros[9_900] ?? 0).toFixed(1)} µs`,
+      `machine slower by ${slower.toFixed(1)}, first decision p50 ${median.toFixed(1)} µs, p99 ${(micros[9_900] ?? 0).toFixed(1)} µs`,
   );
-  expect(threadMs + mainMs).toBeLessThan(SWAP_WITHIN_MS);
-  expect(mainMs).toBeLessThan(MAIN_WITHIN_MS);
-  expect(median).toBeLessThan(DECISION_WITHIN_US);
+  expect(threadMs + mainMs).toBeLessThan(SWAP_WITHIN_MS * slower);
+  expect(mainMs).toBeLessThan(MAIN_WITHIN_MS * slower);
+  expect(median).toBeLessThan(DECISION_WITHIN_US * slower);
   await control.close();
   rmSync(control.dataDir, { recursive: true, force: true });
 });

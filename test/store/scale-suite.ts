@@ -12,6 +12,7 @@ import { createRecordStore } from '../../src/store/records.ts';
 import { createRetention } from '../../src/store/retention.ts';
 import { READERS } from '../../workers/run-api.ts';
 import { storeCapture } from '../support/captures.ts';
+import { slowness } from '../support/machine.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord } from '../support/records.ts';
@@ -95,10 +96,12 @@ export function scaleSuite(scale: Scale): void {
         `SELECT id, session_id FROM aperture.records WHERE login = 'person-7@example.com' ORDER BY id DESC LIMIT 1`,
       );
       const [one] = z.array(z.object({ id: z.string(), session_id: z.string() })).parse(rows);
+      const slownessBefore = slowness();
       const timed = await timeQuestions(reads, questions(one?.id ?? '', one?.session_id ?? ''), scale.askTimes);
-      console.log(table(timed));
+      const slower = Math.max(slownessBefore, slowness());
+      console.log(`${table(timed)}\nmachine slower by ${slower.toFixed(1)}`);
       expect(timed.filter(({ status }) => status !== 200 && status !== 404)).toEqual([]);
-      expect(timed.filter(({ medianMs }) => medianMs >= WITHIN_MS)).toEqual([]);
+      expect(timed.filter(({ medianMs }) => medianMs >= WITHIN_MS * slower)).toEqual([]);
     });
 
     test('failure mode 40: dropping days of captures does not move the p99 of inserts and reads', async () => {
