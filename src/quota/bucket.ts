@@ -26,6 +26,9 @@ interface Heard {
   atMs: number;
 }
 
+/** No store has it. */
+const NO_GENERATION = '';
+
 const NOTHING: Hold = { amount: 0, spent: 0, untilMs: Number.NEGATIVE_INFINITY };
 
 /**
@@ -125,6 +128,15 @@ export class Bucket {
     this.#isAway = false;
     this.#heard = { holding, spent: claim.spent, atMs: askedAtMs };
     this.#hold = { amount: holding.held, spent: claim.spent, untilMs: askedAtMs + HOLD_MS };
+  }
+
+  /** Its definition is gone, and the store's bucket with it: should there be another, it begins full. */
+  undefined(nowMs: number): void {
+    const { key } = this.terms;
+    const holding = { key, generation: NO_GENERATION, balance: Number.MAX_SAFE_INTEGER, heldByOthers: 0, held: 0 };
+    this.#heard = { holding, spent: this.spent, atMs: nowMs };
+    this.#hold = NOTHING;
+    this.#isStale = false;
   }
 
   /** The store did not answer. It may have heard. */

@@ -53,6 +53,10 @@ export class Definitions {
     return this.#byName.get(`${prefix}:<user>`) ?? this.#byName.get(`${prefix}:<node>`);
   }
 
+  has(key: string): boolean {
+    return this.ofKey(key) !== undefined;
+  }
+
   termsOfKey(key: string): BucketTerms | undefined {
     const quota = this.ofKey(key);
     return quota === undefined ? undefined : { key, capacity: quota.capacity, rate: quota.rate };

@@ -131,6 +131,8 @@ export class QuotaLedger {
   reconfigure(definitions: readonly QuotaDefinition[]): void {
     this.#definitions = new Definitions(definitions);
     this.#resolved = new WeakMap();
+    const nowMs = this.#options.clock.nowMs();
+    for (const [key, bucket] of this.#buckets) if (!this.#definitions.has(key)) bucket.undefined(nowMs);
   }
 
   /** The buckets that somebody is charged in, by the names in grants; unknown names are left out. */
@@ -347,7 +349,9 @@ export class QuotaLedger {
 
   #due(): Bucket[] {
     const nowMs = this.#options.clock.nowMs();
-    return [...this.#buckets.values()].filter((bucket) => bucket.isDue(nowMs));
+    return [...this.#buckets].flatMap(([key, bucket]) => {
+      return bucket.isDue(nowMs) && this.#definitions.has(key) ? [bucket] : [];
+    });
   }
 
   async #askFor(waiters: readonly Waiter[], due: readonly Bucket[]): Promise<void> {

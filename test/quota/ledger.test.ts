@@ -146,6 +146,24 @@ describe('a bucket', () => {
   });
 });
 
+test('a bucket whose definition is gone is not told of, and a later one of its name begins full', async () => {
+  const ledger = ledgerOf([quota('org', 10)]);
+  const id = newId();
+  await ledger.reserve(id, ['org'], ALICE, about(DOLLAR));
+  ledger.charge(id, [['org']], DOLLAR);
+  await told(ledger);
+  ledger.reconfigure([]);
+  store.buckets.clear();
+  await told(ledger);
+  expect(store.buckets.size).toBe(0);
+  ledger.reconfigure([quota('org', 5)]);
+  const next = newId();
+  expect(await ledger.reserve(next, ['org'], ALICE, about(DOLLAR))).toMatchObject({ ok: true });
+  ledger.charge(next, [['org']], 2 * DOLLAR);
+  await told(ledger);
+  expect(store.buckets.get('org')?.balance).toBe(3 * DOLLAR);
+});
+
 describe('several buckets', () => {
   test('are charged each, and reserve in all or in none', async () => {
     const ledger = ledgerOf([quota('daily:<user>', 10), quota('team', 0)]);

@@ -13,6 +13,7 @@ export class MemoryStore {
   readonly buckets = new Map<string, Kept>();
   away = false;
   calls = 0;
+  #made = 0;
   nowMs: () => number;
 
   constructor(nowMs: () => number) {
@@ -29,10 +30,11 @@ export class MemoryStore {
   #claim(life: string, claim: BucketClaim): BucketHolding {
     const { key, capacity, rate } = claim;
     const now = this.nowMs();
+    const { known } = claim;
     const bucket = this.buckets.get(key) ?? {
-      generation: `g${this.buckets.size}`,
+      generation: `g${(this.#made += 1)}`,
       capacity,
-      balance: capacity,
+      balance: Math.min(capacity, known?.balance ?? capacity),
       atMs: now,
       lives: new Map<string, { seen: number; held: number }>(),
     };
@@ -41,7 +43,8 @@ export class MemoryStore {
     bucket.atMs = now;
     bucket.capacity = capacity;
     bucket.balance = Math.min(bucket.balance, capacity);
-    const own = bucket.lives.get(life) ?? { seen: 0, held: 0 };
+    const already = known !== undefined && known.generation !== bucket.generation ? known.spent : 0;
+    const own = bucket.lives.get(life) ?? { seen: already, held: 0 };
     bucket.lives.set(life, own);
     bucket.balance -= Math.max(0, claim.spent - own.seen);
     own.seen = Math.max(own.seen, claim.spent);
