@@ -69,7 +69,11 @@ export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaPa
         const row = await store.refill(bucket, nanodollars);
         return row === undefined ? failed({ code: 'not_found', what: `the bucket ${bucket}` }) : ok(row);
       } catch (error) {
-        return failed(faultOf(error));
+        onError(error);
+        return failed({
+          code: 'store_unavailable',
+          why: `quotas: ${whyOf(error)}; look whether the balance has changed before you ask again`,
+        });
       }
     },
   };

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import type { Pool } from 'pg';
+import { z } from 'zod';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BucketClaim, BucketTerms } from '../../src/contract/quota.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -7,6 +9,7 @@ import { packageRoot } from '../../src/lib/package-root.ts';
 import type { FromQuota, QuotaQuestion } from '../../src/quota/messages.ts';
 import type { Answer } from '../../src/serve/ask-thread.ts';
 import { QuotaThread } from '../../src/serve/quota-thread.ts';
+import type { DatabaseAddress } from '../../src/store/database.ts';
 import { runQuota } from '../../workers/run-quota.ts';
 import type { Quota } from '../../workers/run-quota.ts';
 import { aCaller } from '../support/caller.ts';
@@ -23,10 +26,11 @@ const EMPTY_BODY = (): Uint8Array<ArrayBuffer> => new Uint8Array(0);
 
 let redis: TestRedis;
 let postgres: TestPostgres;
-let database: Awaited<ReturnType<TestPostgres['migrated']>>['address'];
+let database: DatabaseAddress;
+let pool: Pool;
 beforeAll(async () => {
   [redis, postgres] = await Promise.all([startTestRedis(), startTestPostgres('quota-thread')]);
-  ({ address: database } = await postgres.migrated());
+  ({ address: database, pool } = await postgres.migrated());
 });
 afterAll(async () => {
   await Promise.all([redis.stop(), postgres.stop()]);
@@ -39,6 +43,8 @@ function terms(key: string, dollars = 10): BucketTerms {
 function claimOf(key: string, spent: number, more: Partial<BucketClaim> = {}): BucketClaim {
   return { ...terms(key), spent, committed: 0, asked: 0, lease: 0, known: undefined, ...more };
 }
+
+const Listed = z.object({ items: z.array(z.object({ bucket: z.string() })) });
 
 const NAMES = ['daily:<user>', 'org'];
 
@@ -54,7 +60,7 @@ afterEach(async () => {
 });
 
 /** Both ends of the thread in one. */
-function thread(where: { redisUrl?: string; database?: typeof database }, names: string[] = NAMES): Thread {
+function thread(where: { redisUrl?: string; database?: DatabaseAddress }, names: string[] = NAMES): Thread {
   const told: FromQuota[] = [];
   const answers: Answer[] = [];
   const quota = runQuota({
@@ -118,7 +124,7 @@ describe.each([
   let one: Thread;
   beforeEach(async () => {
     if (name === 'Redis') await redis.flush();
-    else await (await postgresPool()).query('TRUNCATE aperture.quota_buckets CASCADE');
+    else await pool.query('TRUNCATE aperture.quota_buckets CASCADE');
     one = thread(where());
   });
 
@@ -180,8 +186,8 @@ describe.each([
 
   test('deletes buckets when their definition goes, and at its start', async () => {
     const keys = async (): Promise<unknown[]> => {
-      const { body } = await one.ask({});
-      return (body as { items: { bucket: string }[] }).items.map(({ bucket }) => bucket);
+      const { items } = Listed.parse((await one.ask({})).body);
+      return items.map(({ bucket }) => bucket);
     };
     await one.claim([claimOf('daily:a', 1), claimOf('org', 3)]);
     one.quota.take({ kind: 'definitions', names: ['daily:<user>'] });
@@ -191,18 +197,6 @@ describe.each([
     await until('all are gone', async () => (await keys()).length === 0);
   });
 });
-
-async function postgresPool(): Promise<{ query(sql: string): Promise<unknown> }> {
-  const { openPool } = await import('../../src/store/database.ts');
-  const pool = openPool(database, {
-    name: 'test',
-    max: 1,
-    statementMs: 5_000,
-    waitMs: 5_000,
-    onError: () => undefined,
-  });
-  return { query: (sql) => pool.query(sql).finally(() => pool.end()) };
-}
 
 test.each([
   ['Redis', { redisUrl: '/nonexistent/redis.sock' }],

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Pool } from 'pg';
+import { z } from 'zod';
 import type { QuotaStore } from '../../src/contract/quota.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { createPostgresQuotaStore } from '../../src/store/quota-postgres.ts';
@@ -8,9 +9,6 @@ import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { startTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
-
-/** What a whole store holds, to be put back. */
-export type Copy = unknown;
 
 /** A real server that keeps buckets, and what a test does to it behind the store's back. */
 export interface Backend {
@@ -21,8 +19,8 @@ export interface Backend {
   open(): QuotaStore;
   /** As if so much time had passed since all that was written. */
   age(ms: number): Promise<void>;
-  copy(): Promise<Copy>;
-  restore(copy: Copy): Promise<void>;
+  /** Copies the whole store, and answers how it is put back. */
+  copy(): Promise<() => Promise<void>>;
   empty(): Promise<void>;
   /** What is written of a bucket: its balance, and the lives that it knows. */
   stored(key: string): Promise<{ balance: number; lives: string[] }>;
@@ -68,11 +66,11 @@ function redisBackend(): Backend {
     },
     copy: async () => {
       const keys = await client.keys('*');
-      return Promise.all(keys.map(async (key) => ({ key, dump: (await client.dumpBuffer(key))! })));
-    },
-    restore: async (copy) => {
-      await client.flushall();
-      for (const { key, dump } of copy as { key: string; dump: Buffer }[]) await client.restore(key, 0, dump);
+      const dumps = await Promise.all(keys.map((key) => client.dumpBuffer(key)));
+      return async () => {
+        await client.flushall();
+        for (const [at, key] of keys.entries()) await client.restore(key, 0, dumps[at] ?? '');
+      };
     },
     empty: async () => {
       await client.flushall();
@@ -98,6 +96,9 @@ const TIMES = [
   ['quota_lives', 'heard_at'],
   ['quota_since', 'since'],
 ];
+const Copied = z.tuple([z.object({ copied: z.string() })]);
+const Balances = z.tuple([z.object({ balance: z.number() })]);
+const Lives = z.array(z.object({ life: z.string() }));
 
 function postgresBackend(): Backend {
   let server: TestPostgres;
@@ -119,29 +120,32 @@ function postgresBackend(): Backend {
         await pool.query(`UPDATE aperture.${table} SET ${column} = ${column} - $1 * interval '1 millisecond'`, [ms]);
       }
     },
-    copy: () =>
-      Promise.all(
-        TABLES.map(async (table) => {
-          const { rows } = await pool.query(
-            `SELECT coalesce(json_agg(t), '[]')::text AS rows FROM aperture.${table} AS t`,
-          );
-          return rows[0].rows;
-        }),
-      ),
-    restore: async (copy) => {
-      await empty();
-      for (const [at, rows] of (copy as string[]).entries()) {
-        const table = `aperture.${TABLES[at]}`;
-        await pool.query(`INSERT INTO ${table} SELECT * FROM json_populate_recordset(NULL::${table}, $1::json)`, [
-          rows,
-        ]);
-      }
+    copy: async () => {
+      const copies = await Promise.all(
+        TABLES.map(async (table) => ({
+          table: `aperture.${table}`,
+          rows: Copied.parse(
+            (await pool.query(`SELECT coalesce(json_agg(t), '[]')::text AS copied FROM aperture.${table} AS t`)).rows,
+          )[0].copied,
+        })),
+      );
+      return async () => {
+        await empty();
+        for (const { table, rows } of copies) {
+          await pool.query(`INSERT INTO ${table} SELECT * FROM json_populate_recordset(NULL::${table}, $1::json)`, [
+            rows,
+          ]);
+        }
+      };
     },
     empty,
     stored: async (key) => {
       const bucket = await pool.query('SELECT balance FROM aperture.quota_buckets WHERE key = $1', [key]);
       const lives = await pool.query('SELECT life FROM aperture.quota_shares WHERE key = $1 ORDER BY life', [key]);
-      return { balance: bucket.rows[0].balance, lives: lives.rows.map(({ life }) => life) };
+      return {
+        balance: Balances.parse(bucket.rows)[0].balance,
+        lives: Lives.parse(lives.rows).map(({ life }) => life),
+      };
     },
     signal: (name) => {
       server.signal(name);

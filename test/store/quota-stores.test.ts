@@ -290,7 +290,7 @@ describe.each(backends.map((make) => ({ backend: make() })).map(({ backend }) =>
         b.spend(20);
         await a.claim(store);
         await b.claim(store);
-        const copy = await backend.copy();
+        const restore = await backend.copy();
         a.spend(1);
         b.spend(2);
         // A life, and a bucket, that the copy does not know.
@@ -299,7 +299,7 @@ describe.each(backends.map((make) => ({ backend: make() })).map(({ backend }) =>
         b.spend(50, 'later');
         for (const life of [a, b, c]) await life.claim(store);
         for (const life of [b, c]) await life.claim(store, { key: 'later' });
-        await backend.restore(copy);
+        await restore();
         expect((await store.list({ limit: 9 })).map(({ key, balance }) => [key, balance])).toEqual([[KEY, 970]]);
         c.spend(8);
         // The copy is of long ago, and others come before those that it knows.
@@ -314,7 +314,7 @@ describe.each(backends.map((make) => ({ backend: make() })).map(({ backend }) =>
         expect((await a.claim(store, { key: 'later' })).balance).toBe(1_000 - 150);
       });
 
-      test.each([
+      test.each<[string, ('a' | 'b' | 'new')[]]>([
         ['the life that was heard of last comes first', ['b', 'a']],
         ['a life that was heard of earlier comes first', ['a', 'b']],
         ['a new life comes first, that knows of nothing', ['new', 'a', 'b']],
@@ -330,7 +330,7 @@ describe.each(backends.map((make) => ({ backend: make() })).map(({ backend }) =>
         // Spent, and said to nobody yet.
         a.spend(5);
         b.spend(7);
-        for (const name of order) await lives[name as keyof typeof lives].claim(store);
+        for (const name of order) await lives[name].claim(store);
         for (const life of [a, b, a]) expect((await life.claim(store)).balance).toBe(1_000 - 105 - 37);
       });
     });
