@@ -7,11 +7,15 @@ import type { Target, Upstream } from '../targets.ts';
 /** What of ours is on. Identity, grants, routing, the provider's key, inspection, records and metrics always are. */
 const SETTINGS = {
   /** What a config can switch off is: captures, the journal ahead of the bytes, the disk's own word. */
-  'ours, bare': { server: { journal: { mode: 'behind', fsync: 'none' } }, database: { retention: { duration: '0' } } },
+  'ours, bare': {
+    server: { journal: { mode: 'behind', fsync: 'none' } },
+    database: { retention: { duration: '0' } },
+    quotas: {},
+  },
   /** Without captures. */
-  'ours, governed': { server: {}, database: { retention: { duration: '0' } } },
+  'ours, governed': { server: {}, database: { retention: { duration: '0' } }, quotas: {} },
   /** As a fresh checkout has it: headers and bodies are kept too. */
-  'ours, captured': { server: {}, database: {} },
+  'ours, captured': { server: {}, database: {}, quotas: {} },
   /** Beside that, each request is charged in two budgets, which are far from empty. */
   'ours, quotas': {
     server: {},
@@ -46,8 +50,7 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
   const port = await freePort();
   const folder = scratch();
   const config = join(folder, 'config.json');
-  const { server, database } = SETTINGS[name];
-  const quotas = 'quotas' in SETTINGS[name] ? SETTINGS[name].quotas : {};
+  const { server, database, quotas } = SETTINGS[name];
   const charged = Object.keys(quotas).map((bucket) => ({ bucket }));
   writeFileSync(
     config,

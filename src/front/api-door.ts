@@ -118,12 +118,7 @@ function answerQuotas(services: FrontServices, arrival: Arrival): Promise<void> 
 type Ask = FrontServices['askControl'];
 
 /** For admins alone: what has a body, and may change something. */
-async function answerChange(
-  services: FrontServices,
-  arrival: Arrival,
-  ask: Ask,
-  mostBytes: number,
-): Promise<void> {
+async function answerChange(services: FrontServices, arrival: Arrival, ask: Ask, mostBytes: number): Promise<void> {
   const { world, request, response, access } = arrival;
   const refuse = (fault: Fault): void => {
     sendFault(services, response, 'plain', fault, mintExchangeId(arrival.receivedAtMs));

@@ -38,7 +38,15 @@ import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
-import { capturesOf, deliveriesOf, pricingOf, providersOf, quotasOf, retentionOf, serverOf } from '../../config/slices.ts';
+import {
+  capturesOf,
+  deliveriesOf,
+  pricingOf,
+  providersOf,
+  quotasOf,
+  retentionOf,
+  serverOf,
+} from '../../config/slices.ts';
 import type { Listener, ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';

@@ -49,11 +49,11 @@ async function settled(): Promise<void> {
 
 /** Ticks until it is over. */
 async function ticking<T>(ledgers: readonly QuotaLedger[], work: Promise<T>): Promise<T> {
-  let over = false;
+  const state = { over: false };
   const done = work.finally(() => {
-    over = true;
+    state.over = true;
   });
-  while (!over) {
+  while (!state.over) {
     clock.advance(1_000);
     for (const ledger of ledgers) await told(ledger);
   }
