@@ -1,0 +1,155 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { RecordRow } from '../support/gateway.ts';
+import { startTestPostgres } from '../support/postgres.ts';
+import type { TestPostgres } from '../support/postgres.ts';
+import {
+  chargedIn,
+  COST,
+  costOf,
+  counted,
+  dollars,
+  expectAway,
+  expectRefusal,
+  MODEL,
+  startQuotaGateways,
+} from '../support/quota-gateways.ts';
+import type { Answer, AskOptions, QuotaGateways, QuotaGatewaysOptions } from '../support/quota-gateways.ts';
+import { until } from '../support/until.ts';
+
+let postgres: TestPostgres;
+let house: QuotaGateways | undefined;
+
+beforeAll(async () => {
+  postgres = await startTestPostgres('quotas');
+});
+afterEach(async () => {
+  await house?.close();
+  house = undefined;
+}, 120_000);
+afterAll(() => postgres.stop());
+
+async function start(options: Omit<QuotaGatewaysOptions, 'postgres'>): Promise<QuotaGateways> {
+  house = await startQuotaGateways({ ...options, postgres });
+  return house;
+}
+
+const STRICT_MODEL = 'gpt-5';
+const PARALLEL = 200;
+/** Nothing flows back. */
+const NO_RATE = '$0.00/day';
+
+describe('an empty budget, asked by all at once', () => {
+  const SPENT_BEFORE = 3;
+  const CAPACITY = (SPENT_BEFORE + 1) * COST;
+  /** A few of the most that `STRICT_MODEL` can cost for such a request, five times as dear as the other. */
+  const STRICT_CAPACITY = 25 * COST;
+  const QUOTAS = {
+    balance: { capacity: dollars(CAPACITY), rate: NO_RATE },
+    strict: { capacity: dollars(STRICT_CAPACITY), rate: NO_RATE, reserve: 'strict' },
+  };
+  const ATTACH = [
+    { models: `openai/${MODEL}`, quotas: [{ bucket: 'balance' }] },
+    { models: `openai/${STRICT_MODEL}`, quotas: [{ bucket: 'strict' }] },
+  ];
+
+  test.each([
+    { what: 'one process', processes: 1 },
+    { what: 'three processes with Postgres', processes: 3 },
+    { what: 'three processes with Redis', processes: 3, redis: 'keeps' as const },
+  ])('$what: 200 requests at once overspend by one request a process at most, and by none where strict', async (world) => {
+    const { what, ...shape } = world;
+    const gateways = await start({ ...shape, quotas: QUOTAS, attach: ATTACH });
+    for (let at = 0; at < SPENT_BEFORE; at++) expect((await gateways.ask(at % shape.processes)).status).toBe(200);
+    const balance = await burst(gateways, PARALLEL);
+    const strict = await burst(gateways, PARALLEL, { model: STRICT_MODEL });
+    for (const answer of [...balance, ...strict].filter(({ status }) => status !== 200)) expectRefusal(answer);
+    const records = await recordsOf(gateways, SPENT_BEFORE + 2 * PARALLEL);
+    const over = overspent(records, MODEL, CAPACITY);
+    const strictlyOver = overspent(records, STRICT_MODEL, STRICT_CAPACITY);
+    console.log(
+      `${what}: balance ${say(balance)}, overspent ${over / COST} requests; ` +
+        `strict ${say(strict)}, overspent ${strictlyOver}`,
+    );
+    expect(over).toBeLessThanOrEqual(shape.processes * COST);
+    // What is left is spent, too.
+    expect(over).toBeGreaterThanOrEqual(0);
+    expect(strictlyOver).toBeLessThanOrEqual(0);
+    expect(strict.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+    await expectBooks(gateways, records, { balance: CAPACITY, strict: STRICT_CAPACITY });
+  }, 120_000);
+
+  test('three processes with Redis killed half-way: the same, and 503 where the store is away', async () => {
+    const quotas = { ...QUOTAS, balance: { capacity: dollars(40 * COST), rate: NO_RATE } };
+    const gateways = await start({ processes: 3, redis: 'keeps', quotas, attach: ATTACH });
+    const asking: Promise<Answer[]>[] = [];
+    for (let wave = 0; wave < 10; wave++) {
+      if (wave === 5) await gateways.redis?.kill();
+      asking.push(burst(gateways, PARALLEL / 10, { sim: 'pace=20ms;first_event=100ms' }));
+      // With answers of the wave before on their way.
+      await Promise.race(asking.slice(-1));
+    }
+    const answers = (await Promise.all(asking)).flat();
+    for (const answer of answers) {
+      if (answer.status === 503) expectAway(answer);
+      else if (answer.status !== 200) expectRefusal(answer);
+    }
+    await gateways.redis?.start();
+    const records = await recordsOf(gateways, PARALLEL);
+    const over = overspent(records, MODEL, 40 * COST);
+    console.log(`three processes with Redis killed half-way: ${say(answers)}, overspent ${over / COST} requests`);
+    expect(over).toBeLessThanOrEqual(3 * COST);
+    expect(answers.filter(({ status }) => status === 503).length).toBeGreaterThan(0);
+    await expectBooks(gateways, records, { balance: 40 * COST });
+  }, 120_000);
+});
+
+/** All at once, to each process in turn. */
+function burst(gateways: QuotaGateways, count: number, options?: AskOptions): Promise<Answer[]> {
+  const processes = gateways.gateways.length;
+  return Promise.all(Array.from({ length: count }, (_, at) => gateways.ask(at % processes, options)));
+}
+
+function say(answers: readonly Answer[]): string {
+  return JSON.stringify(counted(answers.map(({ status }) => status)));
+}
+
+/** All of them, whoever served them: the database is one. */
+async function recordsOf(gateways: QuotaGateways, count: number): Promise<RecordRow[]> {
+  const records = await gateways.gateway(0).records(count);
+  expect(records.length).toBe(count);
+  return records;
+}
+
+function overspent(records: readonly RecordRow[], model: string, capacity: number): number {
+  return costOf(records.filter((record) => record.model === model)) - capacity;
+}
+
+/** Nothing is reserved; what is gone from a bucket is what records were charged there, and that is what they cost. */
+async function expectBooks(
+  gateways: QuotaGateways,
+  records: readonly RecordRow[],
+  capacities: Record<string, number>,
+): Promise<void> {
+  const charged = chargedIn(records);
+  for (const record of records) {
+    const sum = record.quota_charges.reduce((before, { nanodollars }) => before + nanodollars, 0);
+    expect(sum, record.id).toBe(Number(record.cost_nanodollars ?? 0));
+  }
+  let balances: Record<string, number> = {};
+  const expected = Object.fromEntries(
+    Object.entries(capacities).map(([name, capacity]) => [name, capacity - (charged.get(name) ?? 0)]),
+  );
+  await gateways.settled();
+  await until(
+    'balances are what the records say',
+    async () => {
+      const found = await gateways.buckets();
+      balances = Object.fromEntries(
+        Object.keys(capacities).map((name) => [name, Number(found.get(name)?.balance_nanodollars ?? capacities[name])]),
+      );
+      return Object.entries(expected).every(([name, balance]) => balances[name] === balance);
+    },
+    5_000,
+  ).catch(() => undefined);
+  expect(balances).toEqual(expected);
+}
