@@ -74,6 +74,11 @@ export class Bucket {
     return this.#heard?.holding.heldByOthers ?? 0;
   }
 
+  /** The store keeps something of it for this life. */
+  get holds(): boolean {
+    return this.#hold.amount > 0 || this.reserved > 0;
+  }
+
   /** A request asks for so much of it. */
   use(need: number, nowMs: number): void {
     this.#need = this.#isIdle(nowMs) ? need : Math.max(need, this.#need);

@@ -223,10 +223,13 @@ export class QuotaLedger {
     void this.#ask();
   }
 
-  /** All that this life has spent, by bucket: what must survive it. */
+  /**
+   * All that this life has spent, by bucket: what must survive it. Buckets of which it only holds something are among
+   * them, with 0: that is given back as soon as the life is known to be over.
+   */
   account(): Record<string, number> {
-    const spent = [...this.#buckets].filter(([, bucket]) => bucket.spent > 0);
-    return Object.fromEntries(spent.map(([key, bucket]) => [key, bucket.spent]));
+    const told = [...this.#buckets].filter(([, bucket]) => bucket.spent > 0 || bucket.holds);
+    return Object.fromEntries(told.map(([key, bucket]) => [key, bucket.spent]));
   }
 
   /**

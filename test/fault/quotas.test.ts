@@ -11,6 +11,7 @@ import {
   expectAway,
   expectRefusal,
   MODEL,
+  recordsWithCharges,
   startQuotaGateways,
 } from '../support/quota-gateways.ts';
 import type { Answer, AskOptions, QuotaGateways, QuotaGatewaysOptions } from '../support/quota-gateways.ts';
@@ -52,31 +53,35 @@ describe('an empty budget, asked by all at once', () => {
     { models: `openai/${STRICT_MODEL}`, quotas: [{ bucket: 'strict' }] },
   ];
 
-  test.each([
+  test.for([
     { what: 'one process', processes: 1 },
     { what: 'three processes with Postgres', processes: 3 },
     { what: 'three processes with Redis', processes: 3, redis: 'keeps' as const },
-  ])('$what: 200 requests at once overspend by one request a process at most, and by none where strict', async (world) => {
-    const { what, ...shape } = world;
-    const gateways = await start({ ...shape, quotas: QUOTAS, attach: ATTACH });
-    for (let at = 0; at < SPENT_BEFORE; at++) expect((await gateways.ask(at % shape.processes)).status).toBe(200);
-    const balance = await burst(gateways, PARALLEL);
-    const strict = await burst(gateways, PARALLEL, { model: STRICT_MODEL });
-    for (const answer of [...balance, ...strict].filter(({ status }) => status !== 200)) expectRefusal(answer);
-    const records = await recordsOf(gateways, SPENT_BEFORE + 2 * PARALLEL);
-    const over = overspent(records, MODEL, CAPACITY);
-    const strictlyOver = overspent(records, STRICT_MODEL, STRICT_CAPACITY);
-    console.log(
-      `${what}: balance ${say(balance)}, overspent ${over / COST} requests; ` +
-        `strict ${say(strict)}, overspent ${strictlyOver}`,
-    );
-    expect(over).toBeLessThanOrEqual(shape.processes * COST);
-    // What is left is spent, too.
-    expect(over).toBeGreaterThanOrEqual(0);
-    expect(strictlyOver).toBeLessThanOrEqual(0);
-    expect(strict.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
-    await expectBooks(gateways, records, { balance: CAPACITY, strict: STRICT_CAPACITY });
-  }, 120_000);
+  ])(
+    '$what: 200 requests at once overspend by one request a process at most, and by none where strict',
+    async (world) => {
+      const { what, ...shape } = world;
+      const gateways = await start({ ...shape, quotas: QUOTAS, attach: ATTACH });
+      for (let at = 0; at < SPENT_BEFORE; at++) expect((await gateways.ask(at % shape.processes)).status).toBe(200);
+      const balance = await burst(gateways, PARALLEL);
+      const strict = await burst(gateways, PARALLEL, { model: STRICT_MODEL });
+      for (const answer of [...balance, ...strict].filter(({ status }) => status !== 200)) expectRefusal(answer);
+      const records = await recordsOf(gateways, SPENT_BEFORE + 2 * PARALLEL);
+      const over = overspent(records, MODEL, CAPACITY);
+      const strictlyOver = overspent(records, STRICT_MODEL, STRICT_CAPACITY);
+      console.log(
+        `${what}: balance ${say(balance)}, overspent ${over / COST} requests; ` +
+          `strict ${say(strict)}, overspent ${strictlyOver}`,
+      );
+      expect(over).toBeLessThanOrEqual(shape.processes * COST);
+      // What is left is spent, too.
+      expect(over).toBeGreaterThanOrEqual(0);
+      expect(strictlyOver).toBeLessThanOrEqual(0);
+      expect(strict.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+      await expectBooks(gateways, records, { balance: CAPACITY, strict: STRICT_CAPACITY });
+    },
+    120_000,
+  );
 
   test('three processes with Redis killed half-way: the same, and 503 where the store is away', async () => {
     const quotas = { ...QUOTAS, balance: { capacity: dollars(40 * COST), rate: NO_RATE } };
@@ -103,6 +108,103 @@ describe('an empty budget, asked by all at once', () => {
   }, 120_000);
 });
 
+describe('two processes and a Redis that forgets', () => {
+  const CAPACITY = 1_000 * COST;
+  const QUOTA = { shared: { capacity: dollars(CAPACITY), rate: NO_RATE } };
+  const ATTACH = [{ models: '**', quotas: [{ bucket: 'shared' }] }];
+  const HEALS_WITHIN_MS = 5_000;
+
+  test.for([
+    { what: 'put back to an older copy', forget: backToSnapshot },
+    { what: 'emptied', forget: emptied },
+  ])(
+    '$what: the balance is exact again within five seconds, without a look at the records',
+    { timeout: 120_000 },
+    async ({ what, forget }) => {
+      const gateways = await start({ processes: 2, redis: 'forgets', quotas: QUOTA, attach: ATTACH });
+      let spent = 0;
+      const spend = async (count: number): Promise<void> => {
+        for (const { status } of await burst(gateways, count)) expect(status).toBe(200);
+        spent += count * COST;
+      };
+      await spend(30);
+      await balanceBecomes(gateways, CAPACITY - spent, 10_000);
+      await gateways.redis?.save();
+      await spend(50);
+      await balanceBecomes(gateways, CAPACITY - spent, 10_000);
+      // What the store hears of last, it forgets first: some of it while answers are under way.
+      const underWay = burst(gateways, 20, { sim: 'delay=500ms' });
+      await forget(gateways);
+      for (const { status } of await underWay) expect(status).toBe(200);
+      spent += 20 * COST;
+      const tookMs = await balanceBecomes(gateways, CAPACITY - spent, HEALS_WITHIN_MS);
+      console.log(`Redis ${what}: right again after ${Math.round(tookMs)} ms, ${spent / COST} requests spent`);
+      await spend(10);
+      await balanceBecomes(gateways, CAPACITY - spent, HEALS_WITHIN_MS);
+      const settled = await gateways.settled();
+      expect(Number(settled.get('shared')?.balance_nanodollars)).toBe(CAPACITY - spent);
+    },
+  );
+
+  async function backToSnapshot({ redis }: QuotaGateways): Promise<void> {
+    await redis?.kill();
+    await redis?.start();
+  }
+
+  async function emptied({ redis }: QuotaGateways): Promise<void> {
+    await redis?.flush();
+  }
+
+  /** Answers how long it took. Once it is right it stays so: nothing else is spent meanwhile. */
+  async function balanceBecomes(gateways: QuotaGateways, expected: number, withinMs: number): Promise<number> {
+    const fromMs = performance.now();
+    let last = Number.NaN;
+    await until(
+      'the balance is right',
+      async () => {
+        last = await gateways.bucket('shared').then(
+          (bucket) => Number(bucket.balance_nanodollars),
+          () => Number.NaN,
+        );
+        return last === expected;
+      },
+      withinMs,
+    ).catch(() => undefined);
+    expect(last).toBe(expected);
+    return performance.now() - fromMs;
+  }
+});
+
+test('far from empty nobody waits for the store, and it is told by the tick alone', async () => {
+  const capacity = 1_000_000 * COST;
+  const gateways = await start({
+    processes: 1,
+    quotas: { shared: { capacity: dollars(capacity), rate: NO_RATE } },
+    attach: [{ models: '**', quotas: [{ bucket: 'shared' }] }],
+  });
+  // The first one asks: nothing is held before.
+  for (const { status } of await burst(gateways, 5)) expect(status).toBe(200);
+  const counts = async (): Promise<{ asked: number; claims: number; atMs: number }> => ({
+    asked: await gateways.metric(0, 'aperture_quota_requests_asked_total'),
+    claims: await gateways.metric(0, 'aperture_quota_claims_total'),
+    atMs: performance.now(),
+  });
+  const before = await counts();
+  expect(before.asked).toBeGreaterThan(0);
+  for (let sent = 0; sent < 500; sent += 25) {
+    for (const { status } of await burst(gateways, 25)) expect(status).toBe(200);
+  }
+  const after = await counts();
+  const seconds = (after.atMs - before.atMs) / 1_000;
+  const claims = after.claims - before.claims;
+  console.log(
+    `500 requests in ${seconds.toFixed(1)} s: ${claims} claims, ${after.asked - before.asked} requests asked`,
+  );
+  expect(after.asked).toBe(before.asked);
+  // One a second, and one that was due.
+  expect(claims).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+}, 60_000);
+
 /** All at once, to each process in turn. */
 function burst(gateways: QuotaGateways, count: number, options?: AskOptions): Promise<Answer[]> {
   const processes = gateways.gateways.length;
@@ -115,7 +217,7 @@ function say(answers: readonly Answer[]): string {
 
 /** All of them, whoever served them: the database is one. */
 async function recordsOf(gateways: QuotaGateways, count: number): Promise<RecordRow[]> {
-  const records = await gateways.gateway(0).records(count);
+  const records = await recordsWithCharges(gateways.gateway(0), count);
   expect(records.length).toBe(count);
   return records;
 }

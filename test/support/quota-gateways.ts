@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { freePort } from '../../bench/targets.ts';
+import { readInParallel } from '../fault/bodies.ts';
 import { ADMIN_GRANT, PROVIDER_KEY } from '../flow/support.ts';
 import { startSimulator } from '../../src/simulator/provider.ts';
 import type { Simulator } from '../../src/simulator/provider.ts';
@@ -93,7 +96,14 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
         ? undefined
         : await startTestRedis({ port: await freePort(), forgets: options.redis === 'forgets' });
     undo.push(() => redis?.stop());
+    const dataDirs = Array.from({ length: options.processes }, () => temporaryFolder());
+    undo.push(() => {
+      dataDirs.forEach(removeDataDir);
+    });
+    const keyFile = join(dataDirs[0] ?? '', 'secret.key');
+    writeFileSync(keyFile, '5a'.repeat(32), { mode: 0o600 });
     const env = {
+      APERTURE_SECRET_KEY_FILE: keyFile,
       DATABASE_URL: databaseUrl(await options.postgres.database()),
       ...(redis === undefined ? {} : { REDIS_URL: redis.tcpUrl }),
     };
@@ -111,10 +121,6 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
       grants: [ADMIN_GRANT, { src: ['(loopback)'], app: { 'tailscale.com/cap/aperture': options.attach } }],
       ...(options.server === undefined ? {} : { server: options.server }),
     };
-    const dataDirs = Array.from({ length: options.processes }, () => temporaryFolder());
-    undo.push(() => {
-      dataDirs.forEach(removeDataDir);
-    });
     const start = async (dataDir: string): Promise<TestGateway> => startGateway({ dataDir, env, config });
     const gateways = await Promise.all(dataDirs.map(start));
     undo.push(() => Promise.all(gateways.map((gateway) => gateway.stop())));
@@ -192,6 +198,17 @@ async function request({ url }: TestGateway, options: AskOptions = {}): Promise<
     }),
   });
   return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+/** Waits until there are so many records; answers all, each with its charges, which the list leaves out. */
+export async function recordsWithCharges(gateway: TestGateway, count: number): Promise<RecordRow[]> {
+  const records: RecordRow[] = [];
+  await readInParallel(await gateway.records(count), async (listed) => {
+    // A refused request was never charged.
+    const whole = listed.state === 'denied' ? { quota_charges: [] } : await gateway.json(`/api/requests/${listed.id}`);
+    records.push({ ...listed, ...(whole as Pick<RecordRow, 'quota_charges'>) });
+  });
+  return records;
 }
 
 /** How often each came. */
