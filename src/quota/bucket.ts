@@ -44,6 +44,8 @@ export class Bucket {
   #hold = NOTHING;
   #heard: Heard | undefined;
   #isAway = false;
+  /** The store was asked to hold something, and has not answered. */
+  #isAsked = false;
   /** Spent or reserved since the store was last told. */
   #isStale = false;
 
@@ -74,9 +76,9 @@ export class Bucket {
     return this.#heard?.holding.heldByOthers ?? 0;
   }
 
-  /** The store keeps something of it for this life. */
+  /** The store keeps something of it for this life, or may. */
   get holds(): boolean {
-    return this.#hold.amount > 0 || this.reserved > 0;
+    return this.#isAsked || this.#hold.amount > 0 || this.reserved > 0;
   }
 
   /** A request asks for so much of it. */
@@ -116,6 +118,7 @@ export class Bucket {
     const committed = this.reserved + kept;
     this.#hold = { ...this.#hold, amount: committed, spent: this.spent };
     this.#isStale = false;
+    this.#isAsked = true;
     return {
       ...this.terms,
       spent: this.spent,
@@ -128,6 +131,7 @@ export class Bucket {
 
   hear(claim: BucketClaim, holding: BucketHolding, askedAtMs: number): void {
     this.#isAway = false;
+    this.#isAsked = false;
     this.#heard = { holding, spent: claim.spent, atMs: askedAtMs };
     this.#hold = { amount: holding.held, spent: claim.spent, untilMs: askedAtMs + HOLD_MS };
   }

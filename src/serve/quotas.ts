@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Facts } from '../contract/facts.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import type { Charged, QuotaCharge, QuotaDefinition } from '../contract/quota.ts';
+import type { BucketClaim, Charged, QuotaCharge, QuotaDefinition } from '../contract/quota.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
@@ -52,11 +52,22 @@ export class Quotas {
   #written = '';
   #nextWriteAtMs = 0;
   #closing = false;
+  /** What earlier lives left in the folder was read: there is room for an account of ours. */
+  #mayWrite = false;
+  /** Buckets that were claimed from: they are in the account that was written, as far as it could be. */
+  readonly #noted = new Set<string>();
 
   constructor(parts: QuotasParts, definitions: readonly QuotaDefinition[]) {
     this.#parts = parts;
     const life = `${parts.gatewayId}.${Math.floor(parts.clock.nowMs()).toString(36)}`;
-    this.ledger = new QuotaLedger({ life, clock: parts.clock, claim: parts.claim });
+    this.ledger = new QuotaLedger({
+      life,
+      clock: parts.clock,
+      claim: (claiming, claims) => {
+        if (claiming === life) this.#note(claims);
+        return parts.claim(claiming, claims);
+      },
+    });
     this.ledger.reconfigure(definitions);
     this.#ticking = setInterval(() => {
       this.#tick();
@@ -79,7 +90,9 @@ export class Quotas {
 
   /** A replay begins with a slot: what its lives held is given back at once, as far as their accounts tell. */
   async takeUp(folder: string): Promise<void> {
-    for (const { life, spent } of await readAccounts(folder, this.#parts.log)) {
+    const accounts = await readAccounts(folder, this.#parts.log);
+    if (folder === this.#parts.folder) this.#mayWrite = true;
+    for (const { life, spent } of accounts) {
       const earlier = this.#of(life);
       earlier.folders.add(folder);
       for (const [bucket, amount] of Object.entries(spent)) raise(earlier.spent, bucket, amount);
@@ -122,6 +135,16 @@ export class Quotas {
     return fresh;
   }
 
+  /**
+   * What the store holds for us, it is to give back at once when we are killed, and not after a minute: so the next life
+   * must find our name, and where we hold something, before the next tick.
+   */
+  #note(claims: readonly BucketClaim[]): void {
+    const before = this.#noted.size;
+    for (const { key } of claims) this.#noted.add(key);
+    if (this.#noted.size > before && this.#noted.size <= BUCKETS_PER_SECOND) void this.#write();
+  }
+
   #tick(): void {
     this.ledger.tick();
     const nowMs = this.#parts.clock.nowMs();
@@ -131,6 +154,7 @@ export class Quotas {
   }
 
   #write(): Promise<void> {
+    if (!this.#mayWrite) return this.#writing;
     const spent = this.ledger.account();
     const text = JSON.stringify(spent);
     if (text === this.#written) return this.#writing;

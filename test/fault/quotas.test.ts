@@ -53,11 +53,12 @@ describe('an empty budget, asked by all at once', () => {
     { models: `openai/${STRICT_MODEL}`, quotas: [{ bucket: 'strict' }] },
   ];
 
-  test.for([
+  const WORLDS: { what: string; processes: number; redis?: 'keeps' }[] = [
     { what: 'one process', processes: 1 },
     { what: 'three processes with Postgres', processes: 3 },
-    { what: 'three processes with Redis', processes: 3, redis: 'keeps' as const },
-  ])(
+    { what: 'three processes with Redis', processes: 3, redis: 'keeps' },
+  ];
+  test.for(WORLDS)(
     '$what: 200 requests at once overspend by one request a process at most, and by none where strict',
     async (world) => {
       const { what, ...shape } = world;
@@ -84,27 +85,25 @@ describe('an empty budget, asked by all at once', () => {
   );
 
   test('three processes with Redis killed half-way: the same, and 503 where the store is away', async () => {
-    const quotas = { ...QUOTAS, balance: { capacity: dollars(40 * COST), rate: NO_RATE } };
+    const capacity = (PARALLEL - 40) * COST;
+    const quotas = { ...QUOTAS, balance: { capacity: dollars(capacity), rate: NO_RATE } };
     const gateways = await start({ processes: 3, redis: 'keeps', quotas, attach: ATTACH });
-    const asking: Promise<Answer[]>[] = [];
-    for (let wave = 0; wave < 10; wave++) {
-      if (wave === 5) await gateways.redis?.kill();
-      asking.push(burst(gateways, PARALLEL / 10, { sim: 'pace=20ms;first_event=100ms' }));
-      // With answers of the wave before on their way.
-      await Promise.race(asking.slice(-1));
-    }
-    const answers = (await Promise.all(asking)).flat();
+    const slowly = { sim: 'pace=20ms;first_event=100ms' };
+    const before = await burst(gateways, PARALLEL / 2, slowly);
+    // As claims are on their way, and with requests under way afterwards.
+    const [within] = await Promise.all([burst(gateways, PARALLEL / 4, slowly), gateways.redis?.kill()]);
+    const answers = [...before, ...within, ...(await burst(gateways, PARALLEL / 4, slowly))];
     for (const answer of answers) {
       if (answer.status === 503) expectAway(answer);
       else if (answer.status !== 200) expectRefusal(answer);
     }
     await gateways.redis?.start();
     const records = await recordsOf(gateways, PARALLEL);
-    const over = overspent(records, MODEL, 40 * COST);
+    const over = overspent(records, MODEL, capacity);
     console.log(`three processes with Redis killed half-way: ${say(answers)}, overspent ${over / COST} requests`);
     expect(over).toBeLessThanOrEqual(3 * COST);
     expect(answers.filter(({ status }) => status === 503).length).toBeGreaterThan(0);
-    await expectBooks(gateways, records, { balance: 40 * COST });
+    await expectBooks(gateways, records, { balance: capacity });
   }, 120_000);
 });
 

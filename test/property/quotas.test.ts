@@ -89,10 +89,11 @@ describe('kill -9 of the process, with streams in flight', () => {
   });
   afterAll(() => postgres.stop());
 
-  test.for([
+  const STORES: { what: string; rounds: number; redis?: 'keeps' }[] = [
     { what: 'Postgres', rounds: 6 },
-    { what: 'Redis', rounds: 3, redis: 'keeps' as const },
-  ])(
+    { what: 'Redis', rounds: 3, redis: 'keeps' },
+  ];
+  test.for(STORES)(
     '$what: nothing is reserved afterwards, nothing charged twice, nothing forgotten',
     { timeout: 200_000 },
     async ({ what, rounds, ...redis }) => {
