@@ -16,6 +16,7 @@ const TICK_MS = 1_000;
 const ACCOUNT_EVERY_MS = 1_000;
 const BUCKETS_PER_SECOND = 5_000;
 const RETRY_MS = 1_000;
+const OPEN_RETRY_MS = 50;
 
 /** What is needed of the journal. */
 export interface ChargeJournal {
@@ -73,6 +74,18 @@ export class Quotas {
       this.#tick();
     }, TICK_MS);
     this.#ticking.unref();
+  }
+
+  /**
+   * Resolves when the store has answered for the first time: whoever is told that a gateway is ready should not be refused
+   * because its store was still being opened. After a while in any case: it may be away.
+   */
+  async opened(withinMs: number): Promise<void> {
+    const untilMs = this.#parts.clock.nowMs() + withinMs;
+    while (this.ledger.names.length > 0 && !this.#closing && this.#parts.clock.nowMs() < untilMs) {
+      if ((await this.#parts.claim(this.ledger.life, [])) !== undefined) return;
+      await sleep(OPEN_RETRY_MS);
+    }
   }
 
   /** What an exchange is charged, whenever its record is made: the first time it is spent, and written down. */

@@ -38,7 +38,15 @@ import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
-import { capturesOf, deliveriesOf, pricingOf, providersOf, quotasOf, retentionOf, serverOf } from '../../config/slices.ts';
+import {
+  capturesOf,
+  deliveriesOf,
+  pricingOf,
+  providersOf,
+  quotasOf,
+  retentionOf,
+  serverOf,
+} from '../../config/slices.ts';
 import type { Listener, ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';
@@ -443,7 +451,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   });
   const freedSlots = new FreedSlots({ dataDir: local.dataDir, replay: replaying, marks, jobs, captures, clock });
 
-  await inspectors.ready();
+  await Promise.all([inspectors.ready(), quotas.opened(QUOTAS_WITHIN_MS)]);
   const accept = createFrontDoor(services);
   const listeners = new Listeners({
     listeners: server.listeners,
@@ -515,6 +523,9 @@ function jobsSettingsOf(config: Loaded['config']): JobsSettings {
 function usesSimulator(loaded: Loaded, port: number): boolean {
   return Object.values(loaded.config.providers).some(({ baseurl }) => baseurl === `http://127.0.0.1:${port}`);
 }
+
+/** A start waits so long for the store of quotas, which may be away. */
+const QUOTAS_WITHIN_MS = 10_000;
 
 /** Not worth a mention: two looks at the store that came to nothing. */
 const AGE_TOLD_FROM_MS = 2_000;

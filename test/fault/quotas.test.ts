@@ -60,6 +60,7 @@ describe('an empty budget, asked by all at once', () => {
   ];
   test.for(WORLDS)(
     '$what: 200 requests at once overspend by one request a process at most, and by none where strict',
+    { timeout: 120_000 },
     async (world) => {
       const { what, ...shape } = world;
       const gateways = await start({ ...shape, quotas: QUOTAS, attach: ATTACH });
@@ -81,7 +82,6 @@ describe('an empty budget, asked by all at once', () => {
       expect(strict.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
       await expectBooks(gateways, records, { balance: CAPACITY, strict: STRICT_CAPACITY });
     },
-    120_000,
   );
 
   test('three processes with Redis killed half-way: the same, and 503 where the store is away', async () => {

@@ -223,7 +223,7 @@ export function costOf(records: readonly RecordRow[]): number {
 }
 
 /** What was charged in each bucket, by the records. */
-export function chargedIn(records: readonly RecordRow[]): Map<string, number> {
+export function chargedIn(records: readonly Pick<RecordRow, 'quota_charges'>[]): Map<string, number> {
   const charged = new Map<string, number>();
   for (const { bucket, nanodollars } of records.flatMap(({ quota_charges }) => quota_charges)) {
     charged.set(bucket, (charged.get(bucket) ?? 0) + nanodollars);
