@@ -47,6 +47,8 @@ export class Bucket {
   #hold = NOTHING;
   #heard: Heard | undefined;
   #isAway = false;
+  /** The store was asked to hold something, and has not answered. */
+  #isAsked = false;
   /** Spent or reserved since the store was last told. */
   #isStale = false;
 
@@ -75,6 +77,11 @@ export class Bucket {
 
   get heldByOthers(): number {
     return this.#heard?.holding.heldByOthers ?? 0;
+  }
+
+  /** The store keeps something of it for this life, or may. */
+  get holds(): boolean {
+    return this.#isAsked || this.#hold.amount > 0 || this.reserved > 0;
   }
 
   /** A request asks for so much of it. */
@@ -114,6 +121,7 @@ export class Bucket {
     const committed = this.reserved + kept;
     this.#hold = { ...this.#hold, amount: committed, spent: this.spent };
     this.#isStale = false;
+    this.#isAsked = true;
     return {
       ...this.terms,
       spent: this.spent,
@@ -126,6 +134,7 @@ export class Bucket {
 
   hear(claim: BucketClaim, holding: BucketHolding, askedAtMs: number): void {
     this.#isAway = false;
+    this.#isAsked = false;
     this.#heard = { holding, spent: claim.spent, atMs: askedAtMs };
     this.#hold = { amount: holding.held, spent: claim.spent, untilMs: askedAtMs + HOLD_MS };
   }

@@ -224,9 +224,13 @@ export class QuotaLedger {
     void this.#ask();
   }
 
-  /** What this life has spent in each bucket that it knows, nothing included: what must survive it, to be told and let go. */
+  /**
+   * All that this life has spent, by bucket: what must survive it. Buckets of which it only holds something are among
+   * them, with 0: that is given back as soon as the life is known to be over.
+   */
   account(): Record<string, number> {
-    return Object.fromEntries([...this.#buckets].map(([key, { spent }]) => [key, spent]));
+    const told = [...this.#buckets].filter(([, bucket]) => bucket.spent > 0 || bucket.holds);
+    return Object.fromEntries(told.map(([key, bucket]) => [key, bucket.spent]));
   }
 
   /**

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Facts } from '../contract/facts.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import type { Charged, QuotaCharge, QuotaDefinition } from '../contract/quota.ts';
+import type { BucketClaim, Charged, QuotaCharge, QuotaDefinition } from '../contract/quota.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
@@ -16,6 +16,7 @@ const TICK_MS = 1_000;
 const ACCOUNT_EVERY_MS = 1_000;
 const BUCKETS_PER_SECOND = 5_000;
 const RETRY_MS = 1_000;
+const OPEN_RETRY_MS = 50;
 
 /** What is needed of the journal. */
 export interface ChargeJournal {
@@ -52,16 +53,39 @@ export class Quotas {
   #written = '';
   #nextWriteAtMs = 0;
   #closing = false;
+  /** What earlier lives left in the folder was read: there is room for an account of ours. */
+  #mayWrite = false;
+  /** Buckets that were claimed from: they are in the account that was written, as far as it could be. */
+  readonly #noted = new Set<string>();
 
   constructor(parts: QuotasParts, definitions: readonly QuotaDefinition[]) {
     this.#parts = parts;
     const life = `${parts.gatewayId}.${Math.floor(parts.clock.nowMs()).toString(36)}`;
-    this.ledger = new QuotaLedger({ life, clock: parts.clock, claim: parts.claim });
+    this.ledger = new QuotaLedger({
+      life,
+      clock: parts.clock,
+      claim: (claiming, claims) => {
+        if (claiming === life) this.#note(claims);
+        return parts.claim(claiming, claims);
+      },
+    });
     this.ledger.reconfigure(definitions);
     this.#ticking = setInterval(() => {
       this.#tick();
     }, TICK_MS);
     this.#ticking.unref();
+  }
+
+  /**
+   * Resolves when the store has answered for the first time: whoever is told that a gateway is ready should not be refused
+   * because its store was still being opened. After a while in any case: it may be away.
+   */
+  async opened(withinMs: number): Promise<void> {
+    const untilMs = this.#parts.clock.nowMs() + withinMs;
+    while (this.ledger.names.length > 0 && !this.#closing && this.#parts.clock.nowMs() < untilMs) {
+      if ((await this.#parts.claim(this.ledger.life, [])) !== undefined) return;
+      await sleep(OPEN_RETRY_MS);
+    }
   }
 
   /** What an exchange is charged, whenever its record is made: the first time it is spent, and written down. */
@@ -78,7 +102,9 @@ export class Quotas {
 
   /** A replay begins with a slot: what its lives held is given back at once, as far as their accounts tell. */
   async takeUp(folder: string): Promise<void> {
-    for (const { life, spent } of await readAccounts(folder, this.#parts.log)) {
+    const accounts = await readAccounts(folder, this.#parts.log);
+    if (folder === this.#parts.folder) this.#mayWrite = true;
+    for (const { life, spent } of accounts) {
       const earlier = this.#of(life);
       earlier.folders.add(folder);
       for (const [bucket, amount] of Object.entries(spent)) raise(earlier.spent, bucket, amount);
@@ -121,6 +147,16 @@ export class Quotas {
     return fresh;
   }
 
+  /**
+   * What the store holds for us, it is to give back at once when we are killed, and not after a minute: so the next life
+   * must find our name, and where we hold something, before the next tick.
+   */
+  #note(claims: readonly BucketClaim[]): void {
+    const before = this.#noted.size;
+    for (const { key } of claims) this.#noted.add(key);
+    if (this.#noted.size > before && this.#noted.size <= BUCKETS_PER_SECOND) void this.#write();
+  }
+
   #tick(): void {
     this.ledger.tick();
     const nowMs = this.#parts.clock.nowMs();
@@ -130,6 +166,7 @@ export class Quotas {
   }
 
   #write(): Promise<void> {
+    if (!this.#mayWrite) return this.#writing;
     const spent = this.ledger.account();
     const text = JSON.stringify(spent);
     if (text === this.#written) return this.#writing;

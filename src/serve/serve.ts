@@ -451,7 +451,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   });
   const freedSlots = new FreedSlots({ dataDir: local.dataDir, replay: replaying, marks, jobs, captures, clock });
 
-  await inspectors.ready();
+  await Promise.all([inspectors.ready(), quotas.opened(QUOTAS_WITHIN_MS)]);
   const accept = createFrontDoor(services);
   const listeners = new Listeners({
     listeners: server.listeners,
@@ -523,6 +523,9 @@ function jobsSettingsOf(config: Loaded['config']): JobsSettings {
 function usesSimulator(loaded: Loaded, port: number): boolean {
   return Object.values(loaded.config.providers).some(({ baseurl }) => baseurl === `http://127.0.0.1:${port}`);
 }
+
+/** A start waits so long for the store of quotas, which may be away. */
+const QUOTAS_WITHIN_MS = 10_000;
 
 /** Not worth a mention: two looks at the store that came to nothing. */
 const AGE_TOLD_FROM_MS = 2_000;
