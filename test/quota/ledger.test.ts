@@ -243,6 +243,20 @@ describe('failure mode 3: 200 requests at once against what one needs', () => {
   });
 });
 
+test('what was reserved beyond the balance is nobody’s once the request has cost less', async () => {
+  const ledger = ledgerOf([quota('org', 1)]);
+  const first = newId();
+  expect(await ledger.reserve(first, ['org'], ALICE, about(10 * DOLLAR))).toMatchObject({ ok: true });
+  await told(ledger);
+  ledger.charge(first, [['org']], DOLLAR);
+  for (let second = 0; second < 3; second++) {
+    expect(await ledger.reserve(newId(), ['org'], ALICE, about(DOLLAR / 100))).toMatchObject({ ok: false });
+    clock.advance(1_000);
+    await told(ledger);
+  }
+  expect(store.buckets.get('org')?.balance).toBe(0);
+});
+
 describe('a store that is away', () => {
   test('stops nobody while there is something held, and then those that are set to fail', async () => {
     const ledger = ledgerOf([quota('org', 16, {})]);
