@@ -349,7 +349,7 @@ export class QuotaLedger {
   }
 
   async #askFor(waiters: readonly Waiter[], due: readonly Bucket[]): Promise<void> {
-    const { clock, life, claim } = this.#options;
+    const { clock, life } = this.#options;
     const askedAtMs = clock.nowMs();
     const asked = new Map<Bucket, number>(due.map((bucket) => [bucket, 0]));
     for (const { chains, estimate } of waiters) {
@@ -359,7 +359,7 @@ export class QuotaLedger {
     }
     const claims = [...asked].map(([bucket, amount]) => ({ bucket, claim: bucket.claim(amount, askedAtMs) }));
     this.#counts.claims += 1;
-    const holdings = await claim(
+    const holdings = await this.#options.claim(
       life,
       claims.map((each) => each.claim),
     );
