@@ -116,10 +116,12 @@ export class Bucket {
    */
   claim(asked: number, nowMs: number): BucketClaim {
     const isIdle = asked === 0 && this.reserved === 0 && this.#isIdle(nowMs);
-    const left = Math.max(0, this.available(nowMs));
+    const available = this.available(nowMs);
+    const left = Math.max(0, available);
     const kept = isIdle ? 0 : this.#isAway ? left : Math.floor(left / 2);
     const committed = this.reserved + kept;
-    this.#hold = { ...this.#hold, amount: committed, spent: this.spent };
+    // Where more was reserved than is held, what a request leaves over of it is nobody's.
+    this.#hold = { ...this.#hold, amount: this.reserved + (available < 0 ? available : kept), spent: this.spent };
     this.#isStale = false;
     this.#isAsked = true;
     return {
@@ -136,7 +138,9 @@ export class Bucket {
     this.#isAway = false;
     this.#isAsked = false;
     this.#heard = { holding, spent: claim.spent, atMs: askedAtMs };
-    this.#hold = { amount: holding.held, spent: claim.spent, untilMs: askedAtMs + HOLD_MS };
+    // What is committed is held also beyond the balance: for the requests that it was reserved for, and for none to come.
+    const backed = Math.max(0, holding.balance - holding.heldByOthers);
+    this.#hold = { amount: Math.min(holding.held, backed), spent: claim.spent, untilMs: askedAtMs + HOLD_MS };
   }
 
   /** Its definition is gone, and the store's bucket with it: should there be another, it begins full. */
