@@ -21,6 +21,7 @@ const STARTS = {
   'ours, bare': (upstream: Upstream) => startOurs(upstream, 'ours, bare'),
   'ours, governed': (upstream: Upstream) => startOurs(upstream, 'ours, governed'),
   'ours, captured': (upstream: Upstream) => startOurs(upstream, 'ours, captured'),
+  'ours, quotas': (upstream: Upstream) => startOurs(upstream, 'ours, quotas'),
 };
 export type VariantName = keyof typeof STARTS;
 
@@ -33,6 +34,7 @@ export const EVERY_VARIANT: readonly VariantName[] = [
   'ours, bare',
   'ours, governed',
   'ours, captured',
+  'ours, quotas',
 ];
 
 export interface Variants {

@@ -3,6 +3,7 @@ import { globMatches } from '../src/pricing/glob.ts';
 import { providersOf } from './slices.ts';
 import { shown } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
+import { chargedQuotas } from './quotas.ts';
 import type { Config } from './schema.ts';
 import { APERTURE_CAPABILITY } from './schema/grants.ts';
 import type { Capability } from './schema/grants.ts';
@@ -82,6 +83,7 @@ function ofCostMaps(config: Config): Finding[] {
 function ofUnreferenced(config: Config): Finding[] {
   const capabilities = config.grants.flatMap(({ app }) => app[APERTURE_CAPABILITY]);
   const buckets = new Set(capabilities.flatMap(({ quotas }) => (quotas ?? []).map(({ bucket }) => bucket)));
+  const charged = chargedQuotas(config, buckets);
   const hooks = new Set([
     ...capabilities.flatMap(({ send_hooks }) => (send_hooks ?? []).map(({ name }) => name)),
     ...config.temp_grants.flatMap(({ grants }) => grants.map(({ hook }) => hook?.hook)),
@@ -93,7 +95,7 @@ function ofUnreferenced(config: Config): Finding[] {
   });
   return [
     ...Object.keys(config.quotas)
-      .filter((name) => !buckets.has(name))
+      .filter((name) => !charged.has(name))
       .map((name) => unused(`quota "${shown(name)}" charges nobody`, ['quotas', name])),
     ...Object.keys(config.hooks)
       .filter((name) => !hooks.has(name))

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
+import { UNREADABLE_REFERENCE } from '../src/access/capability.ts';
 import { assert } from '../src/lib/result.ts';
 import type { Finding, Path } from './problem.ts';
 import { pathText, shown } from './problem.ts';
 import { Config } from './schema.ts';
-import { APERTURE_CAPABILITY, UNREADABLE_REFERENCE } from './schema/grants.ts';
+import { APERTURE_CAPABILITY } from './schema/grants.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -84,7 +85,7 @@ function faultOf(issue: Issue, value: unknown, quoted: string): string {
     case 'invalid_type':
       return `cannot unmarshal ${typeName(value)} into a field of type ${issue.expected}`;
     case 'invalid_value':
-      return `"${quoted}" is not one of ${issue.values.filter((allowed) => allowed !== '').join(', ')}`;
+      return `${typeof value === 'number' ? quoted : `"${quoted}"`} is not one of ${issue.values.filter((allowed) => allowed !== '').join(', ')}`;
     case 'too_small':
       return typeof value === 'number' ? `${quoted} is less than ${issue.minimum.toString()}` : issue.message;
     case 'too_big':

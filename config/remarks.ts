@@ -8,10 +8,12 @@ import { ownPriceFindings } from './own-prices.ts';
 import { policyTestFindings } from './policy-tests.ts';
 import { shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
+import { nameAdvice, overdraftFindings, unsupportedTemplate } from './quotas.ts';
 import { valueAt } from './read.ts';
 import type { Config } from './schema.ts';
-import { APERTURE_CAPABILITY, UNREADABLE_REFERENCE } from './schema/grants.ts';
+import { APERTURE_CAPABILITY } from './schema/grants.ts';
 import type { Capability } from './schema/grants.ts';
+import { UNREADABLE_REFERENCE } from '../src/access/capability.ts';
 import { COST_BASES, isCostBasis } from '../src/pricing/basis.ts';
 import { webhookFindings } from './webhooks.ts';
 import { globMatchesSegment } from './segment-glob.ts';
@@ -80,6 +82,7 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     ...remarks.findings,
     ...listenerFindings(config.server),
     ...ownPriceFindings(config.server, written),
+    ...overdraftFindings(config, written),
     ...policyTestFindings(config),
     ...webhookFindings(config, written),
     ...neverMatching(config),
@@ -167,16 +170,9 @@ function addHeaderRemarks(path: Path, owner: string, entries: readonly string[],
   });
 }
 
-const TEMPLATES = ['<user>', '<node>'];
-
-/** What stands after the colon of a bucket's name and is no template; undefined where all is well. */
-function unsupportedTemplate(bucket: string): string | undefined {
-  const colon = bucket.indexOf(':');
-  const template = bucket.slice(colon + 1);
-  return colon < 0 || TEMPLATES.includes(template) ? undefined : template;
-}
-
 function quotaRemarks(name: string, remarks: Remarks): void {
+  const advice = nameAdvice(name);
+  if (advice !== undefined) remarks.advise(['quotas', name], `quota "${shown(name)}" ${advice}`, true);
   const template = unsupportedTemplate(name);
   if (template === undefined) return;
   const message = `quota "${name}": quota name "${name}" has unsupported template "${template}" after colon`;

@@ -4,6 +4,7 @@ import type { ProviderId } from '../src/contract/ids.ts';
 import type { RetentionRules } from '../src/contract/retention.ts';
 import type { PricingSlice } from '../src/contract/messages.ts';
 import type { Provider } from '../src/contract/provider.ts';
+import type { QuotaDefinition } from '../src/contract/quota.ts';
 import { assert } from '../src/lib/result.ts';
 import type { DeliverySettings } from '../src/sinks/messages.ts';
 import { readTarget } from '../src/sinks/target.ts';
@@ -12,6 +13,7 @@ import { readBaseUrl } from './base-url.ts';
 import { compatibilityOf } from './compatibility.ts';
 import { readHeaderEntry } from './headers.ts';
 import { identityOf } from './listeners.ts';
+import { isChargeable } from './quotas.ts';
 import type { Config } from './schema.ts';
 import type { Authorization } from './schema/fields.ts';
 import { APERTURE_CAPABILITY } from './schema/grants.ts';
@@ -137,6 +139,25 @@ function capabilitiesOf({ role, providers, hook }: TempGrantConfig['grants'][num
 function pattern(provider: string, model: string): string {
   if (model !== '*') return `${provider}/${model}`;
   return provider === '*' ? '**' : `${provider}/**`;
+}
+
+/**
+ * In the order of the file. A grant may name others, mistyped or unreadable: they have no definition, and requests that
+ * they match are refused.
+ */
+export function quotasOf({ quotas }: Config): QuotaDefinition[] {
+  return Object.entries(quotas)
+    .filter(([name]) => isChargeable(name))
+    .map(([name, { capacity, rate, overdraft, reserve, deny_status, fail }]) => ({
+      name,
+      // The schema keeps both below 2^53.
+      capacity: Number(capacity),
+      rate: { amount: Number(rate.nanodollars), periodMs: rate.perMs },
+      overdraft,
+      reserve,
+      denyStatus: deny_status,
+      fail,
+    }));
 }
 
 export function pricingOf(config: Config): PricingSlice {

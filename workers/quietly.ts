@@ -6,7 +6,10 @@ import type { Log } from '../src/lib/log.ts';
 const LOG_EVERY_MS = 60_000;
 
 /** One line per part and minute, however many errors there are. */
-export function quietly(clock: Clock, log: Log): (part: 'database' | 'queue' | 'retention', error: unknown) => void {
+export function quietly(
+  clock: Clock,
+  log: Log,
+): (part: 'database' | 'queue' | 'quotas' | 'retention', error: unknown) => void {
   const last = new Map<string, { atMs: number; untold: number }>();
   return (part, error) => {
     const before = last.get(part);

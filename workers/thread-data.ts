@@ -36,6 +36,14 @@ export const DeliveriesData = ApiData.extend({
 });
 export type DeliveriesData = z.infer<typeof DeliveriesData>;
 
+export const QuotaData = ApiData.extend({
+  /** Buckets live there; in the database without it. */
+  redisUrl: z.string().optional(),
+  /** Names of all quotas that are defined. */
+  names: z.array(z.string()),
+});
+export type QuotaData = z.infer<typeof QuotaData>;
+
 export const ControlData = z.object({
   /** Absent while the embedded one starts. */
   database: Database.optional(),

@@ -52,6 +52,7 @@ function open(journal: Journal): ExchangeId {
     provider: 'sim',
     key_id: 'k',
     grant_ids: [],
+    quotas: [],
     config_version: 'c',
     world: 1,
   });

@@ -7,11 +7,24 @@ import type { Target, Upstream } from '../targets.ts';
 /** What of ours is on. Identity, grants, routing, the provider's key, inspection, records and metrics always are. */
 const SETTINGS = {
   /** What a config can switch off is: captures, the journal ahead of the bytes, the disk's own word. */
-  'ours, bare': { server: { journal: { mode: 'behind', fsync: 'none' } }, database: { retention: { duration: '0' } } },
+  'ours, bare': {
+    server: { journal: { mode: 'behind', fsync: 'none' } },
+    database: { retention: { duration: '0' } },
+    quotas: {},
+  },
   /** Without captures. */
-  'ours, governed': { server: {}, database: { retention: { duration: '0' } } },
+  'ours, governed': { server: {}, database: { retention: { duration: '0' } }, quotas: {} },
   /** As a fresh checkout has it: headers and bodies are kept too. */
-  'ours, captured': { server: {}, database: {} },
+  'ours, captured': { server: {}, database: {}, quotas: {} },
+  /** Beside that, each request is charged in two budgets, which are far from empty. */
+  'ours, quotas': {
+    server: {},
+    database: {},
+    quotas: {
+      'daily:<user>': { capacity: '$1000000', rate: '$1000/day' },
+      org: { capacity: '$1000000', rate: '$1000/day' },
+    },
+  },
 } as const;
 export type OursName = keyof typeof SETTINGS;
 
@@ -37,7 +50,8 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
   const port = await freePort();
   const folder = scratch();
   const config = join(folder, 'config.json');
-  const { server, database } = SETTINGS[name];
+  const { server, database, quotas } = SETTINGS[name];
+  const charged = Object.keys(quotas).map((bucket) => ({ bucket }));
   writeFileSync(
     config,
     JSON.stringify({
@@ -47,11 +61,18 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
       grants: [
         {
           src: ['(loopback)'],
-          app: { 'tailscale.com/cap/aperture': [{ role: 'admin' }, { models: '**' }, { read_metrics: true }] },
+          app: {
+            'tailscale.com/cap/aperture': [
+              { role: 'admin' },
+              { models: '**', quotas: charged },
+              { read_metrics: true },
+            ],
+          },
         },
       ],
       server: { inspectors: 1, ...server },
       database,
+      quotas,
     }),
   );
   const child = startNode([built('src', 'main.js'), 'serve', '--no-simulator', '--config', config], {

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { parseDuration, parseMoney, parseRate, parseSize } from '../units.ts';
+import type { RefillRate } from '../units.ts';
 import { readAddress } from '../address.ts';
+import { failed } from '../../src/lib/result.ts';
 import type { Result } from '../../src/lib/result.ts';
 
 /** A string that a parser turns into what it means; `format` names the notation in docs/configuration.md. */
@@ -34,9 +36,23 @@ function within<T extends number>(parse: (text: string) => Result<T, string>, le
 export const duration = (least: string, most: string) => parsed('duration', within(parseDuration, least, most));
 /** Bytes. */
 export const size = (least: string, most: string) => parsed('size', within(parseSize, least, most));
-/** Nanodollars. */
-export const money = () => parsed('money', parseMoney);
-export const rate = () => parsed('rate', parseRate);
+/** A quota's sums are kept as doubles, exact below 2^53 nanodollars. */
+const MOST_OF_A_QUOTA = BigInt(Number.MAX_SAFE_INTEGER);
+const tooMuch = failed('is more than $9007199.254740991, the most that a quota can count');
+
+function quotaMoney(text: string): Result<bigint, string> {
+  const money = parseMoney(text);
+  return money.ok && money.value > MOST_OF_A_QUOTA ? tooMuch : money;
+}
+
+function quotaRate(text: string): Result<RefillRate, string> {
+  const rate = parseRate(text);
+  return rate.ok && rate.value.nanodollars > MOST_OF_A_QUOTA ? tooMuch : rate;
+}
+
+/** Nanodollars, and a rate of them, as much as a quota can count. */
+export const money = () => parsed('money', quotaMoney);
+export const rate = () => parsed('rate', quotaRate);
 export const address = () => parsed('address', readAddress);
 
 /** Strings with a check of ours; `fault` ends a sentence that begins with the value. */

@@ -3,12 +3,6 @@ import { z } from 'zod';
 /** The capability under which Aperture's grants stand, here and in the tailnet policy file. */
 export const APERTURE_CAPABILITY = 'tailscale.com/cap/aperture';
 
-/**
- * Stands where a quota or hook reference could not be read. Nothing has this name, so whoever enforces references
- * refuses, as for a misspelt one: a typing error must not lift a limit.
- */
-export const UNREADABLE_REFERENCE = '(unreadable)';
-
 const BucketReference = z.strictObject({
   bucket: z.string().default('').describe('Name of a quota, template included'),
 });

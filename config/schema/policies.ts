@@ -5,6 +5,24 @@ export const QuotaConfig = z.strictObject({
   capacity: money().describe('Ceiling and opening balance, as "$10.00"; "$0.00" rejects everything'),
   rate: rate().prefault('$0.00/day').describe('What flows back, as "$5.00/day"; per min, hour, day, week, month'),
   on_exceed: z.enum(['reject']).default('reject').describe('What happens when the bucket is empty'),
+  overdraft: z
+    .array(z.string())
+    .default([])
+    .describe('Quotas, by name, that are borrowed from in this order when this one cannot pay (extension)'),
+  reserve: z
+    .enum(['balance', 'strict'])
+    .default('balance')
+    .describe('Let a request in while anything is left, or only when the most it can cost is covered (extension)'),
+  deny_status: z
+    .literal([429, 400, 402, 403])
+    .default(429)
+    .describe('Status of a refusal; most clients repeat a 429 by themselves, and no other (extension)'),
+  fail: z
+    .enum(['closed', 'local'])
+    .default('closed')
+    .describe(
+      'With the store away and what this process holds spent: refuse, or go on by what it last knew (extension)',
+    ),
 });
 export type QuotaConfig = z.output<typeof QuotaConfig>;
 

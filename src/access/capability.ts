@@ -4,6 +4,12 @@ import { z } from 'zod';
 export const APERTURE_CAPABILITY = 'tailscale.com/cap/aperture';
 
 /**
+ * Stands where a quota or hook reference could not be read. Nothing has this name, so whoever enforces references
+ * refuses, as for a misspelt one: a typing error must not lift a limit.
+ */
+export const UNREADABLE_REFERENCE = '(unreadable)';
+
+/**
  * One capability object of a grant (aperture.md, section 4.3), as far as anything here reads it. Loose: a field of a
  * later Aperture must not take away what the rest of the object gives.
  */
@@ -32,3 +38,9 @@ export const Capability = z.looseObject({
   enable_chat_ui: z.boolean().optional(),
 });
 export type Capability = z.infer<typeof Capability>;
+
+/** The part of an object that cannot be read which must not be lost: that it limits something, and what. */
+export const UnreadableLimit = z.looseObject({
+  models: z.string().optional(),
+  quotas: z.unknown().refine((quotas) => quotas !== undefined && quotas !== null),
+});

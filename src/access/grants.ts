@@ -1,6 +1,6 @@
 import type { Caller } from '../contract/caller.ts';
 import { Lru } from '../lib/lru.ts';
-import { APERTURE_CAPABILITY, Capability } from './capability.ts';
+import { APERTURE_CAPABILITY, Capability, UNREADABLE_REFERENCE, UnreadableLimit } from './capability.ts';
 import { compileGlob } from './globs.ts';
 import type { Glob } from './globs.ts';
 import { readHeaderLine } from './header-line.ts';
@@ -62,6 +62,8 @@ export interface CallerAccess {
   readonly readCaptures: boolean;
   readonly readAudit: boolean;
   readonly enableChatUi: boolean;
+  /** Names of all quotas that are charged for some model. */
+  readonly quotas: readonly string[];
   readonly connectors: readonly string[];
   readonly filterableHeaders: readonly string[];
   /** Opaque capabilities for hooks. */
@@ -85,6 +87,8 @@ interface Rule {
   capability: CapabilityInput;
   /** Undefined: it applies to every model, and allows none. */
   glob: Glob | undefined;
+  /** Whether it allows the models that it applies to. */
+  allows: boolean;
   addHeaders: [string, string][];
 }
 
@@ -158,6 +162,7 @@ function compileGrant(
       grantId: grant.id,
       capability,
       glob: capability.models === undefined ? undefined : shared(globs, capability.models),
+      allows: capability.models !== undefined,
       // What is malformed was warned of when the config was read.
       addHeaders: (capability.add_headers ?? []).flatMap((line) => {
         const header = readHeaderLine(line);
@@ -243,10 +248,26 @@ function policyGrants(
     const parsed = Capability.safeParse(object);
     if (parsed.success) return [compileGrant({ id: `tailnet[${at}]`, capabilities: [parsed.data], custom: {} }, globs)];
     unreadable += 1;
-    return [];
+    const limit = unreadableLimit(object);
+    return limit === undefined ? [] : [withoutRights(compileGrant({ ...limit, id: `tailnet[${at}]` }, globs))];
   });
   extra.push({ id: 'tailnet', rules: [], custom });
   return { extra, unreadable };
+}
+
+/**
+ * What cannot be read gives nothing, and lifts no limit either: where it names quotas, the models that it would have
+ * matched are charged to one that does not exist, and so refused.
+ */
+function unreadableLimit(object: unknown): Pick<GrantInput, 'capabilities' | 'custom'> | undefined {
+  const limit = UnreadableLimit.safeParse(object);
+  if (!limit.success) return undefined;
+  const { models } = limit.data;
+  return { capabilities: [{ models, quotas: [{ bucket: UNREADABLE_REFERENCE }] }], custom: {} };
+}
+
+function withoutRights(grant: CompiledGrant): CompiledGrant {
+  return { ...grant, rules: grant.rules.map((rule) => ({ ...rule, allows: false })) };
 }
 
 /** Capabilities of the policy file that are neither ours nor Tailscale's own. */
@@ -284,6 +305,7 @@ function accessOf(grants: readonly CompiledGrant[], unreadableCapabilities: numb
     readCaptures: flag(capabilities, 'read_captures', isAdmin),
     readAudit: flag(capabilities, 'read_audit', isAdmin),
     enableChatUi: flag(capabilities, 'enable_chat_ui', false),
+    quotas: unique(capabilities.flatMap(({ quotas }) => (quotas ?? []).map(({ bucket }) => bucket))),
     connectors: unique(capabilities.flatMap((capability) => capability.connectors ?? [])),
     filterableHeaders: unique(
       capabilities.flatMap((capability) => (capability.filterable_headers ?? []).map((name) => name.toLowerCase())),
@@ -298,7 +320,7 @@ function accessOf(grants: readonly CompiledGrant[], unreadableCapabilities: numb
 
 function modelAccess(rules: readonly Rule[], segments: readonly string[]): ModelAccess {
   const applying = rules.filter((rule) => rule.glob === undefined || rule.glob.matches(segments));
-  const allowing = applying.filter((rule) => rule.glob !== undefined).map((rule) => rule.grantId);
+  const allowing = applying.filter((rule) => rule.allows).map((rule) => rule.grantId);
   return {
     grantIds: allowing.length === 0 ? undefined : unique(allowing),
     quotas: unique(applying.flatMap((rule) => (rule.capability.quotas ?? []).map((quota) => quota.bucket))),

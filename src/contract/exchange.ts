@@ -32,6 +32,8 @@ export interface Opened {
   /** A name for the key that was used, never the key. */
   key_id: string;
   grant_ids: string[];
+  /** Chains of buckets that it is charged in: in each chain once, in its first bucket as far as that can pay. */
+  quotas: string[][];
   config_version: string;
   /** The world whose prices apply: an inspector knows the last few. */
   world: number;

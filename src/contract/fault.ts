@@ -27,7 +27,21 @@ export type Fault =
   | { code: 'model_unknown'; model: string }
   | { code: 'model_other_api'; model: string; asked: string; served: string[] }
   | { code: 'previous_response_not_found'; id: string }
-  | { code: 'quota_exceeded'; buckets: string[]; retryAfterSeconds: number }
+  /**
+   * `empty`: too little is left. `unbounded`: the quota must know the most that a request can cost, and nothing bounds this
+   * one; `detail` says what, as "server tools". `undefined`: a grant names a quota that the config does not have.
+   */
+  | {
+      code: 'quota_exceeded';
+      buckets: string[];
+      /** Until enough has flowed back; undefined where it never will: there is no rate, or the capacity is too small. */
+      retryAfterSeconds: number | undefined;
+      status: 400 | 402 | 403 | 429;
+      why: 'empty' | 'unbounded' | 'undefined';
+      detail?: string;
+    }
+  /** The store of balances is away, and the quota set to refuse then. */
+  | { code: 'quota_unavailable'; buckets: string[]; why: string }
   | { code: 'guardrail_blocked'; rule: RuleId; side: 'request' | 'response'; status: number; message: string }
   | { code: 'guardrail_unavailable'; rule: RuleId; why: string }
   | { code: 'overloaded'; what: string; limit: number }
@@ -88,6 +102,73 @@ export interface FaultAnswer {
 
 /** Seconds a client is asked to wait when we are short of room: SDKs back off by themselves beyond that. */
 const BUSY_RETRY_SECONDS = 1;
+
+type QuotaExceeded = Extract<Fault, { code: 'quota_exceeded' }>;
+
+/** Many buckets are named by the first ones: a message is read in a terminal. */
+const MOST_BUCKETS_NAMED = 5;
+
+/** `this gateway's budget "daily:alice@example.com"`: so that nobody looks for it at the provider. */
+function budgets(buckets: readonly string[]): string {
+  const named = buckets.slice(0, MOST_BUCKETS_NAMED).map((bucket) => `"${bucket}"`);
+  const more = buckets.length - named.length;
+  const list = [...named, ...(more > 0 ? [`${more} more`] : [])].join(', ');
+  return `this gateway's ${buckets.length === 1 ? 'budget' : 'budgets'} ${list}`;
+}
+
+function quotaMessage(fault: QuotaExceeded): string {
+  const { buckets, why, detail } = fault;
+  const them = buckets.length === 1 ? 'it' : 'them';
+  const more = detail === undefined ? '' : ` (${detail})`;
+  switch (why) {
+    case 'empty': {
+      const seconds = wholeSeconds(fault.retryAfterSeconds);
+      const state = `too little is left in ${budgets(buckets)}${more}`;
+      return seconds === undefined
+        ? `${state}, and waiting will not bring enough back: ask an admin of the gateway`
+        : `${state}. Enough will have flowed back in ${inWords(seconds)}; an admin of the gateway can refill ${them} sooner`;
+    }
+    case 'unbounded':
+      return (
+        `${budgets(buckets)} must cover the most that a request can cost, and nothing bounds this one${more}. ` +
+        'Set max_tokens, or what your API calls it, and leave out what has no bound; or ask an admin of the gateway'
+      );
+    case 'undefined':
+      return (
+        `a grant names ${budgets(buckets)}, which ${buckets.length === 1 ? 'does' : 'do'} not exist in its config${more}. ` +
+        'Requests are refused until an admin of the gateway has mended that'
+      );
+    default:
+      return unreachable(why);
+  }
+}
+
+/** Only beside a 429: with another status nobody is asked to come back. */
+function quotaDelay({ status, retryAfterSeconds }: QuotaExceeded): Partial<FaultAnswer> {
+  const seconds = wholeSeconds(retryAfterSeconds);
+  return status !== 429 || seconds === undefined ? {} : { retryAfterSeconds: seconds };
+}
+
+/** The most that caches and clients must understand of a delay (RFC 9111, section 1.2.2). */
+const MOST_DELAY_SECONDS = 2 ** 31;
+
+function wholeSeconds(seconds: number | undefined): number | undefined {
+  if (seconds === undefined || !Number.isFinite(seconds)) return undefined;
+  return Math.min(MOST_DELAY_SECONDS, Math.max(1, Math.ceil(seconds)));
+}
+
+const UNITS: [name: string, seconds: number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+/** `about 3 hours`, rounded up: who comes back early is refused again. From two of a unit on, in that unit. */
+function inWords(seconds: number): string {
+  const [name, size] = UNITS.find(([, each]) => seconds >= 2 * each) ?? ['second', 1];
+  const count = Math.ceil(seconds / size);
+  return `about ${count} ${name}${count === 1 ? '' : 's'}`;
+}
 
 /** The answer to a fault, before a dialect gives it its shape (`protocols/<api>/fault.ts`). */
 export function answerTo(fault: Fault): FaultAnswer {
@@ -153,10 +234,13 @@ export function answerTo(fault: Fault): FaultAnswer {
       // In OpenAI's words, which clients look for: they then send the whole conversation.
       return say(404, `Previous response with id '${fault.id}' not found.`);
     case 'quota_exceeded':
-      return say(429, `budget used up: ${fault.buckets.join(', ')}`, {
-        retryAfterSeconds: fault.retryAfterSeconds,
-        shouldRetry: false,
-      });
+      return say(fault.status, quotaMessage(fault), { ...quotaDelay(fault), shouldRetry: false });
+    case 'quota_unavailable':
+      return say(
+        503,
+        `what is left of ${budgets(fault.buckets)} cannot be told just now: ${fault.why}. The quota is set to refuse then (fail: closed)`,
+        { retryAfterSeconds: BUSY_RETRY_SECONDS },
+      );
     case 'guardrail_blocked':
       return say(fault.status, fault.message, { shouldRetry: false });
     case 'guardrail_unavailable':

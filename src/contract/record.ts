@@ -105,7 +105,8 @@ export const ExchangeRecord = z.object({
   edits: z.array(z.object({ kind: z.string(), side: z.string(), detail: z.string() })),
   verdicts: z.array(z.record(z.string(), z.unknown())),
   grant_ids: z.array(z.string()),
-  quota_charges: z.array(z.record(z.string(), z.unknown())),
+  /** What it was charged in each of its buckets; always empty in jobs written by builds without quotas. */
+  quota_charges: z.array(z.object({ bucket: z.string(), nanodollars: z.number() })),
   config_version: z.string(),
   request_bytes: z.int(),
   response_bytes: z.int(),

@@ -22,7 +22,10 @@ const CONTROL_PATH = /^\/(?:api\/(?:config|tokens|revocations|holds)(?:\/|$)|ape
 /** What the thread that reads the database also changes, to admins alone. It takes no bodies. */
 const LETTERS_PATH = /^\/api\/dead-letters(?:\/|$)/;
 
-/** Ids of what is to be delivered again. */
+/** What the thread that keeps balances answers: to everybody of their own, to admins of all. */
+const QUOTAS_PATH = /^\/api\/quotas(?:\/|$)/;
+
+/** Ids of what is to be delivered again, or a bucket's name. */
 const ADMIN_BODY_BYTES = 64 * 1024;
 
 /** A config of 16 million characters, as a JSON string. */
@@ -37,6 +40,7 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
   const { request, response, caller, access } = arrival;
   if (CONTROL_PATH.test(request.path)) return answerChange(services, arrival, services.askControl, CONTROL_BODY_BYTES);
   if (request.path === REPLAY_PATH) return answerChange(services, arrival, services.askDeliveries, ADMIN_BODY_BYTES);
+  if (QUOTAS_PATH.test(request.path)) return answerQuotas(services, arrival);
   const id = mintExchangeId(arrival.receivedAtMs);
   if (request.method !== 'GET' && !LETTERS_PATH.test(request.path)) {
     sendFault(
@@ -101,14 +105,21 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
   else response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);
 }
 
+/** Looks are everybody's, at what is theirs; a refill is an admin's. */
+function answerQuotas(services: FrontServices, arrival: Arrival): Promise<void> {
+  const { access, caller, request } = arrival;
+  const own = services.quotas.bucketsOf(access.quotas, { user: caller.login, node: caller.nodeId });
+  const ask: Ask = (question) => services.askQuotas({ ...question, own });
+  return request.method === 'GET'
+    ? answerQuestion(services, arrival, ask, new Uint8Array())
+    : answerChange(services, arrival, ask, ADMIN_BODY_BYTES);
+}
+
+type Ask = FrontServices['askControl'];
+
 /** For admins alone: what has a body, and may change something. */
-async function answerChange(
-  services: FrontServices,
-  arrival: Arrival,
-  ask: FrontServices['askControl'],
-  mostBytes: number,
-): Promise<void> {
-  const { world, request, response, caller, access } = arrival;
+async function answerChange(services: FrontServices, arrival: Arrival, ask: Ask, mostBytes: number): Promise<void> {
+  const { world, request, response, access } = arrival;
   const refuse = (fault: Fault): void => {
     sendFault(services, response, 'plain', fault, mintExchangeId(arrival.receivedAtMs));
   };
@@ -122,11 +133,20 @@ async function answerChange(
     refuse(read.fault);
     return;
   }
-  const body = read.value;
-  const bodyBytes = body.byteLength;
-  const { method, path, query } = request;
-  const answer = await ask({ method, path, query, body, caller, role: access.role });
+  const bodyBytes = read.value.byteLength;
+  await answerQuestion(services, arrival, ask, read.value);
   services.budget.give(bodyBytes);
-  if (!answer.ok) refuse(answer.fault);
-  else response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);
+}
+
+async function answerQuestion(
+  services: FrontServices,
+  arrival: Arrival,
+  ask: Ask,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const { request, response, caller, access } = arrival;
+  const { method, path, query } = request;
+  const answer = await ask({ method, path, query, body, caller, role: access.role ?? 'user' });
+  if (answer.ok) response.send(answer.value.status, [...answer.value.headers, ...NOT_KEPT], answer.value.body);
+  else sendFault(services, response, 'plain', answer.fault, mintExchangeId(arrival.receivedAtMs));
 }

@@ -20,6 +20,7 @@ import { agentOf } from '../records/agent.ts';
 import { heldRoute, mayName, planRoute } from '../routing/plan.ts';
 import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
+import { reserveQuota, standingHeaders } from './quota.ts';
 import { readBody } from './read-body.ts';
 import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
@@ -59,7 +60,7 @@ export async function requestLife(
   endpoint: ExchangeEndpoint,
 ): Promise<void> {
   const { request, response, world } = arrival;
-  const { budget, live, state } = services;
+  const { budget, live, quotas, state } = services;
   const id = mintExchangeId(arrival.receivedAtMs);
   const refuse = (fault: Fault): void => {
     sendFault(services, response, endpoint.dialect, fault, id);
@@ -101,7 +102,8 @@ export async function requestLife(
   // Accepted: every way on ends in a record.
   let stream = endpoint.stream ?? false;
   const denied = (fault: Fault, asked: { model: string; provider: string }): void => {
-    const opened = openedFrame(arrival, endpoint, id, { ...asked, stream, keyId: '', grantIds: [] });
+    quotas.release(id);
+    const opened = openedFrame(arrival, endpoint, id, { ...asked, stream, keyId: '', grantIds: [], quotas: [] });
     deny(services, arrival, endpoint.dialect, opened, fault, bodyBytes);
     done();
   };
@@ -125,7 +127,18 @@ export async function requestLife(
       return;
     }
     const { provider, grantIds } = routed.value;
-    // What is revoked, judged anew: it may have been while the body came. From here to `live.add` nothing waits.
+    // From here on whatever ends the request gives back what is reserved: `denied` does, and its record.
+    const reserving = reserveQuota(quotas, arrival, endpoint, id, {
+      scanned: asked.value.scanned,
+      route: routed.value,
+      model,
+    });
+    const admission = reserving instanceof Promise ? await reserving : reserving;
+    if (!admission.ok) {
+      denied(admission.fault, { model, provider: provider.id });
+      return;
+    }
+    // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to `live.add` nothing waits.
     const subjects = [
       ...callerSubjects(arrival.caller),
       ...modelSubjects(provider.id, [model, routed.value.model, ...asked.value.scanned.fields.otherModels]),
@@ -149,6 +162,7 @@ export async function requestLife(
       provider: provider.id,
       keyId: key.value.keyId,
       grantIds,
+      quotas: admission.value.quotas,
     });
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
     const upstream = upstreamRequest(arrival, endpoint, routed.value, key.value, forwarded);
@@ -170,6 +184,7 @@ export async function requestLife(
       requestBytes: bodyBytes,
       timeouts: world.timeouts,
       edits,
+      moreHeaders: standingHeaders(admission.value.standing),
       wireFilter: forwarded.usageInjected ? usageFilter : undefined,
       tap,
       client: response,
@@ -247,7 +262,14 @@ function openedFrame(
   arrival: Arrival,
   endpoint: ExchangeEndpoint,
   id: ExchangeId,
-  found: { stream: boolean; model: string; provider: string; keyId: string; grantIds: readonly string[] },
+  found: {
+    stream: boolean;
+    model: string;
+    provider: string;
+    keyId: string;
+    grantIds: readonly string[];
+    quotas: Opened['quotas'];
+  },
 ): Opened {
   const { caller, request, world } = arrival;
   const userAgent = request.header('user-agent') ?? '';
@@ -273,6 +295,7 @@ function openedFrame(
     provider: found.provider,
     key_id: found.keyId,
     grant_ids: [...found.grantIds],
+    quotas: found.quotas,
     config_version: world.configVersion,
     world: world.number,
   };

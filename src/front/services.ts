@@ -8,6 +8,8 @@ import type { Result } from '../lib/result.ts';
 import type { ExchangeJournal, WireFrames } from '../proxy/client.ts';
 import type { ExchangeServices } from '../proxy/exchange.ts';
 import type { Settler } from '../records/settle.ts';
+import type { QuotaQuestion } from '../quota/messages.ts';
+import type { QuotaLedger } from '../quota/ledger.ts';
 import type { Resources } from '../resources/resources.ts';
 import type { FrontMetrics } from './front-metrics.ts';
 import type { KillSwitch } from './kill-switch.ts';
@@ -59,6 +61,7 @@ export interface FrontServices extends ExchangeServices {
   inspectors: InspectorPool;
   settler: Settler;
   resources: Resources;
+  quotas: QuotaLedger;
   live: LiveExchanges;
   /** Owner of what is revoked; a root feeds it with each snapshot of the control state. */
   killSwitch: KillSwitch;
@@ -68,6 +71,8 @@ export interface FrontServices extends ExchangeServices {
   askApi(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>>;
   /** A change of what is to be delivered, asked of the thread that delivers. */
   askDeliveries: (question: AdminQuestion) => Promise<Result<ApiAnswer, Fault>>;
+  /** Of balances: of the thread that keeps them. `buckets`: those of a caller who may not see all. */
+  askQuotas: (question: QuotaQuestion) => Promise<Result<ApiAnswer, Fault>>;
   askControl: (question: AdminQuestion) => Promise<Result<ApiAnswer, Fault>>;
   /** Milliseconds since the store last said that the control state we have is what holds. */
   controlAgeMs(): number;

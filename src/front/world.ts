@@ -3,6 +3,7 @@ import type { PricingSlice } from '../contract/messages.ts';
 import type { Provider } from '../contract/provider.ts';
 import type { Identifier } from '../identity/identify.ts';
 import type { Keys } from '../keys/provider-key.ts';
+import type { CostBounds } from '../pricing/bound.ts';
 import type { ExchangeTimeouts } from '../proxy/exchange.ts';
 import type { MetadataLookup } from '../routing/models-list.ts';
 import type { RoutingTable } from '../routing/plan.ts';
@@ -25,6 +26,8 @@ export interface World {
   readonly providers: readonly Provider[];
   readonly keys: Keys;
   readonly pricing: PricingSlice;
+  /** What a request can cost, before it is sent. */
+  readonly costBounds: CostBounds;
   readonly modelMetadata: MetadataLookup;
   /** Lower-case host names beside those that need no listing. */
   readonly allowedHosts: ReadonlySet<string>;

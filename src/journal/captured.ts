@@ -66,5 +66,7 @@ function captured({ exchange, sequence, kind, payload }: RawFrame): CapturedFram
       return [{ exchange, sequence, says: { kind, bytes: payload } }];
     case 'closed':
       return [{ exchange, sequence, says: { kind } }];
+    case 'charged':
+      return []; // may come after whoever reads here has been
   }
 }

@@ -1,5 +1,6 @@
 import type { Fault } from '../contract/fault.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { Charged } from '../contract/quota.ts';
 import type { Clock } from '../lib/clock.ts';
 import { assert, failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
@@ -124,6 +125,8 @@ interface Tracked extends Waiter {
   /** The last turn that has a frame of this exchange. */
   turn: Turn | undefined;
   closed: boolean;
+  /** Kept here too: what was charged must not be charged again because the disk failed. */
+  charged: Charged | undefined;
   /** Readers that wait for what is under way. */
   readers: { afterJob: number; resolve: () => void }[];
 }
@@ -141,7 +144,8 @@ interface Turn {
  * The log on disk that every exchange passes before its bytes reach a client. One writer per folder; lives on the main
  * thread. Frames that are appended within one turn of the event loop are written together at its end, large bodies aside.
  *
- * An exchange begins with an `opened` frame and ends with a `closed` one; it can be read back until `forget`.
+ * An exchange begins with an `opened` frame and ends with a `closed` one, after which it may be `charged`; it can be read back
+ * until `forget`.
  */
 export class Journal {
   #options: JournalOptions;
@@ -246,11 +250,21 @@ export class Journal {
 
   /**
    * Adds a frame, to be written at the end of this turn of the event loop. `opened` comes first, once; nothing follows
-   * `closed`. Bytes above 4 KiB are kept until they are written: they must not change. (A socket's chunk never does.)
+   * `closed` but what the exchange is charged, once. Bytes above 4 KiB are kept until they are written: they must not
+   * change. (A socket's chunk never does.)
    */
-  append<K extends FrameKind>(exchange: ExchangeId, kind: K, payload: Payloads[K]): void {
+  append<K extends FrameKind>(exchange: ExchangeId, kind: K, payload: Payloads[K]): void;
+  append(exchange: ExchangeId, ...frame: { [K in FrameKind]: [kind: K, payload: Payloads[K]] }[FrameKind]): void {
+    const [kind, payload] = frame;
     const tracked = kind === 'opened' ? this.#track(exchange) : this.#known(exchange);
-    assert(!tracked.closed, 'nothing follows the closed frame of an exchange');
+    if (kind === 'charged') {
+      assert(tracked.closed, 'an exchange is charged after its end');
+      assert(tracked.charged === undefined, 'an exchange is charged once');
+      tracked.charged = payload;
+      this.#noteCharged(tracked.idBytes, payload);
+      return;
+    }
+    assert(!tracked.closed, 'nothing follows the closed frame of an exchange but what it is charged');
     if (kind === 'closed') tracked.closed = true;
     const isBody = kind === 'request' || kind === 'response';
     const bytes = payload instanceof Uint8Array ? payload : Buffer.from(JSON.stringify(payload));
@@ -262,6 +276,15 @@ export class Journal {
     }
     if (isBody && bytes.length >= LARGE_BODY_BYTES) this.#appendAside(tracked, kindCode(kind), bytes);
     else this.#appendToTurn(tracked, kindCode(kind), bytes, kind === 'opened');
+  }
+
+  /**
+   * What an exchange of an earlier process is charged by this one. Its own frames stand in files that nobody writes any
+   * more: a replay of this folder brings both together, and of another one tells it as a stray.
+   */
+  chargeEarlier(exchange: ExchangeId, charged: Charged): void {
+    assert(!this.#exchanges.has(exchange), 'an exchange of this process is charged among its own frames');
+    this.#noteCharged(uuidBytes(exchange), charged);
   }
 
   /**
@@ -299,7 +322,7 @@ export class Journal {
     if (opened === undefined) return undefined;
     const { gatewayId: gateway } = this.#options;
     const frames = () => storedFrames(pathOf, extents, exchange);
-    return { opened, gateway, segment, closed, missingFrames, extents, frames };
+    return { opened, gateway, segment, closed, charged: tracked.charged, missingFrames, extents, frames };
   }
 
   /**
@@ -438,6 +461,7 @@ export class Journal {
       segmentTold: false,
       turn: undefined,
       closed: false,
+      charged: undefined,
       readers: [],
       jobs: [],
       held: [],
@@ -468,18 +492,14 @@ export class Journal {
   }
 
   #appendToTurn(tracked: Tracked, code: number, payload: Uint8Array, opens: boolean): void {
-    const sequence = tracked.sequence++;
+    const placed = this.#place(tracked.idBytes, code, tracked.sequence++, payload);
     const bytes = FRAME_HEADER_BYTES + payload.length;
-    const segment = this.#segments.current;
-    if (segment === undefined) {
+    if (placed === undefined) {
       this.#lose([tracked], [], 1, bytes);
       return;
     }
-    // After a failure in mid-turn the rest of the turn goes to another file.
-    if (this.#turn !== undefined && this.#turn.segment !== segment) this.#commit();
-    const position = segment.reserve(bytes);
-    const turn = (this.#turn ??= { segment, position, exchanges: [], opened: [] });
-    tracked.places.add(segment.number, position, bytes);
+    const { turn, position } = placed;
+    tracked.places.add(turn.segment.number, position, bytes);
     if (tracked.turn !== turn) {
       tracked.turn = turn;
       turn.exchanges.push(tracked);
@@ -488,8 +508,32 @@ export class Journal {
       tracked.segment = this.#segments.opened(tracked.idBytes);
       turn.opened.push(tracked);
     }
-    this.#batch.add(segment.marker, code, tracked.idBytes, sequence, payload);
+  }
+
+  /** Among the frames of the turn, and none of the exchange's own: who reads those neither waits for it nor misses it. */
+  #noteCharged(idBytes: Buffer, charged: Charged): void {
+    const payload = Buffer.from(JSON.stringify(charged));
+    assert(payload.length <= PAYLOAD_LIMIT_BYTES, 'what is noted of an exchange fits into one frame');
+    if (this.#place(idBytes, kindCode('charged'), 0, payload) !== undefined) return;
+    this.#lose([], [], 1, FRAME_HEADER_BYTES + payload.length);
+  }
+
+  /** Adds a frame to the turn's; undefined while there is no file to write to. */
+  #place(
+    idBytes: Buffer,
+    code: number,
+    sequence: number,
+    payload: Uint8Array,
+  ): { turn: Turn; position: number } | undefined {
+    const segment = this.#segments.current;
+    if (segment === undefined) return undefined;
+    // After a failure in mid-turn the rest of the turn goes to another file.
+    if (this.#turn !== undefined && this.#turn.segment !== segment) this.#commit();
+    const position = segment.reserve(FRAME_HEADER_BYTES + payload.length);
+    const turn = (this.#turn ??= { segment, position, exchanges: [], opened: [] });
+    this.#batch.add(segment.marker, code, idBytes, sequence, payload);
     this.#scheduleTurn();
+    return { turn, position };
   }
 
   #appendAside(tracked: Tracked, code: number, payload: Uint8Array): void {

@@ -3,6 +3,7 @@ import { APIS } from '../contract/api.ts';
 import type { Closed, Opened } from '../contract/exchange.ts';
 import { parseExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { Charged } from '../contract/quota.ts';
 import type { ResponseHeadNote } from './segment.ts';
 
 /*
@@ -34,6 +35,7 @@ const OpenedNote: z.ZodType<Opened> = z.object({
   provider: z.string(),
   key_id: z.string(),
   grant_ids: z.array(z.string()),
+  quotas: z.array(z.array(z.string())).default([]),
   config_version: z.string(),
   world: z.number(),
 });
@@ -58,6 +60,12 @@ const ClosedNote: z.ZodType<Closed> = z.object({
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
 });
 
+const ChargedNote: z.ZodType<Charged> = z.object({
+  life: z.string(),
+  charges: z.array(z.object({ bucket: z.string(), nanodollars: z.number() })),
+  spent: z.record(z.string(), z.number()),
+});
+
 const HeadNote: z.ZodType<ResponseHeadNote> = z.object({ status: z.number(), headers: Headers });
 
 function read<T>(schema: z.ZodType<T>, payload: Buffer): T | undefined {
@@ -77,6 +85,9 @@ export function readOpened(payload: Buffer): Opened | undefined {
 }
 export function readClosed(payload: Buffer): Closed | undefined {
   return read(ClosedNote, payload);
+}
+export function readCharged(payload: Buffer): Charged | undefined {
+  return read(ChargedNote, payload);
 }
 export function readResponseHead(payload: Buffer): ResponseHeadNote | undefined {
   return read(HeadNote, payload);

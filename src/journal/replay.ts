@@ -1,11 +1,13 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { Charged } from '../contract/quota.ts';
 import { Places } from './places.ts';
 import { readSegmentHead, scanRange } from './scan.ts';
 import type { Torn } from './scan.ts';
 import { FILE_HEAD_BYTES, FRAME_HEADER_BYTES, segmentName, segmentNumber } from './segment.ts';
 import type { Scanned } from './segment.ts';
+import { readCharged } from './notes.ts';
 import { Gathering, storedFrames } from './stored.ts';
 import type { StoredExchange } from './stored.ts';
 
@@ -42,6 +44,11 @@ export interface ReplayOptions {
   onSegment: (report: SegmentReport) => void;
   /** Told of frames whose exchange cannot be yielded, since its `opened` frame is damaged or gone. */
   onOrphan?: (exchange: ExchangeId, segment: number) => void;
+  /**
+   * Told what an exchange was charged that is not yielded with it: its `opened` frame is damaged or in a file that is gone,
+   * it was refused, or it stands in another journal.
+   */
+  onStrayCharge?: (charged: Charged, exchange: ExchangeId) => void;
 }
 
 interface Found {
@@ -53,9 +60,10 @@ interface Found {
 }
 
 /**
- * Reads the segments of earlier processes and yields each exchange once: as its `closed` frame passes, and at the end
- * those that have none, in order of their first frame. Nothing is changed on disk. In memory are only the exchanges that
- * were open at the point that is being read, without their bodies, which `frames()` reads when asked.
+ * Reads the segments of earlier processes and yields each exchange once: as its `closed` frame passes, or what it was charged
+ * where it has quotas, and at the end those that have neither, in order of their first frame. Nothing is changed on disk. In
+ * memory are only the exchanges that were open at the point that is being read, or ended and not yet charged, without their
+ * bodies, which `frames()` reads when asked.
  */
 export async function* replay(options: ReplayOptions): AsyncGenerator<StoredExchange> {
   const pathOf = (segment: number): string => join(options.folder, segmentName(segment));
@@ -66,12 +74,12 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<StoredExch
     const report = emptyReport(segment);
     for await (const found of scanSegment(pathOf(segment), report)) {
       if (only !== undefined && 'header' in found && !only.has(found.header.exchange)) continue;
-      const closed = note(found, report, open);
-      if (closed === undefined) continue;
+      const whole = isCharge(found) ? noteCharge(found, report, open, options) : note(found, report, open);
+      if (whole === undefined) continue;
       ended += 1;
-      const stored = storedExchange(closed, pathOf);
+      const stored = storedExchange(whole, pathOf);
       if (stored !== undefined) yield stored;
-      else options.onOrphan?.(closed.id, segment);
+      else options.onOrphan?.(whole.id, segment);
       if (ended === only?.size) return;
     }
     options.onSegment(report);
@@ -110,6 +118,33 @@ async function* scanSegment(path: string, report: SegmentReport): AsyncGenerator
   }
 }
 
+type Charge = Extract<Scanned, { what: 'frame' | 'bad_payload' }>;
+
+function isCharge(found: Scanned | Torn): found is Charge {
+  return (found.what === 'frame' || found.what === 'bad_payload') && found.header.kind === 'charged';
+}
+
+/** Books what an exchange was charged, and begins none: it may have been yielded, or stand elsewhere. Returns the one it ends. */
+function noteCharge(
+  found: Charge,
+  report: SegmentReport,
+  open: Map<ExchangeId, Found>,
+  { onStrayCharge }: ReplayOptions,
+): Found | undefined {
+  const { exchange } = found.header;
+  if (found.what === 'frame') report.frames += 1;
+  const charged = found.what === 'frame' ? readCharged(found.payload) : undefined;
+  if (charged === undefined) {
+    report.badPayloads += 1;
+    return undefined;
+  }
+  const of = open.get(exchange);
+  open.delete(exchange);
+  if (of?.gathering.opened === undefined) onStrayCharge?.(charged, exchange);
+  else of.gathering.charged = charged;
+  return of;
+}
+
 /** Books one find. Returns the exchange that it ends. */
 function note(found: Scanned | Torn, report: SegmentReport, open: Map<ExchangeId, Found>): Found | undefined {
   switch (found.what) {
@@ -141,11 +176,19 @@ function note(found: Scanned | Torn, report: SegmentReport, open: Map<ExchangeId
         if (understood) report.opened.push(exchange);
         else report.lostOpened += 1;
       }
-      if (kind !== 'closed') return undefined;
+      if (kind !== 'closed' || awaitsCharge(of.gathering)) return undefined;
       open.delete(exchange);
       return of;
     }
   }
+}
+
+/**
+ * What it was charged is told after its end. One that was refused costs nothing, and there may be floods of them: they are
+ * not kept to see whether it is told.
+ */
+function awaitsCharge({ opened, closed }: Gathering): boolean {
+  return opened !== undefined && opened.quotas.length > 0 && closed?.state !== 'denied';
 }
 
 function exchangeOf(id: ExchangeId, report: SegmentReport, open: Map<ExchangeId, Found>): Found {
@@ -161,11 +204,11 @@ function exchangeOf(id: ExchangeId, report: SegmentReport, open: Map<ExchangeId,
 /** Undefined without a sound `opened` frame: who asked for what is not known. */
 function storedExchange(found: Found, pathOf: (segment: number) => string): StoredExchange | undefined {
   const { gateway, segment, places, id } = found;
-  const { opened, closed, missingFrames } = found.gathering;
+  const { opened, closed, charged, missingFrames } = found.gathering;
   if (opened === undefined) return undefined;
   const extents = places.extents();
   const frames = () => storedFrames(pathOf, extents, id);
-  return { opened, gateway, segment, closed, missingFrames, extents, frames };
+  return { opened, gateway, segment, closed, charged, missingFrames, extents, frames };
 }
 
 function emptyReport(segment: number): SegmentReport {

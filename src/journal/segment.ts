@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { Charged } from '../contract/quota.ts';
 import { assert } from '../lib/result.ts';
 import { uuidAt } from '../lib/uuid7.ts';
 
@@ -16,7 +17,8 @@ import { uuidAt } from '../lib/uuid7.ts';
  * bad, a reader looks for the next marker. The marker is random and differs from file to file: bytes of a client or a
  * provider that look like frames cannot be taken for ours, also when the frame around them was torn.
  *
- * Every frame of an exchange counts up its sequence, also one that was dropped: a hole in the numbers is a loss.
+ * Every frame of an exchange counts up its sequence, also one that was dropped: a hole in the numbers is a loss. What it was
+ * charged is no part of that: it comes after the end, or never, and nobody who reads an exchange waits for it.
  */
 
 export interface ResponseHeadNote {
@@ -34,11 +36,21 @@ export interface Payloads {
   /** Response body as the provider sent it. */
   response: Uint8Array;
   closed: Closed;
+  /** Written when the exchange's record is first made. */
+  charged: Charged;
 }
 export type FrameKind = keyof Payloads;
 
 /** Code on disk = place in this list + 1: append only. 5 is not used. */
-const KINDS: readonly (FrameKind | undefined)[] = ['opened', 'request', 'head', 'response', undefined, 'closed'];
+const KINDS: readonly (FrameKind | undefined)[] = [
+  'opened',
+  'request',
+  'head',
+  'response',
+  undefined,
+  'closed',
+  'charged',
+];
 
 /** On the way in: what `append` hands to the encoder. */
 export function kindCode(kind: FrameKind): number {

@@ -1,6 +1,7 @@
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import { readClosed, readOpened, readResponseHead } from './notes.ts';
+import type { Charged } from '../contract/quota.ts';
+import { readCharged, readClosed, readOpened, readResponseHead } from './notes.ts';
 import type { Extent } from './places.ts';
 import { readExtents } from './scan.ts';
 import type { FrameKind } from './segment.ts';
@@ -21,6 +22,8 @@ export interface StoredExchange {
   segment: number;
   /** Undefined when the process died before the end, or the end is not yet. */
   closed: Closed | undefined;
+  /** Undefined when it was not charged yet: its record was not made. */
+  charged: Charged | undefined;
   /** Frames that were dropped, lost or damaged: above zero, the bodies are not whole. */
   missingFrames: number;
   /** Where its frames stand. */
@@ -33,11 +36,14 @@ export interface StoredExchange {
 export class Gathering {
   opened: Opened | undefined;
   closed: Closed | undefined;
+  charged: Charged | undefined;
   #frames = 0;
   #lastSequence = -1;
 
   /** False when the payload is not what this build understands. */
   add(kind: FrameKind, sequence: number, payload: Buffer): boolean {
+    // No part of the exchange's sequence.
+    if (kind === 'charged') return (this.charged = readCharged(payload)) !== undefined;
     const understood = this.#read(kind, payload);
     if (understood) this.#frames += 1;
     this.#lastSequence = Math.max(this.#lastSequence, sequence);
@@ -53,7 +59,7 @@ export class Gathering {
     return this.#lastSequence + 1 - this.#frames;
   }
 
-  #read(kind: FrameKind, payload: Buffer): boolean {
+  #read(kind: Exclude<FrameKind, 'charged'>, payload: Buffer): boolean {
     switch (kind) {
       case 'opened':
         return (this.opened = readOpened(payload)) !== undefined;

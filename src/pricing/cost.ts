@@ -9,8 +9,8 @@ import type { Rational } from './exact.ts';
 import { globMatches } from './glob.ts';
 import { NAME_MAX, findPrice, sameModel } from './lookup.ts';
 import type { Found } from './lookup.ts';
-import { RATES_OF_KIND, ratesFor, servedAs } from './rates.ts';
-import type { Rates, Served } from './rates.ts';
+import { rateOf, ratesFor, servedAs } from './rates.ts';
+import type { Served } from './rates.ts';
 import type { ModelPrice, PriceTable } from './table.ts';
 
 /** All that decides what an exchange cost. A stored record has it too, so that it can be priced again. */
@@ -70,7 +70,7 @@ export type Cost =
  * A million dollars for one exchange is a provider's rubbish and no cost. The database sums costs as bigints: one that is
  * beyond them would take its record, and one near them those of others.
  */
-const MOST_NANODOLLARS = 1_000_000_000_000_000n;
+export const MOST_NANODOLLARS = 1_000_000_000_000_000n;
 
 /** The price version of a sum that the provider named. */
 const REPORTED = 'reported';
@@ -108,13 +108,16 @@ function reportedCost(question: CostQuestion): Cost | undefined {
   };
 }
 
-type Priced = Found & { adjustment: Rational; mapped: boolean };
+export type Priced = Found & { adjustment: Rational; mapped: boolean };
+
+/** All that decides which price. */
+export type PriceQuestion = Pick<CostQuestion, 'modelServed' | 'modelRequested' | 'provider' | 'autoCostBasis'>;
 
 /**
  * Which price. The operator's `model_cost_map` first, then the model that answered, then, where the answer names none
  * or names the same one in a spelling of its own, the model that was asked for. Another model's price is never used.
  */
-function priceOf(question: CostQuestion, table: PriceTable): Priced | { reason: UnknownReason } {
+export function priceOf(question: PriceQuestion, table: PriceTable): Priced | { reason: UnknownReason } {
   const { provider, modelRequested: asked } = question;
   const served = question.modelServed === '' ? null : question.modelServed;
   const bases = basesOf(provider.costBasis, provider.compatibility, question.autoCostBasis);
@@ -223,17 +226,13 @@ function tokenCost(
     if (!isCount(tokens)) {
       flags.push(`odd_count:${kind}`);
     } else if (tokens > 0) {
-      const rate = firstRate(rates, kind);
+      const rate = rateOf(rates, kind);
       if (rate === undefined) return undefined;
       sum = plus(sum, times(whole(tokens), rate));
     }
     if (apart > 0) sum = plus(sum, times(whole(apart), rates.rate('cache_read_audio') ?? ZERO));
   }
   return sum;
-}
-
-function firstRate(rates: Rates, kind: (typeof USAGE_KINDS)[number]): Rational | undefined {
-  return firstOf([...RATES_OF_KIND[kind]], (name) => rates.rate(name));
 }
 
 /** Tools whose calls cost nothing beyond the tokens that they bring. */

@@ -32,6 +32,16 @@ export function roundHalfEven(value: Rational): bigint {
   return quotient;
 }
 
+/** To the next integer that is not below. */
+export function roundUp(value: Rational): bigint {
+  return (value.n + value.d - 1n) / value.d;
+}
+
+/** The greater of the two. */
+export function greater(a: Rational, b: Rational): Rational {
+  return a.n * b.d >= b.n * a.d ? a : b;
+}
+
 const DECIMAL = /^(\d{1,30})(?:\.(\d{1,30}))?(?:[eE]([+-]?\d{1,2}))?$/;
 
 /** A decimal text such as `1.1` or `2.5e-06`, exact. Undefined for anything else: signs, units, endless digits. */

@@ -85,6 +85,15 @@ export function ratesFor(price: ModelPrice, inputTokens: number, served: Served)
   return { rate, flags: flagsOf(served, service) };
 }
 
+/** What a token of the kind costs; undefined where the model has no rate for it at all. */
+export function rateOf(rates: Rates, kind: UsageKind): Rational | undefined {
+  for (const name of RATES_OF_KIND[kind]) {
+    const rate = rates.rate(name);
+    if (rate !== undefined) return rate;
+  }
+  return undefined;
+}
+
 /** Charged at the standard rate for want of a better one: visible in the record, never silent. */
 function flagsOf(served: Served, service: Service | undefined): string[] {
   if (served.as === 'unknown') return [`rate_missing:${served.word}`];

@@ -1,6 +1,9 @@
 import type { Api } from '../contract/api.ts';
 
-/** The members of a body's top level that routing, money or policy use. */
+/**
+ * The members of a body's top level that routing, money or policy use. One of them that stands twice is refused: what a
+ * request can cost is read from them before it is sent (`output-limit.ts`), and the provider might read the other one.
+ */
 const USED_KEYS = [
   'model',
   'models',
@@ -37,6 +40,15 @@ const USED_KEYS = [
   'safety_identifier',
   'thinking',
   'web_search_options',
+  'search_parameters',
+  'context_management',
+  'mcp_servers',
+  'container',
+  'thread',
+  'previous_message_id',
+  'prompt',
+  'preset',
+  'extra_body',
 ];
 
 /** The JSON form of Google's protocol buffers reads both spellings of a name as one field. */

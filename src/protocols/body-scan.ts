@@ -23,7 +23,16 @@ const KEPT_BYTES = Math.max(KEY_BYTES, MODEL_BYTES);
 const OTHER_MODELS = 64;
 
 /** Beside the members that name models: those whose value, not only whose place, is used. */
-const EXACT_KEYS: ReadonlySet<string> = new Set(['model', 'stream', 'stream_options']);
+const EXACT_KEYS: ReadonlySet<string> = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'n',
+  'generationConfig',
+]);
 
 /** First bytes and least length of the keys that count at any depth: all others need no reading. */
 const SHORTEST_KEY_BYTES = '"model"'.length;

@@ -86,6 +86,19 @@ export function membersOf(bytes: Uint8Array, at: number): Member[] {
   return members;
 }
 
+/** Where the elements of the array begin whose bracket stands at `at`, in order. */
+export function elementsOf(bytes: Uint8Array, at: number): number[] {
+  const starts: number[] = [];
+  let i = skipSpace(bytes, at + 1);
+  while (i < bytes.length && bytes[i] !== CLOSE_BRACKET) {
+    starts.push(i);
+    i = skipSpace(bytes, skipValue(bytes, i));
+    if (bytes[i] !== COMMA) break;
+    i = skipSpace(bytes, i + 1);
+  }
+  return starts;
+}
+
 /** True when the member's key is `name`, however it is escaped. */
 export function isNamed(bytes: Uint8Array, member: Member, name: string): boolean {
   const length = member.keyEnd - member.keyStart - 2;

@@ -44,6 +44,8 @@ export interface ExchangePlan {
   requestBytes: number;
   timeouts: ExchangeTimeouts;
   edits: Edit[];
+  /** Of ours, with every answer. */
+  moreHeaders: [string, string][];
   /** Made for an event stream whose usage event the client did not ask for. */
   wireFilter: (() => WireFilter) | undefined;
   tap: ExchangeTap;
@@ -408,7 +410,7 @@ export class Exchange implements UpstreamEvents, Watched {
   }
 
   #ownHeaders(times: Times | undefined): [string, string][] {
-    const own: [string, string][] = [['x-aperture-request-id', this.#plan.opened.id]];
+    const own: [string, string][] = [['x-aperture-request-id', this.#plan.opened.id], ...this.#plan.moreHeaders];
     if (times === undefined) return own;
     const upstream = times.upstreamMs === undefined ? '' : `, upstream;dur=${times.upstreamMs.toFixed(3)}`;
     own.push(['server-timing', `gateway;dur=${times.gatewayMs.toFixed(3)}${upstream}`]);

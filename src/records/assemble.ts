@@ -1,5 +1,6 @@
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { Facts, ResponseFacts, SessionFacts, ToolCall } from '../contract/facts.ts';
+import type { QuotaCharge } from '../contract/quota.ts';
 import type { ExchangeRecord, LateUsage } from '../contract/record.ts';
 import { outcomeOf } from './outcome.ts';
 import { cutBytes, cutText, safeText } from './safe-text.ts';
@@ -28,6 +29,8 @@ export interface AssembleInput {
   session?: Omit<SessionFacts, 'base'> & { base: string | null };
   /** Frames that the journal dropped or lost: above zero, the facts were read from holes. */
   missingFrames?: number;
+  /** What it was charged; decided once, and the same at each replay. */
+  charges?: readonly QuotaCharge[];
 }
 
 const NOTHING_LEFT: Remains = { status: 0, request_bytes: 0, response_bytes: 0, last_at_ms: null };
@@ -124,7 +127,8 @@ export function assemble(input: AssembleInput): ExchangeRecord {
       .map((edit) => ({ ...edit, detail: cutText(edit.detail, NAME_CHARS) })),
     verdicts: [],
     grant_ids: opened.grant_ids,
-    quota_charges: [],
+    // All of them, as they were: what is left out here would be missing where the books are held against the balances.
+    quota_charges: (input.charges ?? []).map(({ bucket, nanodollars }) => ({ bucket, nanodollars })),
     config_version: opened.config_version,
     request_bytes: closed?.request_bytes ?? remains.request_bytes,
     response_bytes: closed?.response_bytes ?? remains.response_bytes,

@@ -2,6 +2,7 @@ import type { Closed, Opened } from '../contract/exchange.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { Charged } from '../contract/quota.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import type { Remains } from './assemble.ts';
 import { FairQueue } from '../lib/fair-queue.ts';
@@ -18,6 +19,8 @@ export interface JournaledExchange {
   remains?: Remains;
   /** Frames that the journal dropped or lost. */
   missingFrames?: number;
+  /** Undefined when it was not charged yet: its record is first made now. */
+  charged?: Charged | undefined;
 }
 
 /** What the settler needs of the other rooms; a root hands it in. */
@@ -27,7 +30,10 @@ export interface SettlerParts {
   ship(record: ExchangeRecord): boolean;
   /** Reads an exchange of this process back from the journal, and inspects it. */
   reinspect(id: ExchangeId): Promise<{ exchange: JournaledExchange; outcome: Result<Facts, Fault> } | undefined>;
-  /** There is no room to remember it: the next start finds it in the journal, and this process is done with it. */
+  /**
+   * This process is done with it and makes no record: there was no room to remember it, or it could not be read. If it is
+   * in the journal, the next start finds it there.
+   */
   left(id: ExchangeId): void;
   /** Told of every record once, as it is first assembled. */
   onRecord(record: ExchangeRecord): void;
@@ -163,6 +169,7 @@ export class Settler {
           { exchange: id, error: errorChain(error) },
           'reading the journal again failed; the next start replays it',
         );
+        this.#parts.left(id);
       }
       if (this.#counted.has(id)) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -176,6 +183,7 @@ export class Settler {
       this.lost += 1;
       this.#counted.delete(id);
       this.#parts.log.error({ exchange: id }, 'an exchange is in the journal no more: it gets no record');
+      this.#parts.left(id);
       return;
     }
     const { exchange, outcome } = read;

@@ -3,6 +3,8 @@ import { createIdentifier } from '../identity/identify.ts';
 import type { TokenDirectory } from '../identity/tokens.ts';
 import type { Whois } from '../identity/whois-cache.ts';
 import { createKeys } from '../keys/provider-key.ts';
+import { CostBounds } from '../pricing/bound.ts';
+import type { PriceTable } from '../pricing/table.ts';
 import { compileRouting } from '../routing/plan.ts';
 import type { MetadataLookup } from '../routing/models-list.ts';
 import type { World } from '../front/world.ts';
@@ -24,6 +26,7 @@ export function buildWorld(
     listeners: readonly Listener[];
     whois: Whois | undefined;
     tokens: TokenDirectory;
+    prices: PriceTable;
     modelMetadata: MetadataLookup;
     keySecret: Buffer;
   },
@@ -32,6 +35,7 @@ export function buildWorld(
   const server = serverOf(config);
   const grants = grantsOf(config);
   const providers = providersOf(config);
+  const pricing = pricingOf(config);
   return {
     number,
     configVersion: hash.slice(0, VERSION_DIGITS),
@@ -43,7 +47,8 @@ export function buildWorld(
     grants,
     providers,
     keys: createKeys(credentialsOf(config), parts.keySecret),
-    pricing: pricingOf(config),
+    pricing,
+    costBounds: new CostBounds(parts.prices, pricing),
     modelMetadata: parts.modelMetadata,
     allowedHosts: new Set(server.allowedHosts),
     limits: {

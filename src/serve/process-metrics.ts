@@ -105,6 +105,16 @@ export function gatewayMetrics(
   metrics.gauge('aperture_queue_jobs_delayed', 'Those that have failed and wait a while; NaN while it is away', () => {
     return jobs.state.jobs?.delayed ?? Number.NaN;
   });
+  const quotas = () => services.quotas.stats();
+  metrics.gauge('aperture_quota_buckets', 'Of which this process knows', () => quotas().buckets);
+  metrics.gauge('aperture_quota_reservations', 'Exchanges that something is reserved for', () => quotas().reservations);
+  metrics.gauge('aperture_quota_requests_waiting', 'Requests that wait for the store', () => quotas().waiting);
+  metrics.total('aperture_quota_requests_asked_total', 'Requests that had to wait for it', () => quotas().asked);
+  metrics.total('aperture_quota_claims_total', 'Calls of the store', () => quotas().claims);
+  metrics.total('aperture_quota_claims_failed_total', 'Those without an answer', () => quotas().claimsFailed);
+  metrics.gauge('aperture_quota_store_away_seconds', 'Since it last answered; 0 while it does', () => {
+    return quotas().awayMs / 1000;
+  });
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
   metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => services.resources.remembered);
   metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => services.resources.lookups);

@@ -8,17 +8,27 @@ import type { Log } from '../lib/log.ts';
 import type { BookIds } from '../records/messages.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import { replayJournal } from './replay.ts';
+import type { OnCharged } from './replay.ts';
 import type { SegmentMarks } from './watermarks.ts';
 
 /** What every replay of this process uses. */
 export interface SlotReplayParts {
-  inspectors: InspectorPool;
+  inspectors: Pick<InspectorPool, 'inspectStored'>;
   assemble(gateway: string, exchange: JournaledExchange, facts: Facts | undefined): ExchangeRecord;
   ship(record: ExchangeRecord): boolean;
   /** Which of these the database does not have; undefined where it does not say. */
   missing(ids: BookIds): Promise<BookIds | undefined>;
   /** An exchange that the replay found; told before its record is shipped. */
   capture(order: CaptureOrder, login: string): void;
+  /** Whoever keeps accounts of what was charged. */
+  quotas: {
+    /** A slot is taken up: of the accounts that lie there. */
+    takeUp(folder: string): Promise<void>;
+    /** Told of every charge in the slot once, also of exchanges that are gone from it. */
+    onCharged: OnCharged;
+    /** All of a slot was read. Resolves when its accounts are settled. */
+    settleEarlier(): Promise<void>;
+  };
   log: Log;
 }
 
@@ -39,6 +49,7 @@ export interface SlotPast {
  */
 export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promise<void> {
   const { folder, gatewayId, before, marks } = past;
+  await parts.quotas.takeUp(folder);
   const read: { segment: number; opened: number }[] = [];
   const exchanges = replay({
     folder,
@@ -51,6 +62,9 @@ export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promis
       past.onSegment(report);
       if (!unreadable) read.push({ segment, opened: opened.length });
     },
+    onStrayCharge: (charged, exchange) => {
+      parts.quotas.onCharged(charged, exchange);
+    },
   });
   await replayJournal({
     exchanges,
@@ -61,7 +75,11 @@ export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promis
     capture: ({ opened, segment, extents }) => {
       parts.capture({ id: opened.id, journal: { folder, gateway: gatewayId }, segment, extents }, opened.login);
     },
+    onCharged: (charged, exchange) => {
+      parts.quotas.onCharged(charged, exchange);
+    },
     log: parts.log,
   });
+  await parts.quotas.settleEarlier();
   for (const { segment, opened } of read) marks.sealed(segment, opened);
 }

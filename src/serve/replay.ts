@@ -1,4 +1,5 @@
 import type { ExchangeId } from '../contract/ids.ts';
+import type { Charged } from '../contract/quota.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
@@ -22,9 +23,9 @@ type Inspectors = Pick<InspectorPool, 'inspectStored'>;
 
 /** Reads a stored exchange; what never reached a provider has no facts, and needs none. */
 export async function readBack(inspectors: Inspectors, stored: StoredExchange): Promise<ReadBack> {
-  const { opened, closed, segment, missingFrames } = stored;
+  const { opened, closed, charged, segment, missingFrames } = stored;
   const remains: Remains = { status: 0, request_bytes: 0, response_bytes: 0, last_at_ms: null };
-  const exchange: JournaledExchange = { opened, segment, closed, remains, missingFrames };
+  const exchange: JournaledExchange = { opened, segment, closed, charged, remains, missingFrames };
   if (opened.provider === '' || closed?.state === 'denied' || closed?.state === 'blocked') {
     return { exchange, outcome: failed({ code: 'inspector_failed', why: 'nothing to inspect' }) };
   }
@@ -52,12 +53,17 @@ export interface ShipParts {
   ship(record: ExchangeRecord): boolean;
 }
 
+/** Told what the journal has of charges: a life had spent as much as the most that any of them says. */
+export type OnCharged = (charged: Charged, exchange: ExchangeId) => void;
+
 export interface ReplayParts extends ShipParts {
   exchanges: AsyncIterable<StoredExchange>;
   /** Which of these the database does not have; undefined where it does not say. */
   missing(ids: BookIds): Promise<BookIds | undefined>;
   /** Told of each exchange before its record is shipped. */
   capture(stored: StoredExchange): void;
+  /** Told of each exchange that was charged, also where the database has its record. */
+  onCharged: OnCharged;
   log: Log;
 }
 
@@ -83,6 +89,7 @@ export async function replayJournal(parts: ReplayParts): Promise<number> {
     batch = [];
   };
   for await (const stored of parts.exchanges) {
+    if (stored.charged !== undefined) parts.onCharged(stored.charged, stored.opened.id);
     batch.push(stored);
     if (batch.length === LOOK_AT_ONCE) await next();
   }

@@ -38,7 +38,15 @@ import type { Facts } from '../contract/facts.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
-import { capturesOf, deliveriesOf, pricingOf, providersOf, retentionOf, serverOf } from '../../config/slices.ts';
+import {
+  capturesOf,
+  deliveriesOf,
+  pricingOf,
+  providersOf,
+  quotasOf,
+  retentionOf,
+  serverOf,
+} from '../../config/slices.ts';
 import type { Listener, ServerSettings } from '../../config/slices.ts';
 import { ApiThread } from './api-thread.ts';
 import { banner } from './banner.ts';
@@ -58,6 +66,8 @@ import { NodeCertificate } from './node-certificate.ts';
 import { openDatabase } from './open-database.ts';
 import { gatewayMetrics } from './process-metrics.ts';
 import { offerAgain, readBack } from './replay.ts';
+import { QuotaThread } from './quota-thread.ts';
+import { Quotas } from './quotas.ts';
 import { replaySlot } from './replay-slot.ts';
 import type { SlotReplayParts } from './replay-slot.ts';
 import { SegmentBooks } from './segment-books.ts';
@@ -204,7 +214,13 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const registry = new Registry();
   const metrics = new FrontMetrics(registry);
   const made = (gateway: string, exchange: JournaledExchange, facts: Facts | undefined) =>
-    assemble({ ...exchange, gateway, facts, session: sessionOfHeaders(exchange.opened.request_headers) });
+    assemble({
+      ...exchange,
+      gateway,
+      facts,
+      session: sessionOfHeaders(exchange.opened.request_headers),
+      charges: quotas.chargesOf(journal, exchange, facts),
+    });
 
   const database = await databaseStarting;
   const workerData = {
@@ -222,7 +238,10 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       workerData,
       log,
       onAccepted: (ids) => {
-        for (const id of ids) journal.forget(id as ExchangeId);
+        for (const id of ids) {
+          journal.forget(id as ExchangeId);
+          quotas.ledger.forget(id as ExchangeId);
+        }
       },
       onRefused: (refused) => {
         for (const { id, login } of refused) settler.again(id as ExchangeId, login);
@@ -232,6 +251,22 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       },
     },
     jobsSettingsOf(loaded.config),
+  );
+  const quotaThread = new QuotaThread({
+    file: built('quota.js'),
+    workerData,
+    names: quotasOf(loaded.config).map(({ name }) => name),
+    log,
+  });
+  const quotas = new Quotas(
+    {
+      folder: slot.folder,
+      gatewayId: slot.gatewayId,
+      clock,
+      claim: (life, claims) => quotaThread.claim(life, claims),
+      log,
+    },
+    quotasOf(loaded.config),
   );
   const deliveryMetrics = new DeliveryMetrics(registry);
   const deliveries = new DeliveriesThread({
@@ -302,6 +337,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     },
     left: (id) => {
       // In a later turn than this one, in which its capture may still be asked for.
+      quotas.ledger.release(id);
       setImmediate(() => {
         journal.forget(id);
       });
@@ -323,6 +359,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       listeners: listenersOf(server, serverOf(next.config)),
       whois,
       tokens,
+      prices,
       modelMetadata: modelMetadataFrom(prices, pricingOf(next.config)),
       keySecret: local.secretKey,
     });
@@ -343,6 +380,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     const world = build(worlds.current.number + 1, next);
     captures.reconfigure(capturesOf(next.config));
     deliveries.reconfigure(deliveriesOf(next.config));
+    quotas.ledger.reconfigure(quotasOf(next.config));
+    quotaThread.reconfigure(quotas.ledger.names);
     jobs.reconfigure(jobsSettingsOf(next.config));
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
     inspectors.setWorld(world.number, world.pricing);
@@ -363,6 +402,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     inspectors,
     settler,
     resources,
+    quotas: quotas.ledger,
     live,
     killSwitch,
     metrics,
@@ -371,6 +411,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     askApi: (question) => api.ask(question),
     askControl: (question) => control.ask(question),
     askDeliveries: (question) => deliveries.ask(question),
+    askQuotas: (question) => quotaThread.ask(question),
     controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
   };
@@ -394,6 +435,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     capture: (order, login) => {
       captures.wantStored(order, login);
     },
+    quotas,
     log,
   };
   const replayed = replaySlot(replaying, {
@@ -409,7 +451,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   });
   const freedSlots = new FreedSlots({ dataDir: local.dataDir, replay: replaying, marks, jobs, captures, clock });
 
-  await inspectors.ready();
+  await Promise.all([inspectors.ready(), quotas.opened(QUOTAS_WITHIN_MS)]);
   const accept = createFrontDoor(services);
   const listeners = new Listeners({
     listeners: server.listeners,
@@ -451,6 +493,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         const written = await journal.close(JOURNAL_WITHIN_MS);
         const closing = Promise.all([
           ...[upstreams, localApi, jobs, captures, deliveries, api, control, inspectors].map((each) => each.close()),
+          quotas.close().then(() => quotaThread.close()),
           simulator?.close(),
         ]);
         watchdog.close();
@@ -480,6 +523,9 @@ function jobsSettingsOf(config: Loaded['config']): JobsSettings {
 function usesSimulator(loaded: Loaded, port: number): boolean {
   return Object.values(loaded.config.providers).some(({ baseurl }) => baseurl === `http://127.0.0.1:${port}`);
 }
+
+/** A start waits so long for the store of quotas, which may be away. */
+const QUOTAS_WITHIN_MS = 10_000;
 
 /** Not worth a mention: two looks at the store that came to nothing. */
 const AGE_TOLD_FROM_MS = 2_000;

@@ -208,6 +208,31 @@ test('grants of the tailnet policy file come with the caller and add up with tho
   expect(access.decide(user('alice@example.com')).role).toBe('user');
 });
 
+test('a quota of the policy file that cannot be read refuses what it would have limited, and gives nothing', () => {
+  const access = compileAccess([grant('g0', ['*'], { role: 'user', models: 'openai/**' })]);
+  const limits = (...objects: unknown[]) => {
+    const decided = access.decide(
+      user('alice@example.com', { capabilities: { 'tailscale.com/cap/aperture': objects } }),
+    );
+    const [openai, other] = [decided.matching('openai', 'gpt-5'), decided.matching('lab', 'qwen3')];
+    return [openai.quotas, openai.grantIds, other.quotas, other.grantIds];
+  };
+  const refused = ['(unreadable)'];
+  expect(limits({ quotas: [{ bucket: 7 }] })).toEqual([refused, ['g0'], refused, undefined]);
+  expect(limits({ quotas: 'daily' })).toEqual([refused, ['g0'], refused, undefined]);
+  expect(limits({ role: 'owner', quotas: [{ bucket: 'daily' }] })).toEqual([refused, ['g0'], refused, undefined]);
+  expect(limits({ models: 'lab/*', quotas: 7 })).toEqual([[], ['g0'], refused, undefined]);
+  expect(limits({ models: 'openai/*', quotas: 7 }, { quotas: [{ bucket: 'daily' }] })).toEqual([
+    ['(unreadable)', 'daily'],
+    ['g0'],
+    ['daily'],
+    undefined,
+  ]);
+  // Unreadable models match nothing, as in the config; and without quotas there was no limit.
+  expect(limits({ models: 7, quotas: [{ bucket: 'daily' }] })).toEqual([[], ['g0'], [], undefined]);
+  expect(limits({ role: 'owner', quotas: null })).toEqual([[], ['g0'], [], undefined]);
+});
+
 test('custom capabilities of the config reach the hooks, united', () => {
   const access = compileAccess([
     { id: 'a', src: ['*'], capabilities: [{ role: 'user' }], custom: { 'example.com/cap/policy': [1] } },

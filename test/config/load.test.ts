@@ -328,7 +328,6 @@ test('remarks of ours reject nothing, not even on save', () => {
     'provider q serves no API: every flag is off',
     'connectors are not served in this version',
     'MCP servers are not served in this version',
-    'quotas are not enforced in this version',
     'quota "q" charges nobody: no grant here names it',
     'temp_grants are deprecated: they are read as grants, write them so',
     'there are no chat pages in this version',
@@ -435,6 +434,10 @@ test('a config as its documentation shows them loads without a warning of Apertu
     capacity: 10_000_000_000n,
     rate: { nanodollars: 5_000_000_000n, perMs: 86_400_000 },
     on_exceed: 'reject',
+    overdraft: [],
+    reserve: 'balance',
+    deny_status: 429,
+    fail: 'closed',
   });
 });
 

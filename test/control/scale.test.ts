@@ -67,6 +67,7 @@ test('50,000 logins in 2,000 grants: a new config holds within a second, and a d
     listeners: serverOf(received.config).listeners,
     whois: undefined,
     tokens: new TokenDirectory(systemClock),
+    prices,
     modelMetadata: modelMetadataFrom(prices, pricingOf(received.config)),
     keySecret: Buffer.alloc(32),
   });

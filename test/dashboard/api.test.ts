@@ -55,6 +55,11 @@ function answers(): { told: Answer[]; post: (message: FromApi) => void } {
 
 const ids = (items: Shown[]): string[] => items.map((item) => item.id);
 
+const CHARGES = [
+  { bucket: 'daily:alice@example.com', nanodollars: 400_000_000 },
+  { bucket: 'extra', nanodollars: 600_000_007 },
+];
+
 // Three days of two callers, an hour apart, the newest last.
 const records = Array.from({ length: 60 }, (_, index) => {
   const received_at = TEST_TIME_MS - (59 - index) * HOUR;
@@ -71,6 +76,7 @@ const records = Array.from({ length: 60 }, (_, index) => {
     state: index % 10 === 0 ? 'error' : 'complete',
     status: index % 10 === 0 ? 529 : 200,
     cost_nanodollars: index % 10 === 0 ? null : '1000000007',
+    quota_charges: index === 59 ? CHARGES : [],
     ...(index % 10 === 0 ? { usage: null, usage_state: 'absent' } : {}),
   });
 });
@@ -252,7 +258,7 @@ describe('GET /api/requests/{id}', () => {
       tool_calls: record.tool_calls,
       usage_detail: {},
       verdicts: [],
-      quota_charges: [],
+      quota_charges: CHARGES,
       cost_nanodollars: '5',
       usage: record.usage,
       booked: { cost_nanodollars: '1000000007', usage: record.usage, usage_state: 'final' },

@@ -65,6 +65,7 @@ async function exchange(): Promise<void> {
     provider: 'sim',
     key_id: 'k',
     grant_ids: [],
+    quotas: [],
     config_version: 'c',
     world: 1,
   });

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import type { Closed, Opened } from '../../src/contract/exchange.ts';
 import { mintExchangeId } from '../../src/contract/ids.ts';
 import type { ExchangeId } from '../../src/contract/ids.ts';
+import type { Charged } from '../../src/contract/quota.ts';
 import { systemDisk } from '../../src/journal/disk.ts';
 import type { Disk } from '../../src/journal/disk.ts';
 import { Journal, JOURNAL_DEFAULTS } from '../../src/journal/journal.ts';
@@ -74,6 +75,7 @@ export function sampleOpened(id: ExchangeId, path = '/v1/chat/completions'): Ope
     provider: 'sim',
     key_id: 'sim/1',
     grant_ids: ['grants[0]'],
+    quotas: [],
     config_version: 'c1',
     world: 1,
   };
@@ -134,7 +136,9 @@ export async function replayAll(
   order: ExchangeId[];
   reports: SegmentReport[];
   orphans: ExchangeId[];
+  strays: [ExchangeId, Charged][];
 }> {
+  const strays: [ExchangeId, Charged][] = [];
   const orphans: ExchangeId[] = [];
   const exchanges = new Map<ExchangeId, StoredExchange>();
   const order: ExchangeId[] = [];
@@ -144,12 +148,13 @@ export async function replayAll(
     before,
     onSegment: (report) => reports.push(report),
     onOrphan: (id) => orphans.push(id),
+    onStrayCharge: (charged, id) => strays.push([id, charged]),
   })) {
     if (exchanges.has(exchange.opened.id)) throw new Error('an exchange came twice');
     exchanges.set(exchange.opened.id, exchange);
     order.push(exchange.opened.id);
   }
-  return { exchanges, order, reports, orphans };
+  return { exchanges, order, reports, orphans, strays };
 }
 
 /** A disk that can be told to stall, to fail, or to write in small portions. Reads and names work as ever. */

@@ -36,7 +36,14 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
   model_unknown: { code: 'model_unknown', model: 'gpt-9 "quoted"\n' },
   model_other_api: { code: 'model_other_api', model: 'm', asked: 'openai_chat', served: ['openai_responses'] },
   previous_response_not_found: { code: 'previous_response_not_found', id: 'resp_1' },
-  quota_exceeded: { code: 'quota_exceeded', buckets: ['daily:eve'], retryAfterSeconds: 61.2 },
+  quota_exceeded: {
+    code: 'quota_exceeded',
+    buckets: ['daily:eve'],
+    retryAfterSeconds: 61.2,
+    status: 429,
+    why: 'empty',
+  },
+  quota_unavailable: { code: 'quota_unavailable', buckets: ['daily:eve'], why: 'no answer within 2 s' },
   guardrail_blocked: {
     code: 'guardrail_blocked',
     rule: ruleId('pii'),
@@ -223,7 +230,9 @@ describe('bodies', () => {
     expect(bodyOf('google', EVERY.quota_exceeded)).toEqual({
       error: {
         code: 429,
-        message: 'gateway: budget used up: daily:eve',
+        message:
+          'gateway: too little is left in this gateway\'s budget "daily:eve". Enough will have flowed back in about ' +
+          '62 seconds; an admin of the gateway can refill it sooner',
         status: 'RESOURCE_EXHAUSTED',
         details: [
           { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'GATEWAY_QUOTA_EXCEEDED', domain: 'gateway' },

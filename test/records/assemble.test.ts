@@ -371,3 +371,18 @@ test('usage that is told late is bounded like any other', () => {
   expect(made.late_usage?.server_tools).toEqual({ web_search: 2 });
   expect(JSON.stringify(made.late_usage).length).toBeLessThan(JOB_BYTES / 6);
 });
+
+test('what an exchange was charged stands in its record as it was decided, and nothing where it was not', () => {
+  const parts = { opened: opened(), closed: closed(), facts: facts(), gateway: 'gw-a', segment: 7 };
+  const charges = [
+    { bucket: 'daily:alice@example.com', nanodollars: 100_000 },
+    { bucket: 'extra', nanodollars: 5_000 },
+    { bucket: 'org-monthly', nanodollars: 105_000 },
+  ];
+  const made = assemble({ ...parts, charges });
+  expect(made.quota_charges).toEqual(charges);
+  expect(ExchangeRecord.parse(JSON.parse(JSON.stringify(made)))).toEqual(made);
+  expect(assemble(parts).quota_charges).toEqual([]);
+  expect(assemble({ ...parts, charges: [] }).quota_charges).toEqual([]);
+  expect(ExchangeRecord.safeParse({ ...made, quota_charges: [{ bucket: 'extra' }] }).success).toBe(false);
+});

@@ -27,6 +27,7 @@ export function opened(change: Partial<Opened> = {}): Opened {
     provider: 'anthropic',
     key_id: 'anthropic',
     grant_ids: ['config:0'],
+    quotas: [],
     config_version: 'c1',
     world: 1,
     ...change,

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { ExchangeId } from '../../src/contract/ids.ts';
+import type { Charged } from '../../src/contract/quota.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { failed } from '../../src/lib/result.ts';
 import type { StoredExchange } from '../../src/journal/stored.ts';
@@ -15,6 +17,7 @@ const stored: StoredExchange[] = Array.from({ length: EXCHANGES }, () => ({
   gateway: 'gw-test',
   segment: 1,
   closed: sampleClosed(),
+  charged: undefined,
   missingFrames: 0,
   extents: [],
   // eslint-disable-next-line @typescript-eslint/require-await -- a stream of nothing
@@ -25,14 +28,19 @@ const stored: StoredExchange[] = Array.from({ length: EXCHANGES }, () => ({
 const all: string[] = stored.map(({ opened }) => opened.id);
 
 /** Replays them all; `missing` is the database's answer. */
-async function replayed(missing: (ids: BookIds) => Promise<BookIds | undefined>) {
+async function replayed(
+  missing: (ids: BookIds) => Promise<BookIds | undefined>,
+  of: readonly StoredExchange[] = stored,
+) {
   const read: string[] = [];
   const captured: string[] = [];
   const shipped: string[] = [];
+  const told: [ExchangeId, Charged][] = [];
+  const assembled = new Map<ExchangeId, Charged | undefined>();
   let atOnce = 0;
   let most = 0;
   const exchanges = async function* () {
-    for (const each of stored) yield await Promise.resolve(each);
+    for (const each of of) yield await Promise.resolve(each);
   };
   const made = await replayJournal({
     exchanges: exchanges(),
@@ -47,12 +55,16 @@ async function replayed(missing: (ids: BookIds) => Promise<BookIds | undefined>)
         return failed({ code: 'inspector_failed', why: 'not this time' });
       },
     },
-    assemble: ({ opened }) => aRecord({ id: opened.id }),
+    assemble: ({ opened, charged }) => {
+      assembled.set(opened.id, charged);
+      return aRecord({ id: opened.id });
+    },
     ship: ({ id }) => shipped.push(id) > 0,
     capture: ({ opened }) => captured.push(opened.id),
+    onCharged: (charged, exchange) => told.push([exchange, charged]),
     log: silentLog,
   });
-  return { made, read, captured, shipped, most };
+  return { made, read, captured, shipped, told, assembled, most };
 }
 
 test('a replay reads what the database does not have, and nothing else', async () => {
@@ -77,4 +89,35 @@ test('a replay reads everything where the database does not say what it has', as
   expect(made).toBe(EXCHANGES);
   expect(new Set(shipped)).toEqual(new Set(all));
   expect(new Set(captured)).toEqual(new Set(all));
+});
+
+test('what was charged is told of every exchange, and handed to the making of those records that are missing', async () => {
+  const chargedOf = (nanodollars: number): Charged => ({
+    life: 'life-1',
+    charges: [{ bucket: 'org', nanodollars }],
+    spent: { org: nanodollars * 10 },
+  });
+  const some = stored
+    .slice(0, 6)
+    .map((each, index) => ({ ...each, charged: index % 2 === 0 ? chargedOf(index) : undefined }));
+  const ids = some.map(({ opened }) => opened.id);
+  const [stays, charged, uncharged] = [ids[0]!, ids[2]!, ids[3]!];
+  const { told, assembled } = await replayed(
+    () => Promise.resolve({ records: [charged, uncharged], captures: [] }),
+    some,
+  );
+  expect(new Map(told)).toEqual(
+    new Map([
+      [stays, chargedOf(0)],
+      [charged, chargedOf(2)],
+      [ids[4]!, chargedOf(4)],
+    ]),
+  );
+  expect(told).toHaveLength(3);
+  expect(assembled).toEqual(
+    new Map([
+      [charged, chargedOf(2)],
+      [uncharged, undefined],
+    ]),
+  );
 });

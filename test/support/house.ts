@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { loadConfig } from '../../config/load.ts';
-import { serverOf } from '../../config/slices.ts';
+import { quotasOf, serverOf } from '../../config/slices.ts';
 import type { ControlSnapshot } from '../../src/contract/control.ts';
 import type { Fault } from '../../src/contract/fault.ts';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
@@ -20,18 +20,24 @@ import { ByteBudget } from '../../src/lib/byte-budget.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
+import { loadPriceTable } from '../../src/pricing/table.ts';
 import { createUpstreams } from '../../src/proxy/upstream.ts';
 import { Watchdog } from '../../src/proxy/watchdog.ts';
+import { QuotaLedger } from '../../src/quota/ledger.ts';
 import { assemble } from '../../src/records/assemble.ts';
 import type { Result } from '../../src/lib/result.ts';
 import { Settler } from '../../src/records/settle.ts';
 import { Resources } from '../../src/resources/resources.ts';
 import { buildWorld } from '../../src/serve/build-world.ts';
+import { settledCost } from '../../src/serve/quotas.ts';
 import { readBack } from '../../src/serve/replay.ts';
+import { MemoryStore } from '../quota/memory-store.ts';
 import { temporaryFolder } from './gateway.ts';
 import { until } from './until.ts';
 
 const GATEWAY = 'gateway-of-the-test';
+/** Ten times as often as a gateway's. */
+const TICK_MS = 100;
 
 /**
  * A gateway inside the test's process, of the product's own parts and with real sockets; only the database behind it is
@@ -44,6 +50,9 @@ export interface House {
   live: LiveExchanges;
   killSwitch: KillSwitch;
   records: ExchangeRecord[];
+  quotas: QuotaLedger;
+  /** What the ledger asks: by key. */
+  balances: MemoryStore;
   /** Every line that was logged. */
   logged: string[];
   metrics(): Promise<string>;
@@ -86,14 +95,25 @@ export async function openHouse(config: unknown): Promise<House> {
   const records: ExchangeRecord[] = [];
   const registry = new Registry();
   const metrics = new FrontMetrics(registry);
+  const balances = new MemoryStore(() => clock.nowMs());
+  const quotas = new QuotaLedger({ life: 'house', clock, claim: balances.claim });
+  quotas.reconfigure(quotasOf(loaded.value.config));
+  const ticking = setInterval(() => {
+    quotas.tick();
+  }, TICK_MS);
   const settler = new Settler({
-    assemble: (exchange, facts) => assemble({ ...exchange, gateway: GATEWAY, facts }),
+    assemble: (exchange, facts) => {
+      const { id, quotas: chains } = exchange.opened;
+      const { charges } = quotas.charge(id, chains, settledCost(exchange, facts));
+      return assemble({ ...exchange, gateway: GATEWAY, facts, charges });
+    },
     ship: (record) => records.push(record) > 0,
     reinspect: async (id) => {
       const stored = await journal.readExchange(id);
       return stored === undefined ? undefined : readBack(inspectors, stored);
     },
     left: (id) => {
+      quotas.release(id);
       journal.forget(id);
     },
     onRecord: (record) => {
@@ -106,6 +126,7 @@ export async function openHouse(config: unknown): Promise<House> {
     listeners: server.listeners,
     whois: undefined,
     tokens,
+    prices: loadPriceTable(join(packageRoot(), 'config', 'prices.json')),
     modelMetadata: () => undefined,
     keySecret: Buffer.alloc(32),
   });
@@ -134,6 +155,8 @@ export async function openHouse(config: unknown): Promise<House> {
     askApi: () => Promise.resolve(NO_STORE),
     askControl: () => Promise.resolve(NO_STORE),
     askDeliveries: () => Promise.resolve(NO_STORE),
+    quotas,
+    askQuotas: () => Promise.resolve(NO_STORE),
     controlAgeMs: () => 0,
     renderMetrics: () => registry.metrics(),
   });
@@ -151,6 +174,8 @@ export async function openHouse(config: unknown): Promise<House> {
     killSwitch,
     records,
     logged,
+    quotas,
+    balances,
     metrics: () => registry.metrics(),
     control({ tokens: entries = [], revocations = [] }) {
       tokens.reconfigure(entries);
@@ -164,6 +189,7 @@ export async function openHouse(config: unknown): Promise<House> {
       });
     },
     async close() {
+      clearInterval(ticking);
       settler.stop();
       for (const socket of sockets) socket.close();
       watchdog.close();

@@ -12,6 +12,8 @@ export interface TestRedis {
   url: string;
   tcpUrl: string;
   start(): Promise<void>;
+  /** What it knows now is on disk: where it keeps nothing else, the next start goes back to that. */
+  save(): Promise<void>;
   /** Forgets all, and goes on. */
   flush(): Promise<void>;
   /** `SIGKILL`: no farewell. */
@@ -22,7 +24,7 @@ export interface TestRedis {
 }
 
 export interface TestRedisOptions {
-  /** Keeps nothing on disk. */
+  /** Keeps nothing on disk, but by `save`. */
   forgets?: boolean;
   /** Listens there too. */
   port?: number;
@@ -53,10 +55,8 @@ export async function startTestRedis({ forgets = false, port = 0 }: TestRedisOpt
     url: socket,
     tcpUrl: `redis://127.0.0.1:${port}`,
     start,
-    flush: async () => {
-      const answer = await say(socket, 'FLUSHALL');
-      if (answer !== '+OK') throw new Error(`FLUSHALL was answered ${answer ?? 'not at all'}`);
-    },
+    save: () => done(socket, 'SAVE'),
+    flush: () => done(socket, 'FLUSHALL'),
     kill,
     signal: (name) => {
       server?.kill(name);
@@ -70,6 +70,11 @@ export async function startTestRedis({ forgets = false, port = 0 }: TestRedisOpt
 
 const KEEPS = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const FORGETS = ['--appendonly', 'no', '--save', ''];
+
+async function done(path: string, command: string): Promise<void> {
+  const answer = await say(path, command);
+  if (answer !== '+OK') throw new Error(`${command} was answered ${answer ?? 'not at all'}`);
+}
 
 /** The first line of the answer; undefined where nobody answers. */
 function say(path: string, command: string): Promise<string | undefined> {

@@ -8,6 +8,9 @@ function statusName(answer: FaultAnswer): string {
   switch (answer.status) {
     case 401:
       return 'UNAUTHENTICATED';
+    case 402:
+      // What Google says where a project's billing stands in the way.
+      return 'FAILED_PRECONDITION';
     case 403:
       return 'PERMISSION_DENIED';
     case 404:

@@ -29,6 +29,7 @@ export function openaiError(answer: FaultAnswer): OpenAiError {
   switch (code) {
     // The bodies that Aperture documents (aperture.md, sections 5.3 and 6.4). Codex has a text of its own for this type.
     case 'gateway_quota_exceeded':
+      if (answer.status !== 429) return { message, type: errorType(answer.status), code, param: null };
       return { message, type: 'insufficient_quota', code: 'insufficient_quota', param: null };
     case 'gateway_guardrail_blocked':
       return { message, type: 'guardrail_blocked', code, param: null };

@@ -1,0 +1,135 @@
+import type { Api } from '../contract/api.ts';
+import type { BodyFields } from '../contract/messages.ts';
+import type { OutputLimit } from '../contract/output-limit.ts';
+import { inputReach } from './input-reach.ts';
+import { isNamed, membersOf, stringValue } from './json-walk.ts';
+
+/** The members that limit one answer, by API: another API's member is ignored there, or refused. */
+const LIMITS: Partial<Record<Api, readonly string[]>> = {
+  openai_chat: ['max_tokens', 'max_completion_tokens'],
+  openai_responses: ['max_output_tokens'],
+  anthropic_messages: ['max_tokens'],
+  google_raw_predict: ['max_tokens'],
+};
+
+/** Answers of such a request have no tokens. */
+const EMBEDDINGS: ReadonlySet<Api> = new Set<Api>(['openai_embeddings', 'gemini_embed_content']);
+
+/** What costs nothing: counts, and all about a response that was paid for by the request that made it. */
+const FREE: ReadonlySet<Api> = new Set<Api>([
+  'openai_responses_input_tokens',
+  'openai_responses_stored',
+  'openai_responses_side',
+  'anthropic_count_tokens',
+  'gemini_count_tokens',
+]);
+
+/** Claude is served in fast mode only where `speed` asks for it; other providers decide by a setting of the account. */
+const FAST_WHEN_ASKED: ReadonlySet<Api> = new Set<Api>(['anthropic_messages', 'google_raw_predict']);
+
+/** Providers refuse far fewer; more would be a number that no arithmetic is proof against. */
+const ANSWERS_MAX = 1_000_000;
+
+/** The most that Gemini gives at once. */
+const CANDIDATES_MAX = 8;
+
+/** A longer number is none that anybody means. */
+const NUMBER_BYTES = 32;
+
+/** A `generationConfig` beyond it holds a schema that is not worth the walk on the main thread. */
+const CONFIG_BYTES = 64 * 1024;
+
+/**
+ * What a scanned body says of how much may come back. Reads only the members whose place the scanner noted, and parses
+ * none but small ones; `input()` looks further, when asked. Where a word is doubtful, the dearer reading is taken.
+ *
+ * @param decoded the bytes that were scanned; to be unchanged until `input()` was asked for the last time.
+ */
+export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields): OutputLimit {
+  const embeds = EMBEDDINGS.has(api);
+  const config = generationConfig(api, decoded, fields);
+  return {
+    billed: !FREE.has(api),
+    bodyBytes: decoded.byteLength,
+    manyInputs: embeds,
+    maxOutputTokens: embeds ? 0 : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
+    answers: config?.answers ?? (api === 'openai_chat' ? topLevelAnswers(decoded, fields) : 1),
+    otherModels: fields.otherModels,
+    fast: !FAST_WHEN_ASKED.has(api) || fields.spans['speed'] !== undefined,
+    input: () => inputReach(api, decoded, fields),
+  };
+}
+
+/** Of two limits the laxer: servers differ in which of them they obey. */
+function topLevelLimit(api: Api, decoded: Uint8Array, fields: BodyFields): number | undefined {
+  const said = (LIMITS[api] ?? []).map((key) => fields.spans[key]);
+  return laxest(said.map((span) => span && limitAt(decoded, span.valueStart, span.valueEnd)));
+}
+
+function topLevelAnswers(decoded: Uint8Array, fields: BodyFields): number {
+  const span = fields.spans['n'];
+  return span === undefined ? 1 : answersAt(decoded, span.valueStart, span.valueEnd, ANSWERS_MAX);
+}
+
+/** Gemini's limits stand one level deeper, where the scanner does not look: a name may be there twice, or in both spellings. */
+function generationConfig(
+  api: Api,
+  decoded: Uint8Array,
+  fields: BodyFields,
+): { maxOutputTokens: number | undefined; answers: number } | undefined {
+  if (api !== 'gemini_generate_content' && api !== 'google_generate_content') return undefined;
+  const span = fields.spans['generationConfig'];
+  if (span === undefined || decoded[span.valueStart] !== OPEN_BRACE) return { maxOutputTokens: undefined, answers: 1 };
+  if (span.valueEnd - span.valueStart > CONFIG_BYTES) return { maxOutputTokens: undefined, answers: CANDIDATES_MAX };
+  const members = membersOf(decoded, span.valueStart);
+  const named = (...names: string[]): typeof members =>
+    members.filter((member) => names.some((name) => isNamed(decoded, member, name)));
+  return {
+    maxOutputTokens: laxest(
+      named('maxOutputTokens', 'max_output_tokens').map((at) => limitAt(decoded, at.valueStart, at.valueEnd)),
+    ),
+    answers: Math.max(
+      1,
+      ...named('candidateCount', 'candidate_count').map((at) =>
+        answersAt(decoded, at.valueStart, at.valueEnd, ANSWERS_MAX),
+      ),
+    ),
+  };
+}
+
+/** `unread`: something that some reader may take for another number, or for none. */
+type Limit = number | 'unread' | undefined;
+
+function laxest(limits: readonly Limit[]): number | undefined {
+  const said = limits.filter((limit) => limit !== undefined);
+  const numbers = said.filter((limit) => limit !== 'unread');
+  return said.length === 0 || numbers.length < said.length ? undefined : Math.max(...numbers);
+}
+
+/** Undefined for null, which says nothing. Only a whole number limits: -1 and 0 mean "without end" to some servers. */
+function limitAt(decoded: Uint8Array, start: number, end: number): Limit {
+  if (decoded[start] === LOWER_N) return undefined;
+  const value = numberAt(decoded, start, end);
+  return value !== undefined && Number.isSafeInteger(value) && value > 0 ? value : 'unread';
+}
+
+/** A number in quotes counts: some servers read it. What no server reads as a number asks for one answer, or is refused. */
+function answersAt(decoded: Uint8Array, start: number, end: number, most: number): number {
+  if (end - start > NUMBER_BYTES) return most;
+  const quoted = decoded[start] === QUOTE;
+  const value = quoted ? Number(stringValue(decoded.subarray(start, end))) : (numberAt(decoded, start, end) ?? 1);
+  return value > 1 ? Math.min(Math.ceil(value), most) : 1;
+}
+
+function numberAt(decoded: Uint8Array, start: number, end: number): number | undefined {
+  const first = decoded[start] ?? 0;
+  if (end - start > NUMBER_BYTES || (first !== MINUS && (first < DIGIT_0 || first > DIGIT_9))) return undefined;
+  return Number(Buffer.from(decoded.buffer, decoded.byteOffset + start, end - start).toString('latin1'));
+}
+
+const QUOTE = 0x22;
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const OPEN_BRACE = 0x7b;
+const LOWER_N = 0x6e;

@@ -1,0 +1,519 @@
+import type { Fault } from '../contract/fault.ts';
+import type { ExchangeId } from '../contract/ids.ts';
+import type {
+  BucketClaim,
+  BucketHolding,
+  BucketTerms,
+  Charged,
+  QuotaCharge,
+  QuotaDefinition,
+} from '../contract/quota.ts';
+import type { Clock } from '../lib/clock.ts';
+import { failed, ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import { Bucket } from './bucket.ts';
+import { Definitions } from './definitions.ts';
+import type { Chain, Spender } from './definitions.ts';
+
+/** What a request can cost, in whole nanodollars (src/pricing/bound.ts). */
+export interface CostEstimate {
+  /** What one of its kind costs at most. */
+  readonly likely: number;
+  /** What it cannot exceed; undefined where nothing bounds it, and `why`. Read for strict quotas alone: it may be dear. */
+  readonly most: number | undefined;
+  readonly why: string | undefined;
+}
+
+/** Where a caller stands after a request was admitted: in the chain with the least left. */
+export interface Standing {
+  remainingNanodollars: number;
+  /** Until it is full again; undefined where nothing flows back. */
+  resetSeconds: number | undefined;
+}
+
+export interface Admitted {
+  /** Keys of the buckets by chain: for the exchange's `opened` frame. */
+  quotas: string[][];
+  standing: Standing | undefined;
+}
+
+export type Admission = Result<Admitted, Fault>;
+
+export interface LedgerOptions {
+  /** This process's account, from its start to its end. */
+  life: string;
+  clock: Clock;
+  /** Asks the store. Undefined: it is away, or late. */
+  claim(life: string, claims: readonly BucketClaim[]): Promise<BucketHolding[] | undefined>;
+}
+
+export interface LedgerStats {
+  buckets: number;
+  reservations: number;
+  waiting: number;
+  claims: number;
+  claimsFailed: number;
+  /** Requests that had to wait for the store. */
+  asked: number;
+  /** Milliseconds since the store last answered; 0 while it was never asked in vain. */
+  awayMs: number;
+}
+
+interface Held {
+  chains: readonly ChainBuckets[];
+  /** What is reserved for the exchange. */
+  parts: readonly Part[];
+}
+
+interface Part {
+  bucket: Bucket;
+  amount: number;
+}
+
+interface ChainBuckets {
+  quota: QuotaDefinition;
+  buckets: readonly Bucket[];
+  keys: string[];
+}
+
+interface Waiter {
+  id: ExchangeId;
+  chains: readonly ChainBuckets[];
+  estimate: CostEstimate;
+  /** Looks at the store that are still to come before it is refused for what others hold. */
+  looksLeft: number;
+  /** Until the next tick. */
+  parked: boolean;
+  settle(admission: Admission): void;
+}
+
+/** Buckets in memory: about 500 bytes each. Beyond it, a request that needs another is refused. */
+const MOST_BUCKETS = 200_000;
+/** Requests that wait for the store, each with its body. */
+const MOST_WAITERS = 10_000;
+/** Claims of one call. */
+const CLAIMS_AT_ONCE = 500;
+/** What others hold in advance comes back within a tick of theirs, and the next of ours sees it. */
+const LOOKS = 3;
+
+/**
+ * What requests may spend. Reserves before, settles after, releases what came to nothing; of each exchange exactly one of
+ * the two. Owner of all balances that this process knows of; the store's answers keep them fresh, and while a bucket is
+ * far from empty nobody waits for one.
+ */
+export class QuotaLedger {
+  readonly #options: LedgerOptions;
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #held = new Map<ExchangeId, Held>();
+  readonly #charged = new Map<ExchangeId, readonly QuotaCharge[]>();
+  #definitions = new Definitions([]);
+  /** By the list in a caller's access, which is the same one from request to request. */
+  #resolved = new WeakMap<readonly string[], Spender & { chains: readonly ChainBuckets[] }>();
+  readonly #waiters = new Set<Waiter>();
+  #asking = false;
+  /** A tick came while the store was being asked. */
+  #ticked = false;
+  #awaySinceMs: number | undefined;
+  readonly #counts = { claims: 0, claimsFailed: 0, asked: 0 };
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  get life(): string {
+    return this.#options.life;
+  }
+
+  get names(): string[] {
+    return this.#definitions.names;
+  }
+
+  reconfigure(definitions: readonly QuotaDefinition[]): void {
+    this.#definitions = new Definitions(definitions);
+    this.#resolved = new WeakMap();
+    const nowMs = this.#options.clock.nowMs();
+    for (const [key, bucket] of this.#buckets) if (!this.#definitions.has(key)) bucket.undefined(nowMs);
+  }
+
+  /** The buckets that somebody is charged in, by the names in grants; unknown names are left out. */
+  bucketsOf(references: readonly string[], spender: Spender): BucketTerms[] {
+    const found = references.flatMap((reference) => {
+      const resolved = this.#definitions.chainsOf([reference], spender);
+      return resolved.ok ? resolved.chains.flatMap(({ buckets }) => buckets) : [];
+    });
+    return [...new Map(found.map((terms) => [terms.key, terms])).values()];
+  }
+
+  /**
+   * Reserves what the request can cost in every chain, or in none. Answers at once where what this process holds is
+   * enough. `release` or `charge` must follow where it is admitted.
+   */
+  reserve(
+    id: ExchangeId,
+    references: readonly string[],
+    spender: Spender,
+    estimate: CostEstimate,
+  ): Admission | Promise<Admission> {
+    if (references.length === 0) return NOTHING_CHARGED;
+    const resolved = this.#resolve(references, spender);
+    if (!resolved.ok) return resolved;
+    const chains = resolved.value;
+    const strict = chains.find(({ quota }) => quota.reserve === 'strict');
+    if (strict !== undefined && estimate.most === undefined) {
+      const { denyStatus: status } = strict.quota;
+      const detail = estimate.why ?? 'its cost';
+      return failed(refusal({ buckets: strict.keys, why: 'unbounded', status, detail }));
+    }
+    const nowMs = this.#options.clock.nowMs();
+    for (const chain of chains) for (const bucket of chain.buckets) bucket.use(needOf(chain, estimate), nowMs);
+    if (chains.every((chain) => isCovered(chain, needOf(chain, estimate), nowMs))) {
+      return ok(this.#admit(id, chains, estimate, nowMs));
+    }
+    if (this.#awaySinceMs !== undefined) return this.#withoutStore(id, chains, estimate, nowMs);
+    if (this.#waiters.size >= MOST_WAITERS) {
+      return failed({ code: 'overloaded', what: 'requests that wait for a quota', limit: MOST_WAITERS });
+    }
+    this.#counts.asked += 1;
+    return new Promise((settle) => {
+      this.#waiters.add({ id, chains, estimate, looksLeft: LOOKS, parked: false, settle });
+      void this.#ask();
+    });
+  }
+
+  /** The request came to nothing: it costs nothing. */
+  release(id: ExchangeId): void {
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    this.#held.delete(id);
+    for (const { bucket, amount } of held.parts) bucket.release(amount);
+  }
+
+  /**
+   * What an exchange cost goes from its buckets: once, whenever its record is made again. `quotas` are those of its
+   * `opened` frame: of an exchange of an earlier life, nothing is reserved.
+   */
+  charge(id: ExchangeId, quotas: readonly (readonly string[])[], cost: SettledCost): ChargeMade {
+    const before = this.#charged.get(id);
+    if (before !== undefined) return { charges: before, made: undefined };
+    const held = this.#held.get(id);
+    const chains = held?.chains ?? this.#known(quotas);
+    this.release(id);
+    if (chains.length === 0) return { charges: [], made: undefined };
+    const parts = cost === 'as reserved' && held !== undefined ? held.parts : this.#partsOf(chains, cost);
+    const charges: QuotaCharge[] = [];
+    const spent: Record<string, number> = {};
+    for (const { bucket, amount } of parts) {
+      bucket.spend(amount);
+      const { key } = bucket.terms;
+      charges.push({ bucket: key, nanodollars: amount });
+      spent[key] = bucket.spent;
+    }
+    this.#charged.set(id, charges);
+    return { charges, made: { life: this.life, charges, spent } };
+  }
+
+  /** The exchange's record is safe: it is not made again. */
+  forget(id: ExchangeId): void {
+    this.#charged.delete(id);
+  }
+
+  /** To be called about once a second: tells the store what was spent, and gives back what is not needed. */
+  tick(): void {
+    this.#ticked = true;
+    for (const waiter of this.#waiters) waiter.parked = false;
+    void this.#ask();
+  }
+
+  /**
+   * All that this life has spent, by bucket: what must survive it. Buckets of which it only holds something are among
+   * them, with 0: that is given back as soon as the life is known to be over.
+   */
+  account(): Record<string, number> {
+    const told = [...this.#buckets].filter(([, bucket]) => bucket.spent > 0 || bucket.holds);
+    return Object.fromEntries(told.map(([key, bucket]) => [key, bucket.spent]));
+  }
+
+  /**
+   * Tells the store what an earlier life had spent, and gives back what it held. False: the store is away. Buckets that
+   * are no longer defined are nobody's.
+   */
+  async settleLife(life: string, spent: ReadonlyMap<string, number>): Promise<boolean> {
+    const claims = [...spent].flatMap(([key, amount]): BucketClaim[] => {
+      const terms = this.#definitions.termsOfKey(key);
+      return terms === undefined
+        ? []
+        : [{ ...terms, spent: amount, committed: 0, asked: 0, lease: 0, known: undefined }];
+    });
+    for (let at = 0; at < claims.length; at += CLAIMS_AT_ONCE) {
+      const told = await this.#options.claim(life, claims.slice(at, at + CLAIMS_AT_ONCE));
+      if (told === undefined) return false;
+    }
+    return true;
+  }
+
+  stats(): LedgerStats {
+    return {
+      buckets: this.#buckets.size,
+      reservations: this.#held.size,
+      waiting: this.#waiters.size,
+      ...this.#counts,
+      awayMs: this.#awaySinceMs === undefined ? 0 : this.#options.clock.nowMs() - this.#awaySinceMs,
+    };
+  }
+
+  /** What is reserved in a bucket, and spent: for tests and metrics. */
+  bucket(key: string): Pick<Bucket, 'reserved' | 'spent'> | undefined {
+    return this.#buckets.get(key);
+  }
+
+  /** Nobody waits for a store that is away: each tick asks for it. */
+  #withoutStore(id: ExchangeId, chains: readonly ChainBuckets[], estimate: CostEstimate, nowMs: number): Admission {
+    const refusing = chains.filter((chain) => !isAllowed(chain, estimate, nowMs, false));
+    return refusing.length > 0 ? failed(unavailable(refusing)) : ok(this.#admit(id, chains, estimate, nowMs));
+  }
+
+  #admit(id: ExchangeId, chains: readonly ChainBuckets[], estimate: CostEstimate, nowMs: number): Admitted {
+    const parts: Part[] = [];
+    for (const chain of chains) split(chain.buckets, needOf(chain, estimate), nowMs, parts);
+    for (const { bucket, amount } of parts) bucket.reserve(amount);
+    this.#held.set(id, { chains, parts });
+    return { quotas: chains.map(({ keys }) => keys), standing: standingOf(chains, nowMs) };
+  }
+
+  /** The same references of the same caller lead to the same buckets. */
+  #resolve(references: readonly string[], spender: Spender): Result<readonly ChainBuckets[], Fault> {
+    const before = this.#resolved.get(references);
+    if (before?.user === spender.user && before.node === spender.node) return ok(before.chains);
+    const found = this.#definitions.chainsOf(references, spender);
+    if (!found.ok) return failed(refusal({ buckets: found.undefined, why: 'undefined' }));
+    const chains = this.#chainsIn(found.chains);
+    if (chains === undefined) return failed({ code: 'overloaded', what: 'quota buckets', limit: MOST_BUCKETS });
+    this.#resolved.set(references, { ...spender, chains });
+    return ok(chains);
+  }
+
+  #partsOf(chains: readonly ChainBuckets[], cost: SettledCost): Part[] {
+    const nowMs = this.#options.clock.nowMs();
+    const parts: Part[] = [];
+    for (const { buckets } of chains) split(buckets, typeof cost === 'number' ? cost : 0, nowMs, parts);
+    return parts;
+  }
+
+  #chainsIn(chains: readonly Chain[]): ChainBuckets[] | undefined {
+    const found: ChainBuckets[] = [];
+    for (const { quota, buckets } of chains) {
+      const own = buckets.map((terms) => this.#bucketOf(terms));
+      if (own.includes(undefined)) return undefined;
+      found.push({ quota, buckets: own.filter((bucket) => bucket !== undefined), keys: buckets.map(({ key }) => key) });
+    }
+    return found;
+  }
+
+  #bucketOf(terms: BucketTerms): Bucket | undefined {
+    const known = this.#buckets.get(terms.key);
+    if (known !== undefined) {
+      known.terms = terms;
+      return known;
+    }
+    if (this.#buckets.size >= MOST_BUCKETS) return undefined;
+    const bucket = new Bucket(terms);
+    this.#buckets.set(terms.key, bucket);
+    return bucket;
+  }
+
+  /** Of an exchange that this life did not admit. */
+  #known(quotas: readonly (readonly string[])[]): ChainBuckets[] {
+    return quotas.flatMap((keys): ChainBuckets[] => {
+      const buckets = keys.flatMap((key) => {
+        const terms = this.#definitions.termsOfKey(key);
+        return terms === undefined ? [] : (this.#bucketOf(terms) ?? []);
+      });
+      const quota = this.#definitions.ofKey(keys[0] ?? '');
+      return buckets.length === 0 || quota === undefined ? [] : [{ quota, buckets, keys: [...keys] }];
+    });
+  }
+
+  /** One call to the store at a time: what comes meanwhile goes with the next. */
+  async #ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      let due: Bucket[] = [];
+      for (;;) {
+        if (this.#ticked) due = this.#due();
+        this.#ticked = false;
+        const waiters = [...this.#waiters].filter(({ parked }) => !parked).slice(0, CLAIMS_AT_ONCE);
+        if (waiters.length === 0 && due.length === 0) return;
+        await this.#askFor(waiters, due.splice(0, CLAIMS_AT_ONCE));
+      }
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #due(): Bucket[] {
+    const nowMs = this.#options.clock.nowMs();
+    return [...this.#buckets].flatMap(([key, bucket]) => {
+      return bucket.isDue(nowMs) && this.#definitions.has(key) ? [bucket] : [];
+    });
+  }
+
+  async #askFor(waiters: readonly Waiter[], due: readonly Bucket[]): Promise<void> {
+    const { clock, life } = this.#options;
+    const askedAtMs = clock.nowMs();
+    const asked = new Map<Bucket, number>(due.map((bucket) => [bucket, 0]));
+    for (const { chains, estimate } of waiters) {
+      for (const chain of chains) {
+        for (const bucket of chain.buckets) asked.set(bucket, (asked.get(bucket) ?? 0) + needOf(chain, estimate));
+      }
+    }
+    const claims = [...asked].map(([bucket, amount]) => ({ bucket, claim: bucket.claim(amount, askedAtMs) }));
+    this.#counts.claims += 1;
+    const holdings = await this.#options.claim(
+      life,
+      claims.map((each) => each.claim),
+    );
+    if (holdings === undefined) {
+      this.#counts.claimsFailed += 1;
+      this.#awaySinceMs ??= askedAtMs;
+      for (const { bucket } of claims) bucket.missed();
+    } else {
+      this.#awaySinceMs = undefined;
+      claims.forEach(({ bucket, claim }, at) => {
+        const holding = holdings[at];
+        if (holding !== undefined) bucket.hear(claim, holding, askedAtMs);
+      });
+    }
+    for (const waiter of waiters) this.#decide(waiter, holdings !== undefined);
+  }
+
+  #decide(waiter: Waiter, answered: boolean): void {
+    const nowMs = this.#options.clock.nowMs();
+    const { id, chains, estimate } = waiter;
+    waiter.looksLeft -= 1;
+    const refusing = chains.filter((chain) => !isAllowed(chain, estimate, nowMs, answered));
+    const mayWait = answered && waiter.looksLeft > 0;
+    if (mayWait && refusing.length > 0 && refusing.every((chain) => mayComeBack(chain, nowMs))) {
+      waiter.parked = true;
+      return;
+    }
+    this.#waiters.delete(waiter);
+    waiter.settle(
+      refusing.length === 0
+        ? ok(this.#admit(id, chains, estimate, nowMs))
+        : failed(answered ? emptied(refusing, estimate, nowMs) : unavailable(refusing)),
+    );
+  }
+}
+
+/**
+ * Nanodollars. `unknown` charges nothing. `as reserved`: it is known only later, as of a background response, and must not
+ * be had for nothing until then.
+ */
+export type SettledCost = number | 'unknown' | 'as reserved';
+
+export interface ChargeMade {
+  charges: readonly QuotaCharge[];
+  /** To be journaled; undefined where it was before, or there is nothing to charge. */
+  made: Charged | undefined;
+}
+
+/** Of a request that no grant charges anywhere. */
+export const NOTHING_CHARGED: Admission = ok({ quotas: [], standing: undefined });
+
+function needOf({ quota }: ChainBuckets, { likely, most }: CostEstimate): number {
+  return quota.reserve === 'strict' ? (most ?? likely) : likely;
+}
+
+function sumOf(buckets: readonly Bucket[], of: (bucket: Bucket) => number): number {
+  return buckets.reduce((sum, bucket) => sum + of(bucket), 0);
+}
+
+/** What is held is enough, without a word to the store. */
+function isCovered({ buckets }: ChainBuckets, need: number, nowMs: number): boolean {
+  const available = sumOf(buckets, (bucket) => bucket.available(nowMs));
+  return available > 0 && available >= need;
+}
+
+/** By what is held now that the store has answered; while it is away, by what the quota says of that. */
+function isAllowed(chain: ChainBuckets, estimate: CostEstimate, nowMs: number, answered: boolean): boolean {
+  const { quota, buckets } = chain;
+  const local = !answered && quota.fail === 'local';
+  const available = sumOf(buckets, (bucket) => (local ? bucket.free(nowMs) : bucket.available(nowMs)));
+  return available > 0 && (quota.reserve === 'balance' || available >= needOf(chain, estimate));
+}
+
+/** Others hold what is missing, for requests that may cost less, or for none. */
+function mayComeBack({ buckets }: ChainBuckets, nowMs: number): boolean {
+  return sumOf(buckets, (bucket) => bucket.heldByOthers) > 0 && sumOf(buckets, (bucket) => bucket.balance(nowMs)) > 0;
+}
+
+/** From the first what it has, from the next what is missing, and so on; the last pays the rest. */
+function split(buckets: readonly Bucket[], amount: number, nowMs: number, into: Part[]): void {
+  let rest = amount;
+  const last = buckets.length - 1;
+  for (let at = 0; at < last && rest > 0; at++) {
+    const bucket = buckets[at];
+    if (bucket === undefined) continue;
+    const part = Math.min(rest, Math.max(0, Math.floor(bucket.free(nowMs))));
+    if (part > 0) into.push({ bucket, amount: part });
+    rest -= part;
+  }
+  const bucket = buckets[last];
+  if (bucket !== undefined && (rest > 0 || amount === 0)) into.push({ bucket, amount: rest });
+}
+
+function refusal(fault: {
+  buckets: readonly string[];
+  why: 'empty' | 'unbounded' | 'undefined';
+  status?: QuotaDefinition['denyStatus'];
+  retryAfterSeconds?: number | undefined;
+  detail?: string;
+}): Fault {
+  const { buckets, why, status = 429, retryAfterSeconds, detail } = fault;
+  const said = detail === undefined ? {} : { detail };
+  return { code: 'quota_exceeded', buckets: [...buckets], retryAfterSeconds, status, why, ...said };
+}
+
+function emptied(chains: readonly ChainBuckets[], estimate: CostEstimate, nowMs: number): Fault {
+  const waits = chains.map((chain) => secondsUntil(chain, estimate, nowMs));
+  const never = waits.includes(undefined);
+  return refusal({
+    buckets: chains.flatMap(({ keys }) => keys),
+    why: 'empty',
+    status: chains[0]?.quota.denyStatus ?? 429,
+    retryAfterSeconds: never ? undefined : Math.max(...waits.filter((wait) => wait !== undefined)),
+  });
+}
+
+function unavailable(chains: readonly ChainBuckets[]): Fault {
+  return {
+    code: 'quota_unavailable',
+    buckets: chains.flatMap(({ keys }) => keys),
+    why: 'the store of balances does not answer',
+  };
+}
+
+/** Until enough has flowed back; undefined where it never will. */
+function secondsUntil(chain: ChainBuckets, estimate: CostEstimate, nowMs: number): number | undefined {
+  const need = chain.quota.reserve === 'strict' ? Math.max(1, needOf(chain, estimate)) : 1;
+  if (need > sumOf(chain.buckets, ({ terms }) => terms.capacity)) return undefined;
+  const missing = need - sumOf(chain.buckets, (bucket) => bucket.balance(nowMs));
+  // It is there, reserved for requests under way, which as a rule cost less.
+  if (missing <= 0) return 1;
+  const perSecond = sumOf(chain.buckets, ({ terms: { rate } }) => (rate.amount / rate.periodMs) * 1000);
+  return perSecond > 0 ? Math.max(1, Math.ceil(missing / perSecond)) : undefined;
+}
+
+function standingOf(chains: readonly ChainBuckets[], nowMs: number): Standing | undefined {
+  let least: Standing | undefined;
+  for (const { buckets } of chains) {
+    const remaining = Math.floor(sumOf(buckets, (bucket) => bucket.free(nowMs)));
+    if (least !== undefined && remaining >= least.remainingNanodollars) continue;
+    const missing = sumOf(buckets, ({ terms }) => terms.capacity) - remaining;
+    const perSecond = sumOf(buckets, ({ terms: { rate } }) => (rate.amount / rate.periodMs) * 1000);
+    const resetSeconds = perSecond > 0 ? Math.ceil(Math.max(0, missing) / perSecond) : undefined;
+    least = { remainingNanodollars: Math.max(0, remaining), resetSeconds };
+  }
+  return least;
+}

@@ -1,0 +1,256 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { RecordRow } from '../support/gateway.ts';
+import { startTestPostgres } from '../support/postgres.ts';
+import type { TestPostgres } from '../support/postgres.ts';
+import {
+  chargedIn,
+  COST,
+  costOf,
+  counted,
+  dollars,
+  expectAway,
+  expectRefusal,
+  MODEL,
+  recordsWithCharges,
+  startQuotaGateways,
+} from '../support/quota-gateways.ts';
+import type { Answer, AskOptions, QuotaGateways, QuotaGatewaysOptions } from '../support/quota-gateways.ts';
+import { until } from '../support/until.ts';
+
+let postgres: TestPostgres;
+let house: QuotaGateways | undefined;
+
+beforeAll(async () => {
+  postgres = await startTestPostgres('quotas');
+});
+afterEach(async () => {
+  await house?.close();
+  house = undefined;
+}, 120_000);
+afterAll(() => postgres.stop());
+
+async function start(options: Omit<QuotaGatewaysOptions, 'postgres'>): Promise<QuotaGateways> {
+  house = await startQuotaGateways({ ...options, postgres });
+  return house;
+}
+
+const STRICT_MODEL = 'gpt-5';
+const PARALLEL = 200;
+/** Nothing flows back. */
+const NO_RATE = '$0.00/day';
+
+describe('an empty budget, asked by all at once', () => {
+  const SPENT_BEFORE = 3;
+  const CAPACITY = (SPENT_BEFORE + 1) * COST;
+  /** A few of the most that `STRICT_MODEL` can cost for such a request, five times as dear as the other. */
+  const STRICT_CAPACITY = 25 * COST;
+  const QUOTAS = {
+    balance: { capacity: dollars(CAPACITY), rate: NO_RATE },
+    strict: { capacity: dollars(STRICT_CAPACITY), rate: NO_RATE, reserve: 'strict' },
+  };
+  const ATTACH = [
+    { models: `openai/${MODEL}`, quotas: [{ bucket: 'balance' }] },
+    { models: `openai/${STRICT_MODEL}`, quotas: [{ bucket: 'strict' }] },
+  ];
+
+  const WORLDS: { what: string; processes: number; redis?: 'keeps' }[] = [
+    { what: 'one process', processes: 1 },
+    { what: 'three processes with Postgres', processes: 3 },
+    { what: 'three processes with Redis', processes: 3, redis: 'keeps' },
+  ];
+  test.for(WORLDS)(
+    '$what: 200 requests at once overspend by one request a process at most, and by none where strict',
+    { timeout: 120_000 },
+    async (world) => {
+      const { what, ...shape } = world;
+      const gateways = await start({ ...shape, quotas: QUOTAS, attach: ATTACH });
+      for (let at = 0; at < SPENT_BEFORE; at++) expect((await gateways.ask(at % shape.processes)).status).toBe(200);
+      const balance = await burst(gateways, PARALLEL);
+      const strict = await burst(gateways, PARALLEL, { model: STRICT_MODEL });
+      for (const answer of [...balance, ...strict].filter(({ status }) => status !== 200)) expectRefusal(answer);
+      const records = await recordsOf(gateways, SPENT_BEFORE + 2 * PARALLEL);
+      const over = overspent(records, MODEL, CAPACITY);
+      const strictlyOver = overspent(records, STRICT_MODEL, STRICT_CAPACITY);
+      console.log(
+        `${what}: balance ${say(balance)}, overspent ${over / COST} requests; ` +
+          `strict ${say(strict)}, overspent ${strictlyOver}`,
+      );
+      expect(over).toBeLessThanOrEqual(shape.processes * COST);
+      // What is left is spent, too.
+      expect(over).toBeGreaterThanOrEqual(0);
+      expect(strictlyOver).toBeLessThanOrEqual(0);
+      expect(strict.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+      await expectBooks(gateways, records, { balance: CAPACITY, strict: STRICT_CAPACITY });
+    },
+  );
+
+  test('three processes with Redis killed half-way: the same, and 503 where the store is away', async () => {
+    const capacity = (PARALLEL - 40) * COST;
+    const quotas = { ...QUOTAS, balance: { capacity: dollars(capacity), rate: NO_RATE } };
+    const gateways = await start({ processes: 3, redis: 'keeps', quotas, attach: ATTACH });
+    const slowly = { sim: 'pace=20ms;first_event=100ms' };
+    const before = await burst(gateways, PARALLEL / 2, slowly);
+    // As claims are on their way, and with requests under way afterwards.
+    const [within] = await Promise.all([burst(gateways, PARALLEL / 4, slowly), gateways.redis?.kill()]);
+    const answers = [...before, ...within, ...(await burst(gateways, PARALLEL / 4, slowly))];
+    for (const answer of answers) {
+      if (answer.status === 503) expectAway(answer);
+      else if (answer.status !== 200) expectRefusal(answer);
+    }
+    await gateways.redis?.start();
+    const records = await recordsOf(gateways, PARALLEL);
+    const over = overspent(records, MODEL, capacity);
+    console.log(`three processes with Redis killed half-way: ${say(answers)}, overspent ${over / COST} requests`);
+    expect(over).toBeLessThanOrEqual(3 * COST);
+    expect(answers.filter(({ status }) => status === 503).length).toBeGreaterThan(0);
+    await expectBooks(gateways, records, { balance: capacity });
+  }, 120_000);
+});
+
+describe('two processes and a Redis that forgets', () => {
+  const CAPACITY = 1_000 * COST;
+  const QUOTA = { shared: { capacity: dollars(CAPACITY), rate: NO_RATE } };
+  const ATTACH = [{ models: '**', quotas: [{ bucket: 'shared' }] }];
+  const HEALS_WITHIN_MS = 5_000;
+
+  test.for([
+    { what: 'put back to an older copy', forget: backToSnapshot },
+    { what: 'emptied', forget: emptied },
+  ])(
+    '$what: the balance is exact again within five seconds, without a look at the records',
+    { timeout: 120_000 },
+    async ({ what, forget }) => {
+      const gateways = await start({ processes: 2, redis: 'forgets', quotas: QUOTA, attach: ATTACH });
+      let spent = 0;
+      const spend = async (count: number): Promise<void> => {
+        for (const { status } of await burst(gateways, count)) expect(status).toBe(200);
+        spent += count * COST;
+      };
+      await spend(30);
+      await balanceBecomes(gateways, CAPACITY - spent, 10_000);
+      await gateways.redis?.save();
+      await spend(50);
+      await balanceBecomes(gateways, CAPACITY - spent, 10_000);
+      // What the store hears of last, it forgets first: some of it while answers are under way.
+      const underWay = burst(gateways, 20, { sim: 'delay=500ms' });
+      await forget(gateways);
+      for (const { status } of await underWay) expect(status).toBe(200);
+      spent += 20 * COST;
+      const tookMs = await balanceBecomes(gateways, CAPACITY - spent, HEALS_WITHIN_MS);
+      console.log(`Redis ${what}: right again after ${Math.round(tookMs)} ms, ${spent / COST} requests spent`);
+      await spend(10);
+      await balanceBecomes(gateways, CAPACITY - spent, HEALS_WITHIN_MS);
+      const settled = await gateways.settled();
+      expect(Number(settled.get('shared')?.balance_nanodollars)).toBe(CAPACITY - spent);
+    },
+  );
+
+  async function backToSnapshot({ redis }: QuotaGateways): Promise<void> {
+    await redis?.kill();
+    await redis?.start();
+  }
+
+  async function emptied({ redis }: QuotaGateways): Promise<void> {
+    await redis?.flush();
+  }
+
+  /** Answers how long it took. Once it is right it stays so: nothing else is spent meanwhile. */
+  async function balanceBecomes(gateways: QuotaGateways, expected: number, withinMs: number): Promise<number> {
+    const fromMs = performance.now();
+    let last = Number.NaN;
+    await until(
+      'the balance is right',
+      async () => {
+        last = await gateways.bucket('shared').then(
+          (bucket) => Number(bucket.balance_nanodollars),
+          () => Number.NaN,
+        );
+        return last === expected;
+      },
+      withinMs,
+    ).catch(() => undefined);
+    expect(last).toBe(expected);
+    return performance.now() - fromMs;
+  }
+});
+
+test('far from empty nobody waits for the store, and it is told by the tick alone', async () => {
+  const capacity = 1_000_000 * COST;
+  const gateways = await start({
+    processes: 1,
+    quotas: { shared: { capacity: dollars(capacity), rate: NO_RATE } },
+    attach: [{ models: '**', quotas: [{ bucket: 'shared' }] }],
+  });
+  // The first one asks: nothing is held before.
+  for (const { status } of await burst(gateways, 5)) expect(status).toBe(200);
+  const counts = async (): Promise<{ asked: number; claims: number; atMs: number }> => ({
+    asked: await gateways.metric(0, 'aperture_quota_requests_asked_total'),
+    claims: await gateways.metric(0, 'aperture_quota_claims_total'),
+    atMs: performance.now(),
+  });
+  const before = await counts();
+  expect(before.asked).toBeGreaterThan(0);
+  for (let sent = 0; sent < 500; sent += 25) {
+    for (const { status } of await burst(gateways, 25)) expect(status).toBe(200);
+  }
+  const after = await counts();
+  const seconds = (after.atMs - before.atMs) / 1_000;
+  const claims = after.claims - before.claims;
+  console.log(
+    `500 requests in ${seconds.toFixed(1)} s: ${claims} claims, ${after.asked - before.asked} requests asked`,
+  );
+  expect(after.asked).toBe(before.asked);
+  // One a second, and one that was due.
+  expect(claims).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+}, 60_000);
+
+/** All at once, to each process in turn. */
+function burst(gateways: QuotaGateways, count: number, options?: AskOptions): Promise<Answer[]> {
+  const processes = gateways.gateways.length;
+  return Promise.all(Array.from({ length: count }, (_, at) => gateways.ask(at % processes, options)));
+}
+
+function say(answers: readonly Answer[]): string {
+  return JSON.stringify(counted(answers.map(({ status }) => status)));
+}
+
+/** All of them, whoever served them: the database is one. */
+async function recordsOf(gateways: QuotaGateways, count: number): Promise<RecordRow[]> {
+  const records = await recordsWithCharges(gateways.gateway(0), count);
+  expect(records.length).toBe(count);
+  return records;
+}
+
+function overspent(records: readonly RecordRow[], model: string, capacity: number): number {
+  return costOf(records.filter((record) => record.model === model)) - capacity;
+}
+
+/** Nothing is reserved; what is gone from a bucket is what records were charged there, and that is what they cost. */
+async function expectBooks(
+  gateways: QuotaGateways,
+  records: readonly RecordRow[],
+  capacities: Record<string, number>,
+): Promise<void> {
+  const charged = chargedIn(records);
+  for (const record of records) {
+    const sum = record.quota_charges.reduce((before, { nanodollars }) => before + nanodollars, 0);
+    expect(sum, record.id).toBe(Number(record.cost_nanodollars ?? 0));
+  }
+  let balances: Record<string, number> = {};
+  const expected = Object.fromEntries(
+    Object.entries(capacities).map(([name, capacity]) => [name, capacity - (charged.get(name) ?? 0)]),
+  );
+  await gateways.settled();
+  await until(
+    'balances are what the records say',
+    async () => {
+      const found = await gateways.buckets();
+      balances = Object.fromEntries(
+        Object.keys(capacities).map((name) => [name, Number(found.get(name)?.balance_nanodollars ?? capacities[name])]),
+      );
+      return Object.entries(expected).every(([name, balance]) => balances[name] === balance);
+    },
+    5_000,
+  ).catch(() => undefined);
+  expect(balances).toEqual(expected);
+}

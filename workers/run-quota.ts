@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseMoney } from '../config/units.ts';
+import { answerRefill } from '../src/admin/quotas.ts';
+import type { RefillDesk } from '../src/admin/quotas.ts';
+import type { Fault } from '../src/contract/fault.ts';
+import type { QuotaStore } from '../src/contract/quota.ts';
+import { answerQuotas, shownBucket } from '../src/dashboard/quotas.ts';
+import { refusal } from '../src/dashboard/routes.ts';
+import type { ApiAnswer } from '../src/dashboard/routes.ts';
+import type { Clock } from '../src/lib/clock.ts';
+import type { Log } from '../src/lib/log.ts';
+import { failed, ok, unreachable } from '../src/lib/result.ts';
+import { definedKeys } from '../src/quota/defined-keys.ts';
+import type { FromQuota, QuotaQuestion, ToQuota } from '../src/quota/messages.ts';
+import type { Answer, Ask } from '../src/serve/ask-thread.ts';
+import { isAway } from '../src/store/database.ts';
+import { createPostgresQuotaStore } from '../src/store/quota-postgres.ts';
+import { createRedisQuotaStore } from '../src/store/quota-redis.ts';
+import { quietly } from './quietly.ts';
+import type { QuotaData } from './thread-data.ts';
+
+export interface QuotaParts {
+  data: Pick<QuotaData, 'database' | 'redisUrl' | 'names'>;
+  clock: Clock;
+  log: Log;
+  post: (message: FromQuota | Answer) => void;
+  /** Between two looks for buckets whose definition is gone, besides one on each change. */
+  sweepMs?: number;
+}
+
+export interface Quota {
+  take(message: ToQuota | Ask<QuotaQuestion>): void;
+  close(): Promise<void>;
+}
+
+const SWEEP_MS = 60_000;
+
+/** Talks to the store of buckets: claims first of all, which requests wait for. */
+export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaParts): Quota {
+  const complain = quietly(clock, log);
+  const onError = (error: unknown): void => {
+    complain('quotas', error);
+  };
+  const store: QuotaStore =
+    data.redisUrl === undefined
+      ? createPostgresQuotaStore(data.database, { onError })
+      : createRedisQuotaStore(data.redisUrl, { onError });
+  const sweeper = sweepBuckets(store, data.names, sweepMs, onError);
+
+  const faultOf = (error: unknown): Fault => {
+    onError(error);
+    return { code: 'store_unavailable', why: `quotas: ${whyOf(error)}` };
+  };
+
+  const claim = async ({ ask, life, claims }: Extract<ToQuota, { kind: 'claim' }>): Promise<void> => {
+    try {
+      post({ kind: 'claimed', ask, holdings: await store.claim(life, claims) });
+    } catch (error) {
+      onError(error);
+      post({ kind: 'failed', ask, why: whyOf(error) });
+    }
+  };
+
+  const desk: RefillDesk = {
+    parseMoney,
+    shown: shownBucket,
+    refill: async (bucket, nanodollars) => {
+      try {
+        const row = await store.refill(bucket, nanodollars);
+        return row === undefined ? failed({ code: 'not_found', what: `the bucket ${bucket}` }) : ok(row);
+      } catch (error) {
+        onError(error);
+        return failed({
+          code: 'store_unavailable',
+          why: `quotas: ${whyOf(error)}; look whether the balance has changed before you ask again`,
+        });
+      }
+    },
+  };
+
+  const encoder = new TextEncoder();
+  const answer = async ({ ask, request }: Ask<QuotaQuestion>): Promise<void> => {
+    const { status, headers, body } = await answerTo(store, desk, faultOf, request);
+    post({
+      kind: 'answer',
+      ask,
+      status,
+      headers,
+      body: typeof body === 'string' ? encoder.encode(body) : new Uint8Array(body),
+    });
+  };
+
+  return {
+    take: (message) => {
+      switch (message.kind) {
+        case 'claim':
+          void claim(message);
+          return;
+        case 'definitions':
+          sweeper.reconfigure(message.names);
+          return;
+        case 'ask':
+          void answer(message);
+          return;
+        default:
+          return unreachable(message);
+      }
+    },
+    close: async () => {
+      await sweeper.close();
+      await store.close();
+    },
+  };
+}
+
+/** By path; each says itself which methods and roles it takes. */
+async function answerTo(
+  store: QuotaStore,
+  desk: RefillDesk,
+  faultOf: (error: unknown) => Fault,
+  request: QuotaQuestion,
+): Promise<ApiAnswer> {
+  const { method, path } = request;
+  if (path === '/api/quotas') return answerQuotas(store, faultOf, request);
+  if (path !== '/api/quotas/refill') return refusal({ code: 'path_unknown', method, path });
+  const { status, body } = await answerRefill(desk, request);
+  return { status, headers: [['content-type', 'application/json']], body };
+}
+
+/** A class of failure: what the error itself says may name an address or a user. */
+function whyOf(error: unknown): string {
+  return isAway(error) ? 'the store does not answer' : 'the store cannot do it';
+}
+
+/** Deletes buckets whose definition is gone: on each change, and now and then, since others make them while they go. */
+function sweepBuckets(
+  store: QuotaStore,
+  names: readonly string[],
+  everyMs: number,
+  onError: (error: unknown) => void,
+): { reconfigure(names: readonly string[]): void; close(): Promise<void> } {
+  let defines = definedKeys(names);
+  let wake = new AbortController();
+  let closing = false;
+  const stopped = (): boolean => closing;
+  const sweeps = async (): Promise<void> => {
+    while (!stopped()) {
+      // Before the work: what changes meanwhile wants another round.
+      wake = new AbortController();
+      await store.sweep((key) => defines(key)).catch(onError);
+      await sleep(everyMs, undefined, { signal: wake.signal }).catch(() => undefined);
+    }
+  };
+  const done = sweeps();
+  return {
+    reconfigure: (changed) => {
+      defines = definedKeys(changed);
+      wake.abort();
+    },
+    close: () => {
+      closing = true;
+      wake.abort();
+      return done;
+    },
+  };
+}
