@@ -52,7 +52,7 @@ describe('in one process', () => {
     await simulator.close();
   });
 
-  test('hundreds of exchanges that end in every way leave nothing reserved, and charge what they cost', async () => {
+  test('failure mode 5: hundreds of exchanges that end in every way leave nothing reserved, and charge what they cost', async () => {
     const seed = fuzzSeed('quotas in one process');
     const url = house.urls[0] ?? '';
     const endings = Array.from({ length: EXCHANGES }, (_, number) => drawEnding(diceOf(seed, number)));
@@ -82,7 +82,7 @@ describe('in one process', () => {
   }, 120_000);
 });
 
-describe('kill -9 of the process, with streams in flight', () => {
+describe('failure mode 5: kill -9 of the process, with streams in flight', () => {
   let postgres: TestPostgres;
   beforeAll(async () => {
     postgres = await startTestPostgres('quota-kills');
