@@ -21,11 +21,11 @@ import { until } from '../support/until.ts';
  * records were charged there, which is what they cost.
  */
 
-const CAPACITY: Record<string, number> = { 'daily:(loopback)': 2_000_000, reserve: 5_000_000, org: 1_000_000_000 };
+const CAPACITY: Record<string, number> = { 'daily:(loopback)': 2_000_000, reserve: 40_000_000, org: 1_000_000_000 };
 const NO_RATE = '$0.00/day';
 const QUOTAS = {
   'daily:<user>': { capacity: dollars(2_000_000), rate: NO_RATE, overdraft: ['reserve'] },
-  reserve: { capacity: dollars(5_000_000), rate: NO_RATE },
+  reserve: { capacity: dollars(40_000_000), rate: NO_RATE },
   org: { capacity: dollars(1_000_000_000), rate: NO_RATE },
 };
 const ATTACH = [{ models: '**', quotas: [{ bucket: 'daily:<user>' }, { bucket: 'org' }] }];
