@@ -1,7 +1,8 @@
 import type { ExchangeId } from '../contract/ids.ts';
 import { outputLimitOf } from '../protocols/output-limit.ts';
 import { NOTHING_CHARGED } from '../quota/ledger.ts';
-import type { Admission, QuotaLedger, Standing } from '../quota/ledger.ts';
+import type { Standing } from '../quota/chain.ts';
+import type { Admission, QuotaLedger } from '../quota/ledger.ts';
 import type { Route } from '../routing/plan.ts';
 import type { Arrival, ExchangeEndpoint } from './request-life.ts';
 import type { ScannedBody } from './scan-body.ts';

@@ -12,24 +12,11 @@ import type { Clock } from '../lib/clock.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { Bucket } from './bucket.ts';
+import { isAllowed, isCovered, mayComeBack, needOf, split, standingOf } from './chain.ts';
+import type { CallerChain, CostEstimate, Part, Standing } from './chain.ts';
 import { Definitions } from './definitions.ts';
 import type { Chain, Spender } from './definitions.ts';
-
-/** What a request can cost, in whole nanodollars (src/pricing/bound.ts). */
-export interface CostEstimate {
-  /** What one of its kind costs at most. */
-  readonly likely: number;
-  /** What it cannot exceed; undefined where nothing bounds it, and `why`. Read for strict quotas alone: it may be dear. */
-  readonly most: number | undefined;
-  readonly why: string | undefined;
-}
-
-/** Where a caller stands after a request was admitted: in the chain with the least left. */
-export interface Standing {
-  remainingNanodollars: number;
-  /** Until it is full again; undefined where nothing flows back. */
-  resetSeconds: number | undefined;
-}
+import { emptied, unavailable, unbounded, undefinedQuotas } from './refusals.ts';
 
 export interface Admitted {
   /** Keys of the buckets by chain: for the exchange's `opened` frame. */
@@ -60,25 +47,14 @@ export interface LedgerStats {
 }
 
 interface Held {
-  chains: readonly ChainBuckets[];
+  chains: readonly CallerChain[];
   /** What is reserved for the exchange. */
   parts: readonly Part[];
 }
 
-interface Part {
-  bucket: Bucket;
-  amount: number;
-}
-
-interface ChainBuckets {
-  quota: QuotaDefinition;
-  buckets: readonly Bucket[];
-  keys: string[];
-}
-
 interface Waiter {
   id: ExchangeId;
-  chains: readonly ChainBuckets[];
+  chains: readonly CallerChain[];
   estimate: CostEstimate;
   /** Looks at the store that are still to come before it is refused for what others hold. */
   looksLeft: number;
@@ -108,7 +84,7 @@ export class QuotaLedger {
   readonly #charged = new Map<ExchangeId, readonly QuotaCharge[]>();
   #definitions = new Definitions([]);
   /** By the list in a caller's access, which is the same one from request to request. */
-  #resolved = new WeakMap<readonly string[], Spender & { chains: readonly ChainBuckets[] }>();
+  #resolved = new WeakMap<readonly string[], Spender & { chains: readonly CallerChain[] }>();
   readonly #waiters = new Set<Waiter>();
   #asking = false;
   /** A tick came while the store was being asked. */
@@ -160,15 +136,12 @@ export class QuotaLedger {
     const chains = resolved.value;
     const strict = chains.find(({ quota }) => quota.reserve === 'strict');
     if (strict !== undefined && estimate.most === undefined) {
-      const { denyStatus: status } = strict.quota;
-      const detail = estimate.why ?? 'its cost';
-      return failed(refusal({ buckets: strict.keys, why: 'unbounded', status, detail }));
+      return failed(unbounded(strict, estimate.why ?? 'its cost'));
     }
     const nowMs = this.#options.clock.nowMs();
     for (const chain of chains) for (const bucket of chain.buckets) bucket.use(needOf(chain, estimate), nowMs);
-    if (chains.every((chain) => isCovered(chain, needOf(chain, estimate), nowMs))) {
-      return ok(this.#admit(id, chains, estimate, nowMs));
-    }
+    const admitted = this.#admit(id, chains, estimate, (chain) => isCovered(chain, needOf(chain, estimate), nowMs));
+    if (admitted !== undefined) return ok(admitted);
     if (this.#awaySinceMs !== undefined) return this.#withoutStore(id, chains, estimate, nowMs);
     if (this.#waiters.size >= MOST_WAITERS) {
       return failed({ code: 'overloaded', what: 'requests that wait for a quota', limit: MOST_WAITERS });
@@ -267,40 +240,56 @@ export class QuotaLedger {
   }
 
   /** Nobody waits for a store that is away: each tick asks for it. */
-  #withoutStore(id: ExchangeId, chains: readonly ChainBuckets[], estimate: CostEstimate, nowMs: number): Admission {
-    const refusing = chains.filter((chain) => !isAllowed(chain, estimate, nowMs, false));
-    return refusing.length > 0 ? failed(unavailable(refusing)) : ok(this.#admit(id, chains, estimate, nowMs));
+  #withoutStore(id: ExchangeId, chains: readonly CallerChain[], estimate: CostEstimate, nowMs: number): Admission {
+    const allows = (chain: CallerChain): boolean => isAllowed(chain, estimate, nowMs, false);
+    const admitted = this.#admit(id, chains, estimate, allows);
+    return admitted === undefined ? failed(unavailable(refusing(chains, allows))) : ok(admitted);
   }
 
-  #admit(id: ExchangeId, chains: readonly ChainBuckets[], estimate: CostEstimate, nowMs: number): Admitted {
+  /** In all chains or in none. One after the other: two of them may share a bucket. */
+  #admit(
+    id: ExchangeId,
+    chains: readonly CallerChain[],
+    estimate: CostEstimate,
+    allows: (chain: CallerChain) => boolean,
+  ): Admitted | undefined {
+    const nowMs = this.#options.clock.nowMs();
     const parts: Part[] = [];
-    for (const chain of chains) split(chain.buckets, needOf(chain, estimate), nowMs, parts);
-    for (const { bucket, amount } of parts) bucket.reserve(amount);
+    for (const chain of chains) {
+      if (!allows(chain)) {
+        for (const { bucket, amount } of parts) bucket.release(amount);
+        return undefined;
+      }
+      const from = parts.length;
+      split(chain.buckets, needOf(chain, estimate), (bucket) => bucket.available(nowMs), parts);
+      for (let at = from; at < parts.length; at++) parts[at]?.bucket.reserve(parts[at]?.amount ?? 0);
+    }
     this.#held.set(id, { chains, parts });
     return { quotas: chains.map(({ keys }) => keys), standing: standingOf(chains, nowMs) };
   }
 
   /** The same references of the same caller lead to the same buckets. */
-  #resolve(references: readonly string[], spender: Spender): Result<readonly ChainBuckets[], Fault> {
+  #resolve(references: readonly string[], spender: Spender): Result<readonly CallerChain[], Fault> {
     const before = this.#resolved.get(references);
     if (before?.user === spender.user && before.node === spender.node) return ok(before.chains);
     const found = this.#definitions.chainsOf(references, spender);
-    if (!found.ok) return failed(refusal({ buckets: found.undefined, why: 'undefined' }));
+    if (!found.ok) return failed(undefinedQuotas(found.undefined));
     const chains = this.#chainsIn(found.chains);
     if (chains === undefined) return failed({ code: 'overloaded', what: 'quota buckets', limit: MOST_BUCKETS });
     this.#resolved.set(references, { ...spender, chains });
     return ok(chains);
   }
 
-  #partsOf(chains: readonly ChainBuckets[], cost: SettledCost): Part[] {
+  #partsOf(chains: readonly CallerChain[], cost: SettledCost): Part[] {
     const nowMs = this.#options.clock.nowMs();
     const parts: Part[] = [];
-    for (const { buckets } of chains) split(buckets, typeof cost === 'number' ? cost : 0, nowMs, parts);
+    const amount = typeof cost === 'number' ? cost : 0;
+    for (const { buckets } of chains) split(buckets, amount, (bucket) => bucket.free(nowMs), parts);
     return parts;
   }
 
-  #chainsIn(chains: readonly Chain[]): ChainBuckets[] | undefined {
-    const found: ChainBuckets[] = [];
+  #chainsIn(chains: readonly Chain[]): CallerChain[] | undefined {
+    const found: CallerChain[] = [];
     for (const { quota, buckets } of chains) {
       const own = buckets.map((terms) => this.#bucketOf(terms));
       if (own.includes(undefined)) return undefined;
@@ -322,8 +311,8 @@ export class QuotaLedger {
   }
 
   /** Of an exchange that this life did not admit. */
-  #known(quotas: readonly (readonly string[])[]): ChainBuckets[] {
-    return quotas.flatMap((keys): ChainBuckets[] => {
+  #known(quotas: readonly (readonly string[])[]): CallerChain[] {
+    return quotas.flatMap((keys): CallerChain[] => {
       const buckets = keys.flatMap((key) => {
         const terms = this.#definitions.termsOfKey(key);
         return terms === undefined ? [] : (this.#bucketOf(terms) ?? []);
@@ -391,19 +380,24 @@ export class QuotaLedger {
     const nowMs = this.#options.clock.nowMs();
     const { id, chains, estimate } = waiter;
     waiter.looksLeft -= 1;
-    const refusing = chains.filter((chain) => !isAllowed(chain, estimate, nowMs, answered));
-    const mayWait = answered && waiter.looksLeft > 0;
-    if (mayWait && refusing.length > 0 && refusing.every((chain) => mayComeBack(chain, nowMs))) {
+    const allows = (chain: CallerChain): boolean => isAllowed(chain, estimate, nowMs, answered);
+    const admitted = this.#admit(id, chains, estimate, allows);
+    const against = admitted === undefined ? refusing(chains, allows) : [];
+    const mayWait = answered && waiter.looksLeft > 0 && against.length > 0;
+    if (mayWait && against.every((chain) => mayComeBack(chain, nowMs))) {
       waiter.parked = true;
       return;
     }
     this.#waiters.delete(waiter);
-    waiter.settle(
-      refusing.length === 0
-        ? ok(this.#admit(id, chains, estimate, nowMs))
-        : failed(answered ? emptied(refusing, estimate, nowMs) : unavailable(refusing)),
-    );
+    if (admitted !== undefined) waiter.settle(ok(admitted));
+    else waiter.settle(failed(answered ? emptied(against, estimate, nowMs) : unavailable(against)));
   }
+}
+
+/** Those that do not allow it; all, where none of them alone is against it. */
+function refusing(chains: readonly CallerChain[], allows: (chain: CallerChain) => boolean): readonly CallerChain[] {
+  const against = chains.filter((chain) => !allows(chain));
+  return against.length > 0 ? against : chains;
 }
 
 /**
@@ -420,100 +414,3 @@ export interface ChargeMade {
 
 /** Of a request that no grant charges anywhere. */
 export const NOTHING_CHARGED: Admission = ok({ quotas: [], standing: undefined });
-
-function needOf({ quota }: ChainBuckets, { likely, most }: CostEstimate): number {
-  return quota.reserve === 'strict' ? (most ?? likely) : likely;
-}
-
-function sumOf(buckets: readonly Bucket[], of: (bucket: Bucket) => number): number {
-  return buckets.reduce((sum, bucket) => sum + of(bucket), 0);
-}
-
-/** What is held is enough, without a word to the store. */
-function isCovered({ buckets }: ChainBuckets, need: number, nowMs: number): boolean {
-  const available = sumOf(buckets, (bucket) => bucket.available(nowMs));
-  return available > 0 && available >= need;
-}
-
-/** By what is held now that the store has answered; while it is away, by what the quota says of that. */
-function isAllowed(chain: ChainBuckets, estimate: CostEstimate, nowMs: number, answered: boolean): boolean {
-  const { quota, buckets } = chain;
-  const local = !answered && quota.fail === 'local';
-  const available = sumOf(buckets, (bucket) => (local ? bucket.free(nowMs) : bucket.available(nowMs)));
-  return available > 0 && (quota.reserve === 'balance' || available >= needOf(chain, estimate));
-}
-
-/** Others hold what is missing, for requests that may cost less, or for none. */
-function mayComeBack({ buckets }: ChainBuckets, nowMs: number): boolean {
-  return sumOf(buckets, (bucket) => bucket.heldByOthers) > 0 && sumOf(buckets, (bucket) => bucket.balance(nowMs)) > 0;
-}
-
-/** From the first what it has, from the next what is missing, and so on; the last pays the rest. */
-function split(buckets: readonly Bucket[], amount: number, nowMs: number, into: Part[]): void {
-  let rest = amount;
-  const last = buckets.length - 1;
-  for (let at = 0; at < last && rest > 0; at++) {
-    const bucket = buckets[at];
-    if (bucket === undefined) continue;
-    const part = Math.min(rest, Math.max(0, Math.floor(bucket.free(nowMs))));
-    if (part > 0) into.push({ bucket, amount: part });
-    rest -= part;
-  }
-  const bucket = buckets[last];
-  if (bucket !== undefined && (rest > 0 || amount === 0)) into.push({ bucket, amount: rest });
-}
-
-function refusal(fault: {
-  buckets: readonly string[];
-  why: 'empty' | 'unbounded' | 'undefined';
-  status?: QuotaDefinition['denyStatus'];
-  retryAfterSeconds?: number | undefined;
-  detail?: string;
-}): Fault {
-  const { buckets, why, status = 429, retryAfterSeconds, detail } = fault;
-  const said = detail === undefined ? {} : { detail };
-  return { code: 'quota_exceeded', buckets: [...buckets], retryAfterSeconds, status, why, ...said };
-}
-
-function emptied(chains: readonly ChainBuckets[], estimate: CostEstimate, nowMs: number): Fault {
-  const waits = chains.map((chain) => secondsUntil(chain, estimate, nowMs));
-  const never = waits.includes(undefined);
-  return refusal({
-    buckets: chains.flatMap(({ keys }) => keys),
-    why: 'empty',
-    status: chains[0]?.quota.denyStatus ?? 429,
-    retryAfterSeconds: never ? undefined : Math.max(...waits.filter((wait) => wait !== undefined)),
-  });
-}
-
-function unavailable(chains: readonly ChainBuckets[]): Fault {
-  return {
-    code: 'quota_unavailable',
-    buckets: chains.flatMap(({ keys }) => keys),
-    why: 'the store of balances does not answer',
-  };
-}
-
-/** Until enough has flowed back; undefined where it never will. */
-function secondsUntil(chain: ChainBuckets, estimate: CostEstimate, nowMs: number): number | undefined {
-  const need = chain.quota.reserve === 'strict' ? Math.max(1, needOf(chain, estimate)) : 1;
-  if (need > sumOf(chain.buckets, ({ terms }) => terms.capacity)) return undefined;
-  const missing = need - sumOf(chain.buckets, (bucket) => bucket.balance(nowMs));
-  // It is there, reserved for requests under way, which as a rule cost less.
-  if (missing <= 0) return 1;
-  const perSecond = sumOf(chain.buckets, ({ terms: { rate } }) => (rate.amount / rate.periodMs) * 1000);
-  return perSecond > 0 ? Math.max(1, Math.ceil(missing / perSecond)) : undefined;
-}
-
-function standingOf(chains: readonly ChainBuckets[], nowMs: number): Standing | undefined {
-  let least: Standing | undefined;
-  for (const { buckets } of chains) {
-    const remaining = Math.floor(sumOf(buckets, (bucket) => bucket.free(nowMs)));
-    if (least !== undefined && remaining >= least.remainingNanodollars) continue;
-    const missing = sumOf(buckets, ({ terms }) => terms.capacity) - remaining;
-    const perSecond = sumOf(buckets, ({ terms: { rate } }) => (rate.amount / rate.periodMs) * 1000);
-    const resetSeconds = perSecond > 0 ? Math.ceil(Math.max(0, missing) / perSecond) : undefined;
-    least = { remainingNanodollars: Math.max(0, remaining), resetSeconds };
-  }
-  return least;
-}

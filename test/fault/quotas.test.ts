@@ -39,7 +39,7 @@ const PARALLEL = 200;
 /** Nothing flows back. */
 const NO_RATE = '$0.00/day';
 
-describe('an empty budget, asked by all at once', () => {
+describe('failure mode 3: an empty budget, asked by all at once', () => {
   const SPENT_BEFORE = 3;
   const CAPACITY = (SPENT_BEFORE + 1) * COST;
   /** A few of the most that `STRICT_MODEL` can cost for such a request, five times as dear as the other. */
@@ -107,7 +107,7 @@ describe('an empty budget, asked by all at once', () => {
   }, 120_000);
 });
 
-describe('two processes and a Redis that forgets', () => {
+describe('failure mode 4: two processes and a Redis that forgets', () => {
   const CAPACITY = 1_000 * COST;
   const QUOTA = { shared: { capacity: dollars(CAPACITY), rate: NO_RATE } };
   const ATTACH = [{ models: '**', quotas: [{ bucket: 'shared' }] }];

@@ -21,11 +21,11 @@ import { until } from '../support/until.ts';
  * records were charged there, which is what they cost.
  */
 
-const CAPACITY: Record<string, number> = { 'daily:(loopback)': 2_000_000, reserve: 5_000_000, org: 1_000_000_000 };
+const CAPACITY: Record<string, number> = { 'daily:(loopback)': 2_000_000, reserve: 40_000_000, org: 1_000_000_000 };
 const NO_RATE = '$0.00/day';
 const QUOTAS = {
   'daily:<user>': { capacity: dollars(2_000_000), rate: NO_RATE, overdraft: ['reserve'] },
-  reserve: { capacity: dollars(5_000_000), rate: NO_RATE },
+  reserve: { capacity: dollars(40_000_000), rate: NO_RATE },
   org: { capacity: dollars(1_000_000_000), rate: NO_RATE },
 };
 const ATTACH = [{ models: '**', quotas: [{ bucket: 'daily:<user>' }, { bucket: 'org' }] }];
@@ -52,7 +52,7 @@ describe('in one process', () => {
     await simulator.close();
   });
 
-  test('hundreds of exchanges that end in every way leave nothing reserved, and charge what they cost', async () => {
+  test('failure mode 5: hundreds of exchanges that end in every way leave nothing reserved, and charge what they cost', async () => {
     const seed = fuzzSeed('quotas in one process');
     const url = house.urls[0] ?? '';
     const endings = Array.from({ length: EXCHANGES }, (_, number) => drawEnding(diceOf(seed, number)));
@@ -82,7 +82,7 @@ describe('in one process', () => {
   }, 120_000);
 });
 
-describe('kill -9 of the process, with streams in flight', () => {
+describe('failure mode 5: kill -9 of the process, with streams in flight', () => {
   let postgres: TestPostgres;
   beforeAll(async () => {
     postgres = await startTestPostgres('quota-kills');

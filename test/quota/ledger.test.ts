@@ -194,6 +194,17 @@ describe('several buckets', () => {
     ]);
   });
 
+  test('that share one do not spend its last money twice', async () => {
+    const strict = { reserve: 'strict' } as const;
+    const ledger = ledgerOf([quota('own', 0, { overdraft: ['both'], ...strict }), quota('both', 1, strict)]);
+    expect(await ledger.reserve(newId(), ['own', 'both'], ALICE, about(0.6 * DOLLAR))).toMatchObject({
+      ok: false,
+      fault: { code: 'quota_exceeded', buckets: ['own', 'both'] },
+    });
+    expect(ledger.bucket('both')?.reserved).toBe(0);
+    expect(await ledger.reserve(newId(), ['own', 'both'], ALICE, about(0.5 * DOLLAR))).toMatchObject({ ok: true });
+  });
+
   test('in a chain refuse until all of them together are above zero', async () => {
     const back = { amount: DOLLAR, periodMs: 1000 };
     const ledger = ledgerOf([quota('own', 1, { overdraft: ['extra'], rate: back }), quota('extra', 1)]);
