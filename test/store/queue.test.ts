@@ -162,7 +162,8 @@ describe.each(backends)('the queue on $name', (backend) => {
     await until('the second is processed', () => seen.includes('second'), 20_000);
     const seconds = (performance.now() - killedMs) / 1000;
     console.log(`${backend.name}: ${errors} errors reported in ${seconds.toFixed(1)} s after a kill`);
-    expect(errors / seconds).toBeLessThan(100);
+    // What was under way at the kill fails at once, however soon the queue is back: an outage counts as a second at least.
+    expect(errors / Math.max(1, seconds)).toBeLessThan(100);
   });
 });
 
