@@ -8,6 +8,7 @@ import type { Log } from '../src/lib/log.ts';
 import { failed, ok, unreachable } from '../src/lib/result.ts';
 import { isAway, openPool } from '../src/store/database.ts';
 import { whoseResponse } from '../src/store/holdings.ts';
+import { answerTo } from './answer.ts';
 import type { ApiData } from './thread-data.ts';
 
 export interface ApiThreadParts {
@@ -47,15 +48,8 @@ export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
   const pool = openPool(data.database, { ...READERS, onError });
   const lookups = openPool(data.database, { ...LOOKUPS, onError });
   let asks = 0;
-  const encoder = new TextEncoder();
-  const settle = (ask: number, { status, headers, body }: ApiAnswer): void => {
-    post({
-      kind: 'answer',
-      ask,
-      status,
-      headers,
-      body: typeof body === 'string' ? encoder.encode(body) : new Uint8Array(body),
-    });
+  const settle = (ask: number, answer: ApiAnswer): void => {
+    post(answerTo(ask, answer));
   };
   const asked = ({ ask, request }: Extract<ToApi, { kind: 'ask' }>): void => {
     if (asks >= ASKS_AT_ONCE) {

@@ -16,6 +16,7 @@ import type { Answer, Ask } from '../src/serve/ask-thread.ts';
 import { isAway } from '../src/store/database.ts';
 import { createPostgresQuotaStore } from '../src/store/quota-postgres.ts';
 import { createRedisQuotaStore } from '../src/store/quota-redis.ts';
+import { answerTo } from './answer.ts';
 import { quietly } from './quietly.ts';
 import type { QuotaData } from './thread-data.ts';
 
@@ -78,16 +79,8 @@ export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaPa
     },
   };
 
-  const encoder = new TextEncoder();
   const answer = async ({ ask, request }: Ask<QuotaQuestion>): Promise<void> => {
-    const { status, headers, body } = await answerTo(store, desk, faultOf, request);
-    post({
-      kind: 'answer',
-      ask,
-      status,
-      headers,
-      body: typeof body === 'string' ? encoder.encode(body) : new Uint8Array(body),
-    });
+    post(answerTo(ask, await answered(store, desk, faultOf, request)));
   };
 
   return {
@@ -114,7 +107,7 @@ export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaPa
 }
 
 /** By path; each says itself which methods and roles it takes. */
-async function answerTo(
+async function answered(
   store: QuotaStore,
   desk: RefillDesk,
   faultOf: (error: unknown) => Fault,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Fault } from '../contract/fault.ts';
 import type { Result } from '../lib/result.ts';
 import type { AdminAnswer, AdminQuestion } from '../contract/question.ts';
-import { answered, readBody, refusal } from './question.ts';
+import { answered, postedByAdmin, refusal } from './question.ts';
 
 /** Ids in one request. */
 const IDS = 1_000;
@@ -42,13 +42,8 @@ const Wish = z.union(
 );
 
 /** `POST /api/deliveries/replay`, for admins alone. */
-export async function answerReplay(
-  desk: ReplayDesk,
-  { method, path, role, body }: AdminQuestion,
-): Promise<AdminAnswer> {
-  if (role !== 'admin') return refusal({ code: 'forbidden', what: `${path} needs admin` });
-  if (method !== 'POST') return refusal({ code: 'method_not_allowed', method, path, allow: 'POST' });
-  const asked = readBody(Wish, body);
+export async function answerReplay(desk: ReplayDesk, question: AdminQuestion): Promise<AdminAnswer> {
+  const asked = postedByAdmin(Wish, question);
   if (!asked.ok) return refusal(asked.fault);
   const replayed = await desk(asked.value);
   return replayed.ok ? answered(200, replayed.value) : refusal(replayed.fault);

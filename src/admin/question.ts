@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { answerTo } from '../contract/fault.ts';
 import type { Fault } from '../contract/fault.ts';
-import type { AdminAnswer } from '../contract/question.ts';
+import type { AdminAnswer, AdminQuestion } from '../contract/question.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { plainFaults } from '../protocols/plain-fault.ts';
@@ -19,6 +19,13 @@ export const NO_CONTENT: AdminAnswer = { status: 204, body: '' };
 export function refusal(fault: Fault): AdminAnswer {
   const { status, body } = plainFaults.shape(answerTo(fault), '');
   return { status, body };
+}
+
+/** What an admin posts. Who is none is not told what there is to ask. */
+export function postedByAdmin<T>(schema: z.ZodType<T>, { method, path, role, body }: AdminQuestion): Result<T, Fault> {
+  if (role !== 'admin') return failed({ code: 'forbidden', what: `${path} needs admin` });
+  if (method !== 'POST') return failed({ code: 'method_not_allowed', method, path, allow: 'POST' });
+  return readBody(schema, body);
 }
 
 /** Reads a JSON body; what is wrong with it becomes one `bad_parameter` that names the first bad field. */

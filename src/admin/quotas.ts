@@ -4,7 +4,7 @@ import type { BucketRow } from '../contract/quota.ts';
 import type { Fault } from '../contract/fault.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { answered, readBody, refusal } from './question.ts';
+import { answered, postedByAdmin, refusal } from './question.ts';
 
 /** Longer than the longest login with the longest name before it. */
 const KEY_CHARACTERS = 600;
@@ -28,14 +28,8 @@ const Wish = z.strictObject({
 });
 
 /** `POST /api/quotas/refill`, for admins alone. */
-export async function answerRefill(
-  desk: RefillDesk,
-  { method, path, role, body }: AdminQuestion,
-): Promise<AdminAnswer> {
-  // Who may not ask is not told what there is to ask.
-  if (role !== 'admin') return refusal({ code: 'forbidden', what: `${path} needs admin` });
-  if (method !== 'POST') return refusal({ code: 'method_not_allowed', method, path, allow: 'POST' });
-  const asked = readBody(Wish, body);
+export async function answerRefill(desk: RefillDesk, question: AdminQuestion): Promise<AdminAnswer> {
+  const asked = postedByAdmin(Wish, question);
   if (!asked.ok) return refusal(asked.fault);
   const amount = amountOf(desk, asked.value.amount);
   if (!amount.ok) return refusal(amount.fault);

@@ -1,5 +1,6 @@
 import type { Fault } from '../contract/fault.ts';
 import type { BucketRow, BucketTerms, QuotaStore } from '../contract/quota.ts';
+import { byBytes } from '../lib/by-bytes.ts';
 import type { QuotaQuestion } from '../quota/messages.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { pageOf } from './queries.ts';
@@ -69,11 +70,6 @@ async function ownBuckets(
 
 function full(terms: BucketTerms): Shown {
   return { ...terms, balance: terms.capacity, held: 0, updatedAtMs: null };
-}
-
-/** As the stores order keys. */
-function byBytes(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
 function wholeText(nanodollars: number): string {

@@ -138,7 +138,8 @@ export async function requestLife(
       denied(admission.fault, { model, provider: provider.id });
       return;
     }
-    // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to `live.add` nothing waits.
+    // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to
+    // `live.add` nothing waits.
     const subjects = [
       ...callerSubjects(arrival.caller),
       ...modelSubjects(provider.id, [model, routed.value.model, ...asked.value.scanned.fields.otherModels]),

@@ -3,6 +3,7 @@ import type { BodyFields } from '../contract/messages.ts';
 import type { OutputLimit } from '../contract/output-limit.ts';
 import { inputReach } from './input-reach.ts';
 import { isNamed, membersOf, stringValue } from './json-walk.ts';
+import { PROTOCOLS } from './registry.ts';
 
 /** The members that limit one answer, by API: another API's member is ignored there, or refused. */
 const LIMITS: Partial<Record<Api, readonly string[]>> = {
@@ -16,13 +17,7 @@ const LIMITS: Partial<Record<Api, readonly string[]>> = {
 const EMBEDDINGS: ReadonlySet<Api> = new Set<Api>(['openai_embeddings', 'gemini_embed_content']);
 
 /** What costs nothing: counts, and all about a response that was paid for by the request that made it. */
-const FREE: ReadonlySet<Api> = new Set<Api>([
-  'openai_responses_input_tokens',
-  'openai_responses_stored',
-  'openai_responses_side',
-  'anthropic_count_tokens',
-  'gemini_count_tokens',
-]);
+const FREE: ReadonlySet<Api> = new Set(PROTOCOLS.filter(({ billable }) => billable !== true).map(({ api }) => api));
 
 /** Claude is served in fast mode only where `speed` asks for it; other providers decide by a setting of the account. */
 const FAST_WHEN_ASKED: ReadonlySet<Api> = new Set<Api>(['anthropic_messages', 'google_raw_predict']);

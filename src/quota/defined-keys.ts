@@ -1,17 +1,20 @@
-/** The one template that a name may end with. */
-const TEMPLATE = /^(.*:)<(?:user|node)>$/s;
+/** What a name may end with, in the order in which a key is looked for. */
+const TEMPLATES = [':<user>', ':<node>'];
 
 /**
- * Whether a bucket's key belongs to one of these quotas: `daily:<user>` defines all keys that begin with `daily:`, a name
- * without a template the key that is equal to it.
+ * The name that a bucket's key belongs to, of those that `has` knows: the key itself, or for `daily:alice@example.com` the
+ * name `daily:<user>`. A name has one colon at most.
  */
+export function nameOfKey(key: string, has: (name: string) => boolean): string | undefined {
+  if (has(key)) return key;
+  const colon = key.indexOf(':');
+  if (colon < 0) return undefined;
+  const prefix = key.slice(0, colon);
+  return TEMPLATES.map((template) => prefix + template).find(has);
+}
+
+/** Whether a bucket's key belongs to one of these quotas. */
 export function definedKeys(names: readonly string[]): (key: string) => boolean {
-  const whole = new Set<string>();
-  const prefixes: string[] = [];
-  for (const name of names) {
-    const prefix = TEMPLATE.exec(name)?.[1];
-    if (prefix === undefined) whole.add(name);
-    else prefixes.push(prefix);
-  }
-  return (key) => whole.has(key) || prefixes.some((prefix) => key.startsWith(prefix));
+  const all = new Set(names);
+  return (key) => nameOfKey(key, (name) => all.has(name)) !== undefined;
 }

@@ -1,4 +1,5 @@
 import type { BucketTerms, QuotaDefinition } from '../contract/quota.ts';
+import { nameOfKey } from './defined-keys.ts';
 
 /** Whose buckets: what stands for `<user>` and `<node>`. */
 export interface Spender {
@@ -47,10 +48,8 @@ export class Definitions {
 
   /** The quota that a bucket's key belongs to. */
   ofKey(key: string): QuotaDefinition | undefined {
-    const exact = this.#byName.get(key);
-    if (exact !== undefined) return exact;
-    const prefix = key.slice(0, key.indexOf(':'));
-    return this.#byName.get(`${prefix}:<user>`) ?? this.#byName.get(`${prefix}:<node>`);
+    const name = nameOfKey(key, (each) => this.#byName.has(each));
+    return name === undefined ? undefined : this.#byName.get(name);
   }
 
   has(key: string): boolean {
@@ -59,7 +58,7 @@ export class Definitions {
 
   termsOfKey(key: string): BucketTerms | undefined {
     const quota = this.ofKey(key);
-    return quota === undefined ? undefined : { key, capacity: quota.capacity, rate: quota.rate };
+    return quota === undefined ? undefined : termsAt(key, quota);
   }
 }
 
@@ -70,5 +69,9 @@ export function bucketKey(name: string, { user, node }: Spender): string {
 
 function termsOf(quota: QuotaDefinition | undefined, spender: Spender): BucketTerms[] {
   if (quota === undefined) return [];
-  return [{ key: bucketKey(quota.name, spender), capacity: quota.capacity, rate: quota.rate }];
+  return [termsAt(bucketKey(quota.name, spender), quota)];
+}
+
+function termsAt(key: string, { capacity, rate }: QuotaDefinition): BucketTerms {
+  return { key, capacity, rate };
 }

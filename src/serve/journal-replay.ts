@@ -21,7 +21,6 @@ import { journalFolders } from './journal-folders.ts';
 import type { JournalPlace } from './journal-folders.ts';
 import { openDatabase } from './open-database.ts';
 import { readBack } from './replay.ts';
-import type { OnCharged } from './replay.ts';
 
 const STATEMENT_MS = 60_000;
 const CONNECT_MS = 10_000;
@@ -29,8 +28,6 @@ const CONNECT_MS = 10_000;
 export interface ReplayOptions extends JournalPlace {
   /** Says what it would make, and stores nothing. */
   dryRun: boolean;
-  /** Told of every charge in the files, for whoever keeps accounts. */
-  onCharged?: OnCharged;
 }
 
 type Say = (text: string) => void;
@@ -66,8 +63,7 @@ export async function replayJournals(
   inspectors.setWorld(1, pricingOf(loaded.config));
   await inspectors.ready();
   const replayAll = async (store: RecordStore | undefined): Promise<void> => {
-    for (const folder of folders)
-      say(`${folder}\n\n${tallyTable(await replayFolder(folder, inspectors, store, options.onCharged))}\n`);
+    for (const folder of folders) say(`${folder}\n\n${tallyTable(await replayFolder(folder, inspectors, store))}\n`);
   };
   try {
     await (options.dryRun ? replayAll(undefined) : withStore(environment, log, replayAll));
@@ -82,7 +78,6 @@ async function replayFolder(
   folder: string,
   inspectors: InspectorPool,
   store: RecordStore | undefined,
-  onCharged: OnCharged = () => undefined,
 ): Promise<Tally & { stored: boolean }> {
   const tally: Tally = { byState: new Map(), inserted: 0, dead: 0, orphans: 0 };
   const lock = await lockFolder(folder, await systemLockWorld());
@@ -97,9 +92,7 @@ async function replayFolder(
     const onOrphan = (): void => {
       tally.orphans += 1;
     };
-    const files = { folder, before: Infinity, onSegment: () => undefined };
-    for await (const found of replay({ ...files, onOrphan, onStrayCharge: onCharged })) {
-      if (found.charged !== undefined) onCharged(found.charged, found.opened.id);
+    for await (const found of replay({ folder, before: Infinity, onSegment: () => undefined, onOrphan })) {
       const { exchange, outcome } = await readBack(inspectors, found);
       const facts = outcome.ok ? outcome.value : undefined;
       const session = sessionOfHeaders(exchange.opened.request_headers);

@@ -336,8 +336,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       return stored === undefined ? undefined : readBack(inspectors, stored);
     },
     left: (id) => {
-      // In a later turn than this one, in which its capture may still be asked for.
       quotas.ledger.release(id);
+      // In a later turn than this one, in which its capture may still be asked for.
       setImmediate(() => {
         journal.forget(id);
       });

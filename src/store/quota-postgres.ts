@@ -4,7 +4,15 @@ import { HOLD_MS } from '../contract/quota.ts';
 import type { BucketClaim, BucketRow, QuotaStore } from '../contract/quota.ts';
 import { isConflict, openPool } from './database.ts';
 import type { DatabaseAddress } from './database.ts';
-import { inOrderOf, STORE_ANSWERS_MS, SWEPT_AT_ONCE, LIFE_KEPT_MS, QUIET_MS, within } from './quota-store.ts';
+import {
+  inOrderOf,
+  STORE_ANSWERS_MS,
+  SWEPT_AT_ONCE,
+  LIFE_KEPT_MS,
+  QUIET_MS,
+  sweepKeys,
+  within,
+} from './quota-store.ts';
 
 /**
  * Requests wait for claims, which share nothing with readers: a page of a list holds up none. A claim is a handful of rows
@@ -32,16 +40,11 @@ export function createPostgresQuotaStore(
     refill: (key, amount) => within(STORE_ANSWERS_MS, refill(reads, key, amount)),
     sweep: async (defines) => {
       await within(STORE_ANSWERS_MS, reads.query(FORGET_LIVES, [LIFE_KEPT_MS]));
-      let swept = 0;
-      let after = '';
-      let page: string[];
-      do {
-        page = await within(STORE_ANSWERS_MS, keysAfter(reads, after));
-        const gone = page.filter((key) => !defines(key));
-        if (gone.length > 0) swept += await within(STORE_ANSWERS_MS, remove(reads, gone));
-        after = page.at(-1) ?? after;
-      } while (page.length === SWEPT_AT_ONCE);
-      return swept;
+      return sweepKeys(
+        defines,
+        (after) => keysAfter(reads, after ?? ''),
+        (gone) => remove(reads, gone),
+      );
     },
     close: async () => {
       await Promise.all([claims.end(), reads.end()]);

@@ -3,8 +3,9 @@ import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { HOLD_MS } from '../contract/quota.ts';
 import type { BucketRow, QuotaStore } from '../contract/quota.ts';
+import { byBytes } from '../lib/by-bytes.ts';
 import { CLAIM_SCRIPT, LIST_SCRIPT, REFILL_SCRIPT } from './quota-redis-script.ts';
-import { LIFE_KEPT_MS, QUIET_MS, STORE_ANSWERS_MS, SWEPT_AT_ONCE, within } from './quota-store.ts';
+import { LIFE_KEPT_MS, QUIET_MS, STORE_ANSWERS_MS, SWEPT_AT_ONCE, sweepKeys, within } from './quota-store.ts';
 
 /** One hash tag, so that one script may touch all of them. */
 const PREFIX = '{aperture:quota}';
@@ -49,18 +50,12 @@ export function createRedisQuotaStore(url: string, { onError }: { onError: (erro
     list: ({ keys, after, limit }) =>
       within(STORE_ANSWERS_MS, keys === undefined ? page(reads, after, limit) : among(reads, keys, after, limit)),
     refill: (key, amount) => within(STORE_ANSWERS_MS, refill(reads, key, amount)),
-    sweep: async (defines) => {
-      let swept = 0;
-      let after: string | undefined;
-      let keys: string[];
-      do {
-        keys = await within(STORE_ANSWERS_MS, keysAfter(reads, after, SWEPT_AT_ONCE));
-        const gone = keys.filter((key) => !defines(key));
-        if (gone.length > 0) swept += await within(STORE_ANSWERS_MS, remove(reads, gone));
-        after = keys.at(-1);
-      } while (keys.length === SWEPT_AT_ONCE);
-      return swept;
-    },
+    sweep: (defines) =>
+      sweepKeys(
+        defines,
+        (after) => keysAfter(reads, after, SWEPT_AT_ONCE),
+        (gone) => remove(reads, gone),
+      ),
     close: () => {
       claims.redis.disconnect();
       reads.redis.disconnect();
@@ -179,10 +174,6 @@ async function remove({ redis }: Connection, keys: readonly string[]): Promise<n
   steps.zrem(INDEX, ...keys);
   const [deleted] = Removed.parse(await steps.exec());
   return deleted[1];
-}
-
-function byBytes(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
 const double = z.string().transform(Number).pipe(z.number());

@@ -21,6 +21,24 @@ export const QUIET_MS = 600_000;
 
 export const SWEPT_AT_ONCE = 1_000;
 
+/** All keys, a page at a time; those of which `defines` says no go. Answers how many. */
+export async function sweepKeys(
+  defines: (key: string) => boolean,
+  keysAfter: (after: string | undefined) => Promise<string[]>,
+  remove: (keys: readonly string[]) => Promise<number>,
+): Promise<number> {
+  let swept = 0;
+  let after: string | undefined;
+  let keys: string[];
+  do {
+    keys = await within(STORE_ANSWERS_MS, keysAfter(after));
+    const gone = keys.filter((key) => !defines(key));
+    if (gone.length > 0) swept += await within(STORE_ANSWERS_MS, remove(gone));
+    after = keys.at(-1);
+  } while (keys.length === SWEPT_AT_ONCE);
+  return swept;
+}
+
 /** The holdings in the order of what was claimed. */
 export function inOrderOf(claims: readonly BucketClaim[], holdings: readonly BucketHolding[]): BucketHolding[] {
   const byKey = new Map(holdings.map((holding) => [holding.key, holding]));
