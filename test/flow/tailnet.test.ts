@@ -134,11 +134,10 @@ describe.runIf(impossible === undefined)('on a tailnet', () => {
   }
 
   test('tailscaled away at start: the other listeners serve, readiness names it, and it is taken up when it comes', async () => {
-    expect(gateway.output()).toContain('waiting: listener tailscale:80: tailscaled does not answer (ENOENT)');
-    expect(await hub.ask(LOOPBACK, '/readyz')).toEqual({
-      status: 503,
-      body: 'listener tailscale:80: tailscaled does not answer (ENOENT)\n',
-    });
+    const waits = 'listener tailscale:80: tailscaled does not answer (ENOENT)\n';
+    expect(gateway.output()).toContain(`waiting: ${waits}`);
+    // Its notes come after it: a machine that stalls gets one on the age of what the database said.
+    expect(await hub.ask(LOOPBACK, '/readyz')).toMatchObject({ status: 503, body: expect.stringContaining(waits) });
     expect((await whoami(hub, {}, LOOPBACK)).login).toBe('(loopback)');
     await expect(one.ask(TAILNET, '/healthz')).rejects.toThrow('ECONNREFUSED');
 
