@@ -1,5 +1,6 @@
 import type { Api } from './api.ts';
 import type { IdentitySource } from './caller.ts';
+import type { Verdict } from './guardrail.ts';
 import type { ExchangeId } from './ids.ts';
 
 /**
@@ -34,6 +35,8 @@ export interface Opened {
   grant_ids: string[];
   /** Chains of buckets that it is charged in: in each chain once, in its first bucket as far as that can pay. */
   quotas: string[][];
+  /** Of the rules on the request; absent where none ran. */
+  verdicts?: Verdict[];
   config_version: string;
   /** The world whose prices apply: an inspector knows the last few. */
   world: number;
@@ -58,6 +61,8 @@ export interface Closed {
   denied_by: string | null;
   attempts: { provider: string; started_at_ms: number; outcome: string }[];
   edits: Edit[];
+  /** Of the rules on the response; absent where none ran, or their word had not come by then. */
+  verdicts?: Verdict[];
   request_bytes: number;
   response_bytes: number;
   provider_request_id: string | null;

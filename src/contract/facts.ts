@@ -1,3 +1,4 @@
+import type { Verdict } from './guardrail.ts';
 import type { History, LateUsage } from './record.ts';
 import type { StopReason, Usage, UsageState } from './usage.ts';
 
@@ -77,6 +78,8 @@ export interface Facts {
   price_version: string | null;
   /** What the response says of an earlier one; the facts then have no usage and no cost of their own. */
   late_usage: LateUsage | null;
+  /** Of the rules on the response, where they ran beside the reading. */
+  verdicts?: Verdict[];
 }
 
 /** Aperture's mark of a session that was found by its content (aperture.md, section 7.2); hex digits stand behind it. */

@@ -2,6 +2,7 @@ import type { Api } from './api.ts';
 import type { Opened } from './exchange.ts';
 import type { Facts } from './facts.ts';
 import type { Fault } from './fault.ts';
+import type { CallFacts, Decided, Deciding, RulesSlice, Verdict, Wired } from './guardrail.ts';
 import type { Holding } from './holding.ts';
 import type { ExchangeId } from './ids.ts';
 import type { PriceOverride } from './price.ts';
@@ -12,8 +13,10 @@ export type InspectMode = 'watch' | 'decide' | 'reread';
 
 /** The two unions that cross the thread boundary of an inspector. Plain data only; posted as arrays, one per loop turn. */
 export type ToInspector =
-  | { kind: 'world'; world: number; pricing: PricingSlice }
-  | { kind: 'open'; opened: Opened; mode: InspectMode }
+  /** `rules`: only where the thread runs rules. Secret: with keys of hooks. */
+  | { kind: 'world'; world: number; pricing: PricingSlice; rules?: RulesSlice }
+  /** `deciding`: in the mode `decide`. */
+  | { kind: 'open'; opened: Opened; mode: InspectMode; deciding?: Deciding }
   /** Bytes of the request body as forwarded. */
   | { kind: 'request'; exchange: ExchangeId; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'head'; exchange: ExchangeId; status: number; headers: [string, string][] }
@@ -27,15 +30,32 @@ export type ToInspector =
   | { kind: 'revoked_sessions'; sessions: string[] }
   /** Scan a body that is too large for the main thread; the buffer is given away and comes back. */
   | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer> }
+  /** Run the rules on a request; the body is given away and comes back. */
+  | ({ kind: 'decide'; ask: number; body: Uint8Array<ArrayBuffer> } & RequestToDecide)
   /** Answered by a `pong` as soon as the thread comes round to it. */
   | { kind: 'ping' };
 
-/** Inspector -> main thread. Each `open` is answered by exactly one `inspected`, each `scan` by one `scanned`. */
+/** A request whose rules are to run, but for its body. */
+export interface RequestToDecide {
+  api: Api;
+  world: number;
+  wired: Wired[];
+  facts: CallFacts;
+  /** As the provider would get it, without credentials. */
+  method: string;
+  headers: [string, string][];
+}
+
+/**
+ * Inspector -> main thread. Each `open` is answered by exactly one `inspected`, each `scan` by one `scanned`, each `decide`
+ * by one `decided`.
+ */
 export type FromInspector =
   | { kind: 'ready' }
   | { kind: 'pong' }
-  | { kind: 'release'; exchange: ExchangeId; upToByte: number; replacement?: Uint8Array<ArrayBuffer> }
-  | { kind: 'refuse'; exchange: ExchangeId; fault: Fault }
+  | ({ kind: 'release'; exchange: ExchangeId } & Release)
+  /** Nothing more of the response may go out. */
+  | { kind: 'refuse'; exchange: ExchangeId; fault: Fault; verdicts: Verdict[] }
   /** This much was taken in; as much more may come. */
   | { kind: 'credit'; bytes: number }
   /** A response that can be asked for again was made; told as soon as its id is known, and before `inspected`. */
@@ -43,7 +63,20 @@ export type FromInspector =
   | { kind: 'inspected'; exchange: ExchangeId; outcome: Result<Facts, Fault> }
   /** The exchange is of a session that is revoked. */
   | { kind: 'session_revoked'; exchange: ExchangeId; session: string }
-  | { kind: 'scanned'; ask: number; body: Uint8Array<ArrayBuffer>; outcome: Result<BodyFields, Fault> };
+  | { kind: 'scanned'; ask: number; body: Uint8Array<ArrayBuffer>; outcome: Result<BodyFields, Fault> }
+  | { kind: 'decided'; ask: number; body: Uint8Array<ArrayBuffer>; outcome: Result<Decided, Fault> };
+
+/** What the rules let go of a response. */
+export interface Release {
+  /** For the journal. */
+  kept: Uint8Array<ArrayBuffer>;
+  /** For the client; absent: the same bytes. */
+  sent?: Uint8Array<ArrayBuffer>;
+  /** So many of the provider's bytes were taken in for it; others may come. */
+  takenBytes: number;
+  /** The last of it: the rules are done. */
+  verdicts?: Verdict[];
+}
 
 /** Prices per provider, as config decides them; the table itself is read by each thread from `config/prices.json`. */
 export interface PricingSlice {

@@ -3,6 +3,8 @@ import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { Facts, RequestFacts, ResponseFacts, SessionFacts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
+import { answerTo } from '../contract/fault.ts';
+import type { Deciding, Verdict } from '../contract/guardrail.ts';
 import { RESPONSE_ID_CHARS } from '../contract/holding.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { FromInspector, InspectMode, PricingSlice, ToInspector } from '../contract/messages.ts';
@@ -20,6 +22,8 @@ import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
 import { protocolFor } from '../protocols/registry.ts';
 import { withEstimate } from './estimate.ts';
 import { tellLate } from './late-usage.ts';
+import { joined } from './rules.ts';
+import type { Guard, Guarded, Rules } from './rules.ts';
 import { sessionOf } from './session.ts';
 
 /** Decoded bytes of one body that an inspector will read: far above any reply, far below what hurts. */
@@ -42,16 +46,19 @@ export class Inspector {
   readonly #inspections = new Map<ExchangeId, Inspection>();
   readonly #worlds = new Map<number, Prices>();
   #revokedSessions: ReadonlySet<string> = new Set();
+  readonly #rules: Rules | undefined;
 
-  constructor(table: PriceTable, post: (message: FromInspector) => void) {
+  constructor(table: PriceTable, post: (message: FromInspector) => void, rules?: Rules) {
     this.#table = table;
     this.#post = post;
+    this.#rules = rules;
   }
 
   take(message: ToInspector): void {
     switch (message.kind) {
       case 'world':
         this.#addWorld(message.world, message.pricing);
+        if (message.rules !== undefined) this.#rules?.setWorld(message.world, message.rules);
         return;
       case 'open':
         this.#open(message);
@@ -86,6 +93,9 @@ export class Inspector {
       case 'scan':
         this.#scan(message.ask, message.api, message.body);
         return;
+      case 'decide':
+        void this.#decide(message);
+        return;
       case 'ping':
         this.#post({ kind: 'pong' });
         return;
@@ -94,12 +104,47 @@ export class Inspector {
     }
   }
 
-  #open({ opened, mode }: Extract<ToInspector, { kind: 'open' }>): void {
+  #open({ opened, mode, deciding }: Extract<ToInspector, { kind: 'open' }>): void {
     const { login, provider, model } = opened;
-    const inspection = new Inspection(opened, mode, this.#pricesOf(opened.world), (responseId) => {
+    const gate = deciding === undefined ? undefined : this.#gate(opened, deciding);
+    const inspection = new Inspection(opened, mode, this.#pricesOf(opened.world), gate, (responseId) => {
       this.#post({ kind: 'made', responseId, holding: { login, provider, model } });
     });
     this.#inspections.set(opened.id, inspection);
+  }
+
+  #gate(opened: Opened, deciding: Deciding): Gate {
+    return {
+      open: (status, headers) => {
+        if (this.#rules === undefined) throw new Error('this thread runs no rules');
+        return this.#rules.guard(opened, deciding, { status, headers });
+      },
+      release: ({ kept, sent }, takenBytes, verdicts) => {
+        this.#post({
+          kind: 'release',
+          exchange: opened.id,
+          kept: joined(kept),
+          ...(sent === undefined ? {} : { sent: joined(sent) }),
+          takenBytes,
+          ...(verdicts === undefined ? {} : { verdicts }),
+        });
+      },
+      refuse: (fault, verdicts) => {
+        this.#post({ kind: 'refuse', exchange: opened.id, fault, verdicts });
+      },
+    };
+  }
+
+  /** Answered whatever happens: the caller waits. */
+  async #decide(message: Extract<ToInspector, { kind: 'decide' }>): Promise<void> {
+    const { ask, body } = message;
+    try {
+      if (this.#rules === undefined) throw new Error('this thread runs no rules');
+      const judged = await this.#rules.judge(message, () => sessionOfRequest(message));
+      this.#post({ kind: 'decided', ask, body: judged.body, outcome: ok(judged.decided) });
+    } catch (error) {
+      this.#post({ kind: 'decided', ask, body, outcome: bugFault(error) });
+    }
   }
 
   async #end(exchange: Opened['id'], how: 'complete' | 'cut'): Promise<void> {
@@ -138,6 +183,24 @@ export class Inspector {
   }
 }
 
+function sessionOfRequest({ api, method, headers, facts, body }: Extract<ToInspector, { kind: 'decide' }>): string {
+  const request = protocolFor(api).readRequest({
+    method,
+    path: facts.path,
+    query: '',
+    headers: new Map(headers),
+    body,
+  });
+  return sessionOf({ request, headers, login: facts.login, nodeId: facts.nodeId, api }).base;
+}
+
+/** Where the rules on a response stand between its bytes and their reader. */
+interface Gate {
+  open(status: number, headers: ReadonlyMap<string, string>): Guard;
+  release(guarded: Guarded, takenBytes: number, verdicts: Verdict[] | undefined): void;
+  refuse(fault: Fault, verdicts: Verdict[]): void;
+}
+
 /** One exchange inside an inspector: bytes in, facts out. Steps run in order, at once unless a decoder is at work. */
 class Inspection {
   readonly mode: InspectMode;
@@ -154,11 +217,23 @@ class Inspection {
   #decodeFault: Fault | undefined;
   #bug: unknown;
   #tail: Promise<void> | undefined;
+  readonly #gate: Gate | undefined;
+  #guard: Guard | undefined;
+  #refused = false;
+  /** Bytes that came and that no release has told of. */
+  #untoldBytes = 0;
   /** Told once, where the response can be asked for again; undefined when it was, or cannot. */
   #onMade: ((responseId: string) => void) | undefined;
 
-  constructor(opened: Opened, mode: InspectMode, prices: Prices, onMade: (responseId: string) => void) {
+  constructor(
+    opened: Opened,
+    mode: InspectMode,
+    prices: Prices,
+    gate: Gate | undefined,
+    onMade: (responseId: string) => void,
+  ) {
     this.mode = mode;
+    this.#gate = gate;
     this.#opened = opened;
     this.#prices = prices;
     this.#protocol = protocolFor(opened.api);
@@ -179,14 +254,28 @@ class Inspection {
   }
 
   response(bytes: Uint8Array): Promise<void> | undefined {
-    this.#responseHash.update(bytes);
-    return this.#step(() => this.#decoder?.push(bytes));
+    if (this.#gate === undefined) this.#responseHash.update(bytes);
+    else this.#untoldBytes += bytes.byteLength;
+    return this.#step(() => {
+      const pushed = this.#decoder?.push(bytes);
+      if (this.#gate === undefined) return pushed;
+      if (pushed === undefined) this.#tell();
+      return pushed?.then(() => {
+        this.#tell();
+      });
+    });
+  }
+
+  /** What was taken in and led to no release is told too: more may come for it. */
+  #tell(): void {
+    if (this.#untoldBytes > 0) this.#release({ kept: [], sent: undefined, refused: undefined });
   }
 
   async end(how: 'complete' | 'cut'): Promise<Result<Facts, Fault>> {
     await this.#step(async () => {
       const ended = await this.#decoder?.end();
-      if (ended !== undefined && !ended.ok) this.#decodeFault = ended.fault;
+      if (ended !== undefined && !ended.ok) this.#undecodable(ended.fault);
+      this.#endGuard(how);
     });
     await this.#tail;
     try {
@@ -194,10 +283,37 @@ class Inspection {
       const request = await this.#readRequest();
       const read = this.#reader?.end(how) ?? emptyResponseFacts();
       this.#made(read.response_id);
-      return ok(this.#facts(this.#withDecodeFault(read), request));
+      const facts = this.#facts(this.#withDecodeFault(read), request);
+      if (this.#guard !== undefined) facts.verdicts = this.#guard.verdicts();
+      return ok(facts);
     } catch (error) {
       return bugFault(error);
     }
+  }
+
+  #endGuard(how: 'complete' | 'cut'): void {
+    if (this.#gate === undefined || this.#refused) return;
+    const guard = this.#guard;
+    const last = guard?.end(how) ?? { kept: [], sent: undefined, refused: undefined };
+    if (last.refused === undefined) this.#release(last, guard?.verdicts() ?? []);
+    else this.#release(last);
+  }
+
+  /** What the guard let go, on its way to the client and to the reader. */
+  #release(guarded: Guarded, verdicts?: Verdict[]): void {
+    if (this.#gate === undefined || this.#refused) return;
+    for (const bytes of guarded.kept) {
+      this.#responseHash.update(bytes);
+      this.#read(bytes);
+    }
+    this.#gate.release(guarded, this.#untoldBytes, verdicts);
+    this.#untoldBytes = 0;
+    if (guarded.refused !== undefined) this.#refuse(guarded.refused);
+  }
+
+  #read(bytes: Uint8Array): void {
+    this.#reader?.push(bytes);
+    if (this.#onMade !== undefined) this.#made(this.#reader?.responseId?.() ?? null);
   }
 
   /** Runs a step after those before it; undefined when it is done already. */
@@ -205,10 +321,10 @@ class Inspection {
     const guarded = (): Promise<void> | undefined => {
       try {
         return run()?.catch((error: unknown) => {
-          this.#bug ??= error;
+          this.#broken(error);
         });
       } catch (error) {
-        this.#bug ??= error;
+        this.#broken(error);
         return undefined;
       }
     };
@@ -219,6 +335,18 @@ class Inspection {
     });
     this.#tail = tail;
     return tail;
+  }
+
+  /** A bug of ours. Where rules decide, the client must not wait for the end to be told. */
+  #broken(error: unknown): void {
+    this.#bug ??= error;
+    this.#refuse({ code: 'inspector_failed', why: errorChain(error) });
+  }
+
+  #refuse(fault: Fault): void {
+    if (this.#gate === undefined || this.#refused) return;
+    this.#refused = true;
+    this.#gate.refuse(fault, this.#guard?.verdicts() ?? []);
   }
 
   /**
@@ -264,15 +392,22 @@ class Inspection {
   #openResponse(status: number, headers: ReadonlyMap<string, string>, request: RequestFacts): void {
     const reader = this.#protocol.openResponse({ status, headers }, request);
     this.#reader = reader;
+    this.#guard = this.#gate?.open(status, headers);
     const decoder = createDecoder(headers.get('content-encoding'), {
       limitBytes: DECODED_LIMIT_BYTES,
       onBytes: (bytes) => {
-        reader.push(bytes);
-        if (this.#onMade !== undefined) this.#made(reader.responseId?.() ?? null);
+        if (this.#guard === undefined) this.#read(bytes);
+        else if (!this.#refused) this.#release(this.#guard.push(bytes));
       },
     });
     if (decoder.ok) this.#decoder = decoder.value;
-    else this.#decodeFault = decoder.fault;
+    else this.#undecodable(decoder.fault);
+  }
+
+  /** What rules cannot read does not go out. */
+  #undecodable(fault: Fault): void {
+    this.#decodeFault = fault;
+    this.#refuse({ code: 'upstream_invalid', provider: this.#opened.provider, why: answerTo(fault).message });
   }
 
   #withDecodeFault(facts: ResponseFacts): ResponseFacts {

@@ -82,6 +82,7 @@ export function bytesToInspector(message: ToInspector): Uint8Array<ArrayBuffer> 
     case 'bytes':
       return message.bytes;
     case 'scan':
+    case 'decide':
       return message.body;
     default:
       return undefined;
@@ -91,8 +92,9 @@ export function bytesToInspector(message: ToInspector): Uint8Array<ArrayBuffer> 
 export function bytesFromInspector(message: FromInspector): Uint8Array<ArrayBuffer> | undefined {
   switch (message.kind) {
     case 'release':
-      return message.replacement;
+      return message.kept;
     case 'scanned':
+    case 'decided':
       return message.body;
     default:
       return undefined;

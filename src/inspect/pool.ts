@@ -1,98 +1,17 @@
 import { MessageChannel } from 'node:worker_threads';
-import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
-import type { Facts } from '../contract/facts.ts';
-import type { Fault } from '../contract/fault.ts';
+import type { Deciding, RuleKeys, RulesSlice } from '../contract/guardrail.ts';
 import type { Holding } from '../contract/holding.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { LANE_CREDIT_BYTES, LANE_EXCHANGE_BYTES } from '../contract/limits.ts';
-import type { BodyFields, FromInspector, PricingSlice, ToInspector } from '../contract/messages.ts';
+import type { FromInspector, PricingSlice, RequestToDecide, ToInspector } from '../contract/messages.ts';
 import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { assert, failed, unreachable } from '../lib/result.ts';
-import type { Result } from '../lib/result.ts';
-import { Outbox, bytesToInspector, keep } from './link.ts';
-
-export type Inspected = Result<Facts, Fault>;
-export type Scanned = Result<{ fields: BodyFields; body: Uint8Array<ArrayBuffer> }, Fault>;
-
-/** A stored exchange, to be read again from the journal: after a crash, a dead thread, or for want of credit. */
-export interface StoredExchange {
-  opened: Opened;
-  /** Whether the response body ended as HTTP says it should. */
-  how: 'complete' | 'cut';
-  frames(): AsyncIterable<StoredFrame>;
-}
-export type StoredFrame =
-  | { kind: 'request'; bytes: Uint8Array }
-  | { kind: 'head'; status: number; headers: [string, string][] }
-  | { kind: 'response'; bytes: Uint8Array };
-
-/** Where the copies of one live exchange go. After `end` or `drop` it is done with. */
-export interface Tap {
-  request(bytes: Uint8Array): void;
-  head(status: number, headers: [string, string][]): void;
-  response(bytes: Uint8Array): void;
-  end(how: 'complete' | 'cut'): void;
-  drop(): void;
-}
-
-/**
- * Why an inspection has no facts: `deferred`, the lane was out of credit, so read the journal later; `failed`, its
- * thread died.
- */
-export type Missed = 'deferred' | 'failed';
-
-interface Watch {
-  inspected(outcome: Inspected): void;
-  missed(why: Missed): void;
-}
-
-/**
- * What a lane is for. Requests wait for scans: so they have a lane of their own, where no provider's answer, hostile or
- * merely large, is before them.
- */
-type Purpose = 'watch' | 'scan';
-
-/**
- * One long-lived piscina task and its port: an inspector thread, seen from the main thread. It has a pool of its own: one
- * that has seen a thread fail at its start makes no other, for good.
- */
-class Lane {
-  readonly purpose: Purpose;
-  readonly exchanges = new Map<ExchangeId, Watch>();
-  readonly scans = new Map<number, (outcome: Scanned) => void>();
-  readonly outbox: Outbox<ToInspector>;
-  readonly port: MessagePort;
-  readonly pool: Piscina;
-  over = false;
-  /** Bytes posted and not yet taken in, and what exchanges count as that have ended and are not yet answered. */
-  unreadBytes = 0;
-  ready = false;
-  /** Looks since the last `pong`. */
-  silentLooks = 0;
-  /** Ends the thread. */
-  readonly ending = new AbortController();
-
-  constructor(purpose: Purpose, port: MessagePort, pool: Piscina) {
-    this.purpose = purpose;
-    this.port = port;
-    this.pool = pool;
-    this.outbox = new Outbox(port, bytesToInspector);
-  }
-
-  get load(): number {
-    return this.exchanges.size + this.scans.size;
-  }
-
-  /** Nothing more comes of the exchange: an answer is due. */
-  end(exchange: ExchangeId, how: 'complete' | 'cut'): void {
-    this.unreadBytes += LANE_EXCHANGE_BYTES;
-    this.outbox.post({ kind: 'end', exchange, how });
-  }
-}
+import { DeferredTap, feed, GatedTap, Lane, LaneTap } from './lane.ts';
+import type { DecidedRequest, Gate, Inspected, Purpose, Scanned, StoredExchange, Tap, Watch } from './lane.ts';
 
 export interface InspectorPoolOptions {
   /** Built file of workers/inspector.ts. */
@@ -102,6 +21,8 @@ export interface InspectorPoolOptions {
   log: Log;
   /** A response was made that can be asked for again; told before its exchange is settled, and perhaps again. */
   onMade(responseId: string, holding: Holding): void;
+  /** For the threads that run rules; they are made with the first world that has some. Absent: none is. */
+  ruleKeys?: RuleKeys;
   /** A thread that does not come round for so many looks, one a second, is hung. */
   hungAfterLooks?: number;
 }
@@ -109,6 +30,7 @@ export interface InspectorPoolOptions {
 /** Pause before a thread that died as it began is started again. */
 const RESTART_MS = 500;
 const LOOK_EVERY_MS = 1_000;
+const NO_RULES_THREAD = { code: 'inspector_failed', why: 'no thread for rules is running' } as const;
 /**
  * The longest that a body of 64 MiB was seen to hold an inspector is seconds; a machine with other things to do is slower.
  * Looks are counted rather than time: a process that was stopped as a whole finds none of its threads hung.
@@ -119,6 +41,9 @@ export interface InspectorStats {
   lanes: number;
   exchanges: number;
   unreadBytes: number;
+  /** Threads that run rules, and what waits for their word: requests, and responses under way. */
+  rulesLanes: number;
+  undecided: number;
   deferred: number;
   restarts: number;
 }
@@ -153,7 +78,9 @@ export class InspectorPool {
   stats(): InspectorStats {
     let exchanges = 0;
     let unreadBytes = 0;
+    let undecided = 0;
     for (const lane of this.#lanes) {
+      undecided += lane.decisions.size + lane.gates.size;
       exchanges += lane.exchanges.size;
       unreadBytes += lane.unreadBytes;
     }
@@ -161,24 +88,36 @@ export class InspectorPool {
       lanes: this.#ready('watch').length,
       exchanges,
       unreadBytes,
+      rulesLanes: this.#ready('rules').length,
+      undecided,
       deferred: this.#deferred,
       restarts: this.#restarts,
     };
   }
 
-  /** Resolves once at least one inspector takes exchanges, and one scans. */
+  /** Resolves once at least one inspector takes exchanges, one scans, and one runs rules where there are some. */
   async ready(): Promise<void> {
-    await Promise.all([this.#begun('watch'), this.#begun('scan')]);
+    const purposes: Purpose[] = this.#world?.rules === undefined ? ['watch', 'scan'] : ['watch', 'scan', 'rules'];
+    await Promise.all(purposes.map((purpose) => this.#begun(purpose)));
   }
 
   async #begun(purpose: Purpose): Promise<void> {
     while (this.#ready(purpose).length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Prices of a new world; inspectors keep the last few, since exchanges in flight belong to older ones. */
-  setWorld(world: number, pricing: PricingSlice): void {
-    this.#world = { kind: 'world', world, pricing };
-    for (const lane of this.#lanes) lane.outbox.post(this.#world);
+  /** Prices and rules of a new world; inspectors keep the last few, since exchanges in flight belong to older ones. */
+  setWorld(world: number, pricing: PricingSlice, rules?: RulesSlice): void {
+    this.#world = { kind: 'world', world, pricing, ...(rules === undefined ? {} : { rules }) };
+    for (const lane of this.#lanes) this.#tellWorld(lane);
+    if (rules === undefined || this.#lanes.some(({ purpose }) => purpose === 'rules')) return;
+    for (let lane = 0; lane < this.#options.lanes; lane++) this.#start('rules');
+  }
+
+  #tellWorld(lane: Lane): void {
+    if (this.#world === undefined) return;
+    const { kind, world, pricing } = this.#world;
+    // Rules hold keys of hooks: they go where they are run, and nowhere else.
+    lane.outbox.post(lane.purpose === 'rules' ? this.#world : { kind, world, pricing });
   }
 
   /**
@@ -202,6 +141,37 @@ export class InspectorPool {
     lane.outbox.postLater({ kind: 'open', opened, mode: 'watch' });
     return new LaneTap(lane, opened.id, () => {
       this.#deferred += 1;
+    });
+  }
+
+  /**
+   * Begins to inspect an exchange whose response the rules decide about: the gate is told what may go on, until it was
+   * told of the end. Where no thread runs, it is refused.
+   */
+  openGated(opened: Opened, deciding: Deciding, watch: Watch, gate: Gate): Tap {
+    const lane = this.#lightest('rules');
+    if (lane === undefined) {
+      setImmediate(() => {
+        gate.refused(NO_RULES_THREAD, []);
+      });
+      return new DeferredTap(watch);
+    }
+    lane.exchanges.set(opened.id, watch);
+    lane.gates.set(opened.id, gate);
+    lane.outbox.post({ kind: 'open', opened, mode: 'decide', deciding });
+    return new GatedTap(lane, opened.id);
+  }
+
+  /** Runs the rules on a request. The body is given away, and comes back: changed, if a rule changed it. */
+  async decide(request: RequestToDecide, body: Uint8Array<ArrayBuffer>): Promise<DecidedRequest> {
+    // Those of a config with the first rules are just beginning.
+    if (this.#lanes.some(({ purpose }) => purpose === 'rules')) await this.#begun('rules');
+    const lane = this.#lightest('rules');
+    if (lane === undefined) return failed(NO_RULES_THREAD);
+    return new Promise((resolve) => {
+      const ask = ++this.#asks;
+      lane.decisions.set(ask, resolve);
+      lane.outbox.post({ kind: 'decide', ask, body, ...request });
     });
   }
 
@@ -288,9 +258,10 @@ export class InspectorPool {
     port1.on('message', (messages: FromInspector[]) => {
       this.#take(lane, messages);
     });
-    if (this.#world !== undefined) lane.outbox.post(this.#world);
+    this.#tellWorld(lane);
     if (this.#revokedSessions !== undefined) lane.outbox.post(this.#revokedSessions);
-    pool.run({ port: port2 }, { transferList: [port2], signal: lane.ending.signal }).then(
+    const ruleKeys = purpose === 'rules' ? this.#options.ruleKeys : undefined;
+    pool.run({ port: port2, ruleKeys }, { transferList: [port2], signal: lane.ending.signal }).then(
       () => {
         this.#ended(lane, 'its task returned');
       },
@@ -311,8 +282,12 @@ export class InspectorPool {
     void lane.pool.destroy();
     const exchanges = [...lane.exchanges.values()];
     const scans = [...lane.scans.values()];
-    lane.exchanges.clear();
-    lane.scans.clear();
+    const gates = [...lane.gates.values()];
+    const decisions = [...lane.decisions.values()];
+    for (const waiting of [lane.exchanges, lane.scans, lane.gates, lane.decisions]) waiting.clear();
+    // Gates first: an exchange that is refused says so in its record.
+    for (const gate of gates) gate.refused({ code: 'inspector_failed', why: 'the thread of its rules died' }, []);
+    for (const settle of decisions) settle(failed({ code: 'inspector_failed', why: 'the thread of its rules died' }));
     for (const watch of exchanges) watch.missed('failed');
     for (const settle of scans) settle(failed({ code: 'inspector_failed', why: 'its thread died' }));
     if (this.#closing) return;
@@ -372,6 +347,7 @@ export class InspectorPool {
         // Forgotten after it was settled: where that fails, it is settled with all that the lane held.
         lane.exchanges.get(message.exchange)?.inspected(message.outcome);
         lane.exchanges.delete(message.exchange);
+        lane.gates.delete(message.exchange);
         return;
       }
       case 'session_revoked':
@@ -384,124 +360,21 @@ export class InspectorPool {
         settle?.(outcome.ok ? { ok: true, value: { fields: outcome.value, body } } : outcome);
         return;
       }
+      case 'decided': {
+        const settle = lane.decisions.get(message.ask);
+        lane.decisions.delete(message.ask);
+        const { body, outcome } = message;
+        settle?.(outcome.ok ? { ok: true, value: { decided: outcome.value, body } } : outcome);
+        return;
+      }
       case 'release':
+        lane.gates.get(message.exchange)?.released(message);
+        return;
       case 'refuse':
-        // Only an exchange opened in `decide` mode is answered so, and none is yet.
+        lane.gates.get(message.exchange)?.refused(message.fault, message.verdicts);
         return;
       default:
         return unreachable(message);
     }
   }
-}
-
-/** Copies to one lane. A lane out of credit loses the exchange: the journal has it, and it is inspected later. */
-class LaneTap implements Tap {
-  readonly #lane: Lane;
-  readonly #exchange: ExchangeId;
-  readonly #onDeferred: () => void;
-  #deferred = false;
-
-  constructor(lane: Lane, exchange: ExchangeId, onDeferred: () => void) {
-    this.#lane = lane;
-    this.#exchange = exchange;
-    this.#onDeferred = onDeferred;
-  }
-
-  request(bytes: Uint8Array): void {
-    this.#post('request', bytes);
-  }
-
-  head(status: number, headers: [string, string][]): void {
-    if (!this.#deferred) this.#lane.outbox.postLater({ kind: 'head', exchange: this.#exchange, status, headers });
-  }
-
-  response(bytes: Uint8Array): void {
-    this.#post('bytes', bytes);
-  }
-
-  end(how: 'complete' | 'cut'): void {
-    if (!this.#deferred) this.#lane.end(this.#exchange, how);
-    else this.#take()?.missed('deferred');
-  }
-
-  drop(): void {
-    this.#take();
-    this.#lane.outbox.post({ kind: 'drop', exchange: this.#exchange });
-  }
-
-  #take(): Watch | undefined {
-    const watch = this.#lane.exchanges.get(this.#exchange);
-    this.#lane.exchanges.delete(this.#exchange);
-    return watch;
-  }
-
-  #post(kind: 'request' | 'bytes', bytes: Uint8Array): void {
-    if (this.#deferred) return;
-    if (this.#lane.unreadBytes > LANE_CREDIT_BYTES) {
-      this.#deferred = true;
-      this.#onDeferred();
-      this.#lane.outbox.post({ kind: 'drop', exchange: this.#exchange });
-      return;
-    }
-    this.#lane.unreadBytes += bytes.byteLength;
-    this.#lane.outbox.postLater({ kind, exchange: this.#exchange, bytes: keep(bytes) });
-  }
-}
-
-/** No lane had credit when the exchange began: nothing is copied, and its end asks for the journal. */
-class DeferredTap implements Tap {
-  readonly #watch: Watch;
-
-  constructor(watch: Watch) {
-    this.#watch = watch;
-  }
-
-  request(): void {
-    // The journal has it.
-  }
-
-  head(): void {
-    // The journal has it.
-  }
-
-  response(): void {
-    // The journal has it.
-  }
-
-  end(): void {
-    this.#watch.missed('deferred');
-  }
-
-  drop(): void {
-    // Nothing was begun.
-  }
-}
-
-/** Bytes of a stored exchange that may be under way to an inspector at once. */
-const FEED_WINDOW_BYTES = LANE_CREDIT_BYTES / 2;
-
-async function feed(lane: Lane, exchange: ExchangeId, stored: StoredExchange): Promise<void> {
-  for await (const frame of stored.frames()) {
-    while (lane.unreadBytes > FEED_WINDOW_BYTES && lane.exchanges.has(exchange)) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    if (!lane.exchanges.has(exchange)) return;
-    switch (frame.kind) {
-      case 'head':
-        lane.outbox.post({ kind: 'head', exchange, status: frame.status, headers: frame.headers });
-        break;
-      case 'request':
-      case 'response':
-        lane.unreadBytes += frame.bytes.byteLength;
-        lane.outbox.post({
-          kind: frame.kind === 'request' ? 'request' : 'bytes',
-          exchange,
-          bytes: keep(frame.bytes),
-        });
-        break;
-      default:
-        return unreachable(frame);
-    }
-  }
-  lane.end(exchange, stored.how);
 }

@@ -5,7 +5,7 @@ import type { Opened } from '../../src/contract/exchange.ts';
 import { mintExchangeId } from '../../src/contract/ids.ts';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { InspectorPool } from '../../src/inspect/pool.ts';
-import type { Tap } from '../../src/inspect/pool.ts';
+import type { Tap } from '../../src/inspect/lane.ts';
 import { JOURNAL_DEFAULTS, Journal } from '../../src/journal/journal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
