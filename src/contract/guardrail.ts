@@ -1,4 +1,5 @@
 import type { EgressTarget } from './egress.ts';
+import type { Edit } from './exchange.ts';
 import type { Fault } from './fault.ts';
 import type { BodyFields } from './messages.ts';
 
@@ -208,6 +209,15 @@ export interface Verdict {
 
 /** Matches of which a verdict keeps the hash. */
 export const VERDICT_MATCHES = 16;
+
+/** `redact: email 2, card 1`: what a rule changed, for the record. */
+export function editsOf(verdicts: readonly Verdict[]): Edit[] {
+  return verdicts.flatMap(({ rule, side, action, shadow, counts }): Edit[] => {
+    if (shadow || (action !== 'modify' && action !== 'redact' && action !== 'tokenise')) return [];
+    const kinds = Object.entries(counts).map(([kind, count]) => `${kind} ${count}`);
+    return [{ kind: 'rule', side, detail: `${rule}: ${action}${kinds.length === 0 ? '' : ` ${kinds.join(', ')}`}` }];
+  });
+}
 
 /** What came of the rules on a request. */
 export interface Decided {

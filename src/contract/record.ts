@@ -43,6 +43,23 @@ const History = z.object({
 });
 export type History = z.infer<typeof History>;
 
+/** A `Verdict` of contract/guardrail.ts. */
+const VerdictOnRecord = z.object({
+  rule: z.string(),
+  type: z.string(),
+  side: z.enum(['request', 'response']),
+  action: z.enum(['allow', 'block', 'modify', 'redact', 'tokenise', 'flag', 'error']),
+  shadow: z.boolean(),
+  at_ms: z.number(),
+  took_ms: z.number(),
+  scanned_chars: z.number().nullable(),
+  scanned: z.array(z.string()),
+  counts: z.record(z.string(), z.number()),
+  matches: z.array(z.string()),
+  untouched: z.number(),
+  error: z.string().nullable(),
+});
+
 /**
  * What we remember of an exchange: one versioned schema, the same names in queue, database, API and dashboard
  * (design, section 5). Times are milliseconds since the epoch here and RFC 3339 in the API. Money is a decimal string
@@ -103,7 +120,7 @@ export const ExchangeRecord = z.object({
   server_tools: z.record(z.string(), z.number()),
   attempts: z.array(z.object({ provider: z.string(), started_at_ms: z.number(), outcome: z.string() })),
   edits: z.array(z.object({ kind: z.string(), side: z.string(), detail: z.string() })),
-  verdicts: z.array(z.record(z.string(), z.unknown())),
+  verdicts: z.array(VerdictOnRecord),
   grant_ids: z.array(z.string()),
   /** What it was charged in each of its buckets; always empty in jobs written by builds without quotas. */
   quota_charges: z.array(z.object({ bucket: z.string(), nanodollars: z.number() })),

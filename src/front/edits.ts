@@ -44,8 +44,8 @@ export function forwardedBody(
     splices.push(...usage.splices);
     edits.push({ kind: 'inject_usage', side: 'request', detail: usage.detail });
   }
-  if (splices.length === 0) return { body: scanned.original, decoded: false, usageInjected: false };
-  const unpacked = scanned.decoded !== scanned.original;
+  if (splices.length === 0 && !scanned.edited) return { body: scanned.original, decoded: false, usageInjected: false };
+  const unpacked = scanned.packed;
   if (unpacked) edits.push({ kind: 'content_encoding', side: 'request', detail: 'sent decoded, as it was edited' });
   return { body: applySplices(decoded, splices), decoded: unpacked, usageInjected: wantsUsage };
 }

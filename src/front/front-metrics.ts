@@ -18,7 +18,7 @@ const RESPONSES_REMEMBERED = 65_536;
 
 /**
  * The front door's metrics. Labels are bounded: APIs, states and fault codes are closed lists, providers come from
- * config. Logins and models are in the database, never in a label (failure-modes row 44).
+ * config, as do rules. Logins and models are in the database, never in a label (failure-modes row 44).
  */
 export class FrontMetrics {
   readonly registry: Registry;
@@ -30,6 +30,8 @@ export class FrontMetrics {
   readonly #tokens: Counter<'provider' | 'kind'>;
   readonly #cost: Counter<'provider'>;
   readonly #unpriced: Counter<'provider'>;
+  readonly #verdicts: Counter<'rule' | 'side' | 'action' | 'shadow'>;
+  readonly #ruleSeconds: Histogram<'type'>;
   readonly #usageStates: Counter<'provider' | 'usage_state'>;
   readonly #told = new Lru<string, 'by its own' | 'late'>(RESPONSES_REMEMBERED);
 
@@ -86,6 +88,19 @@ export class FrontMetrics {
       labelNames: ['provider'],
       registers,
     });
+    this.#verdicts = new Counter({
+      name: 'aperture_guardrail_verdicts_total',
+      help: 'Verdicts of hooks and built-in rules, by rule, side and what came of it; error: it could not judge',
+      labelNames: ['rule', 'side', 'action', 'shadow'],
+      registers,
+    });
+    this.#ruleSeconds = new Histogram({
+      name: 'aperture_guardrail_seconds',
+      help: 'How long a hook or rule took on one side of an exchange; of a stream, from its head to its end',
+      labelNames: ['type'],
+      buckets: OVERHEAD_SECONDS,
+      registers,
+    });
     this.#usageStates = new Counter({
       name: 'aperture_usage_state_total',
       help: "Accepted requests by what is known of their usage: the provider's last word, a part, an estimate, nothing",
@@ -137,6 +152,10 @@ export class FrontMetrics {
       this.#firstByte.observe({ api }, (record.first_byte_at - record.received_at) / 1000);
     }
     this.#usageStates.inc({ provider, usage_state: record.usage_state });
+    for (const { rule, type, side, action, shadow, took_ms } of record.verdicts) {
+      this.#verdicts.inc({ rule, side, action, shadow: String(shadow) });
+      this.#ruleSeconds.observe({ type }, took_ms / 1000);
+    }
     if (this.#isTold(record)) return;
     const { usage, cost_nanodollars } = record.late_usage ?? record;
     if (usage === null) return;

@@ -1,7 +1,8 @@
 import type { Caller } from '../contract/caller.ts';
 import type { Dialect } from '../contract/api.ts';
-import type { Closed, Edit, Opened } from '../contract/exchange.ts';
+import type { Closed, Opened } from '../contract/exchange.ts';
 import type { Fault } from '../contract/fault.ts';
+import type { Verdict } from '../contract/guardrail.ts';
 import { answerTo } from '../contract/fault.ts';
 import { RESPONSE_ID_CHARS } from '../contract/holding.ts';
 import { mintExchangeId } from '../contract/ids.ts';
@@ -22,6 +23,8 @@ import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
 import { reserveQuota, standingHeaders } from './quota.ts';
 import { readBody } from './read-body.ts';
+import { decidingOf, judgeRequest, sendHooksOf } from './rules.ts';
+import type { Judged } from './rules.ts';
 import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
 import type { ScannedBody } from './scan-body.ts';
@@ -43,7 +46,7 @@ export interface Arrival {
 }
 
 /** What is asked for: the scanned body, and the model by name. */
-interface Asked {
+export interface Asked {
   scanned: ScannedBody;
   model: string;
   /** The provider that has what the request continues, or is about. */
@@ -101,9 +104,10 @@ export async function requestLife(
 
   // Accepted: every way on ends in a record.
   let stream = endpoint.stream ?? false;
-  const denied = (fault: Fault, asked: { model: string; provider: string }): void => {
+  const denied = (fault: Fault, asked: { model: string; provider: string; verdicts?: Verdict[] }): void => {
     quotas.release(id);
     const opened = openedFrame(arrival, endpoint, id, { ...asked, stream, keyId: '', grantIds: [], quotas: [] });
+    if (asked.verdicts !== undefined && asked.verdicts.length > 0) opened.verdicts = asked.verdicts;
     deny(services, arrival, endpoint.dialect, opened, fault, bodyBytes);
     done();
   };
@@ -120,43 +124,62 @@ export async function requestLife(
       denied(asked.fault, { model: endpoint.model ?? scanned.value.fields.model ?? '', provider: '' });
       return;
     }
-    const { model } = asked.value;
     const routed = route(arrival, endpoint, asked.value);
     if (!routed.ok) {
-      denied(routed.fault, { model, provider: '' });
+      denied(routed.fault, { model: asked.value.model, provider: '' });
       return;
     }
-    const { provider, grantIds } = routed.value;
+    // Rules. Those that changed the body may have changed the model, and whether it is a stream.
+    let judged: Judged = { asked: asked.value, route: routed.value, verdicts: [], placeholders: [], edits: [] };
+    if (sendHooksOf(arrival, routed.value).length > 0) {
+      const passed = await judgeRequest(services, arrival, endpoint, id, judged, async (changed) => {
+        const next = await ask(services, arrival, endpoint, changed.scanned);
+        if (!next.ok) return next;
+        const way = route(arrival, endpoint, next.value);
+        return way.ok ? ok({ asked: next.value, route: way.value }) : way;
+      });
+      if (!passed.ok) {
+        const { fault, verdicts } = passed.fault;
+        denied(fault, { model: asked.value.model, provider: routed.value.provider.id, verdicts });
+        return;
+      }
+      judged = passed.value;
+      stream = endpoint.stream ?? judged.asked.scanned.fields.stream;
+    }
+    const { verdicts } = judged;
+    const { model, scanned: judgedBody } = judged.asked;
+    const { provider, grantIds } = judged.route;
     // From here on whatever ends the request gives back what is reserved: `denied` does, and its record.
     const reserving = reserveQuota(quotas, arrival, endpoint, id, {
-      scanned: asked.value.scanned,
-      route: routed.value,
+      scanned: judgedBody,
+      route: judged.route,
       model,
     });
     const admission = reserving instanceof Promise ? await reserving : reserving;
     if (!admission.ok) {
-      denied(admission.fault, { model, provider: provider.id });
+      denied(admission.fault, { model, provider: provider.id, verdicts });
       return;
     }
     // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to
     // `live.add` nothing waits.
     const subjects = [
       ...callerSubjects(arrival.caller),
-      ...modelSubjects(provider.id, [model, routed.value.model, ...asked.value.scanned.fields.otherModels]),
-      ...sessionSubjects(services.killSwitch, arrival, endpoint, asked.value.scanned.decoded),
+      ...modelSubjects(provider.id, [model, judged.route.model, ...judgedBody.fields.otherModels]),
+      ...sessionSubjects(services.killSwitch, arrival, endpoint, judgedBody.decoded),
     ];
     const revoked = services.killSwitch.judge(subjects) ?? leaving();
     if (revoked !== undefined) {
-      denied(revoked, { model, provider: provider.id });
+      denied(revoked, { model, provider: provider.id, verdicts });
       return;
     }
     const key = world.keys.authorize(provider, request.headers);
     if (!key.ok) {
-      denied(key.fault, { model, provider: provider.id });
+      denied(key.fault, { model, provider: provider.id, verdicts });
       return;
     }
-    const edits: Edit[] = [];
-    const forwarded = forwardedBody(asked.value.scanned, endpoint, routed.value, edits);
+    const { edits } = judged;
+    const forwarded = forwardedBody(judgedBody, endpoint, judged.route, edits);
+    const deciding = decidingOf(arrival, judged);
     const opened = openedFrame(arrival, endpoint, id, {
       stream,
       model,
@@ -165,19 +188,30 @@ export async function requestLife(
       grantIds,
       quotas: admission.value.quotas,
     });
+    if (verdicts.length > 0) opened.verdicts = verdicts;
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
-    const upstream = upstreamRequest(arrival, endpoint, routed.value, key.value, forwarded);
+    const upstream = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, deciding !== undefined);
 
     // Opened: in the journal before a byte leaves.
     begun = true;
     services.journal.append(id, 'opened', opened);
     if (forwarded.body.byteLength > 0) services.journal.append(id, 'request', forwarded.body);
     const settling = services.settler.open(opened, services.journal.segmentOf(id));
-    const tap = services.inspectors.open(opened, settling);
+    const tap =
+      deciding === undefined
+        ? services.inspectors.open(opened, settling)
+        : services.inspectors.openGated(opened, deciding, settling, {
+            released: (release) => {
+              exchange.released(release);
+            },
+            refused: (fault, found) => {
+              exchange.refusedByRule(fault, found);
+            },
+          });
     tap.request(forwarded.body);
 
     // Sent; from here on the exchange runs by itself.
-    const exchange = new Exchange(services, {
+    const exchange: Exchange = new Exchange(services, {
       opened,
       dialect: endpoint.dialect,
       provider: provider.id,
@@ -188,6 +222,7 @@ export async function requestLife(
       moreHeaders: standingHeaders(admission.value.standing),
       wireFilter: forwarded.usageInjected ? usageFilter : undefined,
       tap,
+      gated: deciding !== undefined,
       client: response,
       onClosed: (closed) => {
         settling.closed(closed);
@@ -317,7 +352,7 @@ function deny(
   const { code, message } = answerTo(fault);
   const shaped = shapeFault(dialect, fault, opened.id);
   const closed: Closed = {
-    state: fault.code === 'client_gone' ? 'aborted' : 'denied',
+    state: refusedState(fault),
     ended_at_ms: services.clock.nowMs(),
     first_byte_at_ms: null,
     status: shaped.status,
@@ -336,6 +371,18 @@ function deny(
     arrival.response.send(shaped.status, [...shaped.headers, ['x-aperture-request-id', opened.id]], shaped.body);
   });
   services.settler.denied(opened, services.journal.segmentOf(opened.id), closed);
+}
+
+function refusedState({ code }: Fault): Closed['state'] {
+  switch (code) {
+    case 'client_gone':
+      return 'aborted';
+    case 'guardrail_blocked':
+    case 'guardrail_unavailable':
+      return 'blocked';
+    default:
+      return 'denied';
+  }
 }
 
 /** A refusal before acceptance: answered and counted, never a record each. */

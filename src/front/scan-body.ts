@@ -15,6 +15,10 @@ export interface ScannedBody {
   /** Free of its content-encoding; the same bytes where there was none. */
   decoded: Uint8Array<ArrayBuffer>;
   fields: BodyFields;
+  /** It came with a content-encoding. */
+  packed: boolean;
+  /** A rule changed it: `decoded` is not what came. */
+  edited: boolean;
 }
 
 /**
@@ -29,19 +33,20 @@ export async function scannedBody(
 ): Promise<Result<ScannedBody, Fault>> {
   const { api } = endpoint.protocol;
   if (endpoint.modelIn === 'response' && original.byteLength === 0) {
-    return ok({ original, decoded: original, fields: NO_FIELDS });
+    return ok({ original, decoded: original, fields: NO_FIELDS, packed: false, edited: false });
   }
   const encoding = (arrival.request.header('content-encoding') ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === '') {
     const scanned = await scan(inspectors, api, original);
     if (!scanned.ok) return scanned;
-    return ok({ original: scanned.value.body, decoded: scanned.value.body, fields: scanned.value.fields });
+    const { body, fields } = scanned.value;
+    return ok({ original: body, decoded: body, fields, packed: false, edited: false });
   }
   const decoded = await decodeWhole(encoding, original, arrival.world.limits.body_bytes);
   if (!decoded.ok) return decoded;
   const scanned = await scan(inspectors, api, new Uint8Array(decoded.value));
   if (!scanned.ok) return scanned;
-  return ok({ original, decoded: scanned.value.body, fields: scanned.value.fields });
+  return ok({ original, decoded: scanned.value.body, fields: scanned.value.fields, packed: true, edited: false });
 }
 
 async function scan(

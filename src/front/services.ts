@@ -68,6 +68,8 @@ export interface FrontServices extends ExchangeServices {
   metrics: FrontMetrics;
   log: Log;
   state: ProcessState;
+  /** Name of the tailnet that this node is in; empty where it is in none, or not known yet. */
+  tailnet(): string;
   askApi(question: ApiQuestion): Promise<Result<ApiAnswer, Fault>>;
   /** A change of what is to be delivered, asked of the thread that delivers. */
   askDeliveries: (question: AdminQuestion) => Promise<Result<ApiAnswer, Fault>>;

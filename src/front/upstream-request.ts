@@ -14,6 +14,7 @@ export function upstreamRequest(
   route: Route,
   key: Authorization,
   forwarded: ForwardedBody,
+  gated: boolean,
 ): UpstreamRequest {
   const { request, access } = arrival;
   const { provider, model } = route;
@@ -33,7 +34,8 @@ export function upstreamRequest(
       host: target.host,
       auth: key,
       addHeaders: [...provider.addHeaders, ...access.headersFor(provider.id, model)],
-      acceptEncoding: forwarded.usageInjected ? 'identity' : undefined,
+      // What is read on its way is asked for in the clear.
+      acceptEncoding: forwarded.usageInjected || gated ? 'identity' : undefined,
       dialect: endpoint.dialect,
       bodyBytes: forwarded.body.byteLength,
     }),

@@ -1,4 +1,5 @@
 import type { Access, GrantInput } from '../access/grants.ts';
+import type { RulesSlice } from '../contract/guardrail.ts';
 import type { PricingSlice } from '../contract/messages.ts';
 import type { Provider } from '../contract/provider.ts';
 import type { Identifier } from '../identity/identify.ts';
@@ -28,6 +29,10 @@ export interface World {
   readonly pricing: PricingSlice;
   /** What a request can cost, before it is sent. */
   readonly costBounds: CostBounds;
+  /** What the threads for rules are told; undefined where there are none. Secret. */
+  readonly rules: RulesSlice | undefined;
+  /** Names of those that look at responses. */
+  readonly responseRules: ReadonlySet<string>;
   readonly modelMetadata: MetadataLookup;
   /** Lower-case host names beside those that need no listing. */
   readonly allowedHosts: ReadonlySet<string>;

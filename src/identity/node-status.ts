@@ -9,6 +9,8 @@ export type NodeStatus =
       addresses: readonly string[];
       /** Its full MagicDNS name, lower case, without the final dot. */
       dnsName: string | undefined;
+      /** Name of its tailnet, as `example.com`; empty where tailscaled does not say. */
+      tailnet: string;
       /** tailscaled has no network interface (userspace networking): nobody can listen on the addresses. */
       userspace: boolean;
     }
@@ -18,9 +20,11 @@ export type NodeStatus =
 const Status = z.looseObject({
   BackendState: z.string(),
   TUN: z.boolean().optional(),
+  CurrentTailnet: z.looseObject({ Name: z.string().default('') }).nullish(),
   Self: z.looseObject({ DNSName: z.string().default(''), TailscaleIPs: z.array(z.string()).nullish() }).nullish(),
 });
 
+const TAILNET_CHARS = 256;
 const DNS_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** Reads tailscaled's answer to `/localapi/v0/status`. */
@@ -34,7 +38,7 @@ export function readNodeStatus(status: number, body: string): NodeStatus {
   }
   const parsed = Status.safeParse(json);
   if (!parsed.success) return away('the answer of tailscaled has an unknown shape');
-  const { BackendState, TUN, Self } = parsed.data;
+  const { BackendState, TUN, Self, CurrentTailnet } = parsed.data;
   if (BackendState !== 'Running') return away(`tailscale is not running here: ${BackendState.slice(0, 40)}`);
   const addresses = (Self?.TailscaleIPs ?? []).map(canonicalIp).filter((address) => address !== undefined);
   if (addresses.length === 0) return away('the node has no address yet');
@@ -43,6 +47,7 @@ export function readNodeStatus(status: number, body: string): NodeStatus {
     kind: 'running',
     addresses: [...new Set(addresses)],
     dnsName: DNS_NAME.test(name) ? name : undefined,
+    tailnet: (CurrentTailnet?.Name ?? '').slice(0, TAILNET_CHARS),
     userspace: TUN === false,
   };
 }

@@ -1,8 +1,11 @@
 import type { Dialect } from '../contract/api.ts';
 import type { Closed, Edit, ExchangeState, Opened } from '../contract/exchange.ts';
-import type { Fault } from '../contract/fault.ts';
+import type { Fault, FaultCode } from '../contract/fault.ts';
 import { answerTo } from '../contract/fault.ts';
+import type { Verdict } from '../contract/guardrail.ts';
+import { editsOf } from '../contract/guardrail.ts';
 import { CLIENT_UNSENT_BYTES } from '../contract/limits.ts';
+import type { Release } from '../contract/messages.ts';
 import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import { unreachable } from '../lib/result.ts';
@@ -23,6 +26,8 @@ export interface ExchangeTimeouts {
 export interface ExchangeMetrics {
   /** What the gateway itself added, in milliseconds: what `server-timing` says too. */
   overhead(ms: number): void;
+  /** Refused by a rule that looks at responses. */
+  refused(code: FaultCode): void;
 }
 
 /** What all exchanges of a process share. */
@@ -49,6 +54,11 @@ export interface ExchangePlan {
   /** Made for an event stream whose usage event the client did not ask for. */
   wireFilter: (() => WireFilter) | undefined;
   tap: ExchangeTap;
+  /**
+   * Rules decide about the response: its bytes go to the tap alone, and what may go on comes back through `released` and
+   * `refusedByRule`.
+   */
+  gated: boolean;
   client: ClientStream;
   /** Called once, when the record's facts at the wire are known. */
   onClosed: (closed: Closed) => void;
@@ -58,6 +68,8 @@ type State =
   | { at: 'journaling' }
   | { at: 'waiting'; call: UpstreamCall; sinceMs: number }
   | { at: 'streaming'; call: UpstreamCall; lastByteAtMs: number }
+  /** The provider is done, `fault` or not; the rules are not. */
+  | { at: 'deciding'; fault: Fault | undefined; sinceMs: number }
   | { at: 'ended' };
 
 /** Both together are the time from acceptance to the head's release. */
@@ -81,6 +93,8 @@ export class Exchange implements UpstreamEvents, Watched {
   #sentAtMs = 0;
   #firstByteAtMs: number | null = null;
   #status = 0;
+  /** Journaled first, and then released. */
+  #headOnItsWay = false;
   #headReleased = false;
   #eventStream = false;
   /** Text of ours may follow what the provider sent: its events are not compressed, and no length was declared. */
@@ -93,6 +107,15 @@ export class Exchange implements UpstreamEvents, Watched {
   #paused = false;
   #pausedAtMs = 0;
   #lastReleased = 0;
+  /** Of a response that rules decide about: a head that waits for the first bytes that may follow it. */
+  #heldHead: { status: number; headers: [string, string][]; atMs: number } | undefined;
+  /** Bytes that the rules' thread has not taken in, and those that count against the budget until they are released. */
+  #untakenBytes = 0;
+  #undecidedBytes = 0;
+  #verdicts: Verdict[] | undefined;
+  /** The client got bytes that the journal has not: values for placeholders. */
+  #restored = false;
+  #tapEnded = false;
 
   constructor(services: ExchangeServices, plan: ExchangePlan) {
     this.#services = services;
@@ -146,11 +169,45 @@ export class Exchange implements UpstreamEvents, Watched {
         } else if (nowMs - this.#state.lastByteAtMs > timeouts.idle_ms) expired('idle', timeouts.idle_ms);
         return;
       case 'journaling':
+      case 'deciding': // A thread that decides nothing any more is found out, and ended, by the pool.
       case 'ended':
         return;
       default:
         return unreachable(this.#state);
     }
+  }
+
+  // -- Rules --------------------------------------------------------------------------------------------------------
+
+  /** What the rules let go: into the journal, and to the client. */
+  released({ kept, sent, takenBytes, verdicts }: Release): void {
+    if (this.#state.at !== 'streaming' && this.#state.at !== 'deciding') return;
+    const { opened } = this.#plan;
+    this.#untakenBytes -= takenBytes;
+    this.#decided(kept.byteLength);
+    const last = verdicts !== undefined;
+    if (last) this.#verdicts = verdicts;
+    if (kept.byteLength > 0) {
+      this.#responseBytes += kept.byteLength;
+      this.#services.journal.append(opened.id, 'response', kept);
+    }
+    const onward = sent ?? kept;
+    if (sent !== undefined) this.#restored = true;
+    const chunks = onward.byteLength === 0 ? [] : this.#filter === undefined ? [onward] : this.#filter.push(onward);
+    if (last && this.#filter !== undefined) chunks.push(...this.#filter.end());
+    // A body that the provider did not finish is not made to look whole.
+    const cut = this.#state.at === 'deciding' && this.#state.fault !== undefined;
+    if (chunks.length > 0 || (last && !cut)) this.#releaseHeldHead(last && !cut ? chunks : undefined);
+    this.#forward(chunks);
+    if (this.#untakenBytes <= CLIENT_UNSENT_BYTES && this.#unsentBytes === 0) this.#resume();
+    if (last && this.#state.at === 'deciding') this.#endDecided(this.#state.fault);
+  }
+
+  refusedByRule(fault: Fault, verdicts: Verdict[]): void {
+    if (this.#state.at === 'ended') return;
+    if (verdicts.length > 0) this.#verdicts = verdicts;
+    this.#services.metrics.refused(fault.code);
+    this.refuse(fault, isRules(fault) ? 'blocked' : 'error');
   }
 
   // -- Upstream -----------------------------------------------------------------------------------------------------
@@ -166,24 +223,28 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#state = { at: 'streaming', call, lastByteAtMs: nowMs };
     this.#status = status;
     this.#outcome(String(status));
-    const { opened, tap, wireFilter, client } = this.#plan;
+    const { opened, tap, wireFilter, gated } = this.#plan;
     const contentType = valueOf(headers, 'content-type') ?? '';
     const encoded = (valueOf(headers, 'content-encoding') ?? 'identity') !== 'identity';
     this.#eventStream = contentType.startsWith('text/event-stream');
-    if (this.#eventStream && !encoded && status === 200) this.#filter = wireFilter?.();
+    if (this.#eventStream && (!encoded || gated) && status === 200) this.#filter = wireFilter?.();
     this.#providerRequestId = valueOf(headers, 'x-request-id') ?? valueOf(headers, 'request-id') ?? null;
-    const kept = redactHeaders(headers);
-    this.#services.journal.append(opened.id, 'head', { status, headers: kept });
-    tap.head(status, kept);
+    tap.head(status, redactHeaders(headers));
+    if (gated) {
+      // Rules read, and let go, what the encoding hid; its length is theirs to know.
+      const plain = headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length');
+      this.#services.journal.append(opened.id, 'head', { status, headers: redactHeaders(plain) });
+      this.#heldHead = { status, headers: plain, atMs: nowMs };
+      this.#maySayMore = this.#eventStream;
+      // A stream has begun once its head is there; a body may still become an error.
+      if (this.#eventStream) this.#releaseHeldHead(undefined);
+      return;
+    }
+    this.#services.journal.append(opened.id, 'head', { status, headers: redactHeaders(headers) });
     const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
     const length = Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined;
     this.#maySayMore = this.#eventStream && !encoded && length === undefined;
-    this.#services.journal.barrier(opened.id, () => {
-      this.#headReleased = true;
-      const times = this.#timesAt(nowMs);
-      if (times !== undefined) this.#services.metrics.overhead(times.gatewayMs);
-      client.head(status, this.#clientHeaders(headers, times), length);
-    });
+    this.#releaseHead(status, headers, nowMs, length);
   }
 
   data(chunk: Uint8Array): void {
@@ -191,8 +252,13 @@ export class Exchange implements UpstreamEvents, Watched {
     const nowMs = this.#services.clock.nowMs();
     this.#state.lastByteAtMs = nowMs;
     this.#firstByteAtMs ??= nowMs;
+    const { opened, tap, gated } = this.#plan;
+    if (gated) {
+      tap.response(chunk);
+      this.#undecided(chunk.byteLength);
+      return;
+    }
     this.#responseBytes += chunk.byteLength;
-    const { opened, tap } = this.#plan;
     this.#services.journal.append(opened.id, 'response', chunk);
     tap.response(chunk);
     this.#forward(this.#filter === undefined ? [chunk] : this.#filter.push(chunk));
@@ -200,6 +266,10 @@ export class Exchange implements UpstreamEvents, Watched {
 
   end(): void {
     if (this.#state.at !== 'streaming') return;
+    if (this.#plan.gated) {
+      this.#decide(undefined);
+      return;
+    }
     if (this.#filter !== undefined) this.#forward(this.#filter.end());
     this.#close('complete', null, () => {
       this.#plan.client.end();
@@ -208,34 +278,17 @@ export class Exchange implements UpstreamEvents, Watched {
 
   failed(failure: UpstreamFailure): void {
     const { provider } = this.#plan;
-    if (this.#state.at === 'ended') return;
+    if (this.#state.at === 'ended' || this.#state.at === 'deciding') return;
     if (this.#state.at === 'waiting') this.#outcome(failure.kind);
     // Nothing of the request left, so nothing can have been billed: a socket that died while it was idle.
     if (!failure.sent && failure.kind === 'broken' && this.#attempts.length < 2) {
       this.#send();
       return;
     }
-    switch (failure.kind) {
-      case 'connect_timeout':
-        this.#fail({
-          code: 'upstream_timeout',
-          provider,
-          phase: 'connect',
-          afterMs: this.#plan.timeouts.connect_ms,
-        });
-        return;
-      case 'unreachable':
-        this.#fail({ code: 'upstream_unreachable', provider, why: failure.why });
-        return;
-      case 'invalid':
-        this.#fail({ code: 'upstream_invalid', provider, why: failure.why });
-        return;
-      case 'broken':
-        this.#fail({ code: 'upstream_broken', provider, why: failure.why });
-        return;
-      default:
-        return unreachable(failure.kind);
-    }
+    const fault = faultOf(failure, provider, this.#plan.timeouts.connect_ms);
+    // What was whole of it may still go out.
+    if (this.#plan.gated && this.#state.at === 'streaming') this.#decide(fault);
+    else this.#fail(fault);
   }
 
   // -- Inside -------------------------------------------------------------------------------------------------------
@@ -252,6 +305,63 @@ export class Exchange implements UpstreamEvents, Watched {
     };
     this.#state = { at: 'waiting', call: proxy, sinceMs: nowMs };
     early.call = this.#services.upstreams.call(this.#plan.upstream, this);
+  }
+
+  #releaseHead(status: number, headers: [string, string][], atMs: number, length: number | undefined): void {
+    this.#headOnItsWay = true;
+    this.#services.journal.barrier(this.#plan.opened.id, () => {
+      this.#headReleased = true;
+      const times = this.#timesAt(atMs);
+      if (times !== undefined) this.#services.metrics.overhead(times.gatewayMs);
+      this.#plan.client.head(status, this.#clientHeaders(headers, times), length);
+    });
+  }
+
+  /** `whole`: all that follows it. */
+  #releaseHeldHead(whole: readonly Uint8Array[] | undefined): void {
+    const held = this.#heldHead;
+    if (held === undefined) return;
+    this.#heldHead = undefined;
+    const bytes = whole?.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    const length = this.#eventStream || NO_BODY.has(held.status) ? undefined : bytes;
+    // Of a body that was held whole, the time until its end was the provider's.
+    const atMs = this.#state.at === 'deciding' ? this.#state.sinceMs : held.atMs;
+    this.#releaseHead(held.status, held.headers, atMs, length);
+  }
+
+  #undecided(bytes: number): void {
+    this.#untakenBytes += bytes;
+    this.#undecidedBytes += bytes;
+    this.#services.budget.take(bytes);
+    if (this.#untakenBytes > CLIENT_UNSENT_BYTES) this.#pause();
+  }
+
+  #decided(bytes: number): void {
+    const given = Math.min(bytes, this.#undecidedBytes);
+    this.#undecidedBytes -= given;
+    this.#services.budget.give(given);
+  }
+
+  /** The provider is done; the rules are asked for the rest. */
+  #decide(fault: Fault | undefined): void {
+    this.#state = { at: 'deciding', fault, sinceMs: this.#services.clock.nowMs() };
+    this.#endTap(fault === undefined ? 'complete' : 'cut');
+  }
+
+  #endDecided(fault: Fault | undefined): void {
+    if (fault !== undefined) {
+      this.#fail(fault);
+      return;
+    }
+    this.#close('complete', null, () => {
+      this.#plan.client.end();
+    });
+  }
+
+  #endTap(how: 'complete' | 'cut'): void {
+    if (this.#tapEnded) return;
+    this.#tapEnded = true;
+    this.#plan.tap.end(how);
   }
 
   /** Writes to the client what is journaled, and pauses this upstream, and no other, when the client is slow. */
@@ -294,7 +404,7 @@ export class Exchange implements UpstreamEvents, Watched {
   }
 
   #resume(): void {
-    if (!this.#paused || this.#state.at !== 'streaming') return;
+    if (!this.#paused || this.#state.at !== 'streaming' || this.#untakenBytes > CLIENT_UNSENT_BYTES) return;
     this.#paused = false;
     this.#state.lastByteAtMs = this.#services.clock.nowMs();
     this.#state.call.resume();
@@ -324,7 +434,7 @@ export class Exchange implements UpstreamEvents, Watched {
   /** Ends in failure: an error answer while none was begun; else a broken stream stays broken. */
   #fail(fault: Fault, state: ExchangeState = 'error'): void {
     const { client, dialect, opened } = this.#plan;
-    if (this.#state.at !== 'streaming') {
+    if (!this.#headOnItsWay) {
       const shaped = shapeFault(dialect, fault, opened.id);
       this.#status = shaped.status;
       this.#close(state, fault, () => {
@@ -352,11 +462,14 @@ export class Exchange implements UpstreamEvents, Watched {
   }
 
   #close(state: ExchangeState, fault: Fault | null, release: () => void): void {
-    const { opened, tap, onClosed, edits, requestBytes } = this.#plan;
+    const { opened, onClosed, edits, requestBytes } = this.#plan;
     const edit = this.#filter?.edit();
     if (edit !== undefined) edits.push({ kind: 'drop_usage_event', side: 'response', detail: edit });
-    const streamed = this.#state.at === 'streaming';
+    edits.push(...editsOf(this.#verdicts ?? []));
+    if (this.#restored) edits.push({ kind: 'rule', side: 'response', detail: 'values in the place of placeholders' });
+    const streamed = this.#state.at === 'streaming' || this.#state.at === 'deciding';
     this.#state = { at: 'ended' };
+    this.#decided(this.#undecidedBytes);
     this.#services.watchdog.remove(this);
     const closed: Closed = {
       state,
@@ -364,9 +477,10 @@ export class Exchange implements UpstreamEvents, Watched {
       first_byte_at_ms: this.#firstByteAtMs,
       status: this.#status,
       // Ended by an admin's word, not by a fault of anybody.
-      denied_by: fault?.code === 'revoked' ? 'gateway_revoked' : null,
+      denied_by: fault?.code === 'revoked' || state === 'blocked' ? `gateway_${fault?.code ?? ''}` : null,
       attempts: this.#attempts,
       edits,
+      ...(this.#verdicts === undefined ? {} : { verdicts: this.#verdicts }),
       request_bytes: requestBytes,
       response_bytes: this.#responseBytes,
       provider_request_id: this.#providerRequestId,
@@ -379,7 +493,7 @@ export class Exchange implements UpstreamEvents, Watched {
       this.#unsentBytes = 0;
       this.#lastReleased = 0;
     });
-    tap.end(streamed && state === 'complete' ? 'complete' : 'cut');
+    this.#endTap(streamed && state === 'complete' ? 'complete' : 'cut');
     onClosed(closed);
   }
 
@@ -416,6 +530,29 @@ export class Exchange implements UpstreamEvents, Watched {
     own.push(['server-timing', `gateway;dur=${times.gatewayMs.toFixed(3)}${upstream}`]);
     return own;
   }
+}
+
+/** Answers that have neither a body nor a length. */
+const NO_BODY: ReadonlySet<number> = new Set([204, 304]);
+
+function faultOf(failure: UpstreamFailure, provider: string, connectMs: number): Fault {
+  switch (failure.kind) {
+    case 'connect_timeout':
+      return { code: 'upstream_timeout', provider, phase: 'connect', afterMs: connectMs };
+    case 'unreachable':
+      return { code: 'upstream_unreachable', provider, why: failure.why };
+    case 'invalid':
+      return { code: 'upstream_invalid', provider, why: failure.why };
+    case 'broken':
+      return { code: 'upstream_broken', provider, why: failure.why };
+    default:
+      return unreachable(failure.kind);
+  }
+}
+
+/** Whether a rule, and no bug or dead thread, ended it. */
+function isRules({ code }: Fault): boolean {
+  return code === 'guardrail_blocked' || code === 'guardrail_unavailable';
 }
 
 function valueOf(headers: [string, string][], name: string): string | undefined {

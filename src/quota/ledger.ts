@@ -120,6 +120,14 @@ export class QuotaLedger {
     return [...new Map(found.map((terms) => [terms.key, terms])).values()];
   }
 
+  /** What is left of somebody's buckets, as far as this process knows. */
+  balances(references: readonly string[], spender: Spender): { terms: BucketTerms; balance: number }[] {
+    const nowMs = this.#options.clock.nowMs();
+    return this.bucketsOf(references, spender).map((terms) => {
+      return { terms, balance: this.#buckets.get(terms.key)?.balance(nowMs) ?? terms.capacity };
+    });
+  }
+
   /**
    * Reserves what the request can cost in every chain, or in none. Answers at once where what this process holds is
    * enough. `release` or `charge` must follow where it is admitted.

@@ -1,5 +1,6 @@
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { Facts, ResponseFacts, SessionFacts, ToolCall } from '../contract/facts.ts';
+import type { Verdict } from '../contract/guardrail.ts';
 import type { QuotaCharge } from '../contract/quota.ts';
 import type { ExchangeRecord, LateUsage } from '../contract/record.ts';
 import { outcomeOf } from './outcome.ts';
@@ -125,7 +126,7 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     edits: (closed?.edits ?? [])
       .slice(0, LIST_ITEMS)
       .map((edit) => ({ ...edit, detail: cutText(edit.detail, NAME_CHARS) })),
-    verdicts: [],
+    verdicts: boundedVerdicts([...(opened.verdicts ?? []), ...(closed?.verdicts ?? facts?.verdicts ?? [])]),
     grant_ids: opened.grant_ids,
     // All of them, as they were: what is left out here would be missing where the books are held against the balances.
     quota_charges: (input.charges ?? []).map(({ bucket, nanodollars }) => ({ bucket, nanodollars })),
@@ -138,6 +139,14 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     response_id: cutOrNull(response?.response_id),
     error,
   };
+}
+
+/** As many rules as one exchange has, on both sides; what is beyond is counted in a flag of its own nowhere: config bounds it. */
+function boundedVerdicts(verdicts: readonly Verdict[]): Verdict[] {
+  return verdicts.slice(0, LIST_ITEMS).map((verdict) => ({
+    ...verdict,
+    error: verdict.error === null ? null : safeText(verdict.error, NAME_CHARS),
+  }));
 }
 
 function cutOrNull(text: string | null | undefined): string | null {

@@ -49,6 +49,8 @@ export function buildWorld(
     keys: createKeys(credentialsOf(config), parts.keySecret),
     pricing,
     costBounds: new CostBounds(parts.prices, pricing),
+    rules: undefined,
+    responseRules: new Set(),
     modelMetadata: parts.modelMetadata,
     allowedHosts: new Set(server.allowedHosts),
     limits: {

@@ -58,6 +58,7 @@ export class Listeners {
   readonly #parts: ListenersParts;
   readonly #sites: Site[];
   #dismissed = false;
+  #tailnet = '';
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -84,6 +85,11 @@ export class Listeners {
         why === undefined ? [] : [[`listener ${listener.address.text}`, why]],
       ),
     );
+  }
+
+  /** Name of the tailnet of this node; empty where none of the listeners has to know. */
+  get tailnet(): string {
+    return this.#tailnet;
   }
 
   /** In the order of the config. */
@@ -139,6 +145,7 @@ export class Listeners {
     const node: NodeStatus = this.#sites.some(({ listener }) => needsNode(listener))
       ? await this.#parts.localApi.node()
       : { kind: 'away', why: 'nobody asked' };
+    if (node.kind === 'running') this.#tailnet = node.tailnet;
     for (const site of this.#sites) {
       if (this.#stopped) return;
       site.why = await this.#bring(site, node);

@@ -7,6 +7,7 @@ import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
 import { KillSwitch } from '../front/kill-switch.ts';
 import { LiveExchanges } from '../front/live.ts';
+import { ruleKeysOf } from '../guardrails/rule-keys.ts';
 import type { FrontServices, ProcessState } from '../front/services.ts';
 import { createUwsSocket } from '../front/uws.ts';
 import { Worlds } from '../front/world.ts';
@@ -187,6 +188,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     onMade: (responseId, holding) => {
       resources.learn(responseId, holding);
     },
+    ruleKeys: ruleKeysOf(local.secretKey),
   });
 
   const state = {
@@ -364,7 +366,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       keySecret: local.secretKey,
     });
   const worlds = new Worlds(build(1, loaded));
-  inspectors.setWorld(worlds.current.number, worlds.current.pricing);
+  inspectors.setWorld(worlds.current.number, worlds.current.pricing, worlds.current.rules);
   const upstreams = createUpstreams({ connectTimeoutMs: server.timeouts.connectMs });
   const watchdog = new Watchdog(clock);
   const budget = new ByteBudget(server.limits.inflightBytes);
@@ -384,7 +386,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     quotaThread.reconfigure(quotas.ledger.names);
     jobs.reconfigure(jobsSettingsOf(next.config));
     // Prices first: what an inspector reads of the new world's exchanges, it must know.
-    inspectors.setWorld(world.number, world.pricing);
+    inspectors.setWorld(world.number, world.pricing, world.rules);
     worlds.current = world;
     const waiting = needsRestart(server, serverOf(next.config));
     const tookMs = Math.round(clock.nowMs() - beganAtMs);
@@ -408,6 +410,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     metrics,
     log,
     state,
+    tailnet: () => listeners.tailnet,
     askApi: (question) => api.ask(question),
     askControl: (question) => control.ask(question),
     askDeliveries: (question) => deliveries.ask(question),

@@ -105,6 +105,7 @@ test("the node's own addresses and name", async () => {
     kind: 'running',
     addresses: ['100.64.0.1', 'fd7a:115c:a1e0::1'],
     dnsName: 'ai.tail9da30d.ts.net',
+    tailnet: '',
     userspace: false,
   });
 });

@@ -14,6 +14,7 @@ import type { FrontSocket } from '../../src/front/socket.ts';
 import { createUwsSocket } from '../../src/front/uws.ts';
 import { Worlds } from '../../src/front/world.ts';
 import { TokenDirectory } from '../../src/identity/tokens.ts';
+import { ruleKeysOf } from '../../src/guardrails/rule-keys.ts';
 import { InspectorPool } from '../../src/inspect/pool.ts';
 import { JOURNAL_DEFAULTS, Journal } from '../../src/journal/journal.ts';
 import { ByteBudget } from '../../src/lib/byte-budget.ts';
@@ -78,6 +79,7 @@ export async function openHouse(config: unknown): Promise<House> {
     file: join(packageRoot(), 'dist', 'workers', 'inspector.js'),
     lanes: 1,
     log,
+    ruleKeys: ruleKeysOf(Buffer.alloc(32)),
     onMade: () => undefined,
   });
   const journal = await Journal.open({
@@ -130,7 +132,7 @@ export async function openHouse(config: unknown): Promise<House> {
     modelMetadata: () => undefined,
     keySecret: Buffer.alloc(32),
   });
-  inspectors.setWorld(world.number, world.pricing);
+  inspectors.setWorld(world.number, world.pricing, world.rules);
   const upstreams = createUpstreams({ connectTimeoutMs: server.timeouts.connectMs });
   const watchdog = new Watchdog(clock);
   const budget = new ByteBudget(server.limits.inflightBytes);
@@ -157,6 +159,7 @@ export async function openHouse(config: unknown): Promise<House> {
     askDeliveries: () => Promise.resolve(NO_STORE),
     quotas,
     askQuotas: () => Promise.resolve(NO_STORE),
+    tailnet: () => '',
     controlAgeMs: () => 0,
     renderMetrics: () => registry.metrics(),
   });

@@ -1,0 +1,124 @@
+import type { Edit } from '../contract/exchange.ts';
+import type { Fault } from '../contract/fault.ts';
+import type { CallFacts, Deciding, Verdict, Wired } from '../contract/guardrail.ts';
+import { editsOf, HOOK_EVENTS, SEND_FIELDS } from '../contract/guardrail.ts';
+import type { ExchangeId } from '../contract/ids.ts';
+import type { SendHook } from '../access/grants.ts';
+import { failed, ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
+import { redactHeaders } from '../proxy/headers.ts';
+import type { Route } from '../routing/plan.ts';
+import { quotaFacts } from './quota.ts';
+import type { Arrival, Asked, ExchangeEndpoint } from './request-life.ts';
+import type { FrontServices } from './services.ts';
+
+/** A request that its rules let pass: what is asked for now, and where it goes. */
+export interface Judged {
+  asked: Asked;
+  route: Route;
+  verdicts: Verdict[];
+  /** Placeholder, value. Secret. */
+  placeholders: [string, string][];
+  edits: Edit[];
+}
+
+export interface Refused {
+  fault: Fault;
+  verdicts: Verdict[];
+}
+
+/** The hooks and rules that the caller's grants attach to the model that the request goes to. */
+export function sendHooksOf({ access }: Arrival, { provider, model }: Route): readonly SendHook[] {
+  return access.matching(provider.id, model).sendHooks;
+}
+
+/**
+ * Runs the rules on a request. Where one changed the body, what is asked for is found anew (`again`), and rules that only
+ * now are attached run too: each once.
+ */
+export async function judgeRequest(
+  services: FrontServices,
+  arrival: Arrival,
+  endpoint: ExchangeEndpoint,
+  id: ExchangeId,
+  found: { asked: Asked; route: Route },
+  again: (asked: Asked) => Promise<Result<{ asked: Asked; route: Route }, Fault>>,
+): Promise<Result<Judged, Refused>> {
+  const judged: Judged = { ...found, verdicts: [], placeholders: [], edits: [] };
+  const ran = new Set<string>();
+  for (;;) {
+    const hooks = sendHooksOf(arrival, judged.route).filter(({ name }) => !ran.has(name));
+    const { scanned } = judged.asked;
+    // A look at a stored response has no body, and says nothing that rules could read.
+    if (hooks.length === 0 || scanned.decoded.byteLength === 0) return ok(judged);
+    for (const { name } of hooks) ran.add(name);
+    const outcome = await services.inspectors.decide(
+      {
+        api: endpoint.protocol.api,
+        world: arrival.world.number,
+        wired: wiredOf(hooks),
+        facts: factsOf(services, arrival, id, judged.route, hooks),
+        method: arrival.request.method,
+        headers: redactHeaders(arrival.request.headers),
+      },
+      scanned.decoded,
+    );
+    if (!outcome.ok) return failed({ fault: outcome.fault, verdicts: judged.verdicts });
+    const { decided, body } = outcome.value;
+    judged.verdicts.push(...decided.verdicts);
+    judged.placeholders.push(...decided.placeholders);
+    if (decided.fault !== undefined) return failed({ fault: decided.fault, verdicts: judged.verdicts });
+    const fields = decided.fields ?? scanned.fields;
+    const edited = scanned.edited || decided.fields !== undefined;
+    // The body was given away, and came back in a buffer of its own.
+    const original = scanned.packed ? scanned.original : body;
+    const next = { ...judged.asked, scanned: { ...scanned, original, decoded: body, fields, edited } };
+    judged.asked = next;
+    if (decided.fields === undefined) return ok(judged);
+    judged.edits.push(...editsOf(decided.verdicts));
+    const anew = await again(next);
+    if (!anew.ok) return failed({ fault: anew.fault, verdicts: judged.verdicts });
+    judged.asked = anew.value.asked;
+    judged.route = anew.value.route;
+  }
+}
+
+/** What rules have to say about the response; undefined where none has, and no placeholder is to be put back. */
+export function decidingOf(arrival: Arrival, { route, placeholders }: Judged): Deciding | undefined {
+  const { responseRules } = arrival.world;
+  const rules = sendHooksOf(arrival, route).flatMap(({ name }) => (responseRules.has(name) ? [name] : []));
+  return rules.length === 0 && placeholders.length === 0 ? undefined : { rules, placeholders };
+}
+
+/** Names that the config or a policy file writes and that mean nothing here are left out. */
+function wiredOf(hooks: readonly SendHook[]): Wired[] {
+  return hooks.map(({ name, events, send }) => ({
+    name,
+    events: HOOK_EVENTS.filter((event) => events.includes(event)),
+    send: SEND_FIELDS.filter((field) => send.includes(field)),
+  }));
+}
+
+function factsOf(
+  services: FrontServices,
+  arrival: Arrival,
+  id: ExchangeId,
+  { provider, model }: Route,
+  hooks: readonly SendHook[],
+): CallFacts {
+  const { access, caller, request } = arrival;
+  const wants = (field: string): boolean => hooks.some(({ send }) => send.includes(field));
+  return {
+    login: caller.login,
+    nodeId: caller.nodeId,
+    tailnet: services.tailnet(),
+    userAgent: request.header('user-agent') ?? '',
+    path: request.path,
+    model,
+    provider: provider.id,
+    requestId: id,
+    sessionId: '',
+    grants: wants('grants') ? access.custom : {},
+    quotas: wants('quotas') ? quotaFacts(services.quotas, arrival, provider.id, model) : {},
+  };
+}
