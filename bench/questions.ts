@@ -4,6 +4,7 @@ import { latency } from './questions/latency.ts';
 import { loopDelay } from './questions/loop-delay.ts';
 import { memory } from './questions/memory.ts';
 import { prompts } from './questions/prompts.ts';
+import { rules } from './questions/rules.ts';
 import { selfMeasure } from './questions/self-measure.ts';
 import { soak } from './questions/soak.ts';
 import { streams } from './questions/streams.ts';
@@ -20,6 +21,7 @@ export const QUESTIONS: readonly Question[] = [
   tls,
   memory,
   loopDelay,
+  rules,
   selfMeasure,
   soak,
 ];

@@ -21,6 +21,7 @@ const STARTS = {
   'ours, bare': (upstream: Upstream) => startOurs(upstream, 'ours, bare'),
   'ours, governed': (upstream: Upstream) => startOurs(upstream, 'ours, governed'),
   'ours, captured': (upstream: Upstream) => startOurs(upstream, 'ours, captured'),
+  'ours, rules': (upstream: Upstream) => startOurs(upstream, 'ours, rules'),
   'ours, quotas': (upstream: Upstream) => startOurs(upstream, 'ours, quotas'),
 };
 export type VariantName = keyof typeof STARTS;
@@ -35,6 +36,7 @@ export const EVERY_VARIANT: readonly VariantName[] = [
   'ours, governed',
   'ours, captured',
   'ours, quotas',
+  'ours, rules',
 ];
 
 export interface Variants {

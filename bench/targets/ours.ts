@@ -11,11 +11,12 @@ const SETTINGS = {
     server: { journal: { mode: 'behind', fsync: 'none' } },
     database: { retention: { duration: '0' } },
     quotas: {},
+    hooks: {},
   },
   /** Without captures. */
-  'ours, governed': { server: {}, database: { retention: { duration: '0' } }, quotas: {} },
+  'ours, governed': { server: {}, database: { retention: { duration: '0' } }, quotas: {}, hooks: {} },
   /** As a fresh checkout has it: headers and bodies are kept too. */
-  'ours, captured': { server: {}, database: {}, quotas: {} },
+  'ours, captured': { server: {}, database: {}, quotas: {}, hooks: {} },
   /** Beside that, each request is charged in two budgets, which are far from empty. */
   'ours, quotas': {
     server: {},
@@ -23,6 +24,24 @@ const SETTINGS = {
     quotas: {
       'daily:<user>': { capacity: '$1000000', rate: '$1000/day' },
       org: { capacity: '$1000000', rate: '$1000/day' },
+    },
+    hooks: {},
+  },
+  /** Beside captures, one rule of every kind, on both sides where it has two. */
+  'ours, rules': {
+    server: {},
+    database: {},
+    quotas: {},
+    hooks: {
+      personal: { builtin: { kind: 'personal_data', action: 'tokenise', names: ['Ada Lovelace', 'Alan Turing'] } },
+      secrets: { builtin: { kind: 'secrets', action: 'block' } },
+      words: { builtin: { kind: 'words', action: 'block', words: ['project moonshot', 'codename heron'] } },
+      patterns: {
+        builtin: { kind: 'regex', action: 'redact', patterns: [{ name: 'ticket', pattern: 'SECRET-[0-9]{4,8}' }] },
+      },
+      tools: { builtin: { kind: 'tool_policy', action: 'block', deny: ['shell_*'] } },
+      bounds: { builtin: { kind: 'parameters', action: 'block', bounds: { temperature: { max: 2 } } } },
+      size: { builtin: { kind: 'prompt_size', action: 'block', max_bytes: 67108864 } },
     },
   },
 } as const;
@@ -50,7 +69,8 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
   const port = await freePort();
   const folder = scratch();
   const config = join(folder, 'config.json');
-  const { server, database, quotas } = SETTINGS[name];
+  const { server, database, quotas, hooks } = SETTINGS[name];
+  const send_hooks = Object.keys(hooks).map((hook) => ({ name: hook, events: ['pre_request'] }));
   const charged = Object.keys(quotas).map((bucket) => ({ bucket }));
   writeFileSync(
     config,
@@ -64,7 +84,7 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
           app: {
             'tailscale.com/cap/aperture': [
               { role: 'admin' },
-              { models: '**', quotas: charged },
+              { models: '**', quotas: charged, send_hooks },
               { read_metrics: true },
             ],
           },
@@ -73,6 +93,7 @@ export async function startOurs(upstream: Upstream, name: OursName): Promise<Our
       server: { inspectors: 1, ...server },
       database,
       quotas,
+      hooks,
     }),
   );
   const child = startNode([built('src', 'main.js'), 'serve', '--no-simulator', '--config', config], {
