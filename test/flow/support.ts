@@ -81,6 +81,7 @@ export interface FlowOptions {
   /** Beside the two that are always there. */
   providers?: Record<string, unknown>;
   exporters?: Record<string, unknown>;
+  hooks?: Record<string, unknown>;
   env?: Record<string, string>;
   simulator?: Partial<SimulatorOptions>;
   dataDir?: string;
@@ -116,6 +117,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
       grants: options.grants ?? [ADMIN_GRANT],
       ...(options.server === undefined ? {} : { server: options.server }),
       ...(options.exporters === undefined ? {} : { exporters: options.exporters }),
+      ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
     },
   }).catch(async (error: unknown) => {
     await simulator.close();
