@@ -1,19 +1,26 @@
 import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
+import type { RuleKeys } from '../src/contract/guardrail.ts';
 import type { FromInspector, ToInspector } from '../src/contract/messages.ts';
 import { Inspector } from '../src/inspect/inspector.ts';
 import { Outbox, bytesFromInspector } from '../src/inspect/link.ts';
+import { systemClock } from '../src/lib/clock.ts';
 import { packageRoot } from '../src/lib/package-root.ts';
 import { nameThread } from '../src/lib/thread-name.ts';
 import { loadPriceTable } from '../src/pricing/table.ts';
+import { createRules } from './rules.ts';
 
-/** Root of an inspector thread: one long-lived piscina task, over when its port closes. */
-export default function inspect({ port }: { port: MessagePort }): Promise<void> {
-  nameThread('inspector');
+/** Root of an inspector thread: one long-lived piscina task, over when its port closes. With keys, it runs rules. */
+export default function inspect({ port, ruleKeys }: { port: MessagePort; ruleKeys?: RuleKeys }): Promise<void> {
+  nameThread(ruleKeys === undefined ? 'inspector' : 'rules');
   const outbox = new Outbox<FromInspector>(port, bytesFromInspector);
-  const inspector = new Inspector(loadPriceTable(join(packageRoot(), 'config', 'prices.json')), (message) => {
-    outbox.post(message);
-  });
+  const inspector = new Inspector(
+    loadPriceTable(join(packageRoot(), 'config', 'prices.json')),
+    (message) => {
+      outbox.post(message);
+    },
+    ruleKeys === undefined ? undefined : createRules(ruleKeys, systemClock),
+  );
   return new Promise((resolve) => {
     port.on('message', (messages: ToInspector[]) => {
       for (const message of messages) inspector.take(message);

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import type { RuleKeys, RulesSlice } from '../src/contract/guardrail.ts';
+import { answerBytesFor, createHookCaller } from '../src/guardrails/hooks/call.ts';
+import { compileRules, judgeRequest } from '../src/guardrails/pipeline.ts';
+import type { RuleSet } from '../src/guardrails/pipeline.ts';
+import { Placeholders } from '../src/guardrails/placeholders.ts';
+import { openGuard } from '../src/guardrails/response/guard.ts';
+import type { Rules } from '../src/inspect/rules.ts';
+import type { Clock } from '../src/lib/clock.ts';
+import { createEgress, HOOK_EGRESS } from '../src/sinks/egress.ts';
+
+/** Worlds remembered: as an inspector remembers prices. */
+const WORLDS_KEPT = 16;
+
+/** A hook without a limit of its own: far beyond any client's patience. */
+const UNLIMITED_MS = 600_000;
+const MOST_ANSWER_BYTES = answerBytesFor(64 * 1024 * 1024);
+
+/** The rules of an inspector's thread, with a way out of its own to hooks. */
+export function createRules(keys: RuleKeys, clock: Clock): Rules {
+  const worlds = new Map<number, { set: RuleSet; hooks: ReadonlySet<string> }>();
+  const egress = createEgress({ allow: [], ca: undefined }, HOOK_EGRESS);
+  const callHook = createHookCaller(egress, { unlimitedMs: UNLIMITED_MS, answerBytes: MOST_ANSWER_BYTES });
+  const nowMs = (): number => clock.nowMs();
+  /** An exchange of a world that a new thread was not told of is judged by the newest rules there are. */
+  const rulesOf = (world: number): { set: RuleSet; hooks: ReadonlySet<string> } => {
+    const found = worlds.get(world) ?? [...worlds.values()].at(-1);
+    if (found === undefined) throw new Error('no rules are known here');
+    return found;
+  };
+  return {
+    setWorld: (world, slice) => {
+      const hooks = slice.rules.flatMap((rule) => (rule.type === 'hook' ? [rule.name] : []));
+      worlds.set(world, { set: compileRules(slice, keys), hooks: new Set(hooks) });
+      const [oldest] = worlds.keys();
+      if (worlds.size > WORLDS_KEPT && oldest !== undefined) worlds.delete(oldest);
+      egress.reconfigure({ allow: slice.egress.allow, ca: authorities(slice) });
+    },
+    judge: ({ api, body, wired, facts, world }, session) => {
+      const { set, hooks } = rulesOf(world);
+      const told = wired.some(({ name }) => hooks.has(name)) ? { ...facts, sessionId: session() } : facts;
+      return judgeRequest(set, { api, body, wired, facts: told }, { callHook, nowMs });
+    },
+    guard: ({ api, login, world }, { rules, placeholders }, head) => {
+      const { set } = rulesOf(world);
+      return openGuard({
+        api,
+        head,
+        ...set.responseParts(rules),
+        placeholders: new Placeholders(keys.placeholder, login, placeholders),
+        matchKey: keys.match,
+        nowMs,
+      });
+    },
+  };
+}
+
+/** Without the file, hooks that need it are not trusted: each call then fails, and says why. */
+function authorities({ egress: { caFile } }: RulesSlice): string | undefined {
+  if (caFile === undefined) return undefined;
+  try {
+    return readFileSync(caFile, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
