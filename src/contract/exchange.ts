@@ -1,5 +1,6 @@
 import type { Api } from './api.ts';
 import type { IdentitySource } from './caller.ts';
+import type { PostHook } from './guardrail.ts';
 import type { ExchangeId } from './ids.ts';
 
 /**
@@ -34,6 +35,8 @@ export interface Opened {
   grant_ids: string[];
   /** Chains of buckets that it is charged in: in each chain once, in its first bucket as far as that can pay. */
   quotas: string[][];
+  /** Hooks that are told of it when it is over; empty for nearly all. */
+  hooks: PostHook[];
   config_version: string;
   /** The world whose prices apply: an inspector knows the last few. */
   world: number;

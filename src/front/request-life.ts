@@ -297,6 +297,7 @@ function openedFrame(
     key_id: found.keyId,
     grant_ids: [...found.grantIds],
     quotas: found.quotas,
+    hooks: [],
     config_version: world.configVersion,
     world: world.number,
   };

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { APIS } from '../contract/api.ts';
 import type { Closed, Opened } from '../contract/exchange.ts';
+import { SEND_FIELDS } from '../contract/guardrail.ts';
+import type { PostHook } from '../contract/guardrail.ts';
 import { parseExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { Charged } from '../contract/quota.ts';
@@ -13,6 +15,16 @@ import type { ResponseHeadNote } from './segment.ts';
 
 const Id = z.custom<ExchangeId>((value) => typeof value === 'string' && parseExchangeId(value) !== undefined);
 const Headers = z.array(z.tuple([z.string(), z.string()]));
+
+const Quota = z.object({ current: z.number(), capacity: z.number(), rate: z.string() });
+const PostHookNote: z.ZodType<PostHook> = z.object({
+  name: z.string(),
+  events: z.array(z.enum(['entire_request', 'tool_call_entire_request'])),
+  send: z.array(z.enum(SEND_FIELDS)),
+  tailnet: z.string(),
+  grants: z.record(z.string(), z.array(z.unknown())).nullable(),
+  quotas: z.record(z.string(), Quota).nullable(),
+});
 
 const OpenedNote: z.ZodType<Opened> = z.object({
   id: Id,
@@ -36,6 +48,7 @@ const OpenedNote: z.ZodType<Opened> = z.object({
   key_id: z.string(),
   grant_ids: z.array(z.string()),
   quotas: z.array(z.array(z.string())).default([]),
+  hooks: z.array(PostHookNote).default([]),
   config_version: z.string(),
   world: z.number(),
 });
