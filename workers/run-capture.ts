@@ -122,9 +122,7 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
 
   /** Before the capture is stored: whoever sees that need not look here again. */
   const tellHooks = async (id: string, call: PostCall, facts: PostFacts): Promise<void> => {
-    const calls = call.calls(facts);
-    for (let next = await nextOf(id, calls); next !== undefined; next = await nextOf(id, calls)) {
-      const { hook, event, body } = next;
+    for await (const { hook, event, body } of readable(id, call.calls(facts))) {
       const { encoding, body: stored } = pack(body);
       const payload = { bytes: body.length, encoding, body: stored };
       await untilStored(() => payloads.tell({ exchange: id, hook, event, payload }));
@@ -132,13 +130,11 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
   };
 
   /** A body that we fail to read costs its hooks the call, and nobody the capture. */
-  const nextOf = async (id: string, calls: AsyncGenerator<Told>): Promise<Told | undefined> => {
+  const readable = async function* (id: string, calls: AsyncGenerator<Told>): AsyncGenerator<Told> {
     try {
-      const { value } = await calls.next();
-      return value ?? undefined;
+      yield* calls;
     } catch (error) {
       log.error({ exchange: id, error: errorChain(error) }, 'hooks could not be told of an exchange');
-      return undefined;
     }
   };
 
