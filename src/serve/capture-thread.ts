@@ -36,12 +36,14 @@ export interface CaptureThreadOptions {
   onWanted(gateway: string, segment: number, id: ExchangeId): void;
   /** It will not be after all. */
   onUnwanted(gateway: string, segment: number, id: ExchangeId): void;
+  /** An order whose record is not there yet comes again after this long. */
+  earlyMs?: number;
 }
 
 /** Orders that hold what a record says of them: about 6 KiB each. */
 const POST_FACTS_WAITING = 10_000;
 
-/** An order whose record is not there yet comes again after this long. */
+/** A record is there within seconds where nothing is away. */
 const EARLY_MS = 5_000;
 /** Whose turn it then is: nobody's of whom others could be kept waiting. */
 const EARLY = '(early)';
@@ -179,7 +181,7 @@ export class CaptureThread {
     const timer = setTimeout(() => {
       this.#early.delete(order.id);
       this.#offer({ ...order, waited: (order.waited ?? 0) + 1 }, EARLY);
-    }, EARLY_MS);
+    }, this.#options.earlyMs ?? EARLY_MS);
     this.#early.set(order.id, timer);
   }
 
