@@ -4,6 +4,9 @@ import { ExchangeCapture } from '../src/capture/exchange.ts';
 import type { CaptureJournal, CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../src/capture/messages.ts';
 import { pack } from '../src/capture/pack.ts';
 import type { Blob } from '../src/capture/recipe.ts';
+import type { PostFacts } from '../src/contract/guardrail.ts';
+import { PostCall } from '../src/guardrails/hooks/post-call.ts';
+import type { Told } from '../src/guardrails/hooks/post-call.ts';
 import { readCaptured } from '../src/journal/captured.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
@@ -12,6 +15,7 @@ import { unreachable } from '../src/lib/result.ts';
 import { createCaptureStore } from '../src/store/captures.ts';
 import type { BlobOwner, OwnedBlob } from '../src/store/captures.ts';
 import { isDataError, openPool } from '../src/store/database.ts';
+import { createHookPayloadStore } from '../src/store/hook-payloads.ts';
 import { dayOf } from '../src/store/partitions.ts';
 import type { CaptureData } from './thread-data.ts';
 
@@ -19,6 +23,12 @@ export interface CaptureParts {
   data: CaptureData;
   log: Log;
   post: (message: FromCapture) => void;
+}
+
+/** Ids of some orders: captured, and left for later since hooks wait for their records. */
+interface Stored {
+  captures: Set<string>;
+  early: Set<string>;
 }
 
 export interface CaptureWorker {
@@ -34,6 +44,11 @@ const CONNECT_MS = 5_000;
 const STORE_FROM_BYTES = 8 * 1024 * 1024;
 /** Pause before a database that is away is tried again. */
 const RETRY_MS = 1_000;
+/**
+ * Orders of an exchange whose record does not come: about an hour. Then its hooks are told without what only the record
+ * says, as it may be a dead letter.
+ */
+const RECORD_WAITS = 720;
 /** Blobs known to be in the database: an agent's next turn repeats those of the last. About 10 MiB. */
 const KNOWN_BLOBS = 65_536;
 
@@ -61,6 +76,7 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     known.clear();
   });
   const database = createCaptureStore(pool, () => settings.keep);
+  const payloads = createHookPayloadStore(pool);
   const stop = new AbortController();
   const waiting: CaptureOrder[] = [];
   let settings: CaptureSettings = { keep: true, saveRaws: false, filterable: [] };
@@ -81,6 +97,47 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     }
   };
 
+  /** The same for queries. */
+  const untilAnswered = async <T>(ask: () => Promise<T>): Promise<T> => {
+    const answers: T[] = [];
+    await untilStored(async () => {
+      answers.push(await ask());
+    });
+    const [answer] = answers;
+    if (answer === undefined) throw new Error('stopped');
+    return answer;
+  };
+
+  /** What records say of the exchanges that hooks are told of, of those whose records are known. */
+  const postFacts = async (orders: readonly CaptureOrder[]): Promise<Map<string, PostFacts>> => {
+    const unknown = orders.filter(({ post }) => post === undefined).map(({ id }) => id);
+    const found =
+      unknown.length === 0 ? new Map<string, PostFacts>() : await untilAnswered(() => payloads.facts(unknown));
+    for (const { id, post, waited = 0 } of orders) {
+      if (post !== undefined) found.set(id, post);
+      else if (!found.has(id) && waited >= RECORD_WAITS) found.set(id, factsWithoutRecord(id));
+    }
+    return found;
+  };
+
+  /** Before the capture is stored: whoever sees that need not look here again. */
+  const tellHooks = async (id: string, call: PostCall, facts: PostFacts): Promise<void> => {
+    for await (const { hook, event, body } of readable(id, call.calls(facts))) {
+      const { encoding, body: stored } = pack(body);
+      const payload = { bytes: body.length, encoding, body: stored };
+      await untilStored(() => payloads.tell({ exchange: id, hook, event, payload }));
+    }
+  };
+
+  /** A body that we fail to read costs its hooks the call, and nobody the capture. */
+  const readable = async function* (id: string, calls: AsyncGenerator<Told>): AsyncGenerator<Told> {
+    try {
+      yield* calls;
+    } catch (error) {
+      log.error({ exchange: id, error: errorChain(error) }, 'hooks could not be told of an exchange');
+    }
+  };
+
   const storeBlobs = async (exchanges: Iterable<ExchangeCapture>): Promise<void> => {
     const fresh = new Map<string, OwnedBlob>();
     for (const exchange of exchanges) {
@@ -97,27 +154,39 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
     for (const key of fresh.keys()) known.set(key, true);
   };
 
-  /** Stores the captures of these orders; answers the ids of those that there are. */
-  const store = async ({ folder, gateway }: CaptureJournal, orders: readonly CaptureOrder[]): Promise<Set<string>> => {
+  /** Stores the captures of these orders, and tells their hooks; answers the ids of those that there are. */
+  const store = async ({ folder, gateway }: CaptureJournal, orders: readonly CaptureOrder[]): Promise<Stored> => {
     const exchanges = new Map(orders.map((order) => [order.id, new ExchangeCapture(order, settings)]));
+    const calls = new Map(orders.map(({ id }) => [id, new PostCall()]));
     let heldBytes = 0;
     for await (const frames of readCaptured(folder, orders)) {
       for (const { exchange, sequence, says } of frames) {
         exchanges.get(exchange)?.add(sequence, says);
+        calls.get(exchange)?.add(says);
         if ('bytes' in says) heldBytes += says.bytes.length;
       }
       if (heldBytes < STORE_FROM_BYTES) continue;
       heldBytes = 0;
       await storeBlobs(exchanges.values());
     }
+    const due = orders.filter(({ id }) => calls.get(id)?.isDue === true);
+    const facts = await postFacts(due);
+    const early = new Set<string>(due.filter(({ id }) => !facts.has(id)).map(({ id }) => id));
     const captures = [...exchanges.values()].flatMap((exchange) => exchange.end() ?? []);
     await storeBlobs(exchanges.values());
-    await untilStored(() => database.storeCaptures(gateway, captures));
-    return new Set<string>(captures.map(({ id }) => id));
+    for (const { id } of due) {
+      const [call, said] = [calls.get(id), facts.get(id)];
+      if (call !== undefined && said !== undefined) await tellHooks(id, call, said);
+      // Its bodies are long, and not needed any more.
+      calls.delete(id);
+    }
+    const ready = captures.filter(({ id }) => !early.has(id));
+    await untilStored(() => database.storeCaptures(gateway, ready));
+    return { captures: new Set(ready.map(({ id }) => id)), early };
   };
 
   const capture = async (journal: CaptureJournal, orders: readonly CaptureOrder[]): Promise<void> => {
-    let stored: Set<string>;
+    let stored: Stored;
     let before: number;
     // Where the connection broke, blobs that were stored before, or taken for known, may not be where the captures are.
     do {
@@ -125,8 +194,11 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
       stored = await store(journal, orders);
     } while (disconnects !== before);
     const ids = orders.map(({ id }) => id);
-    post({ kind: 'captured', ids: ids.filter((id) => stored.has(id)) });
-    if (stored.size < ids.length) post({ kind: 'unreadable', ids: ids.filter((id) => !stored.has(id)) });
+    const { captures, early } = stored;
+    post({ kind: 'captured', ids: ids.filter((id) => captures.has(id)) });
+    if (early.size > 0) post({ kind: 'early', ids: ids.filter((id) => early.has(id)) });
+    const unreadable = ids.filter((id) => !captures.has(id) && !early.has(id));
+    if (unreadable.length > 0) post({ kind: 'unreadable', ids: unreadable });
   };
 
   /** Where one of them cannot be captured, the others are, each by itself. */
@@ -198,4 +270,15 @@ export function runCapture({ data, log, post }: CaptureParts): CaptureWorker {
 function packed({ sha256, bytes }: Blob): Omit<OwnedBlob, keyof BlobOwner> {
   const { encoding, body } = pack(bytes);
   return { sha256, bytes: bytes.length, encoding, body };
+}
+
+function factsWithoutRecord(id: string): PostFacts {
+  return {
+    session_base: id,
+    cost_nanodollars: null,
+    cost_basis: null,
+    usage: null,
+    server_tools: {},
+    tool_calls: null,
+  };
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerReplay } from '../src/admin/deliveries.ts';
 import type { Replay } from '../src/admin/deliveries.ts';
+import { ENCODINGS, unpack } from '../src/capture/pack.ts';
 import type { AdminQuestion } from '../src/contract/question.ts';
 import type { Fault } from '../src/contract/fault.ts';
 import { DESTINATIONS } from '../src/contract/limits.ts';
@@ -15,11 +16,14 @@ import type { Answer, Ask } from '../src/serve/ask-thread.ts';
 import { createDeliverer, DELIVERER_DEFAULTS } from '../src/sinks/deliverer.ts';
 import type { DelivererOptions } from '../src/sinks/deliverer.ts';
 import type { Destination } from '../src/sinks/destination.ts';
-import { createEgress, EGRESS_DEFAULTS } from '../src/sinks/egress.ts';
+import { createEgress, EGRESS_DEFAULTS, HOOK_EGRESS } from '../src/sinks/egress.ts';
+import { createHook } from '../src/sinks/hook.ts';
 import type { FromDeliveries, ToDeliveries } from '../src/sinks/messages.ts';
 import { createWebhook } from '../src/sinks/webhook.ts';
 import { openPool } from '../src/store/database.ts';
 import { createDeliveryStore, surplusOf } from '../src/store/deliveries.ts';
+import { createHookPayloadStore } from '../src/store/hook-payloads.ts';
+import type { HookPayload } from '../src/store/hook-payloads.ts';
 import { openQueue, processQueue, queueAddressOf } from '../src/store/queue.ts';
 import { createOffers } from './offers.ts';
 import { quietly } from './quietly.ts';
@@ -48,6 +52,9 @@ export interface Deliveries {
   close(): Promise<void>;
 }
 
+/** As many as are told at once, also while a config is changed under them. */
+const POST_PER_HOOK = EGRESS_DEFAULTS.perDestination;
+
 const POOL = { name: 'deliveries', max: 4, statementMs: 20_000, waitMs: 5_000 };
 
 /**
@@ -64,13 +71,16 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const address = queueAddressOf(data);
   const pool = openPool(data.database, { ...POOL, onError });
   const store = createDeliveryStore(pool);
+  const payloads = createHookPayloadStore(pool);
   const egress = createEgress({ allow: [], ca: undefined }, EGRESS_DEFAULTS);
+  const toHooks = createEgress({ allow: [], ca: undefined }, { ...HOOK_EGRESS, perDestination: POST_PER_HOOK });
+  const hooks = new Set<string>();
   const destinations = new Map<string, Destination>();
   const dropped = new Map<string, number>();
   let known = false;
   const deliverer = createDeliverer({
     outbox: store,
-    egress,
+    egress: { send: (request) => (hooks.has(request.destination) ? toHooks : egress).send(request) },
     destination: (name) => destinations.get(name),
     holder: randomUUID(),
     clock,
@@ -117,6 +127,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const look = async (): Promise<void> => {
     await store.expire([...destinations.keys()]);
     await store.dropFinished();
+    await payloads.dropOld();
     const found = await store.look();
     for (const waiting of found) {
       const surplus = destinations.has(waiting.destination) ? surplusOf(waiting) : 0;
@@ -160,9 +171,16 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
 
   const reconfigure = ({ settings }: Extract<ToDeliveries, { kind: 'settings' }>): void => {
     destinations.clear();
+    hooks.clear();
     for (const webhook of settings.webhooks) destinations.set(webhook.destination, createWebhook(webhook, clock));
+    for (const hook of settings.hooks ?? []) {
+      destinations.set(hook.destination, createHook(hook, { read: async (id) => unpacked(await payloads.read(id)) }));
+      hooks.add(hook.destination);
+    }
     known = false;
-    egress.reconfigure({ allow: settings.allow, ca: authorities(settings.caFile, log) });
+    const ways = { allow: settings.allow, ca: authorities(settings.caFile, log) };
+    egress.reconfigure(ways);
+    toHooks.reconfigure(ways);
   };
 
   const replay = async (which: Replay): Promise<Result<{ replayed: number; more: boolean }, Fault>> => {
@@ -206,7 +224,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
       stop.abort();
       const stopping = deliverer.stop();
       // Attempts under way break off: they are made again, under the same ids.
-      await egress.close();
+      await Promise.all([egress.close(), toHooks.close()]);
       await Promise.all([stopping, ...loops, offers.close()]);
       await pool.end();
     },
@@ -222,4 +240,12 @@ function authorities(file: string | undefined, log: Log): string | undefined {
     log.error({ file, error: errorChain(error) }, 'server.egress.ca_file cannot be read');
     return undefined;
   }
+}
+
+/** Undefined where it is gone, or was packed by a build that knows more. */
+function unpacked(payload: HookPayload | undefined): Uint8Array | undefined {
+  const encoding = ENCODINGS.find((each) => each === payload?.encoding);
+  return payload === undefined || encoding === undefined
+    ? undefined
+    : unpack({ encoding, body: payload.body }, payload.bytes);
 }

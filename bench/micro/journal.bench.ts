@@ -53,6 +53,7 @@ function open(journal: Journal): ExchangeId {
     key_id: 'k',
     grant_ids: [],
     quotas: [],
+    hooks: [],
     config_version: 'c',
     world: 1,
   });

@@ -1,3 +1,4 @@
+import type { PostFacts } from '../contract/guardrail.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 
 /** A run of a journal segment's bytes that holds frames of an exchange, as `journal/places.ts` tells it. */
@@ -20,6 +21,12 @@ export interface CaptureOrder {
   /** The segment that holds its `opened` frame. */
   segment: number;
   extents: readonly CaptureExtent[];
+  /** Hooks are told of it, also where nothing is kept of it here. */
+  hooked?: boolean;
+  /** What they are told by its record. Absent where that is not at hand: then it is looked up in the database. */
+  post?: PostFacts;
+  /** How often its record was looked for in vain. */
+  waited?: number;
 }
 
 /** What the operator's config says of captures. */
@@ -44,4 +51,6 @@ export type FromCapture =
   | { kind: 'captured'; ids: ExchangeId[] }
   /** These cannot be read (a file is gone or damaged): they have no capture, and nobody waits for one. */
   | { kind: 'unreadable'; ids: ExchangeId[] }
+  /** Hooks are to be told of these, and their records are not in the database yet: order them again, later. */
+  | { kind: 'early'; ids: ExchangeId[] }
   | { kind: 'drained'; left: number };

@@ -1,6 +1,6 @@
 import type { Api } from './api.ts';
 import type { IdentitySource } from './caller.ts';
-import type { Verdict } from './guardrail.ts';
+import type { PostHook, Verdict } from './guardrail.ts';
 import type { ExchangeId } from './ids.ts';
 
 /**
@@ -37,6 +37,8 @@ export interface Opened {
   quotas: string[][];
   /** Of the rules on the request; absent where none ran. */
   verdicts?: Verdict[];
+  /** Hooks that are told of it when it is over; empty for nearly all. */
+  hooks: PostHook[];
   config_version: string;
   /** The world whose prices apply: an inspector knows the last few. */
   world: number;

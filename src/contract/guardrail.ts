@@ -2,6 +2,7 @@ import type { EgressTarget } from './egress.ts';
 import type { Edit } from './exchange.ts';
 import type { Fault } from './fault.ts';
 import type { BodyFields } from './messages.ts';
+import type { Usage } from './usage.ts';
 
 /** What a rule looks at. Hooks see requests before they are sent, and whole exchanges after they are over. */
 export type Side = 'request' | 'response';
@@ -235,4 +236,30 @@ export interface Deciding {
   /** Names of the rules that look at it. */
   rules: string[];
   placeholders: [string, string][];
+}
+
+/** An event that a hook is told of when the exchange is over. */
+export type PostEvent = Exclude<HookEvent, 'pre_request'>;
+
+/** A hook that is told of an exchange when it is over: what only the front door knows of that, kept in the journal. */
+export interface PostHook {
+  name: string;
+  events: PostEvent[];
+  send: SendField[];
+  tailnet: string;
+  /** Null where they are not asked for. */
+  grants: CallFacts['grants'] | null;
+  quotas: CallFacts['quotas'] | null;
+}
+
+/** What a hook is told of an exchange by its record. */
+export interface PostFacts {
+  session_base: string;
+  /** Decimal string; null where the cost is unknown. */
+  cost_nanodollars: string | null;
+  cost_basis: string | null;
+  usage: Usage | null;
+  server_tools: Record<string, number>;
+  /** Null where the record does not have them whole: the response has. */
+  tool_calls: { name: string; arguments: string }[] | null;
 }

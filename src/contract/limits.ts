@@ -37,3 +37,9 @@ export const DELIVERIES_WAITING = 1_000_000;
 
 /** Destinations that are served at once, each by itself: config may not name more. */
 export const DESTINATIONS = 64;
+
+/**
+ * What a hook is told of an exchange that is over, and each body that this is made of. Beyond it, members are left out and
+ * `metadata.left_out` names them.
+ */
+export const HOOK_PAYLOAD_BYTES = 64 * 1024 * 1024;

@@ -44,7 +44,7 @@ const History = z.object({
 export type History = z.infer<typeof History>;
 
 /** A `Verdict` of contract/guardrail.ts. */
-const VerdictOnRecord = z.object({
+export const VerdictNote = z.object({
   rule: z.string(),
   type: z.string(),
   side: z.enum(['request', 'response']),
@@ -120,7 +120,7 @@ export const ExchangeRecord = z.object({
   server_tools: z.record(z.string(), z.number()),
   attempts: z.array(z.object({ provider: z.string(), started_at_ms: z.number(), outcome: z.string() })),
   edits: z.array(z.object({ kind: z.string(), side: z.string(), detail: z.string() })),
-  verdicts: z.array(VerdictOnRecord),
+  verdicts: z.array(VerdictNote),
   grant_ids: z.array(z.string()),
   /** What it was charged in each of its buckets; always empty in jobs written by builds without quotas. */
   quota_charges: z.array(z.object({ bucket: z.string(), nanodollars: z.number() })),

@@ -23,7 +23,7 @@ import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
 import { reserveQuota, standingHeaders } from './quota.ts';
 import { readBody } from './read-body.ts';
-import { decidingOf, judgeRequest, sendHooksOf } from './rules.ts';
+import { decidingOf, judgeRequest, sendHooksOf, toldAfter } from './rules.ts';
 import type { Judged } from './rules.ts';
 import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
@@ -189,6 +189,7 @@ export async function requestLife(
       quotas: admission.value.quotas,
     });
     if (verdicts.length > 0) opened.verdicts = verdicts;
+    opened.hooks = toldAfter(services, arrival, id, judged.route);
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
     const upstream = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, deciding !== undefined);
 
@@ -332,6 +333,7 @@ function openedFrame(
     key_id: found.keyId,
     grant_ids: [...found.grantIds],
     quotas: found.quotas,
+    hooks: [],
     config_version: world.configVersion,
     world: world.number,
   };

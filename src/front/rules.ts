@@ -1,9 +1,10 @@
 import type { Edit } from '../contract/exchange.ts';
 import type { Fault } from '../contract/fault.ts';
-import type { CallFacts, Deciding, Verdict, Wired } from '../contract/guardrail.ts';
+import type { CallFacts, Deciding, PostHook, Verdict, Wired } from '../contract/guardrail.ts';
 import { editsOf, HOOK_EVENTS, SEND_FIELDS } from '../contract/guardrail.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { SendHook } from '../access/grants.ts';
+import { postHooksOf } from '../guardrails/hooks/post-hooks.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { redactHeaders } from '../proxy/headers.ts';
@@ -88,6 +89,14 @@ export function decidingOf(arrival: Arrival, { route, placeholders }: Judged): D
   const { responseRules } = arrival.world;
   const rules = sendHooksOf(arrival, route).flatMap(({ name }) => (responseRules.has(name) ? [name] : []));
   return rules.length === 0 && placeholders.length === 0 ? undefined : { rules, placeholders };
+}
+
+/** Hooks that are to be told of the exchange when it is over. */
+export function toldAfter(services: FrontServices, arrival: Arrival, id: ExchangeId, route: Route): PostHook[] {
+  const hooks = sendHooksOf(arrival, route).filter(({ events }) => events.some((event) => event !== 'pre_request'));
+  if (hooks.length === 0) return [];
+  const facts = factsOf(services, arrival, id, route, hooks);
+  return postHooksOf(wiredOf(hooks), facts, (name) => arrival.world.hooks.has(name));
 }
 
 /** Names that the config or a policy file writes and that mean nothing here are left out. */

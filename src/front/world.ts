@@ -31,7 +31,9 @@ export interface World {
   readonly costBounds: CostBounds;
   /** What the threads for rules are told; undefined where there are none. Secret. */
   readonly rules: RulesSlice | undefined;
-  /** Names of those that look at responses. */
+  /** Names of hooks, which are not ours. */
+  readonly hooks: ReadonlySet<string>;
+  /** Names of built-in rules that look at responses. */
   readonly responseRules: ReadonlySet<string>;
   readonly modelMetadata: MetadataLookup;
   /** Lower-case host names beside those that need no listing. */

@@ -15,7 +15,7 @@ export interface CapturedFrame {
   sequence: number;
   says:
     | { kind: 'opened'; opened: Opened }
-    | { kind: 'head'; headers: [string, string][] }
+    | { kind: 'head'; status: number; headers: [string, string][] }
     /** `bytes` are a view that stays valid, on a window of 256 KiB or more: copy what is kept for long. */
     | { kind: 'request' | 'response'; bytes: Uint8Array }
     | { kind: 'closed' };
@@ -59,7 +59,7 @@ function captured({ exchange, sequence, kind, payload }: RawFrame): CapturedFram
     }
     case 'head': {
       const head = readResponseHead(payload);
-      return head === undefined ? [] : [{ exchange, sequence, says: { kind, headers: head.headers } }];
+      return head === undefined ? [] : [{ exchange, sequence, says: { kind, ...head } }];
     }
     case 'request':
     case 'response':

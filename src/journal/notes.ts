@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { APIS } from '../contract/api.ts';
 import type { Closed, Opened } from '../contract/exchange.ts';
+import { SEND_FIELDS } from '../contract/guardrail.ts';
+import type { PostHook } from '../contract/guardrail.ts';
 import { parseExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { Charged } from '../contract/quota.ts';
+import { VerdictNote } from '../contract/record.ts';
 import type { ResponseHeadNote } from './segment.ts';
 
 /*
@@ -13,6 +16,16 @@ import type { ResponseHeadNote } from './segment.ts';
 
 const Id = z.custom<ExchangeId>((value) => typeof value === 'string' && parseExchangeId(value) !== undefined);
 const Headers = z.array(z.tuple([z.string(), z.string()]));
+
+const Quota = z.object({ current: z.number(), capacity: z.number(), rate: z.string() });
+const PostHookNote: z.ZodType<PostHook> = z.object({
+  name: z.string(),
+  events: z.array(z.enum(['entire_request', 'tool_call_entire_request'])),
+  send: z.array(z.enum(SEND_FIELDS)),
+  tailnet: z.string(),
+  grants: z.record(z.string(), z.array(z.unknown())).nullable(),
+  quotas: z.record(z.string(), Quota).nullable(),
+});
 
 const OpenedNote: z.ZodType<Opened> = z.object({
   id: Id,
@@ -36,6 +49,8 @@ const OpenedNote: z.ZodType<Opened> = z.object({
   key_id: z.string(),
   grant_ids: z.array(z.string()),
   quotas: z.array(z.array(z.string())).default([]),
+  hooks: z.array(PostHookNote).default([]),
+  verdicts: z.array(VerdictNote).exactOptional(),
   config_version: z.string(),
   world: z.number(),
 });
@@ -54,6 +69,7 @@ const ClosedNote: z.ZodType<Closed> = z.object({
       detail: z.string(),
     }),
   ),
+  verdicts: z.array(VerdictNote).exactOptional(),
   request_bytes: z.number(),
   response_bytes: z.number(),
   provider_request_id: z.string().nullable(),

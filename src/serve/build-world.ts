@@ -50,6 +50,7 @@ export function buildWorld(
     pricing,
     costBounds: new CostBounds(parts.prices, pricing),
     rules: undefined,
+    hooks: new Set(),
     responseRules: new Set(),
     modelMetadata: parts.modelMetadata,
     allowedHosts: new Set(server.allowedHosts),

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { CaptureJournal, CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../capture/messages.ts';
+import type { PostFacts } from '../contract/guardrail.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { CAPTURES_WAITING, CAPTURE_PLACES_WAITING } from '../contract/limits.ts';
 import { FairQueue } from '../lib/fair-queue.ts';
@@ -35,13 +36,25 @@ export interface CaptureThreadOptions {
   onWanted(gateway: string, segment: number, id: ExchangeId): void;
   /** It will not be after all. */
   onUnwanted(gateway: string, segment: number, id: ExchangeId): void;
+  /** An order whose record is not there yet comes again after this long. */
+  earlyMs?: number;
 }
 
+/** Orders that hold what a record says of them: about 6 KiB each. */
+const POST_FACTS_WAITING = 10_000;
+
+/** A record is there within seconds where nothing is away. */
+const EARLY_MS = 5_000;
+/** Whose turn it then is: nobody's of whom others could be kept waiting. */
+const EARLY = '(early)';
+
 /** An exchange of this process that is to be captured, and whose it is. */
-interface Wanted {
+export interface Wanted {
   id: ExchangeId;
   segment: number;
   login: string;
+  /** Where hooks are told of it (`Opened.hooks`), what its record says. */
+  post?: PostFacts;
 }
 
 /**
@@ -65,6 +78,8 @@ export class CaptureThread {
   /** Ended in this turn of the loop: their frames are written at its end. */
   #fresh: Wanted[] = [];
   #worker: Worker | undefined;
+  /** Taken back, until their records are there. */
+  readonly #early = new Map<ExchangeId, NodeJS.Timeout>();
   #drained: ((left: number) => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #settings: CaptureSettings;
@@ -82,7 +97,7 @@ export class CaptureThread {
 
   /** Exchanges that are to be captured and are not yet. */
   get waiting(): number {
-    return this.#fresh.length + this.#waiting.depth + this.#inHand.size;
+    return this.#fresh.length + this.#waiting.depth + this.#inHand.size + this.#early.size;
   }
 
   /** Left to the journal, for want of room. */
@@ -102,7 +117,7 @@ export class CaptureThread {
 
   /** An exchange of this process has ended. Call it before its record is handed on. */
   want(wanted: Wanted): void {
-    if (!this.#settings.keep) return;
+    if (!this.#settings.keep && wanted.post === undefined) return;
     this.#options.onWanted(this.#options.journal.gateway, wanted.segment, wanted.id);
     this.#underWay.add(wanted.id);
     this.#fresh.push(wanted);
@@ -116,7 +131,7 @@ export class CaptureThread {
 
   /** An exchange of an earlier process, as the replay found it. */
   wantStored(order: CaptureOrder, login: string): void {
-    if (!this.#settings.keep) return;
+    if (!this.#settings.keep && order.hooked !== true) return;
     this.#options.onWanted(order.journal.gateway, order.segment, order.id);
     this.orderAgain(order, login);
   }
@@ -136,7 +151,7 @@ export class CaptureThread {
       }, withinMs + RESTART_MS);
       this.#drained.push((left) => {
         clearTimeout(timer);
-        resolve(left + this.#waiting.depth);
+        resolve(left + this.#waiting.depth + this.#early.size);
       });
       this.#next();
       this.#post({ kind: 'drain', withinMs });
@@ -145,14 +160,29 @@ export class CaptureThread {
 
   async close(): Promise<void> {
     this.#closing = true;
+    for (const timer of this.#early.values()) clearTimeout(timer);
     await this.#worker?.terminate();
   }
 
-  async #order({ id, segment, login }: Wanted): Promise<void> {
+  async #order({ id, segment, login, post }: Wanted): Promise<void> {
     const extents = await this.#options.extentsOf(id);
     const { journal } = this.#options;
     if (extents === undefined || extents.length === 0) this.#lost({ id, journal, segment });
-    else this.#offer({ id, journal, segment, extents }, login);
+    else this.#offer({ id, journal, segment, extents, ...this.#hooked(post) }, login);
+  }
+
+  /** Where much waits, records wait less long than captures: they are looked up. */
+  #hooked(post: PostFacts | undefined): Pick<CaptureOrder, 'hooked' | 'post'> {
+    if (post === undefined) return {};
+    return this.#waiting.depth < POST_FACTS_WAITING ? { hooked: true, post } : { hooked: true };
+  }
+
+  #orderLater(order: CaptureOrder): void {
+    const timer = setTimeout(() => {
+      this.#early.delete(order.id);
+      this.#offer({ ...order, waited: (order.waited ?? 0) + 1 }, EARLY);
+    }, this.#options.earlyMs ?? EARLY_MS);
+    this.#early.set(order.id, timer);
   }
 
   #offer(order: CaptureOrder, login: string): void {
@@ -247,6 +277,13 @@ export class CaptureThread {
         for (const id of message.ids) {
           const order = this.#done(id);
           if (order !== undefined) this.#lost(order);
+        }
+        this.#next();
+        return;
+      case 'early':
+        for (const id of message.ids) {
+          const order = this.#done(id);
+          if (order !== undefined) this.#orderLater(order);
         }
         this.#next();
         return;

@@ -57,28 +57,43 @@ const METADATA = ipRanges([
 
 export type Judgement = 'public' | 'allowed' | 'refused';
 
-/** Whether the gateway may connect to an address. */
+/** Whether the gateway may connect to an address that it has of a host. */
 export interface AddressPolicy {
-  judge(address: string): Judgement;
+  judge(address: string, host?: string): Judgement;
 }
+
+/** This machine, and what Tailscale gives to nodes. */
+const NEAR = ipRanges(['127.0.0.0/8', '::1', '100.64.0.0/10', 'fd7a:115c:a1e0::/48']);
 
 /**
  * Public addresses are always allowed, all others only where a range of `allow` has them. A metadata address takes more:
  * it has to be named by itself, and no range that happens to hold it will do.
+ *
+ * With `near`, a host that says by itself that it is this machine or a node of a tailnet may be one. A public name that
+ * turns out to be at such an address may not: whoever owns the name decides that, and not the operator.
  */
-export function addressPolicy(allow: readonly string[]): AddressPolicy {
+export function addressPolicy(allow: readonly string[], near = false): AddressPolicy {
   const allowed = ipRanges(allow);
   const named = new Set(allow.map(singleAddress));
   return {
-    judge: (text) => {
+    judge: (text, host = '') => {
       const address = canonicalIp(text);
       if (address === undefined) return 'refused';
       if (named.has(address)) return 'allowed';
       if (METADATA.has(address)) return 'refused';
       if (allowed.has(address)) return 'allowed';
+      if (near && NEAR.has(address) && namesNear(host)) return 'allowed';
       return isPublic(address) ? 'public' : 'refused';
     },
   };
+}
+
+/** Whether only an operator's own machines have such a name: an address of theirs, `localhost`, a MagicDNS name. */
+function namesNear(host: string): boolean {
+  const address = canonicalIp(host);
+  if (address !== undefined) return NEAR.has(address);
+  const name = host.toLowerCase().replace(/\.$/, '');
+  return (name !== '' && !name.includes('.')) || name.endsWith('.localhost') || name.endsWith('.ts.net');
 }
 
 function isPublic(address: string): boolean {

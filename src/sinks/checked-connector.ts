@@ -93,7 +93,7 @@ function usableOf(
   protocol: string,
   { policy, plainHttp }: ConnectorOptions,
 ): string[] | NotConnected {
-  const judged = addresses.map((address) => ({ address, judgement: policy.judge(address) }));
+  const judged = addresses.map((address) => ({ address, judgement: policy.judge(address, host) }));
   const reachable = judged.filter(({ judgement }) => judgement !== 'refused');
   const usable = reachable.filter(({ judgement }) => protocol === 'https:' || plainHttp || judgement === 'allowed');
   if (usable.length > 0) return usable.map(({ address }) => address);

@@ -69,7 +69,7 @@ const PAGE = 16;
  */
 export function createDeliverer(parts: {
   outbox: Outbox;
-  egress: Egress;
+  egress: Pick<Egress, 'send'>;
   /** As configured now. */
   destination: (name: string) => Destination | undefined;
   /** Whose leases these are: of this process and thread. */

@@ -20,10 +20,28 @@ export interface EgressOptions {
   connectMs: number;
   /** Requests under way to one destination; one more is refused at once (`busy`), as the caller knows what can wait. */
   perDestination: number;
+  /** An idle connection is kept this long. */
+  idleMs: number;
+  /** Hosts that name this machine or a node of a tailnet may be there, without a range that allows it. */
+  near: boolean;
   resolve: Resolve;
 }
 
-export const EGRESS_DEFAULTS: EgressOptions = { connectMs: 5_000, perDestination: 16, resolve: systemResolve };
+export const EGRESS_DEFAULTS: EgressOptions = {
+  connectMs: 5_000,
+  perDestination: 16,
+  // Within a burst, and hardly beyond it.
+  idleMs: 5_000,
+  near: false,
+  resolve: systemResolve,
+};
+
+/**
+ * To hooks. A request waits for them: a thousand a second before a hook of half a second are 500 at once, and one more
+ * fails, as its `fail_policy` says. Connections are left before any common server leaves them (gunicorn does after 2 s): a
+ * request on one that was just closed would look like a hook that is broken.
+ */
+export const HOOK_EGRESS: EgressOptions = { ...EGRESS_DEFAULTS, perDestination: 512, idleMs: 1_500, near: true };
 
 /** The one way out for requests of the gateway's own, to destinations that the operator named. */
 export interface Egress {
@@ -37,8 +55,6 @@ export interface Egress {
   close(): Promise<void>;
 }
 
-/** Idle connections to destinations are kept this long: within a burst, and hardly beyond it. */
-const IDLE_SOCKET_MS = 5_000;
 const ANSWER_HEADER_BYTES = 32 * 1024;
 const WHY_CHARACTERS = 300;
 
@@ -88,16 +104,16 @@ interface Agents {
   plain: Agent;
 }
 
-function openAgents({ allow, ca }: EgressSettings, { connectMs, resolve }: EgressOptions): Agents {
-  const policy = addressPolicy(allow);
+function openAgents({ allow, ca }: EgressSettings, { connectMs, idleMs, near, resolve }: EgressOptions): Agents {
+  const policy = addressPolicy(allow, near);
   const open = (plainHttp: boolean): Agent =>
     new Agent({
       connect: checkedConnector({ policy, resolve, connectMs, ca, plainHttp }),
       // Our own deadline is the only one.
       headersTimeout: 0,
       bodyTimeout: 0,
-      keepAliveTimeout: IDLE_SOCKET_MS,
-      keepAliveMaxTimeout: IDLE_SOCKET_MS,
+      keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
       pipelining: 1,
       maxHeaderSize: ANSWER_HEADER_BYTES,
     });

@@ -1,9 +1,12 @@
 import type { AttemptCounts } from './deliverer.ts';
+import type { HookSettings } from './hook.ts';
 import type { WebhookSettings } from './webhook.ts';
 
 /** What the deliveries thread is configured with. Holds secrets. */
 export interface DeliverySettings {
   webhooks: readonly WebhookSettings[];
+  /** Hooks that are told of exchanges when these are over; none where it is absent. */
+  hooks?: readonly HookSettings[];
   /** Ranges that are not public and may be connected to. */
   allow: readonly string[];
   /** PEM file of further authorities. */

@@ -162,8 +162,8 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
       return (delivered.rowCount ?? 0) + (dead.rowCount ?? 0);
     },
     dropOldest: async (name, surplus) => {
-      const { rowCount } = await pool.query(DROP_OLDEST, [name, Math.min(surplus, DELETED_AT_ONCE)]);
-      return rowCount ?? 0;
+      const { rows } = await pool.query(DROP_OLDEST, [name, Math.min(surplus, DELETED_AT_ONCE)]);
+      return Dropped.parse(rows[0]).dropped;
     },
     look: async () => {
       const { rows } = await pool.query(LOOK);
@@ -195,6 +195,7 @@ const Names = z.array(z.object({ name: z.string() }));
 const LastSequence = z.object({ last_sequence: z.string() });
 const Failures = z.object({ failures: z.int() });
 const Settled = z.object({ held: z.boolean() });
+const Dropped = z.object({ dropped: z.int() });
 const Replayed = z.object({ replayed: z.int() });
 
 const UNNUMBERED = `
@@ -253,14 +254,20 @@ const NextRow = z
     due,
   }));
 
-/** Attempts that were made are noted whoever holds the destination by now; of its circuit, its holder tells. */
+/**
+ * Attempts that were made are noted whoever holds the destination by now; of its circuit, its holder tells. What was
+ * delivered stays so: somebody whose lease had run out may have failed with it afterwards. Its body is not kept.
+ */
 const SETTLE = `
   WITH settled AS (
     UPDATE aperture.deliveries AS d
        SET state = o.state, attempts = attempts + 1, last_error = o.error, next_attempt_at = ${inMs('o.wait_ms')},
            finished_at = CASE WHEN o.state <> 'waiting' THEN clock_timestamp() END
       FROM json_to_recordset($3::json) AS o (id uuid, state text, wait_ms bigint, error text)
-     WHERE d.id = o.id
+     WHERE d.id = o.id AND d.state <> 'delivered'
+    RETURNING d.id, d.state
+  ), told AS (
+    DELETE FROM aperture.hook_payloads WHERE delivery_id IN (SELECT id FROM settled WHERE state = 'delivered')
   ), held AS (
     UPDATE aperture.delivery_destinations
        SET failures = $4, open_until = CASE WHEN $5::bigint > 0 THEN ${inMs('$5::bigint')} END
@@ -288,11 +295,16 @@ const DROP_FINISHED = `
   )`;
 
 const DROP_OLDEST = `
-  DELETE FROM aperture.deliveries WHERE id IN (
-    SELECT id FROM aperture.deliveries
-     WHERE destination = $1 AND state = 'waiting' AND sequence IS NOT NULL
-     ORDER BY sequence LIMIT $2 FOR UPDATE SKIP LOCKED
-  )`;
+  WITH dropped AS (
+    DELETE FROM aperture.deliveries WHERE id IN (
+      SELECT id FROM aperture.deliveries
+       WHERE destination = $1 AND state = 'waiting' AND sequence IS NOT NULL
+       ORDER BY sequence LIMIT $2 FOR UPDATE SKIP LOCKED
+    ) RETURNING id
+  ), bodies AS (
+    DELETE FROM aperture.hook_payloads WHERE delivery_id IN (SELECT id FROM dropped)
+  )
+  SELECT count(*)::int AS dropped FROM dropped`;
 
 const LOOK = `
   SELECT coalesce(w.destination, x.destination) AS destination,
@@ -309,10 +321,14 @@ const LookRow = z
   .object({ destination: z.string(), waiting: z.int(), dead: z.int(), failures: z.int(), oldest: z.number() })
   .transform(({ oldest, ...row }): Waiting => ({ ...row, oldestSeconds: oldest }));
 
+/** What hooks were told is not kept: there is nothing to tell again. */
+const HAS_BODY = `(destination NOT LIKE 'hooks.%' OR EXISTS (
+  SELECT FROM aperture.hook_payloads WHERE delivery_id = deliveries.id))`;
+
 /** Whoever replays wants it tried now: circuits are closed for it. */
 const replayed = (which: string): string => `
   WITH chosen AS (
-    SELECT id FROM aperture.deliveries WHERE state <> 'waiting' AND ${which}
+    SELECT id FROM aperture.deliveries WHERE state <> 'waiting' AND ${which} AND ${HAS_BODY}
      ORDER BY id LIMIT ${REPLAYED_AT_ONCE} FOR UPDATE
   ), back AS (
     UPDATE aperture.deliveries AS d

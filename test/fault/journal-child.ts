@@ -66,6 +66,7 @@ async function exchange(): Promise<void> {
     key_id: 'k',
     grant_ids: [],
     quotas: [],
+    hooks: [],
     config_version: 'c',
     world: 1,
   });

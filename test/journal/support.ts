@@ -76,6 +76,7 @@ export function sampleOpened(id: ExchangeId, path = '/v1/chat/completions'): Ope
     key_id: 'sim/1',
     grant_ids: ['grants[0]'],
     quotas: [],
+    hooks: [],
     config_version: 'c1',
     world: 1,
   };

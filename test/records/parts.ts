@@ -28,6 +28,7 @@ export function opened(change: Partial<Opened> = {}): Opened {
     key_id: 'anthropic',
     grant_ids: ['config:0'],
     quotas: [],
+    hooks: [],
     config_version: 'c1',
     world: 1,
     ...change,

@@ -1,0 +1,130 @@
+import type { CallFacts, SendField } from '../../contract/guardrail.ts';
+import type { Usage } from '../../contract/usage.ts';
+import { jsonText, parseJson } from '../../protocols/json.ts';
+
+/** What an exchange has cost, and by which price. */
+export interface CallCost {
+  /** Decimal string. */
+  nanodollars: string;
+  basis: string | null;
+  usage: Usage | null;
+  serverTools: Readonly<Record<string, number>>;
+}
+
+/** What is known of a response that is over. JSON texts are as the provider wrote them. */
+export interface PostParts {
+  toolCalls: readonly { name: string; arguments: string }[];
+  /** JSON text of one value; undefined where it could not be read as one. */
+  responseBody: string | undefined;
+  /** JSON texts: of each message of a stream, or of the one response. */
+  rawResponses: readonly string[];
+}
+
+/** All that a hook may be told; `send` says what of it. */
+export interface CallParts {
+  send: readonly SendField[];
+  facts: CallFacts;
+  /** Undefined where it is not known. */
+  cost: CallCost | undefined;
+  /** JSON; undefined where the request has none. */
+  requestBody: Uint8Array | undefined;
+  /** Asked only where it is sent. */
+  userMessage: () => string;
+  /** Undefined before the request is sent: then there is nothing to tell of the response. */
+  post: PostParts | undefined;
+}
+
+type Part = string | Uint8Array;
+type Member = [name: string, value: Part];
+
+/**
+ * `HookCallData` (aperture.md, section 6.3). Put together from the providers' own bytes: numbers keep their digits and
+ * objects their order, so that a hook judges what was said, and what it sends back is what it got.
+ */
+export function callData(parts: CallParts, leftOut: readonly SendField[] = []): Buffer {
+  const wants = (field: SendField): boolean => parts.send.includes(field) && !leftOut.includes(field);
+  const { requestBody, post } = parts;
+  const members: Member[] = [['metadata', metadataOf(parts, leftOut)]];
+  if (wants('request_body') && requestBody !== undefined) members.push(['request_body', withoutMark(requestBody)]);
+  if (wants('user_message')) members.push(['user_message', JSON.stringify(parts.userMessage())]);
+  if (wants('tools') && post !== undefined) members.push(['tool_calls', arrayText(post.toolCalls.map(toolCallText))]);
+  if (wants('response_body') && post?.responseBody !== undefined) members.push(['response_body', post.responseBody]);
+  if (wants('raw_responses') && post !== undefined) members.push(['raw_responses', arrayText(post.rawResponses)]);
+  return objectBytes(members);
+}
+
+function metadataOf({ send, facts, cost }: CallParts, leftOut: readonly SendField[]): string {
+  const metadata: Record<string, unknown> = {
+    login_name: facts.login,
+    user_agent: facts.userAgent,
+    url: facts.path,
+    model: facts.model,
+    provider: facts.provider,
+    tailnet_name: facts.tailnet,
+    stable_node_id: facts.nodeId,
+    request_id: facts.requestId,
+    session_id: facts.sessionId,
+  };
+  if (send.includes('estimated_cost') && cost !== undefined) metadata['estimated_cost'] = costOf(cost);
+  if (send.includes('grants')) metadata['grants'] = facts.grants;
+  if (send.includes('quotas')) metadata['quotas'] = facts.quotas;
+  // Not in Aperture's format, which has no bound; so it stands there only where something is missing.
+  if (leftOut.length > 0) metadata['left_out'] = leftOut;
+  return JSON.stringify(metadata);
+}
+
+function costOf({ nanodollars, basis, usage, serverTools }: CallCost): unknown {
+  return {
+    dollars: dollarsOf(nanodollars),
+    cost_basis: basis ?? '',
+    usage: usage === null ? {} : usageOf(usage, serverTools),
+  };
+}
+
+const NANODOLLAR_DIGITS = 9;
+
+/** The number nearest to the exact amount: read from its digits, never divided. */
+export function dollarsOf(nanodollars: string): number {
+  const digits = nanodollars.padStart(NANODOLLAR_DIGITS + 1, '0');
+  return Number(`${digits.slice(0, -NANODOLLAR_DIGITS)}.${digits.slice(-NANODOLLAR_DIGITS)}`);
+}
+
+/** Our disjoint kinds under Aperture's names, which overlap (design, section 5); what is zero is left out. */
+export function usageOf(usage: Usage, serverTools: Readonly<Record<string, number>>): Record<string, number> {
+  const counts: Record<string, number> = {
+    input_tokens: usage.input_uncached + usage.audio_in + usage.image_in,
+    output_tokens: usage.output + usage.reasoning + usage.audio_out + usage.image_out,
+    cached_tokens: usage.cache_read,
+    cache_creation_input_tokens: usage.cache_write_5m + usage.cache_write_1h + usage.cache_write_other,
+    cache_creation_5m_input_tokens: usage.cache_write_5m,
+    cache_creation_1h_input_tokens: usage.cache_write_1h,
+    reasoning_tokens: usage.reasoning,
+    image_input_tokens: usage.image_in,
+    image_output_tokens: usage.image_out,
+    web_search_count: serverTools['web_search'] ?? 0,
+  };
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
+}
+
+/** Arguments that are no JSON, of a call that was cut short, are told as the text that they are. */
+function toolCallText({ name, arguments: text }: { name: string; arguments: string }): string {
+  const params = text.trim() === '' ? '{}' : parseJson(text) === undefined ? jsonText(text) : text;
+  return `{"name":${jsonText(name)},"params":${params}}`;
+}
+
+function arrayText(items: readonly string[]): string {
+  return `[${items.join(',')}]`;
+}
+
+/** A byte order mark is allowed before a JSON text and nowhere inside one. */
+function withoutMark(json: Uint8Array): Uint8Array {
+  return json[0] === 0xef && json[1] === 0xbb && json[2] === 0xbf ? json.subarray(3) : json;
+}
+
+function objectBytes(members: readonly Member[]): Buffer {
+  const parts = members.flatMap(([name, value], index): Part[] => [
+    `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
+    value,
+  ]);
+  return Buffer.concat([...parts, '}'].map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+}
