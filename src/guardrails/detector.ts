@@ -6,6 +6,14 @@ export interface TextMatch {
   kind: string;
 }
 
+/** What a detector says of a text, as far as it has come. */
+export interface Found {
+  matches: TextMatch[];
+  settled: number;
+  /** The kind of a match that outgrew the window and goes on at `settled`; to be handed back with the text that follows. */
+  open?: string | undefined;
+}
+
 /**
  * Finds what one rule looks for. Pure, and linear in the text. What it finds does not depend on how the text is cut:
  * called again and again with more text, it finds what it would have found in the whole.
@@ -16,8 +24,9 @@ export interface TextDetector {
    * `CONTEXT_CHARS` where there were as many). Returns the matches that begin at or after `from` and end at or before
    * `settled`, in order and without overlap, and `settled`: no match begins before it that is not told, whatever text may
    * follow. `atEnd`: nothing follows, so `settled` is the text's length. Never holds back more than `WINDOW_CHARS`.
+   * `open`: what the call before said is going on at `from`.
    */
-  find(text: string, from: number, atEnd: boolean): { matches: TextMatch[]; settled: number };
+  find(text: string, from: number, atEnd: boolean, open?: string): Found;
 }
 
 /** What a detector may look at before a match. */

@@ -1,0 +1,61 @@
+import { WINDOW_CHARS } from '../../contract/guardrail.ts';
+import { MORE, NONE } from './reading.ts';
+import type { Reading } from './reading.ts';
+
+const BEGINS = 'eyJ';
+/** Of the header: an algorithm, a type and the id of a key; some carry a certificate. */
+const HEADER_CHARS = 2048;
+const TOKEN = new RegExp(`[A-Za-z0-9_-]{0,${WINDOW_CHARS}}`, 'y');
+
+/**
+ * The end of the token that begins at `at`: header and payload are JSON, the signature may be missing. A token that
+ * outgrows the window is a match up to there if its header is JSON and its payload begins as JSON does; `open` then says
+ * that it goes on.
+ */
+export function jsonWebToken(reading: Reading, at: number): { end: number; open: boolean } {
+  const { text, end, atEnd } = reading;
+  const none = { end: NONE, open: false };
+  const more = { end: MORE, open: false };
+  if (!text.startsWith(BEGINS, at)) {
+    return !atEnd && end - at < BEGINS.length && BEGINS.startsWith(text.slice(at)) ? more : none;
+  }
+  // Inside of a longer run of a token's characters none begins: looking there again and again would not end.
+  if (text[at - 1] === '-' && !reading.wordEnds(at - 2)) return none;
+  const header = endOfPart(text, at);
+  if (header - at > HEADER_CHARS) return none;
+  if (header >= end) return atEnd ? none : more;
+  if (text[header] !== '.') return none;
+  const payload = endOfPart(text, header + 1);
+  const tokenEnd = text[payload] === '.' ? endOfPart(text, payload + 1) : payload;
+  // The header is judged once more with each piece that comes; the window sees to it that pieces are not too small.
+  if (header + 4 < end && (!text.startsWith(BEGINS, header + 1) || !isJson(text.slice(at, header)))) return none;
+  if (tokenEnd - at >= WINDOW_CHARS) return { end: at + WINDOW_CHARS, open: true };
+  if (reading.wants(tokenEnd)) return more;
+  if (text[payload] !== '.' || !isJson(text.slice(at, header)) || !isJson(text.slice(header + 1, payload))) return none;
+  return { end: tokenEnd, open: false };
+}
+
+/** What is left of a token that outgrew the window. */
+export function restOfToken(reading: Reading, at: number): { end: number; open: boolean } {
+  const limit = at + WINDOW_CHARS;
+  let to = at;
+  while (to < Math.min(limit, reading.end) && /[\w.-]/.test(reading.text.charAt(to))) to += 1;
+  if (to === limit) return { end: limit, open: true };
+  return { end: reading.wants(to) ? MORE : to, open: false };
+}
+
+function endOfPart(text: string, at: number): number {
+  TOKEN.lastIndex = at;
+  TOKEN.exec(text);
+  return TOKEN.lastIndex;
+}
+
+function isJson(part: string): boolean {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    return typeof value === 'object' && value !== null;
+  } catch {
+    // What is no JSON is no token: that is the question, and not an accident.
+    return false;
+  }
+}
