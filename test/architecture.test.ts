@@ -31,6 +31,7 @@ const ALLOWED: Record<string, string[]> = {
   lib: [],
   contract: ['lib'],
   ...Object.fromEntries(FLAT.map((room) => [room, BASE])),
+  guardrails: [...BASE, 'protocols'],
   inspect: [...BASE, 'protocols', 'guardrails', 'pricing'],
   proxy: [...BASE, 'protocols'],
   front: [...BASE, ...ROOMS],
