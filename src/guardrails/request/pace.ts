@@ -1,0 +1,17 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** Text after which others have their turn: some milliseconds of the dearest rules. */
+const TURN_CHARS = 64 * 1024;
+
+/** Lets a long piece of work give way now and then, so that no large prompt keeps small ones waiting. */
+export class Pace {
+  #chars = 0;
+
+  /** Undefined while there is no need to wait: a promise for each of ten thousand short texts is work too. */
+  spend(chars: number): Promise<void> | undefined {
+    this.#chars += chars;
+    if (this.#chars < TURN_CHARS) return undefined;
+    this.#chars = 0;
+    return setImmediate();
+  }
+}
