@@ -1,0 +1,55 @@
+import type { Api } from '../../contract/api.ts';
+import { ChatReader } from './chat-reader.ts';
+import { GenerateReader } from './generate-reader.ts';
+import type { JsonNode } from './json-tree.ts';
+import { MessagesReader } from './messages-reader.ts';
+import type { Texts } from './reading.ts';
+import { ResponsesReader } from './responses-reader.ts';
+
+/** Knows which strings of an API's events, and of its whole responses, are pieces of which text. */
+export interface ApiReader {
+  /** What it leaves is read by itself (`others.ts`). */
+  read(root: JsonNode, texts: Texts): void;
+}
+
+/** Reads nothing in particular. */
+const PLAIN: ApiReader = { read: () => undefined };
+
+export function readerFor(api: Api): ApiReader {
+  switch (api) {
+    case 'openai_chat':
+      return new ChatReader();
+    case 'openai_responses':
+    case 'openai_responses_compact':
+    case 'openai_responses_stored':
+    case 'openai_responses_side':
+      return new ResponsesReader();
+    case 'anthropic_messages':
+    case 'google_raw_predict':
+      return new MessagesReader();
+    case 'gemini_generate_content':
+    case 'google_generate_content':
+      return new GenerateReader();
+    case 'bedrock_model_invoke':
+    case 'bedrock_converse':
+    case 'openai_embeddings':
+    case 'openai_responses_input_tokens':
+    case 'anthropic_count_tokens':
+    case 'gemini_count_tokens':
+    case 'gemini_embed_content':
+      return PLAIN;
+  }
+}
+
+/** Numbers only. */
+const TEXTLESS = new Set<Api>([
+  'openai_embeddings',
+  'openai_responses_input_tokens',
+  'anthropic_count_tokens',
+  'gemini_count_tokens',
+  'gemini_embed_content',
+]);
+
+export function hasText(api: Api): boolean {
+  return !TEXTLESS.has(api);
+}
