@@ -25,7 +25,7 @@ function ofGrants(config: Config): Finding[] {
     const nobody = src.length === 0 ? [advice([...path, 'src'], 'matches nobody: "src" is empty')] : [];
     const words = src.flatMap((word, at) => wordAdvice(word, [...path, 'src', at]));
     const capabilities = app[APERTURE_CAPABILITY].flatMap((capability, at) =>
-      capabilityAdvice(capability, [...path, 'app', APERTURE_CAPABILITY, at], models),
+      capabilityAdvice(capability, [...path, 'app', APERTURE_CAPABILITY, at], models, config.hooks),
     );
     return [...nobody, ...words, ...capabilities];
   });
@@ -40,7 +40,12 @@ function wordAdvice(word: string, path: Path): Finding[] {
   return [];
 }
 
-function capabilityAdvice(capability: Capability, path: Path, models: readonly string[][]): Finding[] {
+function capabilityAdvice(
+  capability: Capability,
+  path: Path,
+  models: readonly string[][],
+  rules: Config['hooks'],
+): Finding[] {
   const findings: Finding[] = [];
   const { models: pattern, send_hooks: hooks } = capability;
   if (pattern !== undefined && hasKnownProvider(pattern, models)) {
@@ -50,7 +55,8 @@ function capabilityAdvice(capability: Capability, path: Path, models: readonly s
     }
   }
   hooks?.forEach(({ name, events }, index) => {
-    if (events.length > 0) return;
+    // Rules of the gateway itself go by their own "sides".
+    if (events.length > 0 || (Object.hasOwn(rules, name) && rules[name]?.builtin !== undefined)) return;
     findings.push(
       advice([...path, 'send_hooks', index], `hook "${shown(name)}" is never called here: "events" is empty`),
     );
@@ -99,8 +105,14 @@ function ofUnreferenced(config: Config): Finding[] {
       .map((name) => unused(`quota "${shown(name)}" charges nobody`, ['quotas', name])),
     ...Object.keys(config.hooks)
       .filter((name) => !hooks.has(name))
-      .map((name) => unused(`hook "${shown(name)}" is never called`, ['hooks', name])),
+      .map((name) => unused(unusedHook(name, config), ['hooks', name])),
   ];
+}
+
+function unusedHook(name: string, { hooks }: Config): string {
+  return hooks[name]?.builtin === undefined
+    ? `hook "${shown(name)}" is never called`
+    : `rule "${shown(name)}" is never applied`;
 }
 
 /** Two providers that are asked for the same model with the same preference: the order in the file then decides. */

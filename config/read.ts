@@ -62,7 +62,8 @@ function findingsOf(issue: Issue, draft: unknown, written: unknown): Finding[] {
 }
 
 /** Sections that Aperture does not have: its clients write nothing into them that we would have to accept. */
-function isOurs([section, part]: Path): boolean {
+function isOurs([section, part, field]: Path): boolean {
+  if (section === 'hooks') return field === 'builtin';
   return section === 'server' || (section === 'exporters' && part === 'webhooks');
 }
 
@@ -101,6 +102,9 @@ function typeName(value: unknown): string {
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
+/** What a capability takes rather than gives. */
+const LIMITS = ['quotas', 'send_hooks'];
+
 type Repair = { path: Path; to: 'nothing' } | { path: Path; to: 'value'; value: unknown };
 
 /** What stands in for a part that does not fit: its default, unless that would open what was meant to be closed. */
@@ -110,7 +114,7 @@ function repairsFor(issue: Issue, draft: unknown): Repair[] {
   const value = valueAt(draft, path);
   if (path.length === 0) return [{ path, to: 'value', value: {} }];
   if (value === undefined) return [{ path: path.slice(0, -1), to: 'nothing' }];
-  const closed = value === null ? undefined : closedRepair(path);
+  const closed = value === null ? undefined : closedRepair(path, draft);
   if (closed !== undefined) return [closed];
   if (typeof path.at(-1) === 'number' && issue.code === 'invalid_type') {
     // An element keeps its place, as Go's zero value does, so that indices go on meaning what the file says.
@@ -120,10 +124,10 @@ function repairsFor(issue: Issue, draft: unknown): Repair[] {
   return [{ path, to: 'nothing' }];
 }
 
-function closedRepair(path: Path): Repair | undefined {
+function closedRepair(path: Path, draft: unknown): Repair | undefined {
   const field = capabilityField(path);
-  // Without its pattern a capability would apply to every model.
-  if (field === 'models') return { path: path.slice(0, 5), to: 'value', value: {} };
+  // Which models it means nobody knows: it gives none of them, and what it limits it limits for all.
+  if (field === 'models') return { path: path.slice(0, 5), to: 'value', value: limitsAt(path.slice(0, 5), draft) };
   if (field === 'quotas') return unreadable(path, { bucket: UNREADABLE_REFERENCE });
   if (field === 'send_hooks') return unreadable(path, { name: UNREADABLE_REFERENCE, events: ['pre_request'] });
   const [section, , third] = path;
@@ -131,6 +135,12 @@ function closedRepair(path: Path): Repair | undefined {
   if (section === 'hooks' && third === 'fail_policy') return { path, to: 'value', value: 'fail_closed' };
   if (section === 'database' && path.at(-1) === 'redact_values') return { path, to: 'value', value: true };
   return undefined;
+}
+
+function limitsAt(path: Path, draft: unknown): Record<string, unknown> {
+  const capability = valueAt(draft, path);
+  if (!isObject(capability)) return {};
+  return Object.fromEntries(Object.entries(capability).filter(([field]) => LIMITS.includes(field)));
 }
 
 function unreadable(path: Path, reference: unknown): Repair {

@@ -16,6 +16,7 @@ const Described = z.looseObject({
   items: z.unknown().optional(),
   const: z.string().optional(),
   anyOf: z.array(z.unknown()).optional(),
+  oneOf: z.array(z.unknown()).optional(),
 });
 type Described = z.output<typeof Described>;
 
@@ -30,7 +31,30 @@ export interface Setting {
 
 /** Every setting of the schema, in its order: what docs/configuration.md lists. */
 export function settings(): Setting[] {
-  return settingsIn('', Described.parse(z.toJSONSchema(Config, { io: 'input' })));
+  return oncePerPath(settingsIn('', Described.parse(z.toJSONSchema(Config, { io: 'input' }))));
+}
+
+/** A setting that several kinds of a thing have is listed once, with all that it may be. */
+function oncePerPath(all: readonly Setting[]): Setting[] {
+  const byPath = new Map<string, Setting[]>();
+  for (const setting of all) byPath.set(setting.path, [...(byPath.get(setting.path) ?? []), setting]);
+  const joined = (values: readonly string[], by: string): string =>
+    [...new Set(values)].filter((value) => value !== '').join(by);
+  return [...byPath].map(([path, same]) => ({
+    path,
+    type: joined(
+      same.map(({ type }) => type),
+      ' or ',
+    ),
+    default: joined(
+      same.map((each) => each.default),
+      '` or `',
+    ),
+    meaning: joined(
+      same.map(({ meaning }) => meaning),
+      '; ',
+    ),
+  }));
 }
 
 /** The two tables of docs/configuration.md: settings, and environment variables. */
@@ -81,11 +105,12 @@ function settingAt(path: string, node: Described): Setting {
 }
 
 function choicesOf(node: Described): Described[] {
-  return (node.anyOf ?? []).map((choice) => Described.parse(choice));
+  return [...(node.anyOf ?? []), ...(node.oneOf ?? [])].map((choice) => Described.parse(choice));
 }
 
 function typeOf(node: Described): string {
-  if (node.anyOf !== undefined) return choicesOf(node).map(typeOf).join(' or ');
+  const choices = new Set(choicesOf(node).map(typeOf));
+  if (choices.size > 0) return [...choices].join(' or ');
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum !== undefined) return node.enum.map((value) => (value === '' ? '""' : value)).join(', ');
   if (node.type === 'array') return `list of ${typeOf(Described.safeParse(node.items).data ?? {})}`;

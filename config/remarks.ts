@@ -10,6 +10,7 @@ import { shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
 import { nameAdvice, overdraftFindings, unsupportedTemplate } from './quotas.ts';
 import { valueAt } from './read.ts';
+import { hookFindings } from './rules.ts';
 import type { Config } from './schema.ts';
 import { APERTURE_CAPABILITY } from './schema/grants.ts';
 import type { Capability } from './schema/grants.ts';
@@ -55,7 +56,6 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
   wholeRemarks(config, remarks);
   for (const id of Object.keys(config.providers)) providerRemarks(id, config, remarks);
   for (const name of Object.keys(config.quotas)) quotaRemarks(name, remarks);
-  for (const name of Object.keys(config.hooks)) hookRemarks(name, config, remarks);
   config.grants.forEach((grant, index) => {
     grant.app[APERTURE_CAPABILITY].forEach((capability, at) => {
       capabilityRemarks(capability, { grant: index, capability: at }, config, remarks);
@@ -85,6 +85,7 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     ...overdraftFindings(config, written),
     ...policyTestFindings(config),
     ...webhookFindings(config, written),
+    ...hookFindings(config, written),
     ...neverMatching(config),
     ...notServed(config),
   ];
@@ -177,17 +178,6 @@ function quotaRemarks(name: string, remarks: Remarks): void {
   if (template === undefined) return;
   const message = `quota "${name}": quota name "${name}" has unsupported template "${template}" after colon`;
   remarks.warn(['quotas', name], message, true);
-}
-
-function hookRemarks(name: string, config: Config, remarks: Remarks): void {
-  const hook = config.hooks[name];
-  if (hook === undefined || (hook.builtin !== '' && hook.url === '')) return;
-  const path = ['hooks', name, 'url'];
-  if (hook.url === '') remarks.warn(path, `hook ${name} has no url configured`, true);
-  else if (!/^https?:\/\//i.test(hook.url)) {
-    const url = shownUrl(remarks.written(path));
-    remarks.warn(path, `hook ${name} has invalid URL scheme (must be http:// or https://): ${url}`);
-  }
 }
 
 function capabilityRemarks(

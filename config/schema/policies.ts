@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BuiltinConfig } from './builtin.ts';
 import { authorization, duration, money, rate } from './fields.ts';
 
 export const QuotaConfig = z.strictObject({
@@ -26,18 +27,26 @@ export const QuotaConfig = z.strictObject({
 });
 export type QuotaConfig = z.output<typeof QuotaConfig>;
 
-export const HookConfig = z.strictObject({
+const WrittenHook = z.strictObject({
   url: z.string().default('').describe('Where the hook is called; http or https'),
-  builtin: z.string().default('').describe('A rule of the gateway itself, in place of `url` (extension)'),
+  builtin: BuiltinConfig.exactOptional().describe('A rule of the gateway itself, in place of `url` (extension)'),
   apikey: z.string().default('').describe('The key sent to the hook'),
   authorization: authorization().describe('The header in which the key is sent'),
   timeout: duration('0s', '1h').prefault('5s').describe('How long an answer may take; "0s" means for ever'),
-  disabled: z.boolean().default(false).describe('The hook is not called'),
+  disabled: z.boolean().default(false).describe('The hook is not called, the rule not applied'),
   fail_policy: z
     .enum(['', 'fail_open', 'fail_closed'])
-    .transform((policy) => (policy === '' ? 'fail_open' : policy))
-    .prefault('fail_open')
-    .describe('When a pre_request hook cannot answer: go on without it, or refuse'),
+    .default('')
+    .describe(
+      'When a pre_request hook cannot answer, or a rule cannot look: go on without it, or refuse. ' +
+        'Absent: fail_open for a hook, fail_closed for a rule of the gateway itself',
+    ),
   preference: z.int().default(0).describe('Higher is called first; ties by name'),
+});
+
+/** Hooks fail open where nothing is said, as in Aperture; what the gateway does itself has no such excuse. */
+export const HookConfig = WrittenHook.transform(({ fail_policy, ...hook }) => {
+  const otherwise = hook.builtin === undefined ? ('fail_open' as const) : ('fail_closed' as const);
+  return { ...hook, fail_policy: fail_policy === '' ? otherwise : fail_policy };
 });
 export type HookConfig = z.output<typeof HookConfig>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HOOK_EVENTS } from '../contract/guardrail.ts';
 
 /** The capability that both the gateway's config and the tailnet policy file write grants in. */
 export const APERTURE_CAPABILITY = 'tailscale.com/cap/aperture';
@@ -22,7 +23,8 @@ export const Capability = z.looseObject({
     .array(
       z.looseObject({
         name: z.string(),
-        events: z.array(z.string()).default([]),
+        // A misspelt event is none: the object then counts as unreadable, and what it would have matched is refused.
+        events: z.array(z.enum(HOOK_EVENTS)).default([]),
         send: z.array(z.string()).default([]),
       }),
     )
@@ -39,8 +41,18 @@ export const Capability = z.looseObject({
 });
 export type Capability = z.infer<typeof Capability>;
 
-/** The part of an object that cannot be read which must not be lost: that it limits something, and what. */
-export const UnreadableLimit = z.looseObject({
-  models: z.string().optional(),
-  quotas: z.unknown().refine((quotas) => quotas !== undefined && quotas !== null),
-});
+/** The parts of an object that cannot be read which must not be lost: that it limits something, and what. */
+export const UnreadableLimit = z
+  .looseObject({ models: z.unknown(), quotas: z.unknown(), send_hooks: z.unknown() })
+  .partial()
+  .transform(({ models, quotas, send_hooks }) => ({
+    // A pattern that is none might have meant any model.
+    models: typeof models === 'string' ? models : undefined,
+    quotas: isGiven(quotas),
+    sendHooks: isGiven(send_hooks),
+  }))
+  .refine(({ quotas, sendHooks }) => quotas || sendHooks);
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}

@@ -256,14 +256,20 @@ function policyGrants(
 }
 
 /**
- * What cannot be read gives nothing, and lifts no limit either: where it names quotas, the models that it would have
- * matched are charged to one that does not exist, and so refused.
+ * What cannot be read gives nothing, and lifts no limit either: where it names quotas or hooks, the models that it would
+ * have matched are charged to a quota or sent to a hook that does not exist, and so refused.
  */
 function unreadableLimit(object: unknown): Pick<GrantInput, 'capabilities' | 'custom'> | undefined {
   const limit = UnreadableLimit.safeParse(object);
   if (!limit.success) return undefined;
-  const { models } = limit.data;
-  return { capabilities: [{ models, quotas: [{ bucket: UNREADABLE_REFERENCE }] }], custom: {} };
+  const { models, quotas, sendHooks } = limit.data;
+  const hook = { name: UNREADABLE_REFERENCE, events: ['pre_request'], send: [] };
+  const capability = {
+    models,
+    ...(quotas ? { quotas: [{ bucket: UNREADABLE_REFERENCE }] } : {}),
+    ...(sendHooks ? { send_hooks: [hook] } : {}),
+  };
+  return { capabilities: [capability], custom: {} };
 }
 
 function withoutRights(grant: CompiledGrant): CompiledGrant {

@@ -152,6 +152,8 @@ export interface RulesSlice {
   rules: Rule[];
   /** Names of entries that are switched off: a grant that names one is not misspelt. */
   disabled: string[];
+  /** Hooks that cannot be called as they are configured: where a grant names one, its `fail_policy` decides. */
+  unusable: { name: string; failPolicy: FailPolicy; why: string }[];
   egress: { allow: string[]; caFile: string | undefined };
 }
 

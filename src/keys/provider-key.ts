@@ -107,7 +107,7 @@ function configured(id: string, credential: Credential, nameKey: string | Uint8A
 }
 
 /** aperture.md, section 2.4. */
-function headerOf(kind: AuthorizationKind, key: string): [string, string] {
+export function headerOf(kind: AuthorizationKind, key: string): [string, string] {
   switch (kind) {
     case 'bearer':
       return ['authorization', `Bearer ${key}`];

@@ -228,9 +228,33 @@ test('a quota of the policy file that cannot be read refuses what it would have 
     ['daily'],
     undefined,
   ]);
-  // Unreadable models match nothing, as in the config; and without quotas there was no limit.
-  expect(limits({ models: 7, quotas: [{ bucket: 'daily' }] })).toEqual([[], ['g0'], [], undefined]);
+  // Which models it meant nobody knows, so it is all of them; and without quotas there was no limit.
+  expect(limits({ models: 7, quotas: [{ bucket: 'daily' }] })).toEqual([refused, ['g0'], refused, undefined]);
   expect(limits({ role: 'owner', quotas: null })).toEqual([[], ['g0'], [], undefined]);
+});
+
+test('a rule of the policy file that cannot be read refuses what it would have judged, and gives nothing', () => {
+  const access = compileAccess([grant('g0', ['*'], { role: 'user', models: 'openai/**' })]);
+  const rules = (...objects: unknown[]) => {
+    const decided = access.decide(
+      user('alice@example.com', { capabilities: { 'tailscale.com/cap/aperture': objects } }),
+    );
+    const [openai, other] = [decided.matching('openai', 'gpt-5'), decided.matching('lab', 'qwen3')];
+    return [openai.sendHooks, openai.grantIds, other.sendHooks, other.grantIds];
+  };
+  const refused = [{ name: '(unreadable)', events: ['pre_request'], send: [] }];
+  const pii = { name: 'pii', events: ['pre_request'], send: [] };
+  expect(rules({ send_hooks: [pii] })).toEqual([[pii], ['g0'], [pii], undefined]);
+  expect(rules({ send_hooks: [{ name: 'pii' }] })[0]).toEqual([{ name: 'pii', events: [], send: [] }]);
+  for (const send_hooks of ['pii', [{ name: 7 }], [{ name: 'pii', events: ['prerequest'] }], [{ events: [] }], {}]) {
+    expect(rules({ send_hooks })).toEqual([refused, ['g0'], refused, undefined]);
+    expect(rules({ models: 'lab/*', send_hooks })).toEqual([[], ['g0'], refused, undefined]);
+  }
+  expect(rules({ role: 'owner', models: 'lab/*', send_hooks: [pii] })).toEqual([[], ['g0'], refused, undefined]);
+  expect(rules({ models: 7, send_hooks: [pii] })).toEqual([refused, ['g0'], refused, undefined]);
+  expect(rules({ role: 'owner', send_hooks: null })).toEqual([[], ['g0'], [], undefined]);
+  // What can be read of others stays beside it.
+  expect(rules({ send_hooks: 7 }, { send_hooks: [pii] })[0]).toEqual([...refused, pii]);
 });
 
 test('custom capabilities of the config reach the hooks, united', () => {

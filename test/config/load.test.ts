@@ -283,6 +283,7 @@ test('a typing error opens nothing that was meant to be closed', () => {
     "grants": [{ "src": ["*"], "app": { "tailscale.com/cap/aperture": [
       { "role": "admin" },
       { "models": ["**"], "quotas": 7 },
+      { "models": 7, "role": "user", "send_hooks": [{ "name": "h", "events": ["pre_request"] }] },
       { "models": "**", "quotas": "daily" },
       { "models": "**", "send_hooks": [{ "name": "h", "events": ["prerequest"] }] },
       "read_metrics",
@@ -295,7 +296,8 @@ test('a typing error opens nothing that was meant to be closed', () => {
   expect(hooks['h']?.fail_policy).toBe('fail_closed');
   expect(grants[0]?.app['tailscale.com/cap/aperture']).toEqual([
     { role: 'admin' },
-    {},
+    { quotas: [{ bucket: '(unreadable)' }] },
+    { send_hooks: [{ name: 'h', events: ['pre_request'], send: [] }] },
     { models: '**', quotas: [{ bucket: '(unreadable)' }] },
     { models: '**', send_hooks: [{ name: '(unreadable)', events: ['pre_request'], send: [] }] },
     {},
