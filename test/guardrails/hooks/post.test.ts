@@ -290,7 +290,7 @@ describe('what a hook is told when an exchange is over', () => {
       await until('it is told', () => hook.calls.length === 1);
       const [called] = hook.calls;
       expect(called?.body.raw_responses).toEqual(EVENTS);
-      expect(called?.body.tool_calls).toEqual([{ name: 'Bash', params: { n: 12345678901234567890 } }]);
+      expect(called?.body.tool_calls).toEqual([{ name: 'Bash', params: { n: Number('12345678901234567890') } }]);
       expect(called?.text).toContain('"params":{"n":12345678901234567890}');
       expect(called?.body.response_body).toMatchObject({
         choices: [
