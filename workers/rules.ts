@@ -3,6 +3,7 @@ import type { RuleKeys, RulesSlice } from '../src/contract/guardrail.ts';
 import { answerBytesFor, createHookCaller } from '../src/guardrails/hooks/call.ts';
 import { compileRules, judgeRequest } from '../src/guardrails/pipeline.ts';
 import type { RuleSet } from '../src/guardrails/pipeline.ts';
+import { builtinsOn, detectorOf, refusedCall } from '../src/guardrails/request/rule-set.ts';
 import { Placeholders } from '../src/guardrails/placeholders.ts';
 import { openGuard } from '../src/guardrails/response/guard.ts';
 import type { Rules } from '../src/inspect/rules.ts';
@@ -46,7 +47,13 @@ export function createRules(keys: RuleKeys, clock: Clock): Rules {
       return openGuard({
         api,
         head,
-        ...set.responseParts(rules),
+        rules: builtinsOn(
+          set,
+          rules.map((name) => ({ name })),
+          'response',
+        ),
+        detectors: (rule) => detectorOf(set, rule),
+        judgeToolCall: (rule, call) => refusedCall(set, rule, call),
         placeholders: new Placeholders(keys.placeholder, login, placeholders),
         matchKey: keys.match,
         nowMs,

@@ -2,6 +2,7 @@ import type { Edit } from '../contract/exchange.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { CallFacts, Deciding, PostHook, Verdict, Wired } from '../contract/guardrail.ts';
 import { editsOf, HOOK_EVENTS, SEND_FIELDS } from '../contract/guardrail.ts';
+import { ruleId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { SendHook } from '../access/grants.ts';
 import { postHooksOf } from '../guardrails/hooks/post-hooks.ts';
@@ -53,6 +54,7 @@ export async function judgeRequest(
     // A look at a stored response has no body, and says nothing that rules could read.
     if (hooks.length === 0 || scanned.decoded.byteLength === 0) return ok(judged);
     for (const { name } of hooks) ran.add(name);
+    if (arrival.world.rules === undefined) return failed({ fault: noSuchHook(hooks), verdicts: judged.verdicts });
     const outcome = await services.inspectors.decide(
       {
         api: endpoint.protocol.api,
@@ -82,6 +84,16 @@ export async function judgeRequest(
     judged.asked = anew.value.asked;
     judged.route = anew.value.route;
   }
+}
+
+/** The config has no hooks at all, and so no thread that could say it. */
+function noSuchHook(hooks: readonly SendHook[]): Fault {
+  const [first] = hooks;
+  return {
+    code: 'guardrail_unavailable',
+    rule: ruleId(first?.name ?? ''),
+    why: 'a grant names it, and the config has no such hook',
+  };
 }
 
 /** What rules have to say about the response; undefined where none has, and no placeholder is to be put back. */

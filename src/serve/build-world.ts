@@ -10,6 +10,7 @@ import type { MetadataLookup } from '../routing/models-list.ts';
 import type { World } from '../front/world.ts';
 import type { Loaded } from '../../config/load.ts';
 import { credentialsOf, grantsOf, pricingOf, providersOf, serverOf } from '../../config/slices.ts';
+import { rulesOf } from '../../config/rules.ts';
 import type { Listener } from '../../config/slices.ts';
 
 /** Hex digits of the config's hash that records carry: enough to tell versions apart. */
@@ -36,6 +37,7 @@ export function buildWorld(
   const grants = grantsOf(config);
   const providers = providersOf(config);
   const pricing = pricingOf(config);
+  const rules = rulesOf(config);
   return {
     number,
     configVersion: hash.slice(0, VERSION_DIGITS),
@@ -49,9 +51,13 @@ export function buildWorld(
     keys: createKeys(credentialsOf(config), parts.keySecret),
     pricing,
     costBounds: new CostBounds(parts.prices, pricing),
-    rules: undefined,
-    hooks: new Set(),
-    responseRules: new Set(),
+    rules: rules.rules.length + rules.disabled.length + rules.unusable.length === 0 ? undefined : rules,
+    hooks: new Set(rules.rules.flatMap((rule) => (rule.type === 'hook' ? [rule.name] : []))),
+    responseRules: new Set(
+      rules.rules.flatMap((rule) =>
+        rule.type === 'builtin' && rule.builtin.sides.includes('response') ? [rule.name] : [],
+      ),
+    ),
     modelMetadata: parts.modelMetadata,
     allowedHosts: new Set(server.allowedHosts),
     limits: {
