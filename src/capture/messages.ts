@@ -1,3 +1,4 @@
+import type { Opened } from '../contract/exchange.ts';
 import type { PostFacts } from '../contract/guardrail.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 
@@ -54,3 +55,8 @@ export type FromCapture =
   /** Hooks are to be told of these, and their records are not in the database yet: order them again, later. */
   | { kind: 'early'; ids: ExchangeId[] }
   | { kind: 'drained'; left: number };
+
+/** What is added to an order of an exchange that was read back from the journal. */
+export function hookedBy({ hooks }: Pick<Opened, 'hooks'>): Pick<CaptureOrder, 'hooked'> {
+  return hooks.length === 0 ? {} : { hooked: true };
+}

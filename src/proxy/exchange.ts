@@ -455,10 +455,17 @@ export class Exchange implements UpstreamEvents, Watched {
    * our event would stand for the provider's bytes, and make the broken body look whole.
    */
   #closingEvent(fault: Fault): string | undefined {
+    if (this.#plan.gated && !this.#eventStream) return this.#closingElement(fault);
     if (!this.#maySayMore || fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
     const event = faultEvent(this.#plan.dialect, fault, this.#plan.opened.id);
     // A blank line first: the provider's last event may be half written.
     return event === undefined ? undefined : `\n\n${event}`;
+  }
+
+  /** Of a stream that is a JSON array: whole elements of it went out. */
+  #closingElement(fault: Fault): string | undefined {
+    const { dialect, opened } = this.#plan;
+    return dialect === 'google' && opened.stream ? `,\n${shapeFault(dialect, fault, opened.id).body}\n]` : undefined;
   }
 
   #close(state: ExchangeState, fault: Fault | null, release: () => void): void {

@@ -36,7 +36,7 @@ export interface SettlerParts {
    */
   left(id: ExchangeId): void;
   /** Told of every record once, as it is first assembled. */
-  onRecord(record: ExchangeRecord): void;
+  onRecord(record: ExchangeRecord, opened: Opened): void;
   log: Log;
 }
 
@@ -128,7 +128,7 @@ export class Settler {
   #record(exchange: JournaledExchange, facts: Facts | undefined, attempts: number): void {
     const record = this.#parts.assemble(exchange, facts);
     const { id, login } = exchange.opened;
-    if (!this.#counted.delete(id)) this.#parts.onRecord(record);
+    if (!this.#counted.delete(id)) this.#parts.onRecord(record, exchange.opened);
     if (this.#parts.ship(record)) return;
     // No room: the record itself is dropped, the journal has all it is made of.
     this.#counted.add(id);

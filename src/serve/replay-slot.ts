@@ -1,3 +1,4 @@
+import { hookedBy } from '../capture/messages.ts';
 import type { CaptureOrder } from '../capture/messages.ts';
 import type { Facts } from '../contract/facts.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
@@ -73,7 +74,8 @@ export async function replaySlot(parts: SlotReplayParts, past: SlotPast): Promis
     ship: (record) => parts.ship(record),
     missing: (ids) => parts.missing(ids),
     capture: ({ opened, segment, extents }) => {
-      parts.capture({ id: opened.id, journal: { folder, gateway: gatewayId }, segment, extents }, opened.login);
+      const journal = { folder, gateway: gatewayId };
+      parts.capture({ id: opened.id, journal, segment, extents, ...hookedBy(opened) }, opened.login);
     },
     onCharged: (charged, exchange) => {
       parts.quotas.onCharged(charged, exchange);

@@ -7,6 +7,7 @@ import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
 import { KillSwitch } from '../front/kill-switch.ts';
 import { LiveExchanges } from '../front/live.ts';
+import { postFactsOf } from '../guardrails/hooks/post-hooks.ts';
 import { ruleKeysOf } from '../guardrails/rule-keys.ts';
 import type { FrontServices, ProcessState } from '../front/services.ts';
 import { createUwsSocket } from '../front/uws.ts';
@@ -36,6 +37,9 @@ import { Resources } from '../resources/resources.ts';
 import { REQUEST_CLOSED } from '../sinks/closed-event.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import type { Facts } from '../contract/facts.ts';
+import { hookedBy } from '../capture/messages.ts';
+import type { DeliverySettings } from '../sinks/messages.ts';
+import { hookDestinationsOf } from '../../config/rules.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
@@ -274,7 +278,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const deliveries = new DeliveriesThread({
     file: built('deliveries.js'),
     workerData,
-    settings: deliveriesOf(loaded.config),
+    settings: toldOf(loaded.config),
     log,
     onState: (state) => {
       deliveryMetrics.take(state);
@@ -317,7 +321,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
           firstSegment: journal.firstSegment,
           capture: ({ opened, segment, extents }) => {
             const own = { folder: slot.folder, gateway: slot.gatewayId };
-            captures.orderAgain({ id: opened.id, journal: own, segment, extents }, opened.login);
+            captures.orderAgain({ id: opened.id, journal: own, segment, extents, ...hookedBy(opened) }, opened.login);
           },
         },
         lost,
@@ -344,9 +348,10 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         journal.forget(id);
       });
     },
-    onRecord: (record) => {
+    onRecord: (record, { id, hooks }) => {
       metrics.record(record);
-      captures.want({ id: record.id as ExchangeId, segment: record.segment, login: record.login });
+      const wanted = { id, segment: record.segment, login: record.login };
+      captures.want(hooks.length === 0 ? wanted : { ...wanted, post: postFactsOf(record) });
     },
     log,
   });
@@ -381,7 +386,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     const beganAtMs = clock.nowMs();
     const world = build(worlds.current.number + 1, next);
     captures.reconfigure(capturesOf(next.config));
-    deliveries.reconfigure(deliveriesOf(next.config));
+    deliveries.reconfigure(toldOf(next.config));
     quotas.ledger.reconfigure(quotasOf(next.config));
     quotaThread.reconfigure(quotas.ledger.names);
     jobs.reconfigure(jobsSettingsOf(next.config));
@@ -521,6 +526,11 @@ function listenersOf(started: ServerSettings, next: ServerSettings): readonly Li
 function jobsSettingsOf(config: Loaded['config']): JobsSettings {
   const told = deliveriesOf(config).webhooks.filter(({ events }) => events.includes(REQUEST_CLOSED));
   return { retention: retentionOf(config), closedTo: told.map(({ destination }) => destination) };
+}
+
+/** Webhooks of every exchange, and hooks of those whose grants name them. */
+function toldOf(config: Loaded['config']): DeliverySettings {
+  return { ...deliveriesOf(config), hooks: hookDestinationsOf(config) };
 }
 
 function usesSimulator(loaded: Loaded, port: number): boolean {
