@@ -49,8 +49,9 @@ const OpenedNote: z.ZodType<Opened> = z.object({
   key_id: z.string(),
   grant_ids: z.array(z.string()),
   quotas: z.array(z.array(z.string())).default([]),
-  hooks: z.array(PostHookNote).default([]),
-  verdicts: z.array(VerdictNote).exactOptional(),
+  // Of a newer build, which tells more of them: without these it is an exchange still.
+  hooks: z.array(PostHookNote).default([]).catch([]),
+  verdicts: z.array(VerdictNote).catch([]).exactOptional(),
   config_version: z.string(),
   world: z.number(),
 });
@@ -69,7 +70,7 @@ const ClosedNote: z.ZodType<Closed> = z.object({
       detail: z.string(),
     }),
   ),
-  verdicts: z.array(VerdictNote).exactOptional(),
+  verdicts: z.array(VerdictNote).catch([]).exactOptional(),
   request_bytes: z.number(),
   response_bytes: z.number(),
   provider_request_id: z.string().nullable(),

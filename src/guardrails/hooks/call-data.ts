@@ -44,7 +44,7 @@ type Member = [name: string, value: Part];
 export function callData(parts: CallParts, leftOut: readonly SendField[] = []): Buffer {
   const wants = (field: SendField): boolean => parts.send.includes(field) && !leftOut.includes(field);
   const { requestBody, post } = parts;
-  const members: Member[] = [['metadata', metadataOf(parts, leftOut)]];
+  const members: Member[] = [['metadata', metadataOf(parts, wants, leftOut)]];
   if (wants('request_body') && requestBody !== undefined) members.push(['request_body', withoutMark(requestBody)]);
   if (wants('user_message')) members.push(['user_message', JSON.stringify(parts.userMessage())]);
   if (wants('tools') && post !== undefined) members.push(['tool_calls', arrayText(post.toolCalls.map(toolCallText))]);
@@ -53,7 +53,11 @@ export function callData(parts: CallParts, leftOut: readonly SendField[] = []): 
   return objectBytes(members);
 }
 
-function metadataOf({ send, facts, cost }: CallParts, leftOut: readonly SendField[]): string {
+function metadataOf(
+  { facts, cost }: CallParts,
+  wants: (field: SendField) => boolean,
+  leftOut: readonly SendField[],
+): string {
   const metadata: Record<string, unknown> = {
     login_name: facts.login,
     user_agent: facts.userAgent,
@@ -65,9 +69,9 @@ function metadataOf({ send, facts, cost }: CallParts, leftOut: readonly SendFiel
     request_id: facts.requestId,
     session_id: facts.sessionId,
   };
-  if (send.includes('estimated_cost') && cost !== undefined) metadata['estimated_cost'] = costOf(cost);
-  if (send.includes('grants')) metadata['grants'] = facts.grants;
-  if (send.includes('quotas')) metadata['quotas'] = facts.quotas;
+  if (wants('estimated_cost') && cost !== undefined) metadata['estimated_cost'] = costOf(cost);
+  if (wants('grants')) metadata['grants'] = facts.grants;
+  if (wants('quotas')) metadata['quotas'] = facts.quotas;
   // Not in Aperture's format, which has no bound; so it stands there only where something is missing.
   if (leftOut.length > 0) metadata['left_out'] = leftOut;
   return JSON.stringify(metadata);

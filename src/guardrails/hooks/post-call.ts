@@ -78,13 +78,17 @@ export class PostCall {
       responseBody: response?.body,
       rawResponses: response?.raws ?? [],
     };
+    const callsUnknown = facts.tool_calls === null && response === undefined;
     const tooLong: SendField[] = [
       ...(this.#request.tooLong ? (['request_body', 'user_message'] as const) : []),
       ...(this.#response.tooLong ? (['response_body', 'raw_responses'] as const) : []),
-      ...(this.#response.tooLong && facts.tool_calls === null ? (['tools'] as const) : []),
+      ...(callsUnknown ? (['tools'] as const) : []),
     ];
     for (const hook of opened.hooks) {
-      const events = hook.events.filter((event) => event === 'entire_request' || post.toolCalls.length > 0);
+      const events = hook.events.filter((event) => {
+        // Where nobody knows, there may have been some.
+        return event === 'entire_request' || post.toolCalls.length > 0 || callsUnknown;
+      });
       if (events.length === 0) continue;
       const parts: CallParts = {
         send: hook.send,
@@ -94,7 +98,12 @@ export class PostCall {
         userMessage: () => userMessageOf(opened.api, request?.value),
         post,
       };
-      const body = bounded(parts, tooLong, this.#limitBytes);
+      const missing: SendField[] = [
+        ...tooLong,
+        ...(hook.grants === null ? (['grants'] as const) : []),
+        ...(hook.quotas === null ? (['quotas'] as const) : []),
+      ];
+      const body = bounded(parts, missing, this.#limitBytes);
       for (const event of events) yield { hook: hook.name, event, body };
     }
   }
@@ -140,12 +149,13 @@ class Body {
   }
 }
 
-function bounded(parts: CallParts, tooLong: readonly SendField[], limitBytes: number): Buffer {
-  const left = LEFT_OUT_FIRST.filter((field) => !tooLong.includes(field));
+/** `missing`: what is not at hand, whether it is asked for or not. */
+function bounded(parts: CallParts, missing: readonly SendField[], limitBytes: number): Buffer {
+  const left = LEFT_OUT_FIRST.filter((field) => !missing.includes(field));
   const asked = (fields: readonly SendField[]): SendField[] => fields.filter((field) => parts.send.includes(field));
-  let data = callData(parts, asked(tooLong));
+  let data = callData(parts, asked(missing));
   for (let count = 1; data.length > limitBytes && count <= left.length; count += 1) {
-    data = callData(parts, asked([...tooLong, ...left.slice(0, count)]));
+    data = callData(parts, asked([...missing, ...left.slice(0, count)]));
   }
   return data;
 }

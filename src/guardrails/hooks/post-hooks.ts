@@ -2,8 +2,8 @@ import type { CallFacts, PostEvent, PostFacts, PostHook, Wired } from '../../con
 import type { ExchangeRecord } from '../../contract/record.ts';
 
 /**
- * Grants and quotas of one exchange that are told to hooks after it, at most: the journal's frame for them holds a
- * mebibyte. A tailnet policy whose capabilities are larger tells none.
+ * Grants and quotas of one exchange that are told to hooks after it, at most, those of all hooks together: the journal's
+ * frame for them holds a mebibyte. Of a tailnet policy whose capabilities are larger, none are told.
  */
 const TOLD_CHARS = 64 * 1024;
 
@@ -12,8 +12,13 @@ const TOLD_CHARS = 64 * 1024;
  * has it, enabled, and it is no built-in rule.
  */
 export function postHooksOf(wired: readonly Wired[], facts: CallFacts, isHook: (name: string) => boolean): PostHook[] {
-  const grants = bounded(facts.grants);
-  const quotas = bounded(facts.quotas);
+  let leftChars = TOLD_CHARS;
+  const within = <T extends object>(told: T): T | null => {
+    const chars = JSON.stringify(told).length;
+    if (chars > leftChars) return null;
+    leftChars -= chars;
+    return told;
+  };
   return wired.flatMap(({ name, events, send }) => {
     const post = events.filter((event): event is PostEvent => event !== 'pre_request');
     if (post.length === 0 || !isHook(name)) return [];
@@ -23,15 +28,11 @@ export function postHooksOf(wired: readonly Wired[], facts: CallFacts, isHook: (
         events: post,
         send,
         tailnet: facts.tailnet,
-        grants: send.includes('grants') ? grants : null,
-        quotas: send.includes('quotas') ? quotas : null,
+        quotas: send.includes('quotas') ? within(facts.quotas) : null,
+        grants: send.includes('grants') ? within(facts.grants) : null,
       },
     ];
   });
-}
-
-function bounded<T extends object>(told: T): T | null {
-  return JSON.stringify(told).length <= TOLD_CHARS ? told : null;
 }
 
 /** Calls with longer arguments are read from the response again: what is said here waits in memory with its order. */

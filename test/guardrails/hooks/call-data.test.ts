@@ -6,6 +6,8 @@ import { zeroUsage } from '../../../src/contract/usage.ts';
 import { callData, dollarsOf, usageOf } from '../../../src/guardrails/hooks/call-data.ts';
 import type { CallParts } from '../../../src/guardrails/hooks/call-data.ts';
 import { postFactsOf, postHooksOf } from '../../../src/guardrails/hooks/post-hooks.ts';
+import { readOpened } from '../../../src/journal/notes.ts';
+import { newId, sampleOpened } from '../../journal/support.ts';
 import { aRecord } from '../../support/records.ts';
 
 const FACTS: CallFacts = {
@@ -153,9 +155,30 @@ describe('hooks that are told afterwards', () => {
     ]);
   });
 
-  test('grants that fit no frame of the journal are not told', () => {
-    const grants = { 'example.com/cap/x': ['x'.repeat(100_000)] };
-    expect(postHooksOf(wired, { ...FACTS, grants }, () => true)[0]?.grants).toBeNull();
+  test('grants that fit no frame of the journal are not told, and of many hooks not to all', () => {
+    const granted = (chars: number): unknown[] => {
+      const grants = { 'example.com/cap/x': ['x'.repeat(chars)] };
+      const many = ['a', 'b', 'c'].map((name) => ({
+        name,
+        events: ['entire_request' as const],
+        send: ['grants' as const],
+      }));
+      return postHooksOf(many, { ...FACTS, grants }, () => true).map((hook) => hook.grants !== null);
+    };
+    expect(granted(100)).toEqual([true, true, true]);
+    expect(granted(30_000)).toEqual([true, true, false]);
+    expect(granted(100_000)).toEqual([false, false, false]);
+  });
+
+  test('come back from the journal; frames of older builds have none, and what a newer one wrote is no loss', () => {
+    const hooks = postHooksOf(wired, FACTS, () => true);
+    const opened = { ...sampleOpened(newId()), hooks };
+    const read = (value: unknown): unknown => readOpened(Buffer.from(JSON.stringify(value)));
+    expect(read(opened)).toEqual(opened);
+    const { hooks: _, ...older } = opened;
+    expect(read(older)).toEqual({ ...older, hooks: [] });
+    const newer = { ...older, hooks: [{ ...hooks[0], send: ['what_is_to_come'] }] };
+    expect(read(newer)).toEqual({ ...older, hooks: [] });
   });
 
   test('get tool calls from the record where it has them whole, and else from the response', () => {

@@ -385,10 +385,10 @@ describe('what a hook is told when an exchange is over', () => {
   });
 
   test('beyond the bound members are left out, and named; the largest first', async () => {
-    const tell = async (request: number, response: number): Promise<Record<string, unknown>> => {
+    const tell = async (request: number, response: number, hook = ALL): Promise<Record<string, unknown>> => {
       const call = new PostCall(10_000);
       const id = newId();
-      call.add({ kind: 'opened', opened: { ...sampleOpened(id), hooks: [ALL] } });
+      call.add({ kind: 'opened', opened: { ...sampleOpened(id), hooks: [hook] } });
       call.add({ kind: 'request', bytes: Buffer.from(`{"a":"${'x'.repeat(request)}"}`) });
       call.add({ kind: 'head', status: 200, headers: [['content-type', 'application/json']] });
       call.add({ kind: 'response', bytes: Buffer.from(`{"b":"${'y'.repeat(response)}"}`) });
@@ -403,9 +403,29 @@ describe('what a hook is told when an exchange is over', () => {
     expect(leftOut(raws)).toEqual(['raw_responses']);
     expect(raws).toHaveProperty('response_body');
     expect(leftOut(await tell(6000, 6000))).toEqual(['raw_responses', 'response_body']);
+    const ungranted = await tell(1000, 1000, { ...ALL, grants: null });
+    expect(leftOut(ungranted)).toEqual(['grants']);
+    expect(ungranted['metadata']).not.toHaveProperty('grants');
     const request = await tell(20_000, 1000);
     expect(leftOut(request)).toEqual(['request_body', 'user_message']);
     expect(request).toHaveProperty('response_body');
+  });
+
+  test('a response too long to be read is told to those who wait for tool calls, unless its record says there were none', async () => {
+    const tell = async (post: PostFacts): Promise<unknown> => {
+      const call = new PostCall(1_000);
+      const hooks: PostHook[] = [{ ...ALL, events: ['tool_call_entire_request'], send: ['tools'] }];
+      call.add({ kind: 'opened', opened: { ...sampleOpened(newId()), hooks } });
+      call.add({ kind: 'head', status: 200, headers: [['content-type', 'application/json']] });
+      for (let at = 0; at < 3; at += 1) call.add({ kind: 'response', bytes: Buffer.alloc(500, 'x') });
+      for await (const { body } of call.calls(post)) return JSON.parse(Buffer.from(body).toString());
+      return undefined;
+    };
+    expect(await tell({ ...FACTS, tool_calls: null })).toMatchObject({ metadata: { left_out: ['tools'] } });
+    expect(await tell({ ...FACTS, tool_calls: [{ name: 'Bash', arguments: '{}' }] })).toMatchObject({
+      tool_calls: [{ name: 'Bash', params: {} }],
+    });
+    expect(await tell(FACTS)).toBeUndefined();
   });
 });
 
