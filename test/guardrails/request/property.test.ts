@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Api } from '../../../src/contract/api.ts';
-import { Dice, diceOf, fuzzSeed } from '../../support/dice.ts';
+import { diceOf, fuzzSeed } from '../../support/dice.ts';
+import type { Dice } from '../../support/dice.ts';
 import { apply, bytesOf } from './support.ts';
 
 /** With characters that have to be escaped, and such that have several bytes or units. */

@@ -111,7 +111,7 @@ test('an escape before a value in arguments is not taken for a part of it', asyn
   });
   expect((await apply('openai_responses', bytesOf(before), ['ntangerine'], 'redact')).splices).toEqual([]);
   const { text } = await apply('openai_responses', bytesOf(before), [WORD], 'redact');
-  expect(JSON.parse(JSON.parse(text).input[0].arguments)).toEqual({ a: '\n[redacted:word]' });
+  expect(JSON.parse(String(JSON.parse(text).input[0].arguments))).toEqual({ a: '\n[redacted:word]' });
 });
 
 test('a number in data is found, and becomes a string', async () => {
@@ -123,7 +123,7 @@ test('a number in data is found, and becomes a string', async () => {
     messages: [{ role: 'assistant', tool_calls: [{ function: { arguments: '{"n":4111111111111111}' } }] }],
   });
   const inner = await apply('openai_chat', bytesOf(args), ['4111111111111111'], 'redact');
-  expect(JSON.parse(JSON.parse(inner.text).messages[0].tool_calls[0].function.arguments)).toEqual({
+  expect(JSON.parse(String(JSON.parse(inner.text).messages[0].tool_calls[0].function.arguments))).toEqual({
     n: '[redacted:word]',
   });
 });

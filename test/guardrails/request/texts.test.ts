@@ -233,14 +233,12 @@ test('what stands where an id or base64 should, and does not look so, is read', 
       { role: 'tool', tool_call_id: '4111111111111111', content: '' },
     ],
   });
-  expect(texts).toEqual(
-    [
-      'user call me at 5',
-      'user data:text/plain,my secret text that is long enough to be an image or such',
-      expect.stringContaining('no signature at all'),
-      expect.stringContaining('4111111111111111'),
-    ].map((text) => (text === 'user call me at 5' ? 'other call me at 5' : text)),
-  );
+  expect(texts).toEqual([
+    'other call me at 5',
+    'user data:text/plain,my secret text that is long enough to be an image or such',
+    'other no signature at all',
+    'other 4111111111111111',
+  ]);
 });
 
 describe('a key that stands twice', () => {
