@@ -43,6 +43,10 @@ const DEPTH_MAX = 512;
 /** A card or a phone number, written as a JSON number. */
 const NUMBER_DIGITS = 9;
 
+/** Keys that are remembered, a power of two, and how long they may be. */
+const MET_KEYS = 256;
+const MET_BYTES = 48;
+
 /** Keys beyond as many of one object are looked up in a set. */
 const FEW_KEYS = 8;
 
@@ -55,7 +59,10 @@ export class JsonStrings {
   fault: Fault | undefined;
   readonly #bytes: Buffer;
   readonly #refuseTwins: boolean;
+  readonly #met: ({ start: number; end: number; text: string } | undefined)[] = [];
   #at = 0;
+  /** The string that ended last has only characters of words and of base64. */
+  #isOpaque = false;
   #depth = 0;
 
   /** `refuseTwins`: a key that stands twice in one object is a fault. */
@@ -77,22 +84,23 @@ export class JsonStrings {
         return;
       }
       case 0x7b:
-        return this.#nested(() => this.#object(spot, holder));
+        if (this.#deeper()) this.#object(spot, holder);
+        this.#depth -= 1;
+        return;
       case 0x5b:
-        return this.#nested(() => this.#array(spot, holder, keyStart, keyEnd));
+        if (this.#deeper()) this.#array(spot, holder, keyStart, keyEnd);
+        this.#depth -= 1;
+        return;
       default:
         return this.#scalar(spot, holder, keyStart, keyEnd);
     }
   }
 
-  #nested(read: () => void): void {
-    if (this.#depth === DEPTH_MAX) {
-      this.fault ??= { code: 'body_not_json', why: `more than ${DEPTH_MAX} levels`, atByte: this.#at };
-      return;
-    }
+  #deeper(): boolean {
     this.#depth += 1;
-    read();
-    this.#depth -= 1;
+    if (this.#depth <= DEPTH_MAX) return true;
+    this.fault ??= { code: 'body_not_json', why: `more than ${DEPTH_MAX} levels`, atByte: this.#at };
+    return false;
   }
 
   #array(spot: Spot, holder: Holder | undefined, keyStart: number, keyEnd: number): void {
@@ -124,7 +132,7 @@ export class JsonStrings {
     const start = this.#at;
     const characters = this.#string();
     const end = this.#at;
-    const key = this.#text(start, end, characters);
+    const key = this.#keyText(start, end, characters);
     if (!keys.add(key) && this.#refuseTwins) {
       this.fault = { code: 'body_duplicate_key', key, atByte: start };
       return;
@@ -147,7 +155,8 @@ export class JsonStrings {
     if (!isText || this.#at - valueStart <= 2) return;
     if (key === 'id') holder.hasId = true;
     else if (key === 'role' || key === 'type') holder[key] = this.#short(valueStart);
-    else if (SEALS.has(key) && !NO_SEALS.has(this.#short(valueStart))) holder.seal = key;
+    // What is no signature by its looks seals nothing: anybody could write it there to have the block left alone.
+    else if (SEALS.has(key) && this.#isOpaque && !NO_SEALS.has(this.#short(valueStart))) holder.seal = key;
   }
 
   /** The text of the string that ends here; cut where it is longer than any word that means something. */
@@ -156,9 +165,22 @@ export class JsonStrings {
     return stringValue(this.#bytes.subarray(start, this.#at)) ?? '';
   }
 
-  #text(start: number, end: number, characters: number): string {
-    if ((characters & (ESCAPES | NOT_ASCII)) === 0) return this.#bytes.toString('latin1', start + 1, end - 1);
-    return stringValue(this.#bytes.subarray(start, end)) ?? '';
+  /** Most keys of a body are the same few: one that was met before is not made again. */
+  #keyText(start: number, end: number, characters: number): string {
+    const bytes = this.#bytes;
+    if ((characters & (ESCAPES | NOT_ASCII)) !== 0) return stringValue(bytes.subarray(start, end)) ?? '';
+    if (end - start > MET_BYTES) return bytes.toString('latin1', start + 1, end - 1);
+    let hash = 0;
+    for (let i = start + 1; i < end; i++) hash = (Math.imul(hash, 31) + (bytes[i] ?? 0)) | 0;
+    const met = this.#met[hash & (MET_KEYS - 1)];
+    if (met !== undefined && met.end - met.start === end - start) {
+      let i = 0;
+      while (i < end - start && bytes[met.start + i] === bytes[start + i]) i += 1;
+      if (i === end - start) return met.text;
+    }
+    const text = bytes.toString('latin1', start + 1, end - 1);
+    this.#met[hash & (MET_KEYS - 1)] = { start, end, text };
+    return text;
   }
 
   #scalar(spot: Spot, holder: Holder | undefined, keyStart: number, keyEnd: number): void {
@@ -188,6 +210,7 @@ export class JsonStrings {
       i += c === BACKSLASH ? 2 : 1;
     }
     this.#at = Math.min(i + 1, length);
+    this.#isOpaque = (characters & ~(WORDS | PUNCTUATION)) === 0;
     return characters;
   }
 

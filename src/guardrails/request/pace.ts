@@ -1,5 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 
+/** What a text costs beside its characters: ten thousand short ones are work too. */
+const TEXT_CHARS = 64;
+
 /** Text after which others have their turn: some milliseconds of the dearest rules. */
 const TURN_CHARS = 64 * 1024;
 
@@ -7,9 +10,9 @@ const TURN_CHARS = 64 * 1024;
 export class Pace {
   #chars = 0;
 
-  /** Undefined while there is no need to wait: a promise for each of ten thousand short texts is work too. */
+  /** Undefined while there is no need to wait: a promise for each text would be work of its own. */
   spend(chars: number): Promise<void> | undefined {
-    this.#chars += chars;
+    this.#chars += chars + TEXT_CHARS;
     if (this.#chars < TURN_CHARS) return undefined;
     this.#chars = 0;
     return setImmediate();

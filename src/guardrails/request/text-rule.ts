@@ -33,6 +33,8 @@ const INNER_DEPTH = 4;
 /** Of the key of a value, which is context for it. */
 const KEY_CHARS = 48;
 
+const CONTEXTS_MAX = 1024;
+
 /**
  * Reads the texts of a body with one rule. What a rule that is not shadow replaces comes back as splices of the body, so
  * that all other bytes stay as they came. Gives way to others while it reads.
@@ -52,6 +54,7 @@ export async function applyTextRule(
 class TextReading {
   blocked = false;
   error: string | null = null;
+  readonly #contexts = new Contexts();
   readonly #run: TextRun;
   readonly #parts: TextRuleParts;
 
@@ -82,7 +85,7 @@ class TextReading {
         return outward(bytes, text, innerBytes, await this.read(innerBytes, signed, depth + 1));
       }
     }
-    const context = text.key === undefined ? '' : contextOf(bytes, text.key);
+    const context = this.#contexts.of(bytes, text.key);
     const found = await matchesIn(this.#run.detector, context + value, context.length, this.#parts.pace);
     if (found.length === 0) return [];
     const matches = found.map((match) => ({
@@ -138,10 +141,26 @@ function valueOf(bytes: Uint8Array, { start, end, what, plain }: BodyText): stri
 }
 
 /** What a reader sees before a value of data: its key, in words and as it is. `taxId` says more as `tax id`. */
-function contextOf(bytes: Uint8Array, { start, end }: { start: number; end: number }): string {
-  const key = (stringValue(bytes.subarray(start, end)) ?? '').slice(-KEY_CHARS);
+function contextOf(quotedKey: Uint8Array): string {
+  const key = (stringValue(quotedKey) ?? '').slice(-KEY_CHARS);
   const words = key.replace(/([a-z])([A-Z])/g, '$1 $2').replace(/[_.-]+/g, ' ');
   return words === key ? `${key}: ` : `${words} ${key}: `;
+}
+
+/** Contexts by key: data has few keys and many values. */
+class Contexts {
+  readonly #known = new Map<string, string>();
+
+  of(bytes: Uint8Array, key: { start: number; end: number } | undefined): string {
+    if (key === undefined) return '';
+    const quoted = Buffer.from(bytes.buffer, bytes.byteOffset + key.start, key.end - key.start);
+    const name = quoted.toString('latin1');
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const context = contextOf(quoted);
+    if (this.#known.size < CONTEXTS_MAX) this.#known.set(name, context);
+    return context;
+  }
 }
 
 interface Cut {
