@@ -1,6 +1,15 @@
 import type { Api } from '../contract/api.ts';
 import type { Fault } from '../contract/fault.ts';
-import type { BuiltinRule, CallFacts, Decided, HookRule, RuleKeys, Verdict, Wired } from '../contract/guardrail.ts';
+import type {
+  BuiltinRule,
+  CallFacts,
+  Decided,
+  HookRule,
+  RuleKeys,
+  RulesSlice,
+  Verdict,
+  Wired,
+} from '../contract/guardrail.ts';
 import { ruleId } from '../contract/ids.ts';
 import type { BodyFields } from '../contract/messages.ts';
 import { failed, ok } from '../lib/result.ts';
@@ -13,7 +22,7 @@ import { builtinStep, failedBuiltin } from './request/builtin-step.ts';
 import type { BuiltinParts, BuiltinStep } from './request/builtin-step.ts';
 import { Pace } from './request/pace.ts';
 import { buildRuleSet, builtinsOn, byPreference, hooksBefore } from './request/rule-set.ts';
-import type { CompilableSlice, RuleSet } from './request/rule-set.ts';
+import type { RuleSet } from './request/rule-set.ts';
 import { textsOf } from './request/texts.ts';
 import type { BodyText } from './request/texts.ts';
 import { textDetector } from './text-detector.ts';
@@ -36,7 +45,7 @@ export interface JudgeParts {
 }
 
 /** @throws Error with a sentence, for a pattern or a schema that cannot be used. */
-export function compileRules(slice: CompilableSlice, keys: RuleKeys, detectorFor = textDetector): RuleSet {
+export function compileRules(slice: RulesSlice, keys: RuleKeys, detectorFor = textDetector): RuleSet {
   return buildRuleSet(slice, keys, detectorFor);
 }
 
@@ -115,8 +124,8 @@ class Chain {
     for (const { name, events } of this.#request.wired) {
       if (this.#set.rules.has(name) || this.#set.disabled.has(name)) continue;
       const unusable = this.#set.unusable.get(name);
-      // A hook that is told afterwards has no say in whether a request is sent.
-      if (unusable !== undefined && !events.includes('pre_request')) continue;
+      // A hook that is told afterwards has no say in whether a request is sent; a built-in rule needs no events.
+      if (events.length > 0 && !events.includes('pre_request')) continue;
       const why = unusable?.why ?? 'a grant names it, and the config has no such hook';
       this.verdicts.push(this.#hookVerdict(name, this.#parts.nowMs(), 'error', why));
       if (unusable?.failPolicy !== 'fail_open') return unavailable(name, why);

@@ -1,7 +1,6 @@
 import type {
   Builtin,
   BuiltinRule,
-  FailPolicy,
   HookRule,
   Rule,
   RuleKeys,
@@ -19,25 +18,15 @@ import type { CompiledToolPolicy } from '../rules/tool-policy.ts';
 export interface RuleSet {
   rules: ReadonlyMap<string, Rule>;
   disabled: ReadonlySet<string>;
-  unusable: ReadonlyMap<string, Unusable>;
+  unusable: ReadonlyMap<string, RulesSlice['unusable'][number]>;
   detectors: ReadonlyMap<string, TextDetector>;
   policies: ReadonlyMap<string, CompiledToolPolicy>;
   keys: RuleKeys;
 }
 
-/** A hook that cannot be called as it is configured: where a grant names one, its `fail_policy` decides. */
-export interface Unusable {
-  name: string;
-  failPolicy: FailPolicy;
-  why: string;
-}
-
-/** The slice as the contract has it, and as it will be: config tells apart which hooks cannot be called. */
-export type CompilableSlice = RulesSlice & { unusable?: readonly Unusable[] };
-
 /** @throws Error with a sentence, for a pattern or a schema that cannot be used: config has refused those before. */
 export function buildRuleSet(
-  slice: CompilableSlice,
+  slice: RulesSlice,
   keys: RuleKeys,
   textDetector: (builtin: TextBuiltin) => TextDetector,
 ): RuleSet {
@@ -52,7 +41,7 @@ export function buildRuleSet(
   return {
     rules: new Map(slice.rules.map((rule) => [rule.name, rule])),
     disabled: new Set(slice.disabled),
-    unusable: new Map((slice.unusable ?? []).map((hook) => [hook.name, hook])),
+    unusable: new Map(slice.unusable.map((hook) => [hook.name, hook])),
     detectors,
     policies,
     keys,

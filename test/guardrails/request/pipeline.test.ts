@@ -3,7 +3,7 @@ import type { BuiltinRule, Decided, Rule, TextBuiltin, Wired } from '../../../sr
 import type { TextDetector } from '../../../src/guardrails/detector.ts';
 import type { CallHook, HookOutcome } from '../../../src/guardrails/hooks/outcome.ts';
 import { compileRules, judgeRequest } from '../../../src/guardrails/pipeline.ts';
-import type { CompilableSlice } from '../../../src/guardrails/request/rule-set.ts';
+import type { RulesSlice } from '../../../src/contract/guardrail.ts';
 import { bodyOf, bytesOf, FACTS, hookRule, KEYS, slice, wire, wordDetector, wordsRule } from './support.ts';
 
 const BODY = bodyOf({ model: 'm', messages: [{ role: 'user', content: 'apple and pear' }] });
@@ -22,7 +22,7 @@ interface Judged {
 }
 
 async function judge(
-  rules: Rule[] | CompilableSlice,
+  rules: Rule[] | RulesSlice,
   wired: Wired[],
   more: {
     body?: Uint8Array<ArrayBuffer>;
@@ -189,7 +189,7 @@ describe('a name that a grant has and no rule', () => {
   });
 
   test('of a hook that cannot be called obeys its fail_policy', async () => {
-    const unusable = (failPolicy: 'fail_open' | 'fail_closed'): CompilableSlice =>
+    const unusable = (failPolicy: 'fail_open' | 'fail_closed'): RulesSlice =>
       Object.assign(slice([]), { unusable: [{ name: 'u', failPolicy, why: 'its url is none' }] });
     const closed = await judge(unusable('fail_closed'), [wire('u')]);
     expect(closed.decided.fault).toEqual({ code: 'guardrail_unavailable', rule: 'u', why: 'its url is none' });

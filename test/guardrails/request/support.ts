@@ -143,5 +143,5 @@ export function wordsRule(
 }
 
 export function slice(rules: RulesSlice['rules'], disabled: string[] = []): RulesSlice {
-  return { rules, disabled, egress: { allow: [], caFile: undefined } };
+  return { rules, disabled, unusable: [], egress: { allow: [], caFile: undefined } };
 }
