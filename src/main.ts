@@ -10,6 +10,8 @@ import type { Loaded } from '../config/load.ts';
 import { createLog, errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './serve/dead-letters.ts';
+import { guardrailsTest } from './serve/guardrails-test.ts';
+import type { GuardrailsTestOptions } from './serve/guardrails-test.ts';
 import { addHold, listHolds, releaseHold } from './serve/holds.ts';
 import type { HoldWish } from './serve/holds.ts';
 import { listJournal, verifyJournal } from './serve/journal-list.ts';
@@ -175,6 +177,25 @@ hold
   .option(...GATEWAY_URL)
   .action(async (id: string, { url }: { url: string }) => {
     process.exitCode = await releaseHold(url, id, say);
+  });
+
+const guardrails = program.command('guardrails').description('rules and hooks: what they find, and what they do');
+guardrails
+  .command('test')
+  .description('try rules on a text or a body; exits with 2 when it would be refused')
+  .option('--config <file>', 'the rules of this config, without a gateway; else those of a running one')
+  .option(...GATEWAY_URL)
+  .option('--hook <names>', 'only these entries of "hooks", with commas; else all that are in force', listed, [])
+  .option('--builtin <json>', 'a rule as config has it, in place of those of the config')
+  .option('--text <text>', 'what a user says, or with --side response a model')
+  .option('--file <file>', 'a whole body, as JSON')
+  .option('--side <side>', 'request or response', 'request')
+  .option('--api <api>', 'whose body it is', 'openai_chat')
+  .option('--call-hooks', 'call external hooks too', false)
+  .option('--json', 'print JSON', false)
+  .action(async ({ config, ...options }: GuardrailsTestOptions & { config?: string }) => {
+    const loaded = config === undefined ? undefined : configOrExit(config, environmentOrExit(), false);
+    process.exitCode = await guardrailsTest(options, loaded, say);
   });
 
 program

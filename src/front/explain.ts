@@ -3,9 +3,12 @@ import { explainGrants } from '../access/explain.ts';
 import type { GrantExplanation } from '../access/explain.ts';
 import type { Compatibility } from '../contract/api.ts';
 import type { Caller, IdentitySource } from '../contract/caller.ts';
+import type { RulesSlice } from '../contract/guardrail.ts';
 import type { Provider } from '../contract/provider.ts';
 import { servedBy } from '../routing/plan.ts';
 import type { RoutingTable } from '../routing/plan.ts';
+import { explainRules } from './explain-rules.ts';
+import type { RuleExplanation } from './explain-rules.ts';
 
 /** What an explanation is made from: the same compiled config that decides requests, and what it was compiled from. */
 export interface ExplainParts {
@@ -14,6 +17,8 @@ export interface ExplainParts {
   grants: readonly GrantInput[];
   /** Disabled ones too. */
   providers: readonly Provider[];
+  /** Absent or undefined: there are none. */
+  rules?: RulesSlice | undefined;
 }
 
 export interface Explanation {
@@ -35,6 +40,8 @@ export interface ModelExplanation {
   candidates: CandidateExplanation[];
   quotas: string[];
   send_hooks: string[];
+  /** What `send_hooks` names, in the order in which it runs. */
+  rules: RuleExplanation[];
   /** Names alone. */
   add_headers: string[];
 }
@@ -94,6 +101,7 @@ function explainModel(parts: ExplainParts, access: CallerAccess, name: string): 
         : { provider: chosen.provider.id, model: chosen.model, compatibility: chosen.provider.compatibility },
     candidates,
     ...attachedNames(attached),
+    rules: explainRules(attached?.sendHooks ?? [], parts.rules),
   };
 }
 

@@ -1,10 +1,12 @@
 import { explain } from '../front/explain.ts';
+import { ruleText } from '../front/explain-rules.ts';
 import type { Explanation } from '../front/explain.ts';
 import type { CapabilityExplanation } from '../access/explain.ts';
 import { compileAccess } from '../access/grants.ts';
 import { compileRouting } from '../routing/plan.ts';
 import type { Loaded } from '../../config/load.ts';
 import { callerOf } from '../../config/policy-tests.ts';
+import { rulesOf } from '../../config/rules.ts';
 import { grantsOf, providersOf } from '../../config/slices.ts';
 
 export interface ExplainOptions {
@@ -19,7 +21,8 @@ export interface ExplainOptions {
 export function explainConfig({ config }: Loaded, options: ExplainOptions): Explanation {
   const grants = grantsOf(config);
   const providers = providersOf(config);
-  const parts = { access: compileAccess(grants), routing: compileRouting(providers), grants, providers };
+  const rules = rulesOf(config);
+  const parts = { access: compileAccess(grants), routing: compileRouting(providers), grants, providers, rules };
   return explain(parts, callerOf(options), options.model);
 }
 
@@ -34,10 +37,13 @@ export function explanationText({ caller, role, grants, model }: Explanation): s
     lines.push(`route   ${model.route.provider} as "${model.route.model}" (${model.route.compatibility.join(', ')})`);
     for (const [what, names] of [
       ['quotas', model.quotas],
-      ['hooks', model.send_hooks],
       ['headers', model.add_headers],
     ] as const) {
       if (names.length > 0) lines.push(`${what.padEnd(8)}${names.join(', ')}`);
+    }
+    if (model.rules.length > 0) {
+      lines.push('', 'rules and hooks, in the order in which they run:');
+      for (const rule of model.rules) lines.push(`  ${ruleText(rule)}`);
     }
   }
   if (model !== null && model.candidates.length > 0) {

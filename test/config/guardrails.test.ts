@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../config/load.ts';
 import { hookDestinationsOf, rulesOf } from '../../config/rules.ts';
 import type { Config } from '../../config/schema.ts';
 import type { RulesSlice } from '../../src/contract/guardrail.ts';
+import { packageRoot } from '../../src/lib/package-root.ts';
 
 const CAPABILITY = 'tailscale.com/cap/aperture';
 
@@ -482,4 +485,16 @@ test('told afterwards are the hooks that a grant wires to it, or all where grant
   expect(hookDestinationsOf(configOf(hooks, { grants }))).toEqual([after]);
   const onTailnet = hookDestinationsOf(configOf(hooks, { grants, server: { listen: [{ address: 'tailscale:80' }] } }));
   expect(onTailnet.map(({ destination }) => destination)).toEqual(['hooks.after', 'hooks.before']);
+});
+
+test('every example of docs/guardrails.md is one that loads, and leaves a rule', () => {
+  const text = readFileSync(join(packageRoot(), 'docs/guardrails.md'), 'utf8');
+  const examples = [...text.matchAll(/```json\n([^]*?)```/g)].map(([, example = '']) => example);
+  expect(examples.length).toBeGreaterThan(7);
+  for (const example of examples) {
+    const loaded = loadConfig({ text: example, file: 'docs/guardrails.md', env: {} });
+    const errors = loaded.ok ? [] : loaded.fault.filter(({ severity }) => severity === 'error');
+    expect(errors, example).toEqual([]);
+    expect(loaded.ok && rulesOf(loaded.value.config).rules, example).toHaveLength(1);
+  }
 });

@@ -61,6 +61,7 @@ describe('an explanation', () => {
         ],
         quotas: [],
         send_hooks: [],
+        rules: [],
         add_headers: ['x-secret'],
       },
     });
