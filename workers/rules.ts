@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import type { RuleKeys, RulesSlice } from '../src/contract/guardrail.ts';
+import type { RuleKeys } from '../src/contract/guardrail.ts';
 import { answerBytesFor, createHookCaller } from '../src/guardrails/hooks/call.ts';
 import { compileRules, judgeRequest } from '../src/guardrails/pipeline.ts';
 import type { RuleSet } from '../src/guardrails/pipeline.ts';
@@ -9,6 +8,7 @@ import { openGuard } from '../src/guardrails/response/guard.ts';
 import type { Rules } from '../src/inspect/rules.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { createEgress, HOOK_EGRESS } from '../src/sinks/egress.ts';
+import { authorities } from './authorities.ts';
 
 /** Worlds remembered: as an inspector remembers prices. */
 const WORLDS_KEPT = 16;
@@ -35,7 +35,7 @@ export function createRules(keys: RuleKeys, clock: Clock): Rules {
       worlds.set(world, { set: compileRules(slice, keys), hooks: new Set(hooks) });
       const [oldest] = worlds.keys();
       if (worlds.size > WORLDS_KEPT && oldest !== undefined) worlds.delete(oldest);
-      egress.reconfigure({ allow: slice.egress.allow, ca: authorities(slice) });
+      egress.reconfigure({ allow: slice.egress.allow, ca: authorities(slice.egress.caFile, () => undefined) });
     },
     judge: ({ api, body, wired, facts, world }, session) => {
       const { set, hooks } = rulesOf(world);
@@ -60,14 +60,4 @@ export function createRules(keys: RuleKeys, clock: Clock): Rules {
       });
     },
   };
-}
-
-/** Without the file, hooks that need it are not trusted: each call then fails, and says why. */
-function authorities({ egress: { caFile } }: RulesSlice): string | undefined {
-  if (caFile === undefined) return undefined;
-  try {
-    return readFileSync(caFile, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,10 @@
 import type { Pool } from 'pg';
 import { answerConfig } from '../src/admin/config-routes.ts';
+import { answerGuardrailsTest } from '../src/admin/guardrails.ts';
 import { answerHolds } from '../src/admin/holds.ts';
 import { answerControl } from '../src/admin/routes.ts';
 import type { AdminAnswer, AdminQuestion } from '../src/contract/question.ts';
+import type { RulesSlice } from '../src/contract/guardrail.ts';
 import { configFile } from '../src/control/config-file.ts';
 import { Sealer } from '../src/control/sealing.ts';
 import type { Clock } from '../src/lib/clock.ts';
@@ -21,10 +23,12 @@ import type { Listening } from '../src/store/listen.ts';
 import { formatProblems } from '../config/check.ts';
 import type { EnvironmentVariables } from '../config/macros.ts';
 import type { Problem } from '../config/problem.ts';
+import { rulesOf } from '../config/rules.ts';
 import { createAccessDesk } from './access-desk.ts';
 import { createConfigReader } from './config-reader.ts';
 import { ControlKeeper, problem } from './control-keeper.ts';
 import { createHoldDesk } from './hold-desk.ts';
+import { openRulesDesk } from './rules-desk.ts';
 import type { ControlData } from './thread-data.ts';
 
 export interface ControlParts {
@@ -63,6 +67,7 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
     { pool: Pool; store: ControlStore; holds: HoldStore; listening: Listening; migrated: boolean } | undefined;
   let wake = (): void => undefined;
   let complainedAtMs = 0;
+  let rules: RulesSlice = { rules: [], disabled: [], unusable: [], egress: { allow: [], caFile: undefined } };
 
   const keeper = new ControlKeeper({
     truth: data.truth,
@@ -73,7 +78,10 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
     startedWith: data.startedWith,
     clock,
     log,
-    tell: post,
+    tell: (message) => {
+      if (message.kind === 'state' && message.loaded !== null) rules = rulesOf(message.loaded.config);
+      post(message);
+    },
   });
 
   const openDatabase = (address: DatabaseAddress): void => {
@@ -194,6 +202,7 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
 
   const access = createAccessDesk({ store: () => database?.store, look, clock, log });
   const holds = createHoldDesk({ store: () => database?.holds, clock, log });
+  const trying = openRulesDesk({ rules: () => rules, secretKey: data.secretKey, clock });
   const answer = (question: AdminQuestion): Promise<AdminAnswer> =>
     answerControl(access, clock, question) ??
     answerHolds(holds, clock, question) ??
@@ -203,9 +212,12 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
     take: (message) => {
       switch (message.kind) {
         case 'ask':
-          void inTurn(() => answer(message.request)).then(({ status, body }) => {
-            post({ kind: 'answer', ask: message.ask, status, headers: [JSON_TYPE], body: encoder.encode(body) });
-          });
+          // Trying rules changes nothing, and may wait for hooks: in nobody's turn.
+          void (answerGuardrailsTest(trying.desk, message.request) ?? inTurn(() => answer(message.request))).then(
+            ({ status, body }) => {
+              post({ kind: 'answer', ask: message.ask, status, headers: [JSON_TYPE], body: encoder.encode(body) });
+            },
+          );
           return;
         case 'database':
           openDatabase(message.address);
@@ -223,6 +235,7 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
       stop.abort();
       wake();
       await watching;
+      await trying.close();
       await database?.listening.close();
       await database?.pool.end();
     },

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerReplay } from '../src/admin/deliveries.ts';
 import type { Replay } from '../src/admin/deliveries.ts';
@@ -25,6 +24,7 @@ import { createDeliveryStore, surplusOf } from '../src/store/deliveries.ts';
 import { createHookPayloadStore } from '../src/store/hook-payloads.ts';
 import type { HookPayload } from '../src/store/hook-payloads.ts';
 import { openQueue, processQueue, queueAddressOf } from '../src/store/queue.ts';
+import { authorities } from './authorities.ts';
 import { createOffers } from './offers.ts';
 import { quietly } from './quietly.ts';
 import type { DeliveriesData } from './thread-data.ts';
@@ -178,7 +178,12 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
       hooks.add(hook.destination);
     }
     known = false;
-    const ways = { allow: settings.allow, ca: authorities(settings.caFile, log) };
+    const ways = {
+      allow: settings.allow,
+      ca: authorities(settings.caFile, (error) => {
+        log.error({ file: settings.caFile, error: errorChain(error) }, 'server.egress.ca_file cannot be read');
+      }),
+    };
     egress.reconfigure(ways);
     toHooks.reconfigure(ways);
   };
@@ -229,17 +234,6 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
       await pool.end();
     },
   };
-}
-
-/** Without the file, destinations that need it are not trusted: that is told with each attempt. */
-function authorities(file: string | undefined, log: Log): string | undefined {
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    log.error({ file, error: errorChain(error) }, 'server.egress.ca_file cannot be read');
-    return undefined;
-  }
 }
 
 /** Undefined where it is gone, or was packed by a build that knows more. */

@@ -17,7 +17,8 @@ const NOT_KEPT: [string, string][] = [
 const JSON_HEADERS: [string, string][] = [['content-type', 'application/json'], ...NOT_KEPT];
 
 /** What the thread that keeps control state answers, to admins alone. */
-const CONTROL_PATH = /^\/(?:api\/(?:config|tokens|revocations|holds)(?:\/|$)|aperture\/config(?::validate)?$)/;
+const CONTROL_PATH =
+  /^\/(?:api\/(?:(?:config|tokens|revocations|holds)(?:\/|$)|guardrails\/test$)|aperture\/config(?::validate)?$)/;
 
 /** What the thread that reads the database also changes, to admins alone. It takes no bodies. */
 const LETTERS_PATH = /^\/api\/dead-letters(?:\/|$)/;

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { GUARDRAILS_TEST_PATH, TrialWish, trialOf } from '../admin/guardrails.ts';
+import { GUARDRAILS_TEST_BYTES, GUARDRAILS_TEST_PATH, TrialWish, trialOf } from '../admin/guardrails.ts';
 import type { RulesDesk } from '../admin/guardrails.ts';
 import { tryRules } from '../admin/rule-trial.ts';
 import type { RuleEngine } from '../admin/rule-trial.ts';
 import { answerTo } from '../contract/fault.ts';
 import type { RuleKeys, RulesSlice } from '../contract/guardrail.ts';
+import { answerBytesFor, createHookCaller } from '../guardrails/hooks/call.ts';
+import type { CallHook } from '../guardrails/hooks/outcome.ts';
 import { systemClock } from '../lib/clock.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { createEgress, HOOK_EGRESS } from '../sinks/egress.ts';
 import type { Loaded } from '../../config/load.ts';
 import { pathText } from '../../config/problem.ts';
 import { readConfig } from '../../config/read.ts';
@@ -109,11 +112,21 @@ async function tryHere({ config }: Loaded, wish: Record<string, unknown>): Promi
     return failed([issue?.path.join('.'), issue?.message].filter((part) => part !== '').join(' '));
   }
   const rules = rulesOf(config);
-  const engine = createRuleEngine(passingKeys(), () => systemClock.nowMs());
+  const nowMs = (): number => systemClock.nowMs();
+  const engine = createRuleEngine(passingKeys(), hookCaller(rules), nowMs);
   const desk = createRulesDesk(() => rules, engine);
   const trial = trialOf(desk, read.data, '(test)');
   if (!trial.ok) return failed(answerTo(trial.fault).message.replace(/^gateway: parameter /, ''));
   return ok(ShownTrial.parse(await tryRules(trial.value, engine, desk.nowMs)));
+}
+
+/** Hooks are called from here, as the gateway would call them. */
+function hookCaller({ egress }: RulesSlice): CallHook {
+  const ca = egress.caFile === undefined ? undefined : readFileSync(egress.caFile, 'utf8');
+  return createHookCaller(createEgress({ allow: egress.allow, ca }, HOOK_EGRESS), {
+    unlimitedMs: ANSWER_WITHIN_MS,
+    answerBytes: answerBytesFor(GUARDRAILS_TEST_BYTES),
+  });
 }
 
 /** The gateway's own secret is not needed to see what rules find: placeholders differ from those of a running gateway. */
