@@ -184,6 +184,7 @@ export class ArgumentsChannel implements Channel {
       sent: quoted('sent'),
       blockedBy: channel.changes.find(({ blockedBy }) => blockedBy !== undefined)?.blockedBy,
       by: channel.changes.flatMap(({ by }) => by),
+      same: undefined,
     });
   }
 

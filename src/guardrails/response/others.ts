@@ -12,6 +12,7 @@ const NAMES = new Set([
   'modelVersion',
   'role',
   'name',
+  'status',
   'format',
   'event_type',
   'finish_reason',
