@@ -57,6 +57,7 @@ const chat: Dialect = {
     Buffer.from(
       sse([
         chunk({
+          role: 'assistant',
           tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name: 'send', arguments: '' } }],
         }),
         ...pieces.map((text) => chunk({ tool_calls: [{ index: 0, function: { arguments: text } }] })),
