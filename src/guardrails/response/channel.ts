@@ -23,6 +23,9 @@ export interface Channel {
   forget(offset: number): void;
 }
 
+/** A window compares each find with the others that it has not forgotten, so a long text goes in slice by slice. */
+const SLICE_CHARS = 16 * 1024;
+
 /** What reads a text: the rules in their order, and whether placeholders become values again. */
 export interface Sight {
   runs: readonly TextRun[];
@@ -58,9 +61,12 @@ export class TextChannel implements Channel {
 
   push(text: string): void {
     if (text === '') return;
-    this.#length += text.length;
-    for (const { window } of this.#windows) window.push(text);
-    this.#settle();
+    for (let from = 0; from < text.length; from += SLICE_CHARS) {
+      const slice = text.slice(from, from + SLICE_CHARS);
+      this.#length += slice.length;
+      for (const { window } of this.#windows) window.push(slice);
+      this.#settle();
+    }
   }
 
   end(): void {

@@ -6,10 +6,10 @@ import { DIALECTS, read } from './dialects.ts';
 import type { Dialect } from './dialects.ts';
 import { SECRET, guarded, knownPlaceholders, splits, wordRule } from './support.ts';
 
-const TEXT = `Write to ${SECRET} today, "é" and all.`;
-const REDACTED = 'Write to [redacted:word] today, "é" and all.';
+const TEXT = `To ${SECRET}, "é".`;
+const REDACTED = 'To [redacted:word], "é".';
 const PLACEHOLDER = knownPlaceholders().of('word', SECRET);
-const TOKENISED = `Write to ${PLACEHOLDER} today, "é" and all.`;
+const TOKENISED = `To ${PLACEHOLDER}, "é".`;
 
 function guard(dialect: Dialect, body: Buffer, action: TextAction, chunks: Iterable<Uint8Array> = [body]) {
   return guarded(dialect.api, chunks, { contentType: dialect.contentType, rules: [wordRule({ action })] });
@@ -59,7 +59,7 @@ describe.each(DIALECTS)('$name', (dialect) => {
         message: 'not allowed here',
       });
       expect(kept).toBe(sent);
-      expect('Write to '.startsWith(read(dialect, sent).text)).toBe(true);
+      expect('To '.startsWith(read(dialect, sent).text)).toBe(true);
       expect(body.toString('utf8').startsWith(sent)).toBe(true);
       expect(verdicts).toMatchObject([{ action: 'block', counts: { word: 1 } }]);
       expect(JSON.stringify(verdicts)).not.toContain(SECRET);
@@ -106,14 +106,14 @@ describe.each(DIALECTS)('$name', (dialect) => {
   });
 });
 
-const ARGUMENTS = JSON.stringify({ to: SECRET, note: 'a "b" é', amount: 12 });
+const ARGUMENTS = JSON.stringify({ to: SECRET, n: 'a"é', m: 1 });
 const ESCAPED = ARGUMENTS.replace('@', '\\u0040');
 
 describe.each(DIALECTS.flatMap((dialect) => (dialect.call === undefined ? [] : [{ ...dialect, call: dialect.call }])))(
   '$name, tool calls',
   (dialect) => {
     const argumentsOf = (body: string): unknown => JSON.parse(read(dialect, body).tool_calls[0]?.arguments ?? '');
-    const redacted = { to: '[redacted:word]', note: 'a "b" é', amount: 12 };
+    const redacted = { to: '[redacted:word]', n: 'a"é', m: 1 };
 
     test('arguments split at any place, inside of escapes too, are redacted and stay JSON', () => {
       for (const text of [ARGUMENTS, ESCAPED]) {
