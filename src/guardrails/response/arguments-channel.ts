@@ -6,6 +6,8 @@ import { JsonGrammar } from './json-grammar.ts';
 /** Longer numbers than this are no numbers. */
 const BARE_CHARS = 4096;
 const BARE = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/;
+/** Shorter ones are nobody's card, phone or account. */
+export const NUMBER = /^-?\d.{3}/;
 const BARE_END = /[\s{}[\]:,"]/;
 const QUOTE_OR_ESCAPE = /["\\]/g;
 const ESCAPED: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
@@ -169,6 +171,7 @@ export class ArgumentsChannel implements Channel {
     }
     this.#state = { at: 'structure' };
     this.#grammar.ended();
+    if (!NUMBER.test(text)) return;
     const channel = new TextChannel(this.#sight, this.#placeholders);
     channel.push(text);
     channel.end();
@@ -184,6 +187,7 @@ export class ArgumentsChannel implements Channel {
       sent: quoted('sent'),
       blockedBy: channel.changes.find(({ blockedBy }) => blockedBy !== undefined)?.blockedBy,
       by: channel.changes.flatMap(({ by }) => by),
+      same: undefined,
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Reading } from './reading.ts';
+import { indexOrEnd } from './source.ts';
 import type { Range } from './unit.ts';
 
 const LF = 0x0a;
@@ -18,9 +19,12 @@ export interface Block {
 export function blockOf(bytes: Uint8Array): Block {
   const block: Block = { data: [], others: [] };
   let from = 0;
+  let nextLf = -1;
+  let nextCr = -1;
   while (from < bytes.length) {
-    let end = from;
-    while (end < bytes.length && bytes[end] !== LF && bytes[end] !== CR) end += 1;
+    if (nextLf < from) nextLf = indexOrEnd(bytes, LF, from);
+    if (nextCr < from) nextCr = indexOrEnd(bytes, CR, from);
+    const end = Math.min(nextLf, nextCr);
     if (end > from) addLine(block, bytes, from, end);
     from = end + 1;
   }

@@ -5,6 +5,8 @@ import type { Cut, TextRun } from '../window.ts';
 /** A piece of a text that changes, and who wants it so; nobody where a value is put back. */
 export interface Change extends Cut {
   by: readonly TextRun[];
+  /** The side on which the text stays as it was, with its bytes. */
+  same: 'kept' | 'sent' | undefined;
 }
 
 /** One text that comes in pieces. Offsets count UTF-16 units of it, as it was pushed. */
@@ -20,6 +22,9 @@ export interface Channel {
   /** Forgets the changes that end at or before `offset`. */
   forget(offset: number): void;
 }
+
+/** A window compares each find with the others that it has not forgotten, so a long text goes in slice by slice. */
+const SLICE_CHARS = 16 * 1024;
 
 /** What reads a text: the rules in their order, and whether placeholders become values again. */
 export interface Sight {
@@ -56,9 +61,12 @@ export class TextChannel implements Channel {
 
   push(text: string): void {
     if (text === '') return;
-    this.#length += text.length;
-    for (const { window } of this.#windows) window.push(text);
-    this.#settle();
+    for (let from = 0; from < text.length; from += SLICE_CHARS) {
+      const slice = text.slice(from, from + SLICE_CHARS);
+      this.#length += slice.length;
+      for (const { window } of this.#windows) window.push(slice);
+      this.#settle();
+    }
   }
 
   end(): void {
@@ -81,7 +89,9 @@ export class TextChannel implements Channel {
       this.#settled = settled;
       return;
     }
-    const all = merged(this.#windows.flatMap(({ window, by }) => window.cuts.map((cut) => ({ ...cut, by }))));
+    const all = merged(
+      this.#windows.flatMap(({ window, by }) => window.cuts.map((cut) => ({ ...cut, by, same: sameSide(cut, by) }))),
+    );
     // A change that a slower rule may still widen waits with it.
     const open = all.find(({ end }) => end > settled);
     this.#settled = open === undefined ? settled : Math.min(settled, open.start);
@@ -90,6 +100,12 @@ export class TextChannel implements Channel {
     }
     for (const { window } of this.#windows) window.forget(this.#settled);
   }
+}
+
+/** A value that is put back stays a placeholder for the journal; one that becomes a placeholder stays for the client. */
+function sameSide({ kept, sent }: Cut, by: readonly TextRun[]): Change['same'] {
+  if (kept === sent) return undefined;
+  return by.length === 0 ? 'kept' : 'sent';
 }
 
 /** The same changes in order, those that overlap made one. Those of a rule further up come first. */
@@ -114,6 +130,7 @@ function union(a: Change, b: Change): Change {
     sent: redaction === undefined ? a.sent + beyond : redaction.sent,
     blockedBy: a.blockedBy ?? b.blockedBy,
     by: [...a.by, ...b.by],
+    same: redaction === undefined && a.same === b.same ? a.same : undefined,
   };
 }
 
@@ -122,6 +139,7 @@ export function changed(text: string, at: number, changes: readonly Change[], si
   let result = '';
   let from = 0;
   for (const change of changes) {
+    if (change.same === side) continue;
     const start = Math.max(0, change.start - at);
     result += text.slice(from, start) + (change.start >= at ? change[side] : '');
     from = Math.min(text.length, change.end - at);

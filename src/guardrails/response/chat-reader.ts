@@ -1,14 +1,9 @@
 import type { ApiReader } from './api-reader.ts';
 import { itemsOf, memberOf, numberIn, textIn } from './json-tree.ts';
 import type { JsonNode } from './json-tree.ts';
-import { readOthers, readTokens } from './others.ts';
-import { SIGNED } from './reading.ts';
-import type { Nature, Texts } from './reading.ts';
-
-const SPOKEN: Nature = { place: 'assistant' };
-const REASONING: Nature = { place: 'thinking', kind: 'reasoning' };
-const ARGUMENTS: Nature = { place: 'tool_call', form: 'arguments' };
-const INPUT: Nature = { place: 'tool_call' };
+import { readOthers, readPieces, readTokens } from './others.ts';
+import { ARGUMENTS, INPUT, REASONING, SIGNED, SPOKEN } from './reading.ts';
+import type { Texts } from './reading.ts';
 
 interface Call {
   index: number | undefined;
@@ -58,6 +53,7 @@ export class ChatReader implements ApiReader {
     });
     const legacy = memberOf(message, 'function_call');
     if (legacy !== undefined) readFunction(legacy, 'arguments', group, 'legacy', texts);
+    readPieces(message, texts, group, 'message');
   }
 
   #readCall(fragment: JsonNode, index: number, group: string, position: number, texts: Texts): void {

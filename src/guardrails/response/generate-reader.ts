@@ -1,11 +1,8 @@
 import type { ApiReader } from './api-reader.ts';
 import { itemsOf, memberOf, numberIn, textIn } from './json-tree.ts';
 import type { JsonNode } from './json-tree.ts';
+import { INPUT, REASONING, SPOKEN } from './reading.ts';
 import type { Nature, Texts } from './reading.ts';
-
-const SPOKEN: Nature = { place: 'assistant' };
-const REASONING: Nature = { place: 'thinking', kind: 'reasoning' };
-const INPUT: Nature = { place: 'tool_call' };
 
 /** Chunks and whole responses of Gemini's `generateContent`. */
 export class GenerateReader implements ApiReader {

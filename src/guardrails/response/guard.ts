@@ -69,8 +69,8 @@ type State =
   | { at: 'refused'; fault: Fault };
 
 interface Output {
-  kept: Uint8Array[];
-  sent: Uint8Array[];
+  kept: Uint8Array<ArrayBuffer>[];
+  sent: Uint8Array<ArrayBuffer>[];
   differs: boolean;
 }
 
@@ -137,10 +137,9 @@ class Guard implements ResponseGuard {
     const output: Output = { kept: [], sent: [], differs: false };
     if (this.#state.at !== 'refused') work(output);
     this.#tookMs += this.#nowMs() - startMs;
-    const whole = (parts: Uint8Array[]): Uint8Array<ArrayBuffer>[] => (parts.length === 0 ? [] : [joined(parts)]);
     return {
-      kept: whole(output.kept),
-      sent: output.differs ? whole(output.sent) : undefined,
+      kept: together(output.kept),
+      sent: output.differs ? together(output.sent) : undefined,
       refused: this.#state.at === 'refused' ? this.#state.fault : undefined,
     };
   }
@@ -296,7 +295,15 @@ class Guard implements ResponseGuard {
 /** White space before a body that nobody waits through. */
 const BEGINNING_BYTES = 1024 * TELLING_BYTES;
 
-function emit(output: Output, kept: Uint8Array, sent: Uint8Array = kept): void {
+/** In one buffer that can be given away. */
+function together(parts: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer>[] {
+  const [first, second] = parts;
+  if (first === undefined) return [];
+  const isOwn = second === undefined && first.byteLength === first.buffer.byteLength;
+  return [isOwn ? first : joined(parts)];
+}
+
+function emit(output: Output, kept: Uint8Array<ArrayBuffer>, sent = kept): void {
   if (sent !== kept) output.differs = true;
   if (kept.length > 0) output.kept.push(kept);
   if (sent.length > 0) output.sent.push(sent);

@@ -1,13 +1,10 @@
 import type { ApiReader } from './api-reader.ts';
 import { itemsOf, memberOf, numberIn, textIn } from './json-tree.ts';
 import type { JsonNode } from './json-tree.ts';
-import { readOthers } from './others.ts';
-import { SIGNED } from './reading.ts';
+import { readOthers, readPieces } from './others.ts';
+import { ARGUMENTS, INPUT, SIGNED, SPOKEN } from './reading.ts';
 import type { Nature, Texts } from './reading.ts';
 
-const SPOKEN: Nature = { place: 'assistant' };
-const ARGUMENTS: Nature = { place: 'tool_call', form: 'arguments' };
-const INPUT: Nature = { place: 'tool_call' };
 const RESULT: Nature = { place: 'tool_result' };
 
 /** Events and whole messages of Anthropic's API, and the lines of its batches. */
@@ -79,7 +76,8 @@ function readBlock(block: JsonNode | undefined, group: string, texts: Texts): vo
 }
 
 function readDelta(delta: JsonNode | undefined, group: string, texts: Texts): void {
-  switch (textIn(delta, 'type')) {
+  const type = textIn(delta, 'type');
+  switch (type) {
     case 'text_delta':
       texts.piece(memberOf(delta, 'text'), group, 'text', 'text', SPOKEN);
       return;
@@ -95,5 +93,6 @@ function readDelta(delta: JsonNode | undefined, group: string, texts: Texts): vo
       return;
     }
     default:
+      readPieces(delta, texts, group, type);
   }
 }

@@ -1,6 +1,6 @@
 import type { JsonNode, ObjectNode } from './json-tree.ts';
 import { itemsOf, memberOf, textIn } from './json-tree.ts';
-import { SIGNED, TOKENS, tokenTwins } from './reading.ts';
+import { REASONING, SIGNED, SPOKEN, TOKENS, tokenTwins } from './reading.ts';
 import type { Nature, Texts } from './reading.ts';
 
 /** Words of the protocols, ids and what only a machine reads. */
@@ -12,6 +12,7 @@ const NAMES = new Set([
   'modelVersion',
   'role',
   'name',
+  'status',
   'format',
   'event_type',
   'finish_reason',
@@ -72,6 +73,17 @@ export function readOthers(node: JsonNode, texts: Texts, nature: Nature = { plac
     case 'scalar':
   }
 }
+
+/** Members of a delta that we do not know: what comes in pieces elsewhere may come so here. */
+export function readPieces(delta: JsonNode | undefined, texts: Texts, group: string, under: string): void {
+  if (delta?.kind !== 'object') return;
+  for (const { key, value } of delta.members) {
+    if (value.kind !== 'text' || value.taken || isName(key.value, value.value)) continue;
+    texts.piece(value, group, 'others', `${under} ${key.value}`, REASONING_NAME.test(key.value) ? REASONING : SPOKEN);
+  }
+}
+
+const REASONING_NAME = /reason|think/;
 
 function isName(name: string, value: string): boolean {
   const known = NAMES.has(name) || ID_NAME.test(name) || (BINARY.has(name) && value.length >= LEAST_BINARY_CHARS);

@@ -1,4 +1,4 @@
-import { ArgumentsChannel } from './arguments-channel.ts';
+import { ArgumentsChannel, NUMBER } from './arguments-channel.ts';
 import { TextChannel } from './channel.ts';
 import type { Channel, Sight } from './channel.ts';
 import type { JsonNode, ObjectNode, TextNode } from './json-tree.ts';
@@ -240,15 +240,24 @@ export class Texts {
   }
 }
 
-/** Shorter ones are nobody's card, phone or account. */
-const NUMBER = /^-?\d.{3}/;
-
 function reads({ runs, restore }: Sight): boolean {
   return restore || runs.length > 0;
 }
 
 /** The strand of what tells a text once more, token by token. */
 export const TOKENS = 'tokens';
+
+/** What the model says. */
+export const SPOKEN: Nature = { place: 'assistant' };
+
+/** Reasoning that nobody signed. */
+export const REASONING: Nature = { place: 'thinking', kind: 'reasoning' };
+
+/** Arguments of a call, as values or as text that is no JSON. */
+export const INPUT: Nature = { place: 'tool_call' };
+
+/** Arguments of a call, as JSON text. */
+export const ARGUMENTS: Nature = { place: 'tool_call', form: 'arguments' };
 
 /** Reasoning that goes back to the provider as it came: read where a rule says so, never changed. */
 export const SIGNED: Nature = { place: 'thinking', kind: 'signed', signed: 'whole' };

@@ -2,6 +2,7 @@ import type { ApiReader } from './api-reader.ts';
 import { itemsOf, memberOf, numberIn, textIn } from './json-tree.ts';
 import type { JsonNode } from './json-tree.ts';
 import { readTokens } from './others.ts';
+import { ARGUMENTS, INPUT, REASONING, SPOKEN } from './reading.ts';
 import type { Nature, Texts } from './reading.ts';
 
 /** The words of the request that a response object repeats: nobody wrote them in answer. */
@@ -17,10 +18,6 @@ const ECHOED = [
   'prompt_cache_key',
 ];
 
-const SPOKEN: Nature = { place: 'assistant' };
-const REASONING: Nature = { place: 'thinking', kind: 'reasoning' };
-const INPUT: Nature = { place: 'tool_call' };
-const ARGUMENTS: Nature = { place: 'tool_call', form: 'arguments' };
 const ECHO: Nature = { place: 'text', kind: 'echo' };
 
 /** Members of parts and items that hold text, by what it is. */

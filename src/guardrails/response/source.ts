@@ -68,13 +68,19 @@ export class BlockSource extends Cutter {
 
   protected ends(bytes: Uint8Array): number[] {
     const ends: number[] = [];
+    // Each kind of line end is searched for once: a line may be megabytes long.
+    let nextLf = -1;
+    let nextCr = -1;
     for (let i = 0; i < bytes.length; i++) {
-      const c = bytes[i] ?? 0;
-      if (c !== LF && c !== CR) {
+      if (bytes[i] !== LF && bytes[i] !== CR) {
         this.#lineIsEmpty = false;
         this.#afterCr = false;
+        if (nextLf < i) nextLf = indexOrEnd(bytes, LF, i);
+        if (nextCr < i) nextCr = indexOrEnd(bytes, CR, i);
+        i = Math.min(nextLf, nextCr) - 1;
         continue;
       }
+      const c = bytes[i];
       // The line ended at its CR; where that was a blank line, this LF begins the next block, and says nothing there.
       const secondHalf = c === LF && this.#afterCr;
       this.#afterCr = c === CR;
@@ -85,6 +91,11 @@ export class BlockSource extends Cutter {
     }
     return ends;
   }
+}
+
+export function indexOrEnd(bytes: Uint8Array, byte: number, from: number): number {
+  const at = bytes.indexOf(byte, from);
+  return at === -1 ? bytes.length : at;
 }
 
 /** Lines, each with its end. */
