@@ -2,6 +2,7 @@ import { WINDOW_CHARS } from '../../contract/guardrail.ts';
 import { MORE, NONE } from './reading.ts';
 import type { Reading } from './reading.ts';
 
+const NOT_HERE = { end: NONE, open: false };
 const BEGINS = 'eyJ';
 /** Of the header: an algorithm, a type and the id of a key; some carry a certificate. */
 const HEADER_CHARS = 2048;
@@ -14,8 +15,9 @@ const TOKEN = new RegExp(`[A-Za-z0-9_-]{0,${WINDOW_CHARS}}`, 'y');
  */
 export function jsonWebToken(reading: Reading, at: number): { end: number; open: boolean } {
   const { text, end, atEnd } = reading;
-  const none = { end: NONE, open: false };
+  const none = NOT_HERE;
   const more = { end: MORE, open: false };
+  if (text.charCodeAt(at + 1) !== 121 && at + 1 < end) return NOT_HERE; // y
   if (!text.startsWith(BEGINS, at)) {
     return !atEnd && end - at < BEGINS.length && BEGINS.startsWith(text.slice(at)) ? more : none;
   }

@@ -195,13 +195,16 @@ const CODICE_CHARS = 16;
 
 /** The end of the id that begins with letters at `at`, the beginning of a word that ends at `wordEnd`. */
 export function letteredId(reading: Reading, at: number, wordEnd: number): number {
-  const letter = reading.text.charCodeAt(at) & ~32;
-  const answers = [
-    wordEnd - at === CODICE_CHARS ? codice(reading, at) : NONE,
-    wordEnd - at <= NINO_CHARS ? nino(reading, at, wordEnd) : NONE,
-    letter >= 88 && letter <= 90 ? nie(reading, at) : NONE, // X, Y, Z
-  ];
-  return answers.find((answer) => answer !== NONE) ?? NONE;
+  const { text } = reading;
+  const chars = wordEnd - at;
+  const letter = text.charCodeAt(at) & ~32;
+  if (letter >= 88 && letter <= 90) {
+    // X, Y, Z
+    const end = nie(reading, at);
+    if (end !== NONE) return end;
+  }
+  if (chars === CODICE_CHARS) return codice(reading, at);
+  return chars === 2 || chars === 9 ? nino(reading, at, wordEnd) : NONE;
 }
 
 function nie(reading: Reading, at: number): number {

@@ -8,6 +8,7 @@ const LINE_CHARS = 72;
 const FIRST_LINE = /-{4,5} ?BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)? ?-{4,5}/y;
 const IN_FIRST_LINE = /^[A-Z0-9 -]*$/;
 const LAST_LINE = /-{4,5} ?END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)? ?-{4,5}/g;
+const NOT_HERE = { end: NONE, open: false };
 /** A line of a key, or what is left of it. */
 const MATERIAL = /[A-Za-z0-9+/=]{16,}/g;
 /** As much may stand between two lines of a key, or before the first: headers, quotes, indentation. */
@@ -19,15 +20,15 @@ const GAP_CHARS = 200;
  */
 export function privateKey(reading: Reading, at: number): { end: number; open: boolean } {
   const { text, end, atEnd } = reading;
-  const none = { end: NONE, open: false };
+  if (text.charCodeAt(at + 1) !== 45 && (atEnd || at + 1 < end)) return NOT_HERE;
   if (!BEGINS.some((begin) => text.startsWith(begin, at) || (!atEnd && begin.startsWith(text.slice(at, at + 11))))) {
-    return none;
+    return NOT_HERE;
   }
   FIRST_LINE.lastIndex = at;
   const found = FIRST_LINE.exec(text);
   if (found === null) {
     const isOpen = !atEnd && end - at < LINE_CHARS && IN_FIRST_LINE.test(text.slice(at));
-    return isOpen ? { end: MORE, open: false } : none;
+    return isOpen ? { end: MORE, open: false } : NOT_HERE;
   }
   return endOfKey(reading, at, at + found[0].length);
 }

@@ -80,6 +80,11 @@ export function kindAt(text: string, at: number): number {
   return code >= 128 ? (tablesOf().kinds[code] ?? 0) : 0;
 }
 
+/** Whether a code unit beyond ASCII belongs to a word. */
+export function isWide(code: number): boolean {
+  return tablesOf().kinds[code] !== 0;
+}
+
 /**
  * A text as the finders read it: digits of all scripts as ASCII digits, full width as half width, every dash and space as
  * one, and without invisible characters. Who hides a card number behind a zero-width space has it found as if it were not
