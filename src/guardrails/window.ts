@@ -129,7 +129,7 @@ export class TextWindow {
       if (find.end > this.#resolved && find.end <= horizon) this.#resolve(find);
     }
     this.#resolved = horizon;
-    const begun = this.#finds.filter(({ end, start }) => end > horizon && start < horizon).map(({ start }) => start);
+    const begun = this.#finds.filter(({ end }) => end > horizon).map((find) => this.#left(find)[0]?.start ?? horizon);
     this.#settled = Math.max(this.#settled, Math.min(horizon, ...begun));
     // A find that is resolved still covers parts of those which begin before its end and are not.
     this.#finds = this.#finds.filter(({ end }) => end > this.#settled);
@@ -149,19 +149,25 @@ export class TextWindow {
     runner.open = found.open;
   }
 
-  /** Cuts what a find leaves when those that go before it have had their part. */
   #resolve(find: Find): void {
+    for (const { start, end } of this.#left(find)) this.#cut(find, start, end);
+  }
+
+  /** What is left of a find when those that go before it have had their part. */
+  #left(find: Find): { start: number; end: number }[] {
     const before = this.#finds
       .filter(({ rank, start, end }) => rank < find.rank && start < find.end && end > find.start)
       .sort((one, other) => one.start - other.start);
     // Half a placeholder has no value.
-    if (find.run === undefined && before.length > 0) return;
+    if (find.run === undefined && before.length > 0) return [];
+    const left: { start: number; end: number }[] = [];
     let at = find.start;
     for (const other of before) {
-      if (other.start > at) this.#cut(find, at, other.start);
+      if (other.start > at) left.push({ start: at, end: other.start });
       at = Math.max(at, other.end);
     }
-    if (at < find.end) this.#cut(find, at, find.end);
+    if (at < find.end) left.push({ start: at, end: find.end });
+    return left;
   }
 
   #cut(find: Find, start: number, end: number): void {

@@ -166,13 +166,18 @@ for (const form of FORMS) {
   for (const shape of form.weak ?? []) BY_SHAPE.set(shape, [...(BY_SHAPE.get(shape) ?? []), { form, weak: true }]);
 }
 
+/** Of an id, with what parts it. */
+const LEAST_CHARS = 8;
+
 /** The end of the id that a run begins with. */
 export function numericId(reading: Reading, run: NumberRun): number {
   const first = run.groups[0];
   if (run.joined || first === undefined) return NONE;
   for (let index = Math.min(run.groups.length, 7) - 1; index >= 0; index--) {
-    const forms = BY_SHAPE.get(shapeTo(reading, run, index));
     const end = run.groups[index]?.end ?? 0;
+    // No id is shorter; nearly all numbers are.
+    if (end - first.start < LEAST_CHARS) return NONE;
+    const forms = BY_SHAPE.get(shapeTo(reading, run, index));
     if (forms === undefined || !endsAt(reading, run, index)) continue;
     const digits = digitsTo(reading, run, index);
     const text = reading.text.slice(first.start, end);

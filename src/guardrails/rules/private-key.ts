@@ -43,19 +43,33 @@ function endOfKey(reading: Reading, at: number, bodyAt: number): { end: number; 
   const { text } = reading;
   const limit = at + WINDOW_CHARS;
   const body = text.slice(bodyAt, limit);
-  LAST_LINE.lastIndex = 0;
-  const last = LAST_LINE.exec(body);
+  const last = lastLineOf(body);
+  // Another key begins: this one was cut off, and nothing behind that is read again for it.
+  const again = body.indexOf('-----BEGIN ');
+  if (again >= 0 && (last === null || again < last.index)) {
+    const { materialEnd } = endOfMaterial(body.slice(0, again));
+    return { end: materialEnd === 0 ? NONE : bodyAt + materialEnd, open: false };
+  }
   const before = last === null ? body : body.slice(0, last.index);
   const { materialEnd, gapped } = endOfMaterial(before);
-  if (gapped || last !== null) {
-    if (gapped) return { end: materialEnd === 0 ? NONE : bodyAt + materialEnd, open: false };
-    const lastEnd = bodyAt + LAST_LINE.lastIndex;
+  if (gapped) return { end: materialEnd === 0 ? NONE : bodyAt + materialEnd, open: false };
+  if (last !== null) {
+    const lastEnd = bodyAt + last.end;
     if (reading.wants(lastEnd)) return { end: MORE, open: false };
     return { end: materialEnd === 0 && bodyAt > at ? NONE : lastEnd, open: false };
   }
   if (text.length >= limit) return { end: limit, open: true };
   if (!reading.atEnd) return { end: MORE, open: false };
   return { end: materialEnd === 0 ? NONE : bodyAt + materialEnd, open: false };
+}
+
+function lastLineOf(body: string): { index: number; end: number } | null {
+  const dashes = body.indexOf('---- END ');
+  const usual = body.indexOf('-----END ');
+  if (dashes < 0 && usual < 0) return null;
+  LAST_LINE.lastIndex = 0;
+  const found = LAST_LINE.exec(body);
+  return found === null ? null : { index: found.index, end: LAST_LINE.lastIndex };
 }
 
 /** Where the last line of a key ends, 0 without one; `gapped`: too much of something else follows. */
