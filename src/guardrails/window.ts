@@ -129,10 +129,12 @@ export class TextWindow {
       if (find.end > this.#resolved && find.end <= horizon) this.#resolve(find);
     }
     this.#resolved = horizon;
-    const begun = this.#finds.filter(({ end }) => end > horizon).map((find) => this.#left(find)[0]?.start ?? horizon);
-    this.#settled = Math.max(this.#settled, Math.min(horizon, ...begun));
-    // A find that is resolved still covers parts of those which begin before its end and are not.
-    this.#finds = this.#finds.filter(({ end }) => end > this.#settled);
+    const begun = this.#finds.filter(({ end }) => end > horizon);
+    const begunAt = begun.map((find) => this.#left(find)[0]?.start ?? horizon);
+    this.#settled = Math.max(this.#settled, Math.min(horizon, ...begunAt));
+    // A find that is resolved still covers its part of those which are not.
+    const needed = Math.min(this.#settled, ...begun.map(({ start }) => start));
+    this.#finds = this.#finds.filter(({ end }) => end > needed);
     this.#trim();
   }
 
