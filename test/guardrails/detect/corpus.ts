@@ -55,11 +55,11 @@ const hex = (dice: Dice, count: number): string => of(dice, '0123456789abcdef', 
 
 /** From the definition in ISO/IEC 7812-1, annex B: every second digit from the right doubled, digits of all summed up. */
 function withLuhn(body: string, wrong = 0): string {
-  const doubled = [...body]
+  const doubled = Array.from(body)
     .reverse()
     .map((digit, at) => (at % 2 === 0 ? String(Number(digit) * 2) : digit))
     .join('');
-  const sum = [...doubled].reduce((total, digit) => total + Number(digit), 0);
+  const sum = Array.from(doubled).reduce((total, digit) => total + Number(digit), 0);
   return body + String((1000 - sum + wrong) % 10);
 }
 
@@ -81,7 +81,9 @@ function cardNumber(dice: Dice, wrong: number): string {
   const plain = withLuhn(prefix + digits(dice, length - prefix.length - 1), wrong);
   const separator = dice.pick(['', '', ' ', '-', '\u00a0', '\u200b']);
   const cuts = length === 16 ? [4, 8, 12] : [4, 10];
-  return [...plain].map((digit, at) => (cuts.includes(at) ? separator : '') + digit).join('');
+  return Array.from(plain)
+    .map((digit, at) => (cuts.includes(at) ? separator : '') + digit)
+    .join('');
 }
 
 function ibanNumber(dice: Dice, wrong: number): string {
@@ -97,7 +99,9 @@ function ibanNumber(dice: Dice, wrong: number): string {
     () => ['PL', digits(dice, 24)],
     () => ['CH', digits(dice, 17)],
   ])();
-  const numeral = [...`${body}${country}00`].map((char) => parseInt(char, 36).toString()).join('');
+  const numeral = Array.from(`${body}${country}00`)
+    .map((char) => parseInt(char, 36).toString())
+    .join('');
   const check = 98n - (BigInt(numeral) % 97n);
   const plain = `${country}${(((Number(check) - 2 + wrong + 97) % 97) + 2).toString().padStart(2, '0')}${body}`;
   const written = dice.chance(0.4) ? plain : (plain.match(/.{1,4}/g) ?? []).join(dice.pick([' ', ' ', '-', '\u00a0']));
@@ -171,7 +175,7 @@ const IDS: ((dice: Dice, wrong: number) => string | undefined)[] = [
   (dice, wrong) =>
     `BSN: ${drawn(dice, 9, (body) => (sum(body, [9, 8, 7, 6, 5, 4, 3, 2, -1]) + wrong) % 11 === 0 && Number(body) > 0)}`,
   (dice, wrong) =>
-    (wrong > 0 ? `${dice.pick(['BG', 'GB', 'ZZ', 'DA'])}` : dice.pick(['AB', 'JM', 'SX'])) +
+    (wrong > 0 ? dice.pick(['BG', 'GB', 'ZZ', 'DA']) : dice.pick(['AB', 'JM', 'SX'])) +
     digits(dice, 6) +
     dice.pick(['A', 'B', 'C', 'D']),
 ];
@@ -367,7 +371,7 @@ const NEAR: Record<CorpusKind, (dice: Dice) => string> = {
   jwt: (dice) =>
     dice.pick([
       () => `eyJ${of(dice, B64, 30)}.eyJ${of(dice, B64, 30)}.${of(dice, B64, 30)}`,
-      () => `${b64url('{"alg":"HS256"}')}`,
+      () => b64url('{"alg":"HS256"}'),
       () => `${b64url('{"alg":"HS256"}')}.abc.def`,
       () => b64url(`{"a":${digits(dice, 5)}}`),
     ])(),
