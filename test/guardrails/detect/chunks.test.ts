@@ -226,3 +226,18 @@ test.each(RULES)('%s: each character alone finds the same', (_name, builtin) => 
     { numRuns: 40 },
   );
 });
+
+test('a key or token that outgrows the window is found in pieces up to its end', () => {
+  const detector = textDetector({ kind: 'secrets', detect: [...SECRET_KINDS], action, ...COMMON });
+  const key = `-----BEGIN PRIVATE KEY-----\n${'MIIEpAIBAAKCAQEA1234567890abcdef\n'.repeat(300)}-----END PRIVATE KEY-----`;
+  const payload = Buffer.from(`{"sub":"${'x'.repeat(9000)}"}`).toString('base64url');
+  const token = `${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${payload}.c2ln`;
+  for (const secret of [key, token]) {
+    const whole = `so ${secret} it is`;
+    const matches = detector.find(whole, 0, true).matches;
+    expect(matches.map(({ start }) => start)).toEqual([3, 3 + WINDOW_CHARS, 3 + 2 * WINDOW_CHARS]);
+    expect(matches.at(-1)?.end).toBe(3 + secret.length);
+    const cuts = Array.from({ length: 60 }, (_, at) => at * 217);
+    expect(found(detector, whole, cuts)).toEqual(matches);
+  }
+});
