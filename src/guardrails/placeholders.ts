@@ -4,10 +4,10 @@ import type { TextDetector, TextMatch } from './detector.ts';
 /** Hex digits of the hash: 64 bits, so that two values of one login do not meet. */
 const HASH_DIGITS = 16;
 
-/** A word to every tokeniser, identifier and URL; `EMAIL_3f9a1c2b7d8e4f60`. */
-const PLACEHOLDER = /[A-Z][A-Z_]{0,31}_[0-9a-f]{16}(?![0-9a-zA-Z_])/g;
-/** What may become one with more text behind it. */
-const BEGINNING = /(?:[A-Z][A-Z_]{0,31}(?:_[0-9a-f]{0,16})?)$/;
+/** What every placeholder ends with: `EMAIL_3f9a1c2b7d8e4f60` is a word to every tokeniser, identifier and URL. */
+const ENDING = /_[0-9a-f]{16}/g;
+const ENDING_CHARS = 1 + HASH_DIGITS;
+const HEX = /^[0-9a-f]*$/;
 
 /**
  * What stands in for values of one login: a keyed hash, so that the same value has the same placeholder in every turn and
@@ -17,11 +17,14 @@ export class Placeholders {
   readonly #key: Uint8Array;
   readonly #login: string;
   readonly #values: Map<string, string>;
+  /** Of the placeholders: `EMAIL`; longer ones first. */
+  #prefixes: string[] = [];
 
   constructor(key: Uint8Array, login: string, known: Iterable<[string, string]> = []) {
     this.#key = key;
     this.#login = login;
     this.#values = new Map(known);
+    for (const placeholder of this.#values.keys()) this.#learn(placeholder.slice(0, -ENDING_CHARS));
   }
 
   /** `kind` as detectors name it. */
@@ -37,6 +40,7 @@ export class Placeholders {
         .slice(0, 32) || 'VALUE';
     const placeholder = `${prefix}_${hash.slice(0, HASH_DIGITS)}`;
     this.#values.set(placeholder, value);
+    this.#learn(prefix);
     return placeholder;
   }
 
@@ -52,28 +56,50 @@ export class Placeholders {
     return [...this.#values];
   }
 
-  /** Finds the placeholders whose values are known. */
+  #learn(prefix: string): void {
+    if (this.#prefixes.includes(prefix)) return;
+    this.#prefixes = [...this.#prefixes, prefix].sort((one, other) => other.length - one.length);
+  }
+
+  /**
+   * Finds the placeholders whose values are known, wherever they stand, inside of a longer word too: nothing else is written
+   * so by chance, and a model puts them into names and plurals.
+   */
   detector(): TextDetector {
     return {
       find: (text, from, atEnd) => {
         const matches: TextMatch[] = [];
-        let settled = text.length;
-        if (!atEnd) {
-          const begun = BEGINNING.exec(text.slice(Math.max(from, text.length - PLACEHOLDER_CHARS)));
-          // A match that ends with the text may be the beginning of a longer word.
-          if (begun !== null) settled = text.length - begun[0].length;
+        ENDING.lastIndex = from;
+        for (let found = ENDING.exec(text); found !== null; found = ENDING.exec(text)) {
+          const end = found.index + ENDING_CHARS;
+          const start = this.#startOf(text, found.index, end);
+          if (start !== undefined && start >= from) matches.push({ start, end, kind: 'placeholder' });
         }
-        PLACEHOLDER.lastIndex = from;
-        for (let found = PLACEHOLDER.exec(text); found !== null; found = PLACEHOLDER.exec(text)) {
-          const end = found.index + found[0].length;
-          if (end > settled) break;
-          if (this.#values.has(found[0])) matches.push({ start: found.index, end, kind: 'placeholder' });
-        }
-        return { matches, settled };
+        return { matches, settled: atEnd ? text.length : Math.max(from, this.#begun(text)) };
       },
     };
   }
+
+  #startOf(text: string, prefixEnd: number, end: number): number | undefined {
+    const prefix = this.#prefixes.find(
+      (one) => text.endsWith(one, prefixEnd) && this.#values.has(text.slice(prefixEnd - one.length, end)),
+    );
+    return prefix === undefined ? undefined : prefixEnd - prefix.length;
+  }
+
+  /** Where a placeholder begins that the text ends within. */
+  #begun(text: string): number {
+    return Math.min(text.length, ...this.#prefixes.map((prefix) => begunWith(text, prefix)));
+  }
 }
 
-/** Prefix, `_` and hash. */
-const PLACEHOLDER_CHARS = 32 + 1 + HASH_DIGITS;
+/** The longest end of the text that a placeholder of this prefix may begin with. */
+function begunWith(text: string, prefix: string): number {
+  const head = `${prefix}_`;
+  const first = Math.max(0, text.length - head.length - HASH_DIGITS + 1);
+  for (let at = text.indexOf(head.charAt(0), first); at >= 0; at = text.indexOf(head.charAt(0), at + 1)) {
+    const rest = text.slice(at);
+    if (head.startsWith(rest) || (rest.startsWith(head) && HEX.test(rest.slice(head.length)))) return at;
+  }
+  return text.length;
+}

@@ -40,11 +40,20 @@ const GROUPED = new Set(['4 6 5', '4 6 4', '6 13', '6 9', '6 10']);
 export function card(reading: Reading, run: NumberRun): number {
   if (run.joined) return NONE;
   for (let index = Math.min(run.groups.length, 5) - 1; index >= 0; index--) {
-    if (!endsAt(reading, run, index) || !isGrouped(reading, run, index)) continue;
+    if (digitsIn(run, index) < LEAST_DIGITS || !endsAt(reading, run, index) || !isGrouped(reading, run, index))
+      continue;
     const digits = digitsTo(reading, run, index);
     if (isIssued(digits) && luhn(digits)) return run.groups[index]?.end ?? NONE;
   }
   return NONE;
+}
+
+const LEAST_DIGITS = 12;
+
+function digitsIn(run: NumberRun, index: number): number {
+  let digits = 0;
+  for (let at = 0; at <= index; at++) digits += (run.groups[at]?.end ?? 0) - (run.groups[at]?.start ?? 0);
+  return digits;
 }
 
 function isGrouped(reading: Reading, run: NumberRun, index: number): boolean {

@@ -47,6 +47,9 @@ function isDotted(text: string, at: number, reading: Reading): boolean {
 /** Eight groups, or six and an IPv4 address, and the name of an interface. */
 const V6_CHARS = 46;
 const HEX = /[0-9a-f]/i;
+/** With the `%`, and the character behind. */
+const ZONE_CHARS = 18;
+const IN_ZONE = /[a-z0-9._-]/i;
 const ZONE = /%[a-z0-9._-]{1,16}/iy;
 
 /** The end of the IPv6 address that begins at `at`, with a group or `::`. */
@@ -94,7 +97,9 @@ function isSlice(reading: Reading, at: number): boolean {
 
 function withZone(reading: Reading, end: number): number {
   if (reading.text[end] !== '%') return end;
-  if (reading.wants(reading.runEnd(end + 1, WORD, 17), 2)) return MORE;
+  let to = end + 1;
+  while (to < end + ZONE_CHARS && IN_ZONE.test(reading.text.charAt(to))) to += 1;
+  if (reading.wants(to)) return MORE;
   ZONE.lastIndex = end;
   return end + (ZONE.exec(reading.text)?.[0].length ?? 0);
 }

@@ -2,6 +2,9 @@ import { WINDOW_CHARS } from '../../contract/guardrail.ts';
 import { MORE, NONE } from './reading.ts';
 import type { Reading } from './reading.ts';
 
+/** `{"alg":""}` in base64. */
+const LEAST_HEADER_CHARS = 14;
+const NOT_HERE = { end: NONE, open: false };
 const BEGINS = 'eyJ';
 /** Of the header: an algorithm, a type and the id of a key; some carry a certificate. */
 const HEADER_CHARS = 2048;
@@ -14,15 +17,16 @@ const TOKEN = new RegExp(`[A-Za-z0-9_-]{0,${WINDOW_CHARS}}`, 'y');
  */
 export function jsonWebToken(reading: Reading, at: number): { end: number; open: boolean } {
   const { text, end, atEnd } = reading;
-  const none = { end: NONE, open: false };
+  const none = NOT_HERE;
   const more = { end: MORE, open: false };
+  if (text.charCodeAt(at + 1) !== 121 && at + 1 < end) return NOT_HERE; // y
   if (!text.startsWith(BEGINS, at)) {
     return !atEnd && end - at < BEGINS.length && BEGINS.startsWith(text.slice(at)) ? more : none;
   }
   // Inside of a longer run of a token's characters none begins: looking there again and again would not end.
   if (text[at - 1] === '-' && !reading.wordEnds(at - 2)) return none;
   const header = endOfPart(text, at);
-  if (header - at > HEADER_CHARS) return none;
+  if (header - at > HEADER_CHARS || (header < end && header - at < LEAST_HEADER_CHARS)) return none;
   if (header >= end) return atEnd ? none : more;
   if (text[header] !== '.') return none;
   const payload = endOfPart(text, header + 1);

@@ -166,13 +166,18 @@ for (const form of FORMS) {
   for (const shape of form.weak ?? []) BY_SHAPE.set(shape, [...(BY_SHAPE.get(shape) ?? []), { form, weak: true }]);
 }
 
+/** Of an id, with what parts it. */
+const LEAST_CHARS = 8;
+
 /** The end of the id that a run begins with. */
 export function numericId(reading: Reading, run: NumberRun): number {
   const first = run.groups[0];
   if (run.joined || first === undefined) return NONE;
   for (let index = Math.min(run.groups.length, 7) - 1; index >= 0; index--) {
-    const forms = BY_SHAPE.get(shapeTo(reading, run, index));
     const end = run.groups[index]?.end ?? 0;
+    // No id is shorter; nearly all numbers are.
+    if (end - first.start < LEAST_CHARS) return NONE;
+    const forms = BY_SHAPE.get(shapeTo(reading, run, index));
     if (forms === undefined || !endsAt(reading, run, index)) continue;
     const digits = digitsTo(reading, run, index);
     const text = reading.text.slice(first.start, end);
@@ -195,13 +200,16 @@ const CODICE_CHARS = 16;
 
 /** The end of the id that begins with letters at `at`, the beginning of a word that ends at `wordEnd`. */
 export function letteredId(reading: Reading, at: number, wordEnd: number): number {
-  const letter = reading.text.charCodeAt(at) & ~32;
-  const answers = [
-    wordEnd - at === CODICE_CHARS ? codice(reading, at) : NONE,
-    wordEnd - at <= NINO_CHARS ? nino(reading, at, wordEnd) : NONE,
-    letter >= 88 && letter <= 90 ? nie(reading, at) : NONE, // X, Y, Z
-  ];
-  return answers.find((answer) => answer !== NONE) ?? NONE;
+  const { text } = reading;
+  const chars = wordEnd - at;
+  const letter = text.charCodeAt(at) & ~32;
+  if (letter >= 88 && letter <= 90) {
+    // X, Y, Z
+    const end = nie(reading, at);
+    if (end !== NONE) return end;
+  }
+  if (chars === CODICE_CHARS) return codice(reading, at);
+  return chars === 2 || chars === 9 ? nino(reading, at, wordEnd) : NONE;
 }
 
 function nie(reading: Reading, at: number): number {

@@ -5,6 +5,36 @@ import { ALNUM, DIGIT, WORD } from './view.ts';
 const RUN_CHARS = 48;
 const GROUPS = 10;
 
+/** No id, card or phone number has fewer. */
+export const LEAST_DIGITS = 7;
+
+/**
+ * Digits from `at` on, as far as a number could go: up to something that none of them has, or two letters. Counts no further than it
+ * has to; most numbers in a text are short, and this is all that is asked of them.
+ */
+export function digitsAhead(reading: Reading, at: number): number {
+  const limit = Math.min(reading.end, at + RUN_CHARS);
+  let digits = 0;
+  let letters = 0;
+  for (let to = at; to < limit && digits < LEAST_DIGITS; to++) {
+    const kind = reading.kind(to);
+    if ((kind & DIGIT) !== 0) {
+      digits += 1;
+      letters = 0;
+    } else if ((kind & WORD) !== 0) {
+      letters += 1;
+      if (letters > 1) return digits;
+    } else if (!isMark(reading.text.charCodeAt(to))) return digits;
+  }
+  // The text ends first: it may become any number.
+  return reading.wants(limit) ? LEAST_DIGITS : digits;
+}
+
+/** What stands between digits, in numbers of any kind. */
+function isMark(code: number): boolean {
+  return code === 32 || (code >= 40 && code <= 47 && code !== 42 && code !== 44);
+}
+
 /** A group of a number: digits, or the letter that some ids have. */
 export interface Group {
   start: number;

@@ -3,7 +3,11 @@ import type { Reading } from './reading.ts';
 import { DIGIT, WORD } from './view.ts';
 
 const PHONE_CHARS = 26;
-const MARKS = /[\d() ./-]/;
+
+function isMark(code: number): boolean {
+  // Digits, space, ( ) - . /
+  return (code >= 45 && code <= 57) || code === 32 || code === 40 || code === 41;
+}
 
 /** With the country's code: `+49 (0)30 123456`, `0049 30 123456`. */
 const INTERNATIONAL = /^(?:\+|00)(?=[1-9])\d{1,3}(?:[ ./-]?\(\d{1,4}\)|[ ./-]?\d{1,12}){1,7}/;
@@ -20,10 +24,10 @@ const WORDS =
 export function phone(reading: Reading, at: number): number {
   const limit = Math.min(reading.end, at + PHONE_CHARS);
   let to = at + 1;
-  while (to < limit && MARKS.test(reading.text.charAt(to))) to += 1;
+  while (to < limit && isMark(reading.text.charCodeAt(to))) to += 1;
   if (reading.wants(to, 2)) return MORE;
   const piece = reading.text.slice(at, to);
-  if (digitCount(piece) < 7 || isJoined(reading, at)) return NONE;
+  if (isJoined(reading, at)) return NONE;
   for (const form of [INTERNATIONAL, AMERICAN, NATIONAL]) {
     const end = fits(reading, at, form.exec(piece)?.[0], form === INTERNATIONAL ? 8 : 9);
     if (end !== NONE) return end;

@@ -1,6 +1,6 @@
 import { MORE } from './reading.ts';
 import type { Reading } from './reading.ts';
-import { WORD } from './view.ts';
+import { isWide, kindAt, WORD } from './view.ts';
 
 const SPACE = 32;
 const PERCENT = 37;
@@ -14,26 +14,38 @@ const BACKSLASH = 92;
 const MARKS = new Set([OPENING, PLUS, DASH, COLON]);
 
 /**
- * The next place from `at` on where something may begin: the beginning of a word, or a mark. `MORE`, as `place`, where the
- * text ends within an escape.
+ * The next place from `from` on where something may begin: the beginning of a word, or a mark; the end of the text if there
+ * is none. Stops before an escape that the text cuts off: that place is one where what follows decides.
  */
-export function nextPlace(reading: Reading, from: number): { at: number; place: number } {
+export function nextPlace(reading: Reading, from: number): number {
   const { text, end } = reading;
   let at = from;
   while (at < end) {
     const code = text.charCodeAt(at);
-    if (code === SPACE) {
-      at += 1;
-      continue;
-    }
-    if ((reading.kind(at) & WORD) !== 0 || MARKS.has(code)) return { at, place: at };
-    if (code === BACKSLASH || code === PERCENT) {
+    if (code !== SPACE && isPlace(code)) {
+      if (code !== BACKSLASH && code !== PERCENT) return at;
       const escapeEnd = endOfEscape(reading, at);
-      if (escapeEnd === MORE) return { at, place: MORE };
+      if (escapeEnd === MORE) return at;
       at = escapeEnd;
     } else at += 1;
   }
-  return { at: end, place: end };
+  return end;
+}
+
+/** Words, marks and what begins an escape. */
+const PLACES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  return (kindAt(char, 0) & WORD) !== 0 || MARKS.has(code) || code === BACKSLASH || code === PERCENT ? 1 : 0;
+});
+
+function isPlace(code: number): boolean {
+  return code < 128 ? PLACES[code] === 1 : isWide(code);
+}
+
+/** Whether the text ends within an escape that begins at `at`. */
+export function isCutEscape(reading: Reading, at: number): boolean {
+  const code = reading.text.charCodeAt(at);
+  return (code === BACKSLASH || code === PERCENT) && endOfEscape(reading, at) === MORE;
 }
 
 /** `\n` in a string of code and `%20` in a URL part words as what they stand for does. */

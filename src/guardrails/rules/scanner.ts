@@ -7,9 +7,9 @@ import { iban } from './iban.ts';
 import { ipv4, ipv6 } from './ip-address.ts';
 import { jsonWebToken, restOfToken } from './json-web-token.ts';
 import { letteredId, numericId } from './national-id.ts';
-import { numberRun } from './number-run.ts';
+import { digitsAhead, LEAST_DIGITS, numberRun } from './number-run.ts';
 import { phone } from './phone.ts';
-import { isInWord, NextSign, nextPlace } from './places.ts';
+import { isCutEscape, isInWord, NextSign, nextPlace } from './places.ts';
 import { privateKey, restOfKey } from './private-key.ts';
 import { MORE, NONE, Reading } from './reading.ts';
 import { cloudSecret, KeyFinder } from './secret-keys.ts';
@@ -22,13 +22,8 @@ const WORD_CHARS = 512;
 /** Local part and sign: an `@` further away makes no address of this word. */
 const SIGN_CHARS = 68;
 
-/** What begins at a place: where it ends, `MORE`, or `NONE`. `open`: it outgrew the window and goes on. */
-interface Answer {
-  kind: string;
-  end: number;
-  open?: boolean;
-}
-const NOTHING: Answer = { kind: '', end: NONE };
+const COLON = 58;
+const DASH = 45;
 
 /**
  * Finds personal data and secrets in one pass: what can begin only at the beginning of a word, or with a mark of its own,
@@ -39,129 +34,204 @@ const NOTHING: Answer = { kind: '', end: NONE };
  * A private key or a token that outgrows the window is found in pieces of the window's length, each a match of its own.
  */
 export class Scanner implements TextDetector {
-  readonly #kinds: ReadonlySet<string>;
-  readonly #keys: KeyFinder | undefined;
-  readonly #numbers: boolean;
+  readonly #looks: Looks;
 
   constructor(kinds: readonly ScannedKind[]) {
-    this.#kinds = new Set(kinds);
+    const has = new Set<string>(kinds);
     const keys = kinds.filter((kind) => kind === 'provider_key' || kind === 'cloud_key');
-    this.#keys = keys.length > 0 ? new KeyFinder(keys) : undefined;
-    this.#numbers = this.#kinds.has('card') || this.#kinds.has('national_id');
+    this.#looks = {
+      email: has.has('email'),
+      phone: has.has('phone'),
+      iban: has.has('iban'),
+      card: has.has('card'),
+      nationalId: has.has('national_id'),
+      ipAddress: has.has('ip_address'),
+      keys: keys.length > 0 ? new KeyFinder(keys) : undefined,
+      cloudKey: has.has('cloud_key'),
+      privateKey: has.has('private_key'),
+      jwt: has.has('jwt'),
+    };
   }
 
   find(text: string, from: number, atEnd: boolean, open?: string): Found {
     const view = viewOf(text, Math.max(0, from - CONTEXT_CHARS));
     const reading = new Reading(view.text, atEnd, view.indices);
-    const sign = new NextSign(view.text);
+    const pass = new Pass(this.#looks, reading);
     const matches: TextMatch[] = [];
     let at = unitAt(view, from);
     let goesOn = open;
+    if (goesOn === undefined) at = behindWord(reading, at);
     for (;;) {
-      let answer: Answer;
-      if (goesOn !== undefined) answer = rest(reading, at, goesOn);
+      if (goesOn === undefined) at = nextPlace(reading, at);
+      if (goesOn === undefined && at === reading.end) break;
+      const end = goesOn === undefined ? pass.judge(at) : pass.rest(at, goesOn);
+      if (end === MORE) return { matches, settled: indexOf(view, at), open: goesOn };
+      goesOn = end !== NONE && pass.open ? pass.kind : undefined;
+      if (end === NONE) at = behindWord(reading, Math.max(at + 1, pass.wordEnd));
       else {
-        if (isInWord(reading, at)) at = reading.runEnd(at, WORD, Infinity);
-        const next = nextPlace(reading, at);
-        at = next.at;
-        if (next.place === reading.end) break;
-        answer = next.place === MORE ? { kind: '', end: MORE } : this.#judge(reading, sign, at);
+        if (end > at) matches.push({ start: indexOf(view, at), end: endOf(view, end), kind: pass.kind });
+        at = goesOn === undefined ? behindWord(reading, end) : end;
       }
-      if (answer.end === MORE) return { matches, settled: indexOf(view, at), open: goesOn };
-      if (answer.end > at) matches.push({ start: indexOf(view, at), end: endOf(view, answer.end), kind: answer.kind });
-      at = answer.end === NONE ? afterPlace(reading, at) : answer.end;
-      goesOn = answer.open === true ? answer.kind : undefined;
     }
     return { matches, settled: atEnd ? text.length : Math.max(from, endOf(view, reading.end)) };
   }
+}
 
-  #judge(reading: Reading, sign: NextSign, at: number): Answer {
-    if ((reading.kind(at) & WORD) !== 0) return this.#judgeWord(reading, sign, at);
-    switch (reading.text[at]) {
-      case '-':
-        return this.#kinds.has('private_key') ? { kind: 'private_key', ...privateKey(reading, at) } : NOTHING;
-      case ':':
-        return this.#kinds.has('ip_address') ? doubleColon(reading, at) : NOTHING;
+/** The rest of a word that was judged up to `at` begins nothing. */
+function behindWord(reading: Reading, at: number): number {
+  return isInWord(reading, at) ? reading.runEnd(at, WORD, Infinity) : at;
+}
+
+interface Looks {
+  email: boolean;
+  phone: boolean;
+  iban: boolean;
+  card: boolean;
+  nationalId: boolean;
+  ipAddress: boolean;
+  keys: KeyFinder | undefined;
+  cloudKey: boolean;
+  privateKey: boolean;
+  jwt: boolean;
+}
+
+/**
+ * One reading of a text. `judge` gives where the match ends that begins at a place, `NONE` or `MORE`; what else there is to
+ * say of it stands in the fields: an object for each word costs more than the word.
+ */
+class Pass {
+  readonly #looks: Looks;
+  readonly #reading: Reading;
+  readonly #sign: NextSign;
+  kind = '';
+  /** The match outgrew the window and goes on. */
+  open = false;
+  /** Of the word that was judged, as far as it was read. */
+  wordEnd = 0;
+
+  constructor(looks: Looks, reading: Reading) {
+    this.#looks = looks;
+    this.#reading = reading;
+    this.#sign = new NextSign(reading.text);
+  }
+
+  judge(at: number): number {
+    const reading = this.#reading;
+    this.open = false;
+    if ((reading.kind(at) & WORD) !== 0) return this.#judgeWord(at);
+    this.wordEnd = at;
+    if (isCutEscape(reading, at)) return MORE;
+    switch (reading.text.charCodeAt(at)) {
+      case DASH:
+        return this.#looks.privateKey ? this.#long('private_key', privateKey(reading, at)) : NONE;
+      case COLON:
+        return this.#looks.ipAddress ? this.#doubleColon(at) : NONE;
       default:
-        return this.#kinds.has('phone') ? markedPhone(reading, at) : NOTHING;
+        return this.#looks.phone ? this.#markedPhone(at) : NONE;
     }
   }
 
-  #judgeWord(reading: Reading, sign: NextSign, at: number): Answer {
+  /** Of a match that outgrew the window. */
+  rest(at: number, kind: string): number {
+    return this.#long(kind, kind === 'jwt' ? restOfToken(this.#reading, at) : restOfKey(this.#reading, at));
+  }
+
+  #long(kind: string, { end, open }: { end: number; open: boolean }): number {
+    this.kind = kind;
+    this.open = open;
+    return end;
+  }
+
+  #judgeWord(at: number): number {
+    const reading = this.#reading;
     const wordEnd = reading.runEnd(at, WORD, WORD_CHARS);
-    if (reading.wants(wordEnd) && wordEnd - at < WORD_CHARS) return { kind: '', end: MORE };
-    const secret = this.#judgeSecret(reading, at);
-    if (secret.end !== NONE) return secret;
-    const signed = this.#kinds.has('email') && (sign.from(at) - at < SIGN_CHARS || reading.wants(at, SIGN_CHARS));
-    if (signed) {
+    this.wordEnd = wordEnd;
+    if (wordEnd - at < WORD_CHARS && reading.wants(wordEnd)) return MORE;
+    const secret = this.#judgeSecret(at);
+    if (secret !== NONE) return secret;
+    if (this.#looks.email && (this.#sign.from(at) - at < SIGN_CHARS || reading.wants(at, SIGN_CHARS))) {
+      this.kind = 'email';
       const end = email(reading, at);
-      if (end !== NONE) return { kind: 'email', end };
+      if (end !== NONE) return end;
     }
-    return (reading.kind(at) & DIGIT) !== 0
-      ? this.#judgeNumber(reading, at, wordEnd)
-      : this.#judgeLettered(reading, at, wordEnd);
+    return (reading.kind(at) & DIGIT) !== 0 ? this.#judgeNumber(at) : this.#judgeLettered(at);
   }
 
-  #judgeSecret(reading: Reading, at: number): Answer {
-    const key = this.#keys?.find(reading, at);
-    if (key !== undefined) return key;
-    if (this.#kinds.has('jwt') && reading.text.charCodeAt(at) === 101) {
-      const token = jsonWebToken(reading, at);
-      if (token.end !== NONE) return { kind: 'jwt', ...token };
+  #judgeSecret(at: number): number {
+    const { keys, jwt, cloudKey } = this.#looks;
+    if (keys?.mayBegin(this.#reading, at) === true) {
+      const key = keys.find(this.#reading, at);
+      if (key !== undefined) {
+        this.kind = key.kind;
+        return key.end;
+      }
     }
-    return this.#kinds.has('cloud_key') ? { kind: 'cloud_key', end: cloudSecret(reading, at) } : NOTHING;
+    if (jwt && this.#reading.text.charCodeAt(at) === 101) {
+      const end = this.#long('jwt', jsonWebToken(this.#reading, at));
+      if (end !== NONE) return end;
+    }
+    this.kind = 'cloud_key';
+    return cloudKey ? cloudSecret(this.#reading, at) : NONE;
   }
 
-  #judgeNumber(reading: Reading, at: number, wordEnd: number): Answer {
-    if (this.#kinds.has('ip_address')) {
-      const end = reading.text[wordEnd] === ':' ? v6(reading, at, wordEnd) : ipv4(reading, at);
-      if (end !== NONE) return { kind: 'ip_address', end };
+  #judgeNumber(at: number): number {
+    const reading = this.#reading;
+    const looks = this.#looks;
+    if (looks.ipAddress) {
+      this.kind = 'ip_address';
+      const end = reading.text.charCodeAt(this.wordEnd) === COLON ? this.#v6(at) : ipv4(reading, at);
+      if (end !== NONE) return end;
     }
-    if (this.#numbers) {
-      const run = numberRun(reading, at);
-      if (run === undefined) return { kind: '', end: MORE };
-      const cardEnd = this.#kinds.has('card') ? card(reading, run) : NONE;
-      if (cardEnd !== NONE) return { kind: 'card', end: cardEnd };
-      const idEnd = this.#kinds.has('national_id') ? numericId(reading, run) : NONE;
-      if (idEnd !== NONE) return { kind: 'national_id', end: idEnd };
+    if (digitsAhead(reading, at) < LEAST_DIGITS) return NONE;
+    if (looks.card || looks.nationalId) {
+      const end = this.#judgeRun(at);
+      if (end !== NONE) return end;
     }
-    return this.#kinds.has('phone') ? { kind: 'phone', end: phone(reading, at) } : NOTHING;
+    this.kind = 'phone';
+    return looks.phone ? phone(reading, at) : NONE;
   }
 
-  #judgeLettered(reading: Reading, at: number, wordEnd: number): Answer {
-    if (this.#kinds.has('iban') && wordEnd - at >= 4) {
+  #judgeRun(at: number): number {
+    const run = numberRun(this.#reading, at);
+    if (run === undefined) return MORE;
+    this.kind = 'card';
+    const cardEnd = this.#looks.card ? card(this.#reading, run) : NONE;
+    if (cardEnd !== NONE) return cardEnd;
+    this.kind = 'national_id';
+    return this.#looks.nationalId ? numericId(this.#reading, run) : NONE;
+  }
+
+  #judgeLettered(at: number): number {
+    const reading = this.#reading;
+    const { iban: looksForIban, nationalId, ipAddress } = this.#looks;
+    if (looksForIban && (reading.kind(at + 2) & DIGIT) !== 0) {
+      this.kind = 'iban';
       const end = iban(reading, at);
-      if (end !== NONE) return { kind: 'iban', end };
+      if (end !== NONE) return end;
     }
-    if (this.#kinds.has('national_id')) {
-      const end = letteredId(reading, at, wordEnd);
-      if (end !== NONE) return { kind: 'national_id', end };
+    if (nationalId) {
+      this.kind = 'national_id';
+      const end = letteredId(reading, at, this.wordEnd);
+      if (end !== NONE) return end;
     }
-    if (this.#kinds.has('ip_address')) return { kind: 'ip_address', end: v6(reading, at, wordEnd) };
-    return NOTHING;
+    this.kind = 'ip_address';
+    return ipAddress ? this.#v6(at) : NONE;
   }
-}
 
-/** Behind a word or mark where nothing begins. A long word is gone through piece by piece. */
-function afterPlace(reading: Reading, at: number): number {
-  return Math.max(at + 1, reading.runEnd(at, WORD, WORD_CHARS));
-}
+  #v6(at: number): number {
+    const isGroup = this.#reading.text.charCodeAt(this.wordEnd) === COLON && this.wordEnd - at <= 4;
+    return isGroup ? ipv6(this.#reading, at) : NONE;
+  }
 
-function rest(reading: Reading, at: number, kind: string): Answer {
-  const answer = kind === 'jwt' ? restOfToken(reading, at) : restOfKey(reading, at);
-  return { kind, ...answer };
-}
+  #doubleColon(at: number): number {
+    if (this.#reading.wants(at, 1)) return MORE;
+    this.kind = 'ip_address';
+    return this.#reading.text.charCodeAt(at + 1) === COLON ? ipv6(this.#reading, at) : NONE;
+  }
 
-function v6(reading: Reading, at: number, wordEnd: number): number {
-  return reading.text[wordEnd] === ':' && wordEnd - at <= 4 ? ipv6(reading, at) : NONE;
-}
-
-function doubleColon(reading: Reading, at: number): Answer {
-  if (reading.wants(at, 1)) return { kind: '', end: MORE };
-  return reading.text[at + 1] === ':' ? { kind: 'ip_address', end: ipv6(reading, at) } : NOTHING;
-}
-
-function markedPhone(reading: Reading, at: number): Answer {
-  if (reading.wants(at, 1)) return { kind: '', end: MORE };
-  return (reading.kind(at + 1) & DIGIT) !== 0 ? { kind: 'phone', end: phone(reading, at) } : NOTHING;
+  #markedPhone(at: number): number {
+    if (this.#reading.wants(at, 1)) return MORE;
+    this.kind = 'phone';
+    return (this.#reading.kind(at + 1) & DIGIT) !== 0 ? phone(this.#reading, at) : NONE;
+  }
 }

@@ -8,22 +8,27 @@ import { ALNUM, DIGIT } from './view.ts';
 /** The longest key with a prefix; longer ones are found up to there. */
 const KEY_CHARS = 420;
 
-/** Keys with a prefix, by the first character; the longest prefix first. */
+/** Keys with a prefix, by its first two characters; the longest prefix first. */
 export class KeyFinder {
   readonly #forms: (KeyForm[] | undefined)[] = [];
 
   constructor(kinds: readonly SecretKind[]) {
     for (const form of KEY_FORMS) {
       if (!kinds.includes(form.kind)) continue;
-      const first = form.prefix.charCodeAt(0);
+      const first = slot(form.prefix, 0);
       this.#forms[first] = [...(this.#forms[first] ?? []), form];
     }
+  }
+
+  /** Whether a key may begin at `at`: so do few words. */
+  mayBegin(reading: Reading, at: number): boolean {
+    return this.#forms[slot(reading.text, at)] !== undefined;
   }
 
   /** The form and the end of the key that begins at `at`, the beginning of a word. */
   find(reading: Reading, at: number): { end: number; kind: SecretKind } | undefined {
     const { text } = reading;
-    for (const { prefix, rest, kind } of this.#forms[text.charCodeAt(at)] ?? []) {
+    for (const { prefix, rest, kind } of this.#forms[slot(text, at)] ?? []) {
       const answer = beginsWith(reading, at, prefix);
       if (answer === NONE) continue;
       if (answer === MORE || isCutOff(reading, at)) return { end: MORE, kind };
@@ -35,10 +40,13 @@ export class KeyFinder {
   }
 }
 
+function slot(text: string, at: number): number {
+  return ((text.charCodeAt(at) & 127) << 7) | (text.charCodeAt(at + 1) & 127);
+}
+
 /** The end of the prefix, `NONE`, or `MORE` where the text ends within it. */
 function beginsWith(reading: Reading, at: number, prefix: string): number {
   const { text, end, atEnd } = reading;
-  if (text.charCodeAt(at + 1) !== prefix.charCodeAt(1) && at + 1 < end) return NONE;
   if (text.startsWith(prefix, at)) return at + prefix.length;
   return !atEnd && end - at < prefix.length && prefix.startsWith(text.slice(at)) ? MORE : NONE;
 }

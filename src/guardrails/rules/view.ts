@@ -30,7 +30,8 @@ function kindOf(char: string): number {
   return char === '_' ? UNDERSCORE : 0;
 }
 
-const INVISIBLE = /[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]/;
+const INVISIBLE =
+  /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|\u034f|[\ufe00-\ufe0f]/;
 const SPACE = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/;
 const DASH = /[\u2010-\u2013\u2212\ufe63\uff0d]/;
 const FULLWIDTH_FIRST = 0xff01;
@@ -78,6 +79,11 @@ export function kindAt(text: string, at: number): number {
   if (code < 128) return ASCII_KINDS[code] ?? 0;
   // NaN: beyond an end.
   return code >= 128 ? (tablesOf().kinds[code] ?? 0) : 0;
+}
+
+/** Whether a code unit beyond ASCII belongs to a word. */
+export function isWide(code: number): boolean {
+  return tablesOf().kinds[code] !== 0;
 }
 
 /**

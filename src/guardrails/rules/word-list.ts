@@ -88,7 +88,7 @@ export class WordList implements TextDetector {
     const root = this.#root;
     const places = new Uint32Array(this.#most + 1);
     let symbols = 0;
-    let state = root;
+    let state: Node = root;
     let spaces = 0;
     let best: { start: number; end: number } | undefined;
     for (let at = from; at < text.length; at++) {
@@ -138,14 +138,14 @@ function isWord(text: string, at: number): boolean {
 }
 
 function step(from: Node, symbol: number): Node {
-  let state: Node | undefined = from;
-  while (state !== undefined) {
+  let state = from;
+  for (;;) {
     const next = state.next.get(symbol);
     if (next !== undefined) return next;
+    // Only the root has nowhere to fall back to.
     if (state.fail === undefined) return state;
     state = state.fail;
   }
-  return from;
 }
 
 /** Breadth first: where to go on when a word does not, and which shorter words end at the same place. */
