@@ -23,7 +23,7 @@ const SIMULATOR_PORT = 8090;
 
 /** tailscaled is waited for this long, and by newcomers alone. */
 const LOOKUP_MS = 2_000;
-const OUTAGE_MS = 4_000;
+const OUTAGE_MS = 2_500;
 
 const impossible = PrivateNetwork.impossible();
 

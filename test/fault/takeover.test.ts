@@ -47,7 +47,6 @@ async function openSite(drain: { notice: string; within: string }, url?: string)
       grants: [ADMIN_GRANT],
       server: { drain },
     },
-    args: ['--no-simulator'],
     env: {
       DATABASE_URL: url ?? databaseUrl(await postgres.database()),
       APERTURE_LISTEN: `127.0.0.1:${port}`,

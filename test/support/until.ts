@@ -1,16 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+const LOOK_AGAIN_MS = { soonest: 10, latest: 200 };
+/** The next look comes after this part of what was waited already: looks are no load on whoever is waited for. */
+const PART = 0.1;
+
 /** Waits until the condition holds and returns what it gave; fails after the deadline, saying what it waited for. */
 export async function until<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   withinMs = 10_000,
 ): Promise<T> {
-  const deadline = performance.now() + withinMs;
+  const beganMs = performance.now();
   for (;;) {
     const value = await condition();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms in vain until ${what}`);
-    await sleep(10);
+    const waitedMs = performance.now() - beganMs;
+    if (waitedMs > withinMs) throw new Error(`waited ${withinMs} ms in vain until ${what}`);
+    await sleep(Math.min(Math.max(waitedMs * PART, LOOK_AGAIN_MS.soonest), LOOK_AGAIN_MS.latest));
   }
 }
