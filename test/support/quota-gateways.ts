@@ -112,7 +112,7 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
         openai: {
           baseurl: simulator.url,
           apikey: PROVIDER_KEY,
-          models: [MODEL, 'gpt-5'],
+          models: [MODEL, `${MODEL}-2025-08-07`, 'gpt-5'],
           compatibility: { openai_chat: true, openai_responses: true },
         },
         ...options.providers?.(simulator.url),
@@ -201,9 +201,9 @@ async function request({ url }: TestGateway, options: AskOptions = {}): Promise<
 }
 
 /** Waits until there are so many records; answers all, each with its charges, which the list leaves out. */
-export async function recordsWithCharges(gateway: TestGateway, count: number): Promise<RecordRow[]> {
+export async function recordsWithCharges(gateway: TestGateway, count: number, query = ''): Promise<RecordRow[]> {
   const records: RecordRow[] = [];
-  await readInParallel(await gateway.records(count), async (listed) => {
+  await readInParallel(await gateway.records(count, query), async (listed) => {
     // A refused request was never charged.
     const whole = listed.state === 'denied' ? { quota_charges: [] } : await gateway.json(`/api/requests/${listed.id}`);
     records.push({ ...listed, ...(whole as Pick<RecordRow, 'quota_charges'>) });
