@@ -140,10 +140,10 @@ describe('failure mode 4: two processes and a Redis that forgets', () => {
         spent += count * COST;
       };
       await spend(30);
-      await balanceBecomes(gateways, CAPACITY - spent, 10_000);
+      await balanceBecomes(gateways, CAPACITY - spent, 30_000);
       await gateways.redis?.save();
       await spend(50);
-      await balanceBecomes(gateways, CAPACITY - spent, 10_000);
+      await balanceBecomes(gateways, CAPACITY - spent, 30_000);
       // What the store hears of last, it forgets first: some of it while answers are under way.
       const underWay = burst(gateways, 20, { sim: 'delay=500ms' });
       await forget(gateways);
@@ -205,19 +205,19 @@ describe('one process and a budget that nobody gets near', () => {
     });
     const before = await counts();
     expect(before.asked).toBeGreaterThan(0);
-    for (let sent = 0; sent < 500; sent += 25) {
+    for (let sent = 0; sent < 250; sent += 25) {
       for (const { status } of await burst(gateways, 25)) expect(status).toBe(200);
     }
     const after = await counts();
     const seconds = (after.atMs - before.atMs) / 1_000;
     const claims = after.claims - before.claims;
     console.log(
-      `500 requests in ${seconds.toFixed(1)} s: ${claims} claims, ${after.asked - before.asked} requests asked`,
+      `250 requests in ${seconds.toFixed(1)} s: ${claims} claims, ${after.asked - before.asked} requests asked`,
     );
     expect(after.asked).toBe(before.asked);
     // One a second, and one that was due.
     expect(claims).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
-  }, 60_000);
+  }, 120_000);
 });
 
 /** All at once, to each process in turn. */
@@ -266,7 +266,7 @@ async function expectBooks(
       );
       return Object.entries(expected).every(([name, balance]) => balances[name] === balance);
     },
-    5_000,
+    30_000,
   ).catch(() => undefined);
   expect(balances).toEqual(expected);
 }

@@ -21,7 +21,7 @@ const LATER_WITHIN_MS = 20_000;
 
 test(
   'npm start in a bare directory: what it prints works, and outlives kill -9 of everything',
-  { timeout: 240_000 },
+  { timeout: 900_000 },
   async () => {
     const checkout = await freshCheckout();
     try {
@@ -86,6 +86,6 @@ async function listed(url: string, count: number): Promise<RecordRow[]> {
       const { items } = (await response.json()) as { items: RecordRow[] };
       return items.length >= count ? items : undefined;
     },
-    20_000,
+    60_000,
   );
 }

@@ -482,7 +482,7 @@ describe.each(backends.map((make) => ({ backend: make() })).map(({ backend }) =>
               ([holding]) => holding?.balance === 990,
               () => false,
             ),
-          20_000,
+          60_000,
         );
 
       test('standing still, it holds no call for longer than two seconds; then it goes on', async () => {

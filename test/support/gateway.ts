@@ -53,7 +53,7 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'aperture-test-'));
 }
 
-const START_WITHIN_MS = 60_000;
+const START_WITHIN_MS = 100_000;
 
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
   const ownDir = options.dataDir === undefined;

@@ -165,7 +165,7 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
 
 async function settled(
   { gateways, buckets, metric }: Pick<QuotaGateways, 'gateways' | 'buckets' | 'metric'>,
-  withinMs = 20_000,
+  withinMs = 60_000,
 ): Promise<Map<string, BucketItem>> {
   let last = '';
   return until(

@@ -12,7 +12,7 @@ const PART = 0.1;
 export async function until<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const waited = stopwatch();
   try {
