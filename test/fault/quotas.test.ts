@@ -77,7 +77,7 @@ describe('failure mode 3: an empty budget, asked by all at once', () => {
       for (let at = 0; at < SPENT_BEFORE; at++) expect((await gateways.ask(at % shape.processes)).status).toBe(200);
       const balance = await burst(gateways, PARALLEL);
       const strict = await burst(gateways, PARALLEL, { model: STRICT_MODEL });
-      for (const answer of [...balance, ...strict].filter(({ status }) => status !== 200)) expectRefusal(answer);
+      expectRefusals([...balance, ...strict]);
       const records = await recordsOf(gateways, SPENT_BEFORE + 2 * PARALLEL);
       const over = overspent(records, MODEL, CAPACITY);
       const strictlyOver = overspent(records, STRICT_MODEL, STRICT_CAPACITY);
@@ -103,10 +103,7 @@ describe('failure mode 3: an empty budget, asked by all at once', () => {
         // As claims are on their way, and with requests under way afterwards.
         const [within] = await Promise.all([burst(gateways, PARALLEL / 4, slowly), gateways.redis?.kill()]);
         const answers = [...before, ...within, ...(await burst(gateways, PARALLEL / 4, slowly))];
-        for (const answer of answers) {
-          if (answer.status === 503) expectAway(answer);
-          else if (answer.status !== 200) expectRefusal(answer);
-        }
+        expectRefusals(answers);
         await gateways.redis?.start();
         const records = await recordsOf(gateways, PARALLEL, `&model=${LATE_MODEL}`);
         const over = overspent(records, LATE_MODEL, LATE_CAPACITY);
@@ -136,8 +133,13 @@ describe('failure mode 4: two processes and a Redis that forgets', () => {
     async ({ what, forget }) => {
       const gateways = world();
       const spend = async (count: number): Promise<void> => {
-        for (const { status } of await burst(gateways, count)) expect(status).toBe(200);
-        spent += count * COST;
+        countSpent(await burst(gateways, count));
+      };
+      const countSpent = (answers: readonly Answer[]): void => {
+        expectRefusals(answers);
+        const good = answers.filter(({ status }) => status === 200);
+        expect(good.length).toBeGreaterThan(answers.length / 2);
+        spent += good.length * COST;
       };
       await spend(30);
       await balanceBecomes(gateways, CAPACITY - spent, 30_000);
@@ -147,8 +149,7 @@ describe('failure mode 4: two processes and a Redis that forgets', () => {
       // What the store hears of last, it forgets first: some of it while answers are under way.
       const underWay = burst(gateways, 20, { sim: 'delay=500ms' });
       await forget(gateways);
-      for (const { status } of await underWay) expect(status).toBe(200);
-      spent += 20 * COST;
+      countSpent(await underWay);
       const tookMs = await balanceBecomes(gateways, CAPACITY - spent, HEALS_WITHIN_MS);
       console.log(`Redis ${what}: right again after ${Math.round(tookMs)} ms, ${spent / COST} requests spent`);
       await spend(10);
@@ -224,6 +225,14 @@ describe('one process and a budget that nobody gets near', () => {
 function burst(gateways: QuotaGateways, count: number, options?: AskOptions): Promise<Answer[]> {
   const processes = gateways.gateways.length;
   return Promise.all(Array.from({ length: count }, (_, at) => gateways.ask(at % processes, options)));
+}
+
+/** Who is not answered is told why: nothing is left, or the store took longer than anybody waits for it. */
+function expectRefusals(answers: readonly Answer[]): void {
+  for (const answer of answers) {
+    if (answer.status === 503) expectAway(answer);
+    else if (answer.status !== 200) expectRefusal(answer);
+  }
 }
 
 function say(answers: readonly Answer[]): string {

@@ -121,7 +121,12 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
       grants: [ADMIN_GRANT, { src: ['(loopback)'], app: { 'tailscale.com/cap/aperture': options.attach } }],
       ...(options.server === undefined ? {} : { server: options.server }),
     };
-    const start = async (dataDir: string): Promise<TestGateway> => startGateway({ dataDir, env, config });
+    const start = async (dataDir: string): Promise<TestGateway> => {
+      const gateway = await startGateway({ dataDir, env, config });
+      // The thread that asks the store is the last to be there; before it answers, requests are refused.
+      await until('its quotas answer', async () => (await fetch(`${gateway.url}/api/quotas`)).ok, HANGS_MS);
+      return gateway;
+    };
     const gateways = await Promise.all(dataDirs.map(start));
     undo.push(() => Promise.all(gateways.map((gateway) => gateway.stop())));
     const gateway = (at: number): TestGateway => {
