@@ -165,7 +165,7 @@ export async function ready(control: TestControl): Promise<TestControl> {
       if (failure !== undefined) throw new Error(JSON.stringify(failure));
       return (control.states.at(-1)?.snapshot.version ?? 0) > 0;
     },
-    20_000,
+    60_000,
   );
   return control;
 }

@@ -27,8 +27,9 @@ afterEach(async () => {
   undo = [];
 });
 
-const LOAD = { perSecond: 30, seconds: 9 };
-const BEFORE_MS = 2_500;
+const LOAD = { perSecond: 30, seconds: 6 };
+const BEFORE_MS = 2_000;
+const OUTAGE_MS = 2_000;
 
 async function open(name: string, whenFull: 'refuse' | 'drop_bodies'): Promise<{ world: World; disk: SmallDisk }> {
   const disk = mountSmallDisk('64m');
@@ -46,7 +47,7 @@ test('failure mode 39: disk full, set to refuse: new requests get a 503 that say
   const { statuses, failures, asked, before, within } = await throughOutage(world, {
     load: { name: 'refuse', ...LOAD },
     beforeMs: BEFORE_MS,
-    ...diskFull(world, disk, 3_000),
+    ...diskFull(world, disk, OUTAGE_MS),
     refuses: true,
   });
   expect(failures).toEqual({});
@@ -64,7 +65,7 @@ test('failure mode 39: disk full, set to drop bodies: clients notice nothing, an
   const through = await throughOutage(world, {
     load: { name: 'drop', ...LOAD },
     beforeMs: BEFORE_MS,
-    ...diskFull(world, disk, 3_000),
+    ...diskFull(world, disk, OUTAGE_MS),
   });
   expectUnnoticed(through);
   await expectBooks(world, through.asked, { captured: (one) => through.before.includes(one) });
@@ -87,7 +88,7 @@ test('disk slow: the first slow write is the last that anybody waits for, and no
     },
     during: async () => {
       await until('writes wait', async () => (await world.metric('aperture_journal_pending_bytes')) > 0, PATIENCE_MS);
-      await pause(3_000);
+      await pause(OUTAGE_MS);
     },
     end: () => {
       faults.end();
@@ -103,7 +104,7 @@ test('disk corrupt: a start makes records of all that is whole, says what is not
   undo.push(() => world.close());
   // With the database away, the journal alone has them.
   await world.database.cut();
-  const load = steadyLoad(Number(new URL(world.gateway.url).port), { name: 'corrupt', ...LOAD, seconds: 4 });
+  const load = steadyLoad(Number(new URL(world.gateway.url).port), { name: 'corrupt', ...LOAD, seconds: 3 });
   const { statuses } = await load.done;
   expect(statuses).toEqual({ 200: load.asked.length });
   await world.restart('kill', async () => {

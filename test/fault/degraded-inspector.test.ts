@@ -22,18 +22,18 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const LOAD = { perSecond: 30, seconds: 9 };
+const LOAD = { perSecond: 30, seconds: 6 };
 
 function outage(fault: Fault, during: () => Promise<void>): Parameters<typeof throughOutage>[1] {
   return {
     load: { name: fault, ...LOAD },
-    beforeMs: 2_500,
+    beforeMs: 2_000,
     begin: () => {
       faults.begin(fault);
     },
     during: async () => {
       await during();
-      await pause(2_500);
+      await pause(1_500);
     },
     end: () => {
       faults.end();

@@ -22,19 +22,22 @@ beforeAll(async () => {
 }, 3 * PATIENCE_MS);
 afterAll(() => world.close());
 
-const LOAD = { perSecond: 30, seconds: 10 };
+const LOAD = { perSecond: 30, seconds: 8 };
+const BEFORE_MS = 2_000;
+/** A minute in degraded.long.test.ts. */
+const OUTAGE_MS = 4_000;
 
 test('Postgres slow: clients notice nothing, records come late, and all of them', { timeout: 300_000 }, async () => {
   const through = await throughOutage(world, {
     load: { name: 'slow', ...LOAD },
-    beforeMs: 2_500,
+    beforeMs: BEFORE_MS,
     begin: () => {
       world.database.slow(100);
     },
     during: async () => {
       await pause(1_000);
       world.postgres.signal('SIGSTOP');
-      await pause(3_000);
+      await pause(2_000);
       world.postgres.signal('SIGCONT');
       await pause(1_000);
     },
@@ -49,9 +52,9 @@ test(
   { timeout: 300_000 },
   async () => {
     const through = await throughOutage(world, {
-      load: { name: 'down', ...LOAD, seconds: 16 },
-      beforeMs: 2_500,
-      ...databaseDown(world, 10_000),
+      load: { name: 'down', ...LOAD },
+      beforeMs: BEFORE_MS,
+      ...databaseDown(world, OUTAGE_MS),
     });
     expectUnnoticed(through);
     expect(world.gateway.output()).toContain('away or failing; it is tried again');
@@ -64,8 +67,8 @@ test(
   { timeout: 300_000 },
   async () => {
     const through = await throughOutage(world, {
-      load: { name: 'corrupt', ...LOAD, seconds: 18 },
-      beforeMs: 2_500,
+      load: { name: 'corrupt', ...LOAD, seconds: 13 },
+      beforeMs: BEFORE_MS,
       begin: backUp,
       during: async () => {
         await without(
@@ -129,7 +132,7 @@ async function unused(...statements: string[]): Promise<void> {
 async function without(taken: string, given: string): Promise<void> {
   await asSuperuser(world.postgres.embedded, BASE, async (client) => {
     await client.query(taken);
-    await pause(1_500);
+    await pause(1_000);
     await client.query(given);
     await pause(500);
   });

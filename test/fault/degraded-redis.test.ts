@@ -13,13 +13,15 @@ beforeAll(async () => {
 }, 3 * PATIENCE_MS);
 afterAll(() => world.close());
 
-const LOAD = { perSecond: 30, seconds: 10 };
-const BEFORE_MS = 2_500;
+const LOAD = { perSecond: 30, seconds: 8 };
+const BEFORE_MS = 2_000;
+/** A minute in degraded.long.test.ts. */
+const OUTAGE_MS = 4_000;
 
 test('Redis slow, stopped, and gone without a word: clients notice nothing, and no record is lost', async () => {
   const { redis, queue } = parts();
   const through = await throughOutage(world, {
-    load: { name: 'slow', ...LOAD, seconds: 14 },
+    load: { name: 'slow', ...LOAD, seconds: 12 },
     beforeMs: BEFORE_MS,
     begin: () => {
       queue.slow(100);
@@ -44,9 +46,9 @@ test('Redis slow, stopped, and gone without a word: clients notice nothing, and 
 
 test('Redis down: clients notice nothing, records wait, and all are there afterwards', async () => {
   const through = await throughOutage(world, {
-    load: { name: 'down', ...LOAD, seconds: 15 },
+    load: { name: 'down', ...LOAD },
     beforeMs: BEFORE_MS,
-    ...queueDown(world, 10_000),
+    ...queueDown(world, OUTAGE_MS),
   });
   expectUnnoticed(through);
   await expectBooks(world, through.asked);
@@ -54,9 +56,9 @@ test('Redis down: clients notice nothing, records wait, and all are there afterw
 
 test('failure mode 39: Redis and Postgres down: clients notice nothing, and all is there afterwards', async () => {
   const through = await throughOutage(world, {
-    load: { name: 'both', ...LOAD, seconds: 15 },
+    load: { name: 'both', ...LOAD },
     beforeMs: BEFORE_MS,
-    ...bothDown(world, 10_000),
+    ...bothDown(world, OUTAGE_MS),
   });
   expectUnnoticed(through);
   await expectBooks(world, through.asked);
@@ -67,7 +69,7 @@ test('Redis corrupt: foreign jobs hold up none of ours, and what it forgot comes
   const client = new Redis(redis.url);
   try {
     const through = await throughOutage(world, {
-      load: { name: 'corrupt', ...LOAD },
+      load: { name: 'corrupt', ...LOAD, seconds: 10 },
       beforeMs: BEFORE_MS,
       begin: async () => {
         await addForeignJobs(client);

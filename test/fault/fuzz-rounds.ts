@@ -38,8 +38,8 @@ const UNRECORDED = new Set([
 const SPOILED = CLIENTS;
 
 /** A hostile zstd body may occupy an inspector for seconds (`decode.ts`), and a busy machine for many. */
-const QUIET_WITHIN_MS = 30_000;
-const STORED_WITHIN_MS = 15_000;
+const QUIET_WITHIN_MS = 60_000;
+const STORED_WITHIN_MS = 60_000;
 /** After so long of rubbish the books are judged: what is wrong is told while it is near, and a list stays short. */
 const CHAPTER_MS = 30_000;
 
@@ -359,7 +359,7 @@ async function expectMemory(gateway: TestGateway, warmBytes: number): Promise<vo
   };
   const said = (): string =>
     `memory: ${Math.round(warmBytes / MIB)} MiB halfway, ${Math.round(bytes / MIB)} MiB at the end`;
-  await until('memory is near what it was', near, 20_000).catch((error: unknown) => {
+  await until('memory is near what it was', near, 60_000).catch((error: unknown) => {
     throw new Error(said(), { cause: error });
   });
   console.log(said());

@@ -24,7 +24,7 @@ let provider: Target;
 
 beforeAll(async () => {
   [postgres, provider] = await Promise.all([startTestPostgres('takeover'), startProvider()]);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await provider.stop();
   await postgres.stop();
@@ -47,7 +47,6 @@ async function openSite(drain: { notice: string; within: string }, url?: string)
       grants: [ADMIN_GRANT],
       server: { drain },
     },
-    args: ['--no-simulator'],
     env: {
       DATABASE_URL: url ?? databaseUrl(await postgres.database()),
       APERTURE_LISTEN: `127.0.0.1:${port}`,
@@ -155,7 +154,7 @@ const STREAMS = 500;
 const EVENTS = 40;
 const PACE_MS = 100;
 const NOTICE_MS = 1_000;
-const SHORT_PER_SECOND = 40;
+const SHORT_PER_SECOND = 20;
 /** Connections that are kept from before the end of the old process. */
 const KEPT = 10;
 /** As src/main.ts ends when records are left to the journal. */

@@ -1,5 +1,6 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { slowness } from '../support/machine.ts';
 import { until } from '../support/until.ts';
 import { rawZstd } from '../support/zstd.ts';
 import { APIS, MODELS, PATHS, bodyOf, errorOf, rawRequest, startFlow } from './support.ts';
@@ -178,13 +179,14 @@ describe.each(APIS)('%s', (api) => {
 
   test('a slow-loris body is refused in time', async () => {
     const began = performance.now();
+    const withinMs = (BODY_TIMEOUT_MS + 2_000) * slowness();
     const socket = await flow.socket();
     let text = '';
     socket.on('data', (bytes) => (text += bytes.toString()));
     socket.write(rawRequest(PATHS[api], '', { 'content-length': '1000' }));
     const drip = setInterval(() => socket.write(' '), 50);
     try {
-      await until('the answer has come', () => text.includes('gateway_'));
+      await until('the answer has come', () => text.includes('gateway_'), withinMs);
     } finally {
       clearInterval(drip);
       socket.destroy();
@@ -192,7 +194,6 @@ describe.each(APIS)('%s', (api) => {
     expect(text).toMatch(/^HTTP\/1.1 408 /);
     expect(errorOf(api, text.slice(text.indexOf('\r\n\r\n') + 4)).code).toBe('gateway_body_timeout');
     expect(performance.now() - began).toBeGreaterThanOrEqual(BODY_TIMEOUT_MS - 5);
-    expect(performance.now() - began).toBeLessThan(BODY_TIMEOUT_MS + 2000);
   });
 
   test('a half-sent body, then FIN: nothing reaches a provider', async () => {
@@ -272,7 +273,7 @@ test('a flood of headers is refused, or dropped with its connection', async () =
   const refused = await flow.raw(rawRequest(PATHS.openai, JSON.stringify(bodyOf('openai')), floodOf(300)));
   expect(refused).toMatchObject({ status: 431, closed: true });
   expect(await floodDropped).toMatchObject({ status: 0, closed: true });
-}, 30_000);
+});
 
 test('a huge header ends with its connection', async () => {
   const answer = await flow.raw(

@@ -5,6 +5,7 @@ import { startSimulator } from '../../src/simulator/provider.ts';
 import type { Simulator } from '../../src/simulator/provider.ts';
 import { startGateway, temporaryFolder } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { slowness } from '../support/machine.ts';
 import { removeDataDir, startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
@@ -176,7 +177,7 @@ describe('two gateways on one database', () => {
     const [one, other] = two();
     const saved = await edit(one.url, (text) => text.replace('"m-0"', '"m-1"'));
     expect(saved.status).toBe(200);
-    await until('the other serves it', async () => (await statusOf(other.url, 'm-1')) === 200, 1_000);
+    await until('the other serves it', async () => (await statusOf(other.url, 'm-1')) === 200, 1_000 * slowness());
     expect((await call(other.url, 'GET', '/api/config')).body['hash']).toBe(saved.body['hash']);
   });
 

@@ -6,6 +6,7 @@ import { assert } from '../../src/lib/result.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { elsewhere } from '../../src/store/postgres-home.ts';
 import { freePort } from '../../bench/targets.ts';
+import { slowness } from '../support/machine.ts';
 import { removeDataDir } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
@@ -62,7 +63,7 @@ export async function freshCheckout(): Promise<FreshCheckout> {
           if (child.exitCode !== null) throw new Error(`npm start ended with ${child.exitCode}:\n${output}`);
           return output.includes('What it cost:') && output.endsWith('\n');
         },
-        START_WITHIN_MS,
+        START_WITHIN_MS * slowness(),
       ).catch((error: unknown) => {
         throw new Error(`npm start is not ready; it said:\n${output}`, { cause: error });
       });

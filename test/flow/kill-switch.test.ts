@@ -7,6 +7,7 @@ import { startSimulator } from '../../src/simulator/provider.ts';
 import type { Simulator } from '../../src/simulator/provider.ts';
 import { openHouse } from '../support/house.ts';
 import type { House } from '../support/house.ts';
+import { slowness, stopwatch } from '../support/machine.ts';
 import { until } from '../support/until.ts';
 import { ADMIN_GRANT, PROVIDER_KEY } from './support.ts';
 
@@ -151,12 +152,13 @@ describe('a stream that runs when its caller is revoked', () => {
       expect(response.status).toBe(200);
       const heard = rest(response);
       await until('events flow', () => (simulator.books(0, tag).entries[0]?.events_sent ?? 0) > 3);
-      const revokedAtMs = systemClock.nowMs();
+      const watch = stopwatch();
       house.control({ revocations: [HER] });
-      const { text, whole, atMs } = await heard;
+      const { text, whole } = await heard;
       expect(whole, 'a stream that was broken off never looks whole').toBe(false);
-      expect(atMs - revokedAtMs).toBeLessThan(1000);
-      expect((await endedAtMs(tag)) - revokedAtMs).toBeLessThan(1000);
+      await endedAtMs(tag);
+      expect(watch.ms()).toBeLessThan(1_000 * slowness());
+      watch.stop();
       expect(simulator.books(0, tag).entries[0]).toMatchObject({ ending: 'client_left' });
       if (name !== 'gemini array') {
         const last = text.trimEnd().split(/\r?\n/).at(-1) ?? '';
@@ -174,7 +176,8 @@ describe('a stream that runs when its caller is revoked', () => {
     },
   );
 
-  test('the upstream is closed within 100 ms of the end that the client sees', async () => {
+  // A machine that stands still between the two does so once.
+  test('the upstream is closed within 100 ms of the end that the client sees', { retry: 2 }, async () => {
     const { tag, response } = await ask('chat', 'events=500;pace=20ms');
     const heard = rest(response);
     await until('events flow', () => (simulator.books(0, tag).entries[0]?.events_sent ?? 0) > 3);
@@ -218,16 +221,17 @@ describe('before a byte of the response', () => {
     const tag = `kill-${tags + 1}`;
     const asked = ask(name, 'delay=10s', { stream: false });
     await begun(tag);
-    const revokedAtMs = systemClock.nowMs();
+    const watch = stopwatch();
     house.control({ revocations: [HER] });
     const { response } = await asked;
-    expect(systemClock.nowMs() - revokedAtMs).toBeLessThan(1000);
     expect(response.status).toBe(403);
     expect(response.headers.get('x-should-retry')).toBe('false');
     const told = await response.text();
     expect(told).toContain(JSON.stringify(MESSAGE));
     expect(told).not.toContain('root@example.com');
-    expect((await endedAtMs(tag)) - revokedAtMs).toBeLessThan(1000);
+    await endedAtMs(tag);
+    expect(watch.ms()).toBeLessThan(1_000 * slowness());
+    watch.stop();
     expect(await house.record(response.headers.get('x-aperture-request-id') ?? '')).toMatchObject({
       state: 'error',
       denied_by: 'gateway_revoked',
@@ -331,13 +335,14 @@ describe('what else can be revoked', () => {
     const other = await ask(name, 'events=20;pace=20ms', { headers: { 'x-session-id': 'another' } });
     await begun(silentTag);
     const heard = [rest(running.response), rest(other.response)];
-    const revokedAtMs = systemClock.nowMs();
+    const watch = stopwatch();
     house.control({ revocations: [revocation('session', uuid)] });
     const { response } = await silent;
     expect(response.status).toBe(403);
     expect(await response.text()).toContain('access was revoked for this session');
     expect((await heard[0])?.text).toContain('access was revoked for this session');
-    expect(systemClock.nowMs() - revokedAtMs).toBeLessThan(1000);
+    expect(watch.ms()).toBeLessThan(1_000 * slowness());
+    watch.stop();
     expect((await heard[1])?.whole).toBe(true);
 
     const again = await ask(name, 'events=500;pace=20ms', { headers, body });

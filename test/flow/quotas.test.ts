@@ -13,6 +13,8 @@ import { PROVIDER_KEY } from './support.ts';
 const ALICE = 'alice@example.com';
 const BOB = 'bob@example.com';
 const CAROL = 'carol@example.com';
+/** Has little, and for one model alone. */
+const DAVE = 'dave@example.com';
 const ROOT = 'root@example.com';
 
 /** A quota each, so that tests do not meet. Prices a million tokens: gpt-5 $1.25 and $10, gpt-5-mini $0.25 and $2. */
@@ -31,6 +33,7 @@ const QUOTAS: Record<string, unknown> = {
   // 10,000 nanodollars a second.
   'plain:<user>': { capacity: '$1.00', rate: '$0.864/day' },
   'spent:<user>': { capacity: '$0.00', rate: NO_RATE },
+  'pocket:<user>': { capacity: '$0.01', rate: NO_RATE },
 };
 const ATTACH = [
   { models: `*/${CHAINED}`, quotas: [{ bucket: 'daily:<user>' }, { bucket: 'opus:<user>' }] },
@@ -78,8 +81,12 @@ function start(options: { quotas?: Record<string, unknown>; dataDir?: string } =
         listen: [{ address: '127.0.0.1:0', identity: ['proxy_headers'] }],
       },
       grants: [
-        { src: [ALICE, BOB, CAROL], app: { 'tailscale.com/cap/aperture': [{ role: 'user' }, { models: '**' }] } },
+        { src: [ALICE, BOB, CAROL, DAVE], app: { 'tailscale.com/cap/aperture': [{ role: 'user' }, { models: '**' }] } },
         { src: [ALICE, BOB, CAROL], app: { 'tailscale.com/cap/aperture': ATTACH } },
+        {
+          src: [DAVE],
+          app: { 'tailscale.com/cap/aperture': [{ models: '**', quotas: [{ bucket: 'pocket:<user>' }] }] },
+        },
         { src: [ROOT], app: { 'tailscale.com/cap/aperture': [{ role: 'admin' }, { read_metrics: true }] } },
       ],
     },
@@ -127,7 +134,7 @@ async function recordOf(gateway: TestGateway, answer: Response): Promise<RecordR
         (record) => record as RecordRow,
         () => undefined,
       ),
-    20_000,
+    60_000,
   );
 }
 
@@ -347,6 +354,25 @@ describe('one gateway', () => {
     expect((await get(gateway, ROOT, '/api/quotas/refill')).status).toBe(405);
     await balanceBecomes(gateway, `opus:${ALICE}`, 5_000_000_000);
   });
+
+  test('a stored response is polled when its budget is spent, and nothing more is made', async () => {
+    const client = new OpenAI({
+      baseURL: `${gateway.url}/v1`,
+      apiKey: 'client-key',
+      maxRetries: 0,
+      defaultHeaders: { 'tailscale-user-login': DAVE },
+    });
+    const create = () =>
+      client.responses.create(
+        { model: PLAIN, input: 'Hello' },
+        { headers: { 'x-sim': 'input=10;output=10000;text=hello' } },
+      );
+    const made = await create();
+    // $0.02 for 10,000 tokens, of which $0.01 was there.
+    await balanceBecomes(gateway, `pocket:${DAVE}`, 10_000_000 - (10 * 250 + 10_000 * 2_000));
+    expect(await errorOf(create())).toMatchObject({ status: 429, code: 'insufficient_quota' });
+    expect((await client.responses.retrieve(made.id)).status).toBe('completed');
+  });
 });
 
 test('balances outlive a restart; a lower capacity cuts them, and a deleted quota takes its buckets along', async () => {
@@ -400,30 +426,6 @@ test('balances outlive a restart; a lower capacity cuts them, and a deleted quot
     removeDataDir(dataDir);
   }
 }, 120_000);
-
-test('a stored response is polled when its budget is spent, and nothing more is made', async () => {
-  const gateway = await start({ quotas: { ...QUOTAS, 'plain:<user>': { capacity: '$0.01', rate: NO_RATE } } });
-  try {
-    const client = new OpenAI({
-      baseURL: `${gateway.url}/v1`,
-      apiKey: 'client-key',
-      maxRetries: 0,
-      defaultHeaders: { 'tailscale-user-login': ALICE },
-    });
-    const create = () =>
-      client.responses.create(
-        { model: PLAIN, input: 'Hello' },
-        { headers: { 'x-sim': 'input=10;output=10000;text=hello' } },
-      );
-    const made = await create();
-    // $0.02 for 10,000 tokens, of which $0.01 was there.
-    await balanceBecomes(gateway, `plain:${ALICE}`, 10_000_000 - (10 * 250 + 10_000 * 2_000));
-    expect(await errorOf(create())).toMatchObject({ status: 429, code: 'insufficient_quota' });
-    expect((await client.responses.retrieve(made.id)).status).toBe('completed');
-  } finally {
-    await gateway.stop();
-  }
-}, 60_000);
 
 async function errorOf(call: PromiseLike<unknown>): Promise<Error> {
   try {

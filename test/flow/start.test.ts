@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { assert } from '../../src/lib/result.ts';
 import type { RecordRow } from '../support/gateway.ts';
+import { slowness } from '../support/machine.ts';
 import { until } from '../support/until.ts';
 import { freshCheckout } from './fresh-checkout.ts';
 import type { FreshCheckout } from './fresh-checkout.ts';
@@ -20,7 +21,7 @@ const LATER_WITHIN_MS = 20_000;
 
 test(
   'npm start in a bare directory: what it prints works, and outlives kill -9 of everything',
-  { timeout: 240_000 },
+  { timeout: 900_000 },
   async () => {
     const checkout = await freshCheckout();
     try {
@@ -28,7 +29,7 @@ test(
       console.log(
         `npm start: installed, built and ready in ${Math.round(firstMs)} ms, after kill -9 in ${Math.round(laterMs)} ms`,
       );
-      expect(laterMs).toBeLessThan(LATER_WITHIN_MS);
+      expect(laterMs).toBeLessThan(LATER_WITHIN_MS * slowness());
     } finally {
       await checkout.remove();
     }
@@ -85,6 +86,6 @@ async function listed(url: string, count: number): Promise<RecordRow[]> {
       const { items } = (await response.json()) as { items: RecordRow[] };
       return items.length >= count ? items : undefined;
     },
-    20_000,
+    60_000,
   );
 }

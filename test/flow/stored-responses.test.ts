@@ -102,7 +102,7 @@ async function startHouse(
       until(
         `the record of ${id} is listed`,
         async () => (await gateway.records(0)).find((record) => record.id === id),
-        20_000,
+        60_000,
       ),
   };
 }

@@ -162,7 +162,7 @@ export function newTag(): string {
 }
 
 function found(gateway: TestGateway, what: string, is: (record: RecordRow) => boolean): Promise<RecordRow> {
-  return until(`${what} is listed`, async () => (await gateway.records(0)).find(is), 20_000);
+  return until(`${what} is listed`, async () => (await gateway.records(0)).find(is), 60_000);
 }
 
 /** Waits until nothing of any request is left in the process; fails saying what is. */

@@ -13,6 +13,7 @@ import type { DatabaseAddress } from '../../src/store/database.ts';
 import { runQuota } from '../../workers/run-quota.ts';
 import type { Quota } from '../../workers/run-quota.ts';
 import { aCaller } from '../support/caller.ts';
+import { slowness, stopwatch } from '../support/machine.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { startTestRedis } from '../support/redis.ts';
@@ -229,7 +230,9 @@ describe('seen from the main thread', () => {
     await redis.flush();
     const one = start({ database: NO_DATABASE, redisUrl: redis.url });
     const claims = [claimOf('daily:a', DOLLAR)];
-    expect(await one.claim('a', claims)).toMatchObject([{ key: 'daily:a', balance: 9 * DOLLAR }]);
+    // A thread that starts on a busy machine answers late; the same claim again is no other.
+    const answered = await until('the thread answers', () => one.claim('a', claims));
+    expect(answered).toMatchObject([{ key: 'daily:a', balance: 9 * DOLLAR }]);
     const answer = await one.ask(question());
     expect(answer).toMatchObject({ ok: true, value: { status: 200 } });
     one.reconfigure(['org']);
@@ -243,14 +246,15 @@ describe('seen from the main thread', () => {
     await redis.flush();
     const one = start({ database: NO_DATABASE, redisUrl: redis.url });
     const claims = [claimOf('daily:a', DOLLAR)];
-    await one.claim('a', claims);
+    await until('the thread answers', () => one.claim('a', claims));
     redis.signal('SIGSTOP');
-    const fromMs = performance.now();
+    const watch = stopwatch();
     const answers = await Promise.all([one.claim('a', claims), one.claim('a', claims)]);
-    const tookMs = performance.now() - fromMs;
+    const tookMs = watch.ms();
+    watch.stop();
     redis.signal('SIGCONT');
     expect(answers).toEqual([undefined, undefined]);
-    expect(tookMs).toBeLessThan(3_000);
+    expect(tookMs).toBeLessThan(3_000 * slowness());
     const again = await until('it goes on', () => one.claim('a', claims), 20_000);
     expect(again).toMatchObject([{ balance: 9 * DOLLAR }]);
   });
@@ -258,9 +262,10 @@ describe('seen from the main thread', () => {
   test('a thread that dies answers what it held', async () => {
     // Without a database it ends as soon as it reads what it was given.
     const one = start({});
-    const fromMs = performance.now();
+    const watch = stopwatch();
     expect(await one.claim('a', [claimOf('daily:a', 1)])).toBeUndefined();
     expect(await one.ask(question())).toMatchObject({ ok: false, fault: { code: 'store_unavailable' } });
-    expect(performance.now() - fromMs).toBeLessThan(2_400);
+    expect(watch.ms()).toBeLessThan(2_400 * slowness());
+    watch.stop();
   });
 });

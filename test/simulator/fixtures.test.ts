@@ -38,7 +38,7 @@ function ask(name: string, settings = ''): string {
   return post('/v1/anything', {}, { 'x-sim': `fixture=${name};${settings}`, connection: 'close' });
 }
 
-test('every fixture is served with its status, headers and exact bytes', { timeout: 60_000 }, async () => {
+test('every fixture is served with its status, headers and exact bytes', { timeout: 120_000 }, async () => {
   expect(names.length).toBeGreaterThan(50);
   for (const name of names) {
     const expected = expectedOf(name);

@@ -5,5 +5,5 @@ scaleSuite({
   records: Number(process.env['APERTURE_SCALE_RECORDS'] ?? 10_000_000),
   seed: Number(process.env['APERTURE_TEST_SEED'] ?? 20_261_123),
   askTimes: 3,
-  phaseMs: 20_000,
+  phaseMs: 10_000,
 });

@@ -112,7 +112,7 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
         openai: {
           baseurl: simulator.url,
           apikey: PROVIDER_KEY,
-          models: [MODEL, 'gpt-5'],
+          models: [MODEL, `${MODEL}-2025-08-07`, 'gpt-5'],
           compatibility: { openai_chat: true, openai_responses: true },
         },
         ...options.providers?.(simulator.url),
@@ -121,7 +121,12 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
       grants: [ADMIN_GRANT, { src: ['(loopback)'], app: { 'tailscale.com/cap/aperture': options.attach } }],
       ...(options.server === undefined ? {} : { server: options.server }),
     };
-    const start = async (dataDir: string): Promise<TestGateway> => startGateway({ dataDir, env, config });
+    const start = async (dataDir: string): Promise<TestGateway> => {
+      const gateway = await startGateway({ dataDir, env, config });
+      // The thread that asks the store is the last to be there; before it answers, requests are refused.
+      await until('its quotas answer', async () => (await fetch(`${gateway.url}/api/quotas`)).ok, HANGS_MS);
+      return gateway;
+    };
     const gateways = await Promise.all(dataDirs.map(start));
     undo.push(() => Promise.all(gateways.map((gateway) => gateway.stop())));
     const gateway = (at: number): TestGateway => {
@@ -165,7 +170,7 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
 
 async function settled(
   { gateways, buckets, metric }: Pick<QuotaGateways, 'gateways' | 'buckets' | 'metric'>,
-  withinMs = 20_000,
+  withinMs = 60_000,
 ): Promise<Map<string, BucketItem>> {
   let last = '';
   return until(
@@ -201,9 +206,9 @@ async function request({ url }: TestGateway, options: AskOptions = {}): Promise<
 }
 
 /** Waits until there are so many records; answers all, each with its charges, which the list leaves out. */
-export async function recordsWithCharges(gateway: TestGateway, count: number): Promise<RecordRow[]> {
+export async function recordsWithCharges(gateway: TestGateway, count: number, query = ''): Promise<RecordRow[]> {
   const records: RecordRow[] = [];
-  await readInParallel(await gateway.records(count), async (listed) => {
+  await readInParallel(await gateway.records(count, query), async (listed) => {
     // A refused request was never charged.
     const whole = listed.state === 'denied' ? { quota_charges: [] } : await gateway.json(`/api/requests/${listed.id}`);
     records.push({ ...listed, ...(whole as Pick<RecordRow, 'quota_charges'>) });

@@ -1,16 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stopwatch } from './machine.ts';
 
-/** Waits until the condition holds and returns what it gave; fails after the deadline, saying what it waited for. */
+const LOOK_AGAIN_MS = { soonest: 10, latest: 200 };
+/** The next look comes after this part of what was waited already: looks are no load on whoever is waited for. */
+const PART = 0.1;
+
+/**
+ * Waits until the condition holds and returns what it gave; fails after the deadline, saying what it waited for. A
+ * machine that stands still does not come nearer to the deadline.
+ */
 export async function until<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    const value = await condition();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms in vain until ${what}`);
-    await sleep(10);
+  const waited = stopwatch();
+  try {
+    for (;;) {
+      const value = await condition();
+      if (value !== undefined && value !== false) return value;
+      if (waited.ms() > withinMs) throw new Error(`waited ${withinMs} ms in vain until ${what}`);
+      await sleep(Math.min(Math.max(waited.ms() * PART, LOOK_AGAIN_MS.soonest), LOOK_AGAIN_MS.latest));
+    }
+  } finally {
+    waited.stop();
   }
 }

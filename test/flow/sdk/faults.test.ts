@@ -124,7 +124,7 @@ describe.each(Object.entries(ASKERS))('%s', (_name, asker) => {
 
 test(
   'a stream that a gateway which restarts has to end raises an error that says so',
-  { timeout: 90_000 },
+  { timeout: 180_000 },
   async () => {
     const ending = await startFor([{ role: 'admin' }, { models: '**' }], 30_000);
     let ended: Promise<number | null> | undefined;
