@@ -30,8 +30,8 @@ function kindOf(char: string): number {
   return char === '_' ? UNDERSCORE : 0;
 }
 
-const INVISIBLE =
-  /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|\u034f|[\ufe00-\ufe0f]/;
+/** What shows nothing: joiners, direction marks, variation selectors, soft hyphens. */
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
 const SPACE = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/;
 const DASH = /[\u2010-\u2013\u2212\ufe63\uff0d]/;
 const FULLWIDTH_FIRST = 0xff01;
