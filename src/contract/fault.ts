@@ -242,7 +242,8 @@ export function answerTo(fault: Fault): FaultAnswer {
         { retryAfterSeconds: BUSY_RETRY_SECONDS },
       );
     case 'guardrail_blocked':
-      return say(fault.status, fault.message, { shouldRetry: false });
+      // In the words of whoever made the rule, and no others: hooks' servers and their clients go by them (aperture.md, 6.4).
+      return { ...say(fault.status, '', { shouldRetry: false }), message: fault.message };
     case 'guardrail_unavailable':
       return say(503, `the rule "${fault.rule}" could not decide (${fault.why}), and it is set to refuse then`);
     case 'overloaded':
