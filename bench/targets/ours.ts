@@ -41,7 +41,7 @@ const SETTINGS = {
       },
       tools: { builtin: { kind: 'tool_policy', action: 'block', deny: ['shell_*'] } },
       bounds: { builtin: { kind: 'parameters', action: 'block', bounds: { temperature: { max: 2 } } } },
-      size: { builtin: { kind: 'prompt_size', action: 'block', max_bytes: 67108864 } },
+      size: { builtin: { kind: 'prompt_size', action: 'block', max_bytes: '64MiB' } },
     },
   },
 } as const;
