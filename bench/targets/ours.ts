@@ -37,7 +37,12 @@ const SETTINGS = {
       secrets: { builtin: { kind: 'secrets', action: 'block' } },
       words: { builtin: { kind: 'words', action: 'block', words: ['project moonshot', 'codename heron'] } },
       patterns: {
-        builtin: { kind: 'regex', action: 'redact', patterns: [{ name: 'ticket', pattern: 'SECRET-[0-9]{4,8}' }] },
+        builtin: {
+          kind: 'regex',
+          action: 'redact',
+          window: 16,
+          patterns: [{ name: 'ticket', pattern: 'SECRET-[0-9]{4,8}' }],
+        },
       },
       tools: { builtin: { kind: 'tool_policy', action: 'block', deny: ['shell_*'] } },
       bounds: { builtin: { kind: 'parameters', action: 'block', bounds: { temperature: { max: 2 } } } },

@@ -3,8 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 /** What a text costs beside its characters: ten thousand short ones are work too. */
 const TEXT_CHARS = 64;
 
-/** Text after which others have their turn: some milliseconds of the dearest rules. */
-const TURN_CHARS = 64 * 1024;
+/** Text after which others have their turn: a few milliseconds of the dearest rules. */
+const TURN_CHARS = 16 * 1024;
 
 /** Lets a long piece of work give way now and then, so that no large prompt keeps small ones waiting. */
 export class Pace {

@@ -77,6 +77,10 @@ const STORAGE_WORDS =
   /(?:account[ _-]?key|storage[\w .-]{0,16}key|azure[\w .-]{0,24}key|(?:primary|secondary)[ _-]?key|key[12])\W{0,8}$/i;
 const SHARED_CHARS = 43;
 const SHARED_WORDS = /shared_?access_?key\W{1,4}$/i;
+const STORAGE_FORMS = [
+  { chars: STORAGE_CHARS, words: STORAGE_WORDS, padding: '==' },
+  { chars: SHARED_CHARS, words: SHARED_WORDS, padding: '=' },
+];
 const CLIENT_SECRET = /[\w~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~-])/y;
 const CLIENT_SECRET_CHARS = 41;
 const SIGNATURE = /sig=(?:[A-Za-z0-9/+]|%2[bBfF]){40,60}(?:%3[dD]|=)/y;
@@ -84,8 +88,13 @@ const SIGNATURE_CHARS = 128;
 
 /** The end of the cloud's secret that begins at `at`, of those without a prefix: their length and the words before tell them. */
 export function cloudSecret(reading: Reading, at: number): number {
-  const answers = [clientSecret(reading, at), signature(reading, at), storageKey(reading, at), awsSecret(reading, at)];
-  return answers.find((answer) => answer !== NONE) ?? NONE;
+  // One after the other, and without a list of them: this is asked of every word.
+  const client = clientSecret(reading, at);
+  if (client !== NONE) return client;
+  const signed = signature(reading, at);
+  if (signed !== NONE) return signed;
+  const storage = storageKey(reading, at);
+  return storage === NONE ? awsSecret(reading, at) : storage;
 }
 
 function isBase64(reading: Reading, at: number): boolean {
@@ -114,10 +123,7 @@ function awsSecret(reading: Reading, at: number): number {
 function storageKey(reading: Reading, at: number): number {
   const { text } = reading;
   const known = reading.end - at;
-  for (const [chars, words, padding] of [
-    [STORAGE_CHARS, STORAGE_WORDS, '=='],
-    [SHARED_CHARS, SHARED_WORDS, '='],
-  ] as const) {
+  for (const { chars, words, padding } of STORAGE_FORMS) {
     const total = chars + padding.length;
     if (known >= total && !text.startsWith(padding, at + chars)) continue;
     if (!words.test(reading.before(at))) continue;
