@@ -8,18 +8,19 @@ import { systemClock } from '../src/lib/clock.ts';
 import { packageRoot } from '../src/lib/package-root.ts';
 import { nameThread } from '../src/lib/thread-name.ts';
 import { loadPriceTable } from '../src/pricing/table.ts';
-import { createRules } from './rules.ts';
 
 /** Root of an inspector thread: one long-lived piscina task, over when its port closes. With keys, it runs rules. */
-export default function inspect({ port, ruleKeys }: { port: MessagePort; ruleKeys?: RuleKeys }): Promise<void> {
+export default async function inspect({ port, ruleKeys }: { port: MessagePort; ruleKeys?: RuleKeys }): Promise<void> {
   nameThread(ruleKeys === undefined ? 'inspector' : 'rules');
   const outbox = new Outbox<FromInspector>(port, bytesFromInspector);
+  // Loaded where they run, and nowhere else: with all that hooks and patterns need.
+  const rules = ruleKeys === undefined ? undefined : await import('./rules.ts');
   const inspector = new Inspector(
     loadPriceTable(join(packageRoot(), 'config', 'prices.json')),
     (message) => {
       outbox.post(message);
     },
-    ruleKeys === undefined ? undefined : createRules(ruleKeys, systemClock),
+    ruleKeys === undefined ? undefined : rules?.createRules(ruleKeys, systemClock),
   );
   return new Promise((resolve) => {
     port.on('message', (messages: ToInspector[]) => {

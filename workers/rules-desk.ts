@@ -12,6 +12,11 @@ import { authorities } from './authorities.ts';
 const UNLIMITED_MS = 30_000;
 const ANSWER_BYTES = answerBytesFor(1024 * 1024);
 
+export interface OpenRulesDesk {
+  desk: RulesDesk;
+  close(): Promise<void>;
+}
+
 /** Tries rules: those that `rules` says are the running config's, with hooks only where that is asked for. */
 export function openRulesDesk(parts: { rules: () => RulesSlice; secretKey: Uint8Array; clock: Clock }): {
   desk: RulesDesk;

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { answerConfig } from '../src/admin/config-routes.ts';
-import { answerGuardrailsTest } from '../src/admin/guardrails.ts';
+import { answerGuardrailsTest, GUARDRAILS_TEST_PATH } from '../src/admin/guardrails.ts';
 import { answerHolds } from '../src/admin/holds.ts';
 import { answerControl } from '../src/admin/routes.ts';
 import type { AdminAnswer, AdminQuestion } from '../src/contract/question.ts';
@@ -28,7 +28,7 @@ import { createAccessDesk } from './access-desk.ts';
 import { createConfigReader } from './config-reader.ts';
 import { ControlKeeper, problem } from './control-keeper.ts';
 import { createHoldDesk } from './hold-desk.ts';
-import { openRulesDesk } from './rules-desk.ts';
+import type { OpenRulesDesk } from './rules-desk.ts';
 import type { ControlData } from './thread-data.ts';
 
 export interface ControlParts {
@@ -202,7 +202,14 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
 
   const access = createAccessDesk({ store: () => database?.store, look, clock, log });
   const holds = createHoldDesk({ store: () => database?.holds, clock, log });
-  const trying = openRulesDesk({ rules: () => rules, secretKey: data.secretKey, clock });
+  /** Loaded when somebody tries a rule, which is seldom, with all that rules and hooks need. */
+  let trying: Promise<OpenRulesDesk> | undefined;
+  const tried = async (question: AdminQuestion): Promise<AdminAnswer> => {
+    trying ??= import('./rules-desk.ts').then(({ openRulesDesk }) =>
+      openRulesDesk({ rules: () => rules, secretKey: data.secretKey, clock }),
+    );
+    return answerGuardrailsTest((await trying).desk, question);
+  };
   const answer = (question: AdminQuestion): Promise<AdminAnswer> =>
     answerControl(access, clock, question) ??
     answerHolds(holds, clock, question) ??
@@ -213,11 +220,13 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
       switch (message.kind) {
         case 'ask':
           // Trying rules changes nothing, and may wait for hooks: in nobody's turn.
-          void (answerGuardrailsTest(trying.desk, message.request) ?? inTurn(() => answer(message.request))).then(
-            ({ status, body }) => {
-              post({ kind: 'answer', ask: message.ask, status, headers: [JSON_TYPE], body: encoder.encode(body) });
-            },
-          );
+          void (
+            message.request.path === GUARDRAILS_TEST_PATH
+              ? tried(message.request)
+              : inTurn(() => answer(message.request))
+          ).then(({ status, body }) => {
+            post({ kind: 'answer', ask: message.ask, status, headers: [JSON_TYPE], body: encoder.encode(body) });
+          });
           return;
         case 'database':
           openDatabase(message.address);
@@ -235,7 +244,7 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
       stop.abort();
       wake();
       await watching;
-      await trying.close();
+      await (await trying)?.close();
       await database?.listening.close();
       await database?.pool.end();
     },

@@ -58,7 +58,7 @@ async function ask(bench: Bench, { provider, targets }: Variants): Promise<Answe
     bench.say(each.name);
     rows.push(
       ...(await interleaved(
-        { case: each.name, warmUp: 1, rounds: bench.size(5, 1) },
+        { case: each.name, warmUp: 1, rounds: bench.size(3, 1) },
         targets.map((target) => ({ name: target.name, measure: () => round(bench, provider, target, each) })),
       )),
     );

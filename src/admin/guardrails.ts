@@ -50,12 +50,8 @@ export const TrialWish = z
   });
 export type TrialWish = z.output<typeof TrialWish>;
 
-/** `POST /api/guardrails/test`, for admins alone. Undefined where the path is another. */
-export function answerGuardrailsTest(desk: RulesDesk, question: AdminQuestion): Promise<AdminAnswer> | undefined {
-  return question.path === GUARDRAILS_TEST_PATH ? answer(desk, question) : undefined;
-}
-
-async function answer(desk: RulesDesk, question: AdminQuestion): Promise<AdminAnswer> {
+/** `POST /api/guardrails/test`, for admins alone. */
+export async function answerGuardrailsTest(desk: RulesDesk, question: AdminQuestion): Promise<AdminAnswer> {
   if (question.body.byteLength > GUARDRAILS_TEST_BYTES) {
     return refusal({ code: 'body_too_large', limitBytes: GUARDRAILS_TEST_BYTES, decoded: false });
   }

@@ -132,6 +132,10 @@ export function gatewayMetrics(
     return services.worlds.current.number;
   });
   metrics.gauge('aperture_inspectors', 'Inspector threads that take work', () => inspectors.stats().lanes);
+  metrics.gauge('aperture_rules_threads', 'Threads that run rules', () => inspectors.stats().rulesLanes);
+  metrics.gauge('aperture_rules_undecided', 'Requests and responses that wait for rules, or go through them', () => {
+    return inspectors.stats().undecided;
+  });
   metrics.gauge('aperture_inspector_unread_bytes', 'Copies not yet taken in', () => inspectors.stats().unreadBytes);
   metrics.total('aperture_inspections_deferred_total', 'Left to the journal for want of credit', () => {
     return inspectors.stats().deferred;

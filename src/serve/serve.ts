@@ -428,6 +428,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     const why: Record<string, string> = {};
     if (state.phase !== 'serving') why['process'] = 'draining';
     if (inspectors.stats().lanes === 0) why['inspectors'] = 'none is running';
+    const hasRules = worlds.current.rules !== undefined;
+    if (hasRules && inspectors.stats().rulesLanes === 0) why['rules'] = 'no thread for them is running';
     if (journal.stats().state === 'failed') why['journal'] = 'cannot be written';
     const maxAgeMs = worlds.current.controlMaxAgeMs;
     if (maxAgeMs !== undefined && control.ageMs > maxAgeMs) why['control'] = 'older than server.control.max_age';

@@ -86,16 +86,14 @@ async function ask(
   const caller = aCaller({ login: 'root@example.com' });
   const desk = createRulesDesk(() => slice, engine);
   const answer = await answerGuardrailsTest(desk, { method, path, query: '', body, caller, role });
-  if (answer === undefined) return { status: 0, body: {} };
   const read: Record<string, unknown> = JSON.parse(answer.body);
   return { status: answer.status, body: read };
 }
 
 describe('POST /api/guardrails/test', () => {
-  test('is for admins, and answers one path', async () => {
+  test('is for admins, and takes a question', async () => {
     expect((await ask({ text: 'x' }, { role: 'user' })).status).toBe(403);
     expect((await ask({ text: 'x' }, { method: 'GET' })).status).toBe(405);
-    expect((await ask({ text: 'x' }, { path: '/api/guardrails' })).status).toBe(0);
     expect(engine.calls).toEqual([]);
   });
 

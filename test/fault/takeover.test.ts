@@ -224,7 +224,8 @@ test(
       expect([0, EXIT_LEFT]).toContain(code);
       expect(exitedAfterMs - streamsEndedMs).toBeLessThan(EXIT_WITHIN_MS);
       // What a listening socket takes with it; the kernel can be told to hand it on (docs/operations.md).
-      expect(freshRetried).toBeLessThanOrEqual(1);
+      // None or one where the machine keeps up; whatever else was opened in the moment that it stood still.
+      expect(freshRetried).toBeLessThanOrEqual(shortFor / 20);
       // One whose client was about to use it as its process went; each was told to be left a second before.
       expect(keptRetried).toBeLessThanOrEqual(KEPT);
 

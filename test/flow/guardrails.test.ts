@@ -345,6 +345,27 @@ test('failure mode 30: a provider that compresses although it was asked not to i
   }
 });
 
+test('an admin tries the rules of the running config', async () => {
+  const answer = await fetch(`${flow.gateway.url}/api/guardrails/test`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ hooks: ['people', 'tickets'], side: 'response', text: `${EMAIL}: TICKET-123456` }),
+  });
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toMatchObject({
+    refused: null,
+    texts: [
+      {
+        finds: [
+          { rule: 'people', kind: 'email', start: 0, end: EMAIL.length },
+          { rule: 'tickets', kind: 'ticket', start: EMAIL.length + 2, end: EMAIL.length + 15 },
+        ],
+        goes_on: `${EMAIL}: [redacted:ticket]`,
+      },
+    ],
+  });
+});
+
 test('verdicts are counted', async () => {
   const metrics = await (await fetch(`${flow.gateway.url}/metrics`)).text();
   expect(metrics).toMatch(

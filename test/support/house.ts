@@ -60,6 +60,8 @@ export interface House {
   /** What a new snapshot from the store does. */
   control(state: Partial<Pick<ControlSnapshot, 'tokens' | 'revocations'>>): void;
   record(id: string): Promise<ExchangeRecord>;
+  /** A thread that runs rules dies, as if by a crash. */
+  killRules(): Promise<unknown>;
   /** Waits until nothing of any request is left. */
   quiescent(): Promise<void>;
   close(): Promise<void>;
@@ -180,6 +182,7 @@ export async function openHouse(config: unknown): Promise<House> {
     quotas,
     balances,
     metrics: () => registry.metrics(),
+    killRules: () => inspectors.killOneThread('rules'),
     control({ tokens: entries = [], revocations = [] }) {
       tokens.reconfigure(entries);
       killSwitch.reconfigure({ tokens: entries, revocations });
