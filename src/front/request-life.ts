@@ -23,7 +23,7 @@ import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
 import { reserveQuota, standingHeaders } from './quota.ts';
 import { readBody } from './read-body.ts';
-import { decidingOf, judgeRequest, sendHooksOf, toldAfter } from './rules.ts';
+import { decidingOf, judgeRequest, rulesBefore, toldAfter } from './rules.ts';
 import type { Judged } from './rules.ts';
 import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
@@ -131,7 +131,7 @@ export async function requestLife(
     }
     // Rules. Those that changed the body may have changed the model, and whether it is a stream.
     let judged: Judged = { asked: asked.value, route: routed.value, verdicts: [], placeholders: [], edits: [] };
-    if (sendHooksOf(arrival, routed.value).length > 0) {
+    if (rulesBefore(arrival, routed.value).length > 0) {
       const passed = await judgeRequest(services, arrival, endpoint, id, judged, async (changed) => {
         const next = await ask(services, arrival, endpoint, changed.scanned);
         if (!next.ok) return next;

@@ -29,8 +29,22 @@ export interface Refused {
   verdicts: Verdict[];
 }
 
+/**
+ * What has a say in whether and how a request is sent: hooks that are asked before it, and built-in rules, whatever events
+ * a grant names for those.
+ */
+export function rulesBefore(arrival: Arrival, route: Route): readonly SendHook[] {
+  const { builtins } = arrival.world;
+  const hooks = sendHooksOf(arrival, route);
+  // The same list, as it nearly always is: empty.
+  if (hooks.length === 0) return hooks;
+  return hooks.filter(
+    ({ name, events }) => events.length === 0 || events.includes('pre_request') || builtins.has(name),
+  );
+}
+
 /** The hooks and rules that the caller's grants attach to the model that the request goes to. */
-export function sendHooksOf({ access }: Arrival, { provider, model }: Route): readonly SendHook[] {
+function sendHooksOf({ access }: Arrival, { provider, model }: Route): readonly SendHook[] {
   return access.matching(provider.id, model).sendHooks;
 }
 
@@ -49,7 +63,7 @@ export async function judgeRequest(
   const judged: Judged = { ...found, verdicts: [], placeholders: [], edits: [] };
   const ran = new Set<string>();
   for (;;) {
-    const hooks = sendHooksOf(arrival, judged.route).filter(({ name }) => !ran.has(name));
+    const hooks = rulesBefore(arrival, judged.route).filter(({ name }) => !ran.has(name));
     const { scanned } = judged.asked;
     // A look at a stored response has no body, and says nothing that rules could read.
     if (hooks.length === 0 || scanned.decoded.byteLength === 0) return ok(judged);

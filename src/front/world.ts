@@ -33,7 +33,8 @@ export interface World {
   readonly rules: RulesSlice | undefined;
   /** Names of hooks, which are not ours. */
   readonly hooks: ReadonlySet<string>;
-  /** Names of built-in rules that look at responses. */
+  /** Names of built-in rules, and of those that look at responses. */
+  readonly builtins: ReadonlySet<string>;
   readonly responseRules: ReadonlySet<string>;
   readonly modelMetadata: MetadataLookup;
   /** Lower-case host names beside those that need no listing. */

@@ -38,6 +38,8 @@ export function buildWorld(
   const providers = providersOf(config);
   const pricing = pricingOf(config);
   const rules = rulesOf(config);
+  const hooks = rules.rules.filter((rule) => rule.type === 'hook');
+  const builtins = rules.rules.filter((rule) => rule.type === 'builtin');
   return {
     number,
     configVersion: hash.slice(0, VERSION_DIGITS),
@@ -52,11 +54,10 @@ export function buildWorld(
     pricing,
     costBounds: new CostBounds(parts.prices, pricing),
     rules: rules.rules.length + rules.disabled.length + rules.unusable.length === 0 ? undefined : rules,
-    hooks: new Set(rules.rules.flatMap((rule) => (rule.type === 'hook' ? [rule.name] : []))),
+    hooks: new Set(hooks.map(({ name }) => name)),
+    builtins: new Set(builtins.map(({ name }) => name)),
     responseRules: new Set(
-      rules.rules.flatMap((rule) =>
-        rule.type === 'builtin' && rule.builtin.sides.includes('response') ? [rule.name] : [],
-      ),
+      builtins.filter(({ builtin }) => builtin.sides.includes('response')).map(({ name }) => name),
     ),
     modelMetadata: parts.modelMetadata,
     allowedHosts: new Set(server.allowedHosts),
