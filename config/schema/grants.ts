@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HOOK_EVENTS, SEND_FIELDS } from '../../src/contract/guardrail.ts';
 
 /** The capability under which Aperture's grants stand, here and in the tailnet policy file. */
 export const APERTURE_CAPABILITY = 'tailscale.com/cap/aperture';
@@ -9,25 +10,8 @@ const BucketReference = z.strictObject({
 
 const SendHook = z.strictObject({
   name: z.string().default('').describe('Name of a hook'),
-  events: z
-    .array(z.enum(['pre_request', 'entire_request', 'tool_call_entire_request']))
-    .default([])
-    .describe('When the hook is called'),
-  send: z
-    .array(
-      z.enum([
-        'request_body',
-        'user_message',
-        'response_body',
-        'raw_responses',
-        'tools',
-        'estimated_cost',
-        'grants',
-        'quotas',
-      ]),
-    )
-    .default([])
-    .describe('What the hook is told'),
+  events: z.array(z.enum(HOOK_EVENTS)).default([]).describe('When the hook is called'),
+  send: z.array(z.enum(SEND_FIELDS)).default([]).describe('What the hook is told'),
 });
 
 const allowed = (meaning: string) => z.boolean().exactOptional().describe(meaning);
