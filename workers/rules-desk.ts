@@ -18,10 +18,7 @@ export interface OpenRulesDesk {
 }
 
 /** Tries rules: those that `rules` says are the running config's, with hooks only where that is asked for. */
-export function openRulesDesk(parts: { rules: () => RulesSlice; secretKey: Uint8Array; clock: Clock }): {
-  desk: RulesDesk;
-  close(): Promise<void>;
-} {
+export function openRulesDesk(parts: { rules: () => RulesSlice; secretKey: Uint8Array; clock: Clock }): OpenRulesDesk {
   const egress = createEgress({ allow: [], ca: undefined }, HOOK_EGRESS);
   const callHook = createHookCaller(
     {

@@ -96,7 +96,7 @@ export class FrontMetrics {
     });
     this.#ruleSeconds = new Histogram({
       name: 'aperture_guardrail_seconds',
-      help: 'How long a hook or rule took on one side of an exchange; of a stream, from its head to its end',
+      help: 'How long a hook or rule worked on one side of an exchange; waiting for the provider is not counted',
       labelNames: ['type'],
       buckets: OVERHEAD_SECONDS,
       registers,

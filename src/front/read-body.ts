@@ -1,5 +1,6 @@
 import type { Fault } from '../contract/fault.ts';
 import type { ByteBudget } from '../lib/byte-budget.ts';
+import { joined } from '../lib/joined.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { ClientRequest, ClientResponse } from './socket.ts';
@@ -51,7 +52,7 @@ export function readBody(
         return;
       }
       if (chunk.byteLength > 0) chunks.push(chunk);
-      if (last) settle(ok(joined(chunks, bytes)));
+      if (last) settle(ok(wholeOf(chunks)));
       else if (budget.usedBytes > budget.limitBytes) {
         budget.refused += 1;
         settle(failed({ code: 'overloaded', what: 'bytes in flight', limit: budget.limitBytes }));
@@ -61,14 +62,7 @@ export function readBody(
   });
 }
 
-function joined(chunks: Uint8Array<ArrayBuffer>[], bytes: number): Uint8Array<ArrayBuffer> {
+function wholeOf(chunks: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
+  return chunks.length === 1 && only !== undefined ? only : joined(chunks);
 }

@@ -8,6 +8,8 @@ import type { Deciding, Verdict } from '../contract/guardrail.ts';
 import { RESPONSE_ID_CHARS } from '../contract/holding.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { FromInspector, InspectMode, PricingSlice, ToInspector } from '../contract/messages.ts';
+import type { Released, ResponseGuard } from '../guardrails/response/guard.ts';
+import { joined } from '../lib/joined.ts';
 import { errorChain } from '../lib/log.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
@@ -22,8 +24,7 @@ import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
 import { protocolFor } from '../protocols/registry.ts';
 import { withEstimate } from './estimate.ts';
 import { tellLate } from './late-usage.ts';
-import { joined } from './rules.ts';
-import type { Guard, Guarded, Rules } from './rules.ts';
+import type { Rules } from './rules.ts';
 import { sessionOf } from './session.ts';
 
 /** Decoded bytes of one body that an inspector will read: far above any reply, far below what hurts. */
@@ -123,6 +124,7 @@ export class Inspector {
         this.#post({
           kind: 'release',
           exchange: opened.id,
+          // Copies: who reads them may keep what it was given, and what is posted is given away.
           kept: joined(kept),
           ...(sent === undefined ? {} : { sent: joined(sent) }),
           takenBytes,
@@ -196,8 +198,8 @@ function sessionOfRequest({ api, method, headers, facts, body }: Extract<ToInspe
 
 /** Where the rules on a response stand between its bytes and their reader. */
 interface Gate {
-  open(status: number, headers: ReadonlyMap<string, string>): Guard;
-  release(guarded: Guarded, takenBytes: number, verdicts: Verdict[] | undefined): void;
+  open(status: number, headers: ReadonlyMap<string, string>): ResponseGuard;
+  release(guarded: Released, takenBytes: number, verdicts: Verdict[] | undefined): void;
   refuse(fault: Fault, verdicts: Verdict[]): void;
 }
 
@@ -218,7 +220,7 @@ class Inspection {
   #bug: unknown;
   #tail: Promise<void> | undefined;
   readonly #gate: Gate | undefined;
-  #guard: Guard | undefined;
+  #guard: ResponseGuard | undefined;
   #refused = false;
   /** Bytes that came and that no release has told of. */
   #untoldBytes = 0;
@@ -300,7 +302,7 @@ class Inspection {
   }
 
   /** What the guard let go, on its way to the client and to the reader. */
-  #release(guarded: Guarded, verdicts?: Verdict[]): void {
+  #release(guarded: Released, verdicts?: Verdict[]): void {
     if (this.#gate === undefined || this.#refused) return;
     for (const bytes of guarded.kept) {
       this.#responseHash.update(bytes);

@@ -141,7 +141,7 @@ export function assemble(input: AssembleInput): ExchangeRecord {
   };
 }
 
-/** As many rules as one exchange has, on both sides; what is beyond is counted in a flag of its own nowhere: config bounds it. */
+/** The first ones, those of the request before those of the response: more than any sensible config attaches to a model. */
 function boundedVerdicts(verdicts: readonly Verdict[]): Verdict[] {
   return verdicts.slice(0, LIST_ITEMS).map((verdict) => ({
     ...verdict,

@@ -2,6 +2,7 @@ import type { Api } from '../../contract/api.ts';
 import type { Fault } from '../../contract/fault.ts';
 import type { BuiltinRule, Verdict } from '../../contract/guardrail.ts';
 import { ruleId } from '../../contract/ids.ts';
+import { joined } from '../../lib/joined.ts';
 import type { TextDetector } from '../detector.ts';
 import type { Placeholders } from '../placeholders.ts';
 import { hasText } from './api-reader.ts';
@@ -13,7 +14,7 @@ import { Scope, isTextual } from './scope.ts';
 import { ElementSource } from './source.ts';
 import type { Source } from './source.ts';
 import { ToolCalls, blockedBy } from './tool-calls.ts';
-import { changesOf, isAllowed, isSettled, joined, rendered } from './unit.ts';
+import { changesOf, isAllowed, isSettled, rendered } from './unit.ts';
 import type { Unit } from './unit.ts';
 
 export interface GuardParts {

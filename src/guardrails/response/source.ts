@@ -1,4 +1,4 @@
-import { joined } from './unit.ts';
+import { joined } from '../../lib/joined.ts';
 
 /**
  * Bytes of a body -> its events, in any chunking. All bytes come out again, in order: what stands between events

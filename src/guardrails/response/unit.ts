@@ -1,6 +1,7 @@
 import type { Fault } from '../../contract/fault.ts';
 import { changed } from './channel.ts';
 import type { Change, Channel } from './channel.ts';
+import { joined } from '../../lib/joined.ts';
 
 /** A half-open range of a unit's bytes. */
 export interface Range {
@@ -95,15 +96,4 @@ function spliced(bytes: Uint8Array<ArrayBuffer>, splices: Splice[]): Uint8Array<
   }
   parts.push(bytes.subarray(from));
   return joined(parts);
-}
-
-/** In a buffer of its own, which can be given away. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
