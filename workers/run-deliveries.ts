@@ -118,7 +118,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const sweep = async (): Promise<void> => {
     const names = [...destinations.keys()];
     if (names.length === 0) return;
-    if (!known) await store.know(names);
+    if (!known) await store.know(names.map((name) => ({ name, events: [] })));
     known = true;
     await offers.offer(await store.due(names));
   };

@@ -54,9 +54,16 @@ export interface Waiting {
   failures: number;
 }
 
+/** A destination of the config. */
+export interface Known {
+  name: string;
+  /** Kinds of `src/contract/event.ts`; those that records cause may be left out. */
+  events: readonly string[];
+}
+
 export interface DeliveryStore {
-  /** Makes these destinations known, with all they have been told before. */
-  know(names: readonly string[]): Promise<void>;
+  /** Makes these destinations known, with all they have been told before, and which events each is told; others none. */
+  know(destinations: readonly Known[]): Promise<void>;
   /** Numbers what is new, and says for which destinations there is something to do that nobody does. */
   due(names: readonly string[]): Promise<string[]>;
   /**
@@ -108,12 +115,8 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
     } while (numbered === NUMBERED_AT_ONCE);
   };
   return {
-    know: async (names) => {
-      await pool.query(
-        `INSERT INTO aperture.delivery_destinations (name)
-         SELECT name FROM unnest($1::text[]) AS name ORDER BY name ON CONFLICT DO NOTHING`,
-        [names],
-      );
+    know: async (destinations) => {
+      await pool.query(KNOW, [JSON.stringify(destinations)]);
     },
     due: async (names) => {
       const unnumbered = await pool.query(UNNUMBERED, [names]);
@@ -197,6 +200,18 @@ const Failures = z.object({ failures: z.int() });
 const Settled = z.object({ held: z.boolean() });
 const Dropped = z.object({ dropped: z.int() });
 const Replayed = z.object({ replayed: z.int() });
+
+/** In order of names, so that two that write at once wait for each other and do not stop each other. */
+const KNOW = `
+  WITH told AS (
+    SELECT name, events FROM json_to_recordset($1::json) AS (name text, events text[])
+  ), forgotten AS (
+    UPDATE aperture.delivery_destinations SET events = '{}'
+     WHERE name NOT IN (SELECT name FROM told) AND events <> '{}'
+  )
+  INSERT INTO aperture.delivery_destinations (name, events) SELECT name, events FROM told ORDER BY name
+  ON CONFLICT (name) DO UPDATE SET events = excluded.events
+   WHERE delivery_destinations.events IS DISTINCT FROM excluded.events`;
 
 const UNNUMBERED = `
   SELECT name FROM unnest($1::text[]) AS name

@@ -381,7 +381,7 @@ test('writers at the same time, some of whom roll back, leave no gap in the sequ
 test('a holder that died is followed by another once its lease has run out', async () => {
   const siem = await receiver();
   const store = createDeliveryStore(pool);
-  await store.know(['webhooks.siem']);
+  await store.know([{ name: 'webhooks.siem', events: [] }]);
   await enqueue('siem', 3);
   await store.due(['webhooks.siem']);
   expect(await store.hold('webhooks.siem', 'the dead one', 500)).toBe(0);
@@ -423,7 +423,7 @@ test('failure mode 39: deliveries go on while Redis is killed, and are not repea
 
 test('beyond the bound the oldest go, which the receiver sees in the sequence', async () => {
   const store = createDeliveryStore(pool);
-  await store.know(['webhooks.siem']);
+  await store.know([{ name: 'webhooks.siem', events: [] }]);
   await enqueue('siem', 10);
   await store.due(['webhooks.siem']);
   expect(await store.dropOldest('webhooks.siem', 4)).toBe(4);
