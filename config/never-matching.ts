@@ -1,4 +1,4 @@
-import { compileGlob } from '../src/access/globs.ts';
+import { compileGlob } from '../src/lib/globs.ts';
 import { globMatches } from '../src/pricing/glob.ts';
 import { providersOf } from './slices.ts';
 import { shown } from './problem.ts';

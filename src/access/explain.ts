@@ -1,6 +1,6 @@
 import type { Caller } from '../contract/caller.ts';
 import { APERTURE_CAPABILITY, Capability } from './capability.ts';
-import { compileGlob } from './globs.ts';
+import { compileGlob } from '../lib/globs.ts';
 import { sourceWord, wordsOf } from './grants.ts';
 import type { CapabilityInput, GrantInput } from './grants.ts';
 

@@ -1,8 +1,8 @@
 import type { Caller } from '../contract/caller.ts';
 import { Lru } from '../lib/lru.ts';
 import { APERTURE_CAPABILITY, Capability, UNREADABLE_REFERENCE, UnreadableLimit } from './capability.ts';
-import { compileGlob } from './globs.ts';
-import type { Glob } from './globs.ts';
+import { compileGlob } from '../lib/globs.ts';
+import type { Glob } from '../lib/globs.ts';
 import { readHeaderLine } from './header-line.ts';
 
 /** A grant as config has read it. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compileGlob } from '../../src/access/globs.ts';
+import { compileGlob } from '../../src/lib/globs.ts';
 
 function matches(pattern: string, text: string): boolean {
   return compileGlob(pattern).matches(text.split('/'));
