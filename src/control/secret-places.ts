@@ -7,7 +7,7 @@ export interface SecretPlace {
   owner: string;
   /** What a key is bound to: the setting's path without indices, which change with each entry above; a header's name. */
   place: Path;
-  /** What stands before the key: a header's name. */
+  /** What stands before the key: a header's name, a scheme. */
   before: string;
   secret: string;
   /** The setting beside it that says where the key is sent to. */
@@ -26,6 +26,9 @@ interface Rule {
 
 /** `Name: value`, with a name that says that the value is a credential. */
 const SECRET_HEADER = /^(\s*([^:\s]*(?:auth|key|token|secret|password|cookie|credential)[^:\s]*)\s*:\s*)(.*)$/is;
+
+/** What stands before the token of a webhook's `authorization`: `Splunk `, `Bearer `. */
+const SCHEME = /^(\s*(?:[^\s${]+\s+)?)(.*)$/s;
 
 /** Sections whose shape is open (connectors, webhooks): there a key is known by its name. */
 const SECRET_NAME = /^(?:api_?key|secrets?|password|token|.*_(?:secret|token|password|key))$/i;
@@ -60,11 +63,19 @@ export function secretIn(path: Path, text: string): SecretPlace | undefined {
     const common = { kind, owner, address: [...section, owner, address] };
     const place = path.filter((part) => typeof part === 'string');
     if (holds(inside, owner)) return { ...common, place, before: '', secret: text };
+    if (kind === 'w' && isAuthorization(inside)) {
+      const [, before = '', secret = text] = SCHEME.exec(text) ?? [];
+      return { ...common, place, before, secret };
+    }
     const [, before, name, secret] = (isHeader(inside) ? SECRET_HEADER.exec(text) : null) ?? [];
     if (before === undefined || name === undefined || secret === undefined) continue;
     return { ...common, place: [...place, name.toLowerCase()], before, secret };
   }
   return undefined;
+}
+
+function isAuthorization(inside: Path): boolean {
+  return inside.length === 1 && inside[0] === 'authorization';
 }
 
 function isHeader(inside: Path): boolean {

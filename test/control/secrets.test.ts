@@ -55,6 +55,16 @@ test.each([
   ['s3', { exporters: { s3: { access_key_id: 'AKIA', access_secret: KEY } } }, 'keyid:s3:s3:'],
   ['webhooks', { exporters: { webhooks: { siem: { url: 'https://w.example', secret: KEY } } } }, 'keyid:w:siem:'],
   [
+    'what a receiver of events asks for',
+    { exporters: { webhooks: { hec: { url: 'https://w.example', authorization: `Splunk ${KEY}` } } } },
+    'Splunk keyid:w:hec:sk-ant-a:',
+  ],
+  [
+    'new and old secrets of a webhook',
+    { exporters: { webhooks: { siem: { url: 'https://w.example', secret: [`${KEY}-new`, KEY] } } } },
+    'keyid:w:siem:sk-ant-a:',
+  ],
+  [
     'connectors',
     { connectors: { servers: { gh: { url: 'https://c.example', auth: { type: 'api_key', secret: KEY } } } } },
     'keyid:c:gh:',
@@ -76,6 +86,13 @@ test.each([
   expect(sealed.text).not.toContain('CaNaRy');
   const opened = openSecrets(JSON.parse(sealed.text), vault(...sealed.secrets), sealer);
   expect(opened).toEqual({ value: config, faults: [] });
+});
+
+test('a scheme before a variable is no key and stays', () => {
+  const text = JSON.stringify({
+    exporters: { webhooks: { hec: { url: 'https://w.example', authorization: 'Splunk ${HEC_TOKEN}' } } },
+  });
+  expect(sealText(text, sealer)).toEqual({ text, secrets: [], misplaced: [] });
 });
 
 test.each(['${ANTHROPIC_API_KEY}', '${ANTHROPIC_API_KEY:-}', '', ' '])('%j is no key and stays', (apikey) => {
