@@ -6,6 +6,7 @@ import type { PricingSlice } from '../src/contract/messages.ts';
 import type { Provider } from '../src/contract/provider.ts';
 import type { QuotaDefinition } from '../src/contract/quota.ts';
 import { assert } from '../src/lib/result.ts';
+import { isFormat } from '../src/sinks/formats/format.ts';
 import type { DeliverySettings } from '../src/sinks/messages.ts';
 import { readTarget } from '../src/sinks/target.ts';
 import type { Address } from './address.ts';
@@ -20,7 +21,7 @@ import { APERTURE_CAPABILITY } from './schema/grants.ts';
 import type { Capability, TempGrantConfig } from './schema/grants.ts';
 import type { ProviderConfig } from './schema/providers.ts';
 import type { ListenerConfig } from './schema/server.ts';
-import { SERVED_EVENTS, SERVED_FORMATS } from './webhooks.ts';
+import { eventsOf } from './webhooks.ts';
 
 /** What each room is handed of a config: nothing it does not use, in the words of the contract, with units in names. */
 
@@ -206,13 +207,22 @@ export function retentionOf({ database }: Config): RetentionRules {
 }
 
 export function deliveriesOf({ exporters, server }: Config): DeliverySettings {
-  const webhooks = Object.entries(exporters.webhooks).flatMap(([name, webhook]) => {
+  const webhooks = Object.entries(exporters.webhooks).map(([name, webhook]) => {
     const target = readTarget(webhook.url, webhook.plain_http);
     assert(target.ok, 'a loaded config has readable webhook urls');
-    const events = webhook.events.filter((event) => SERVED_EVENTS.some((served) => served === event));
-    if (!SERVED_FORMATS.some((served) => served === webhook.format) || events.length === 0) return [];
-    const { secret, timeout } = webhook;
-    return [{ destination: `webhooks.${name}`, target: target.value, secret, timeoutMs: timeout, events }];
+    const { secret, authorization, format, timeout, filter, batch } = webhook;
+    assert(isFormat(format), 'a loaded config names formats that there are');
+    return {
+      destination: `webhooks.${name}`,
+      target: target.value,
+      secrets: secret,
+      authorization,
+      format,
+      events: eventsOf(webhook),
+      filter,
+      batch: { most: batch.most, waitMs: batch.wait },
+      timeoutMs: timeout,
+    };
   });
   return { webhooks, allow: server.egress.allow, caFile: server.egress.ca_file };
 }

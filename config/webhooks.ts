@@ -1,68 +1,119 @@
+import { DESTINATIONS } from '../src/contract/limits.ts';
+import { EVENT_KINDS } from '../src/contract/event.ts';
+import { ExchangeRecord } from '../src/contract/record.ts';
+import { compileGlob } from '../src/lib/globs.ts';
+import { FORMATS, isFormat } from '../src/sinks/formats/format.ts';
+import { isRecordEvent } from '../src/sinks/record-events.ts';
 import { isWebhookSecret } from '../src/sinks/signature.ts';
 import { readTarget } from '../src/sinks/target.ts';
-import { DESTINATIONS } from '../src/contract/limits.ts';
 import { shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
 import { valueAt } from './read.ts';
 import type { Config } from './schema.ts';
+import type { WebhookConfig } from './schema/webhooks.ts';
 
-/** What this version tells, and how. */
-export const SERVED_EVENTS = ['request.closed'] as const;
-export const SERVED_FORMATS = ['json'] as const;
+/** In `events`: every kind that there is. */
+const ALL = '*';
+/** A new secret and those that it takes the place of: each signs every delivery. */
+const MOST_SECRETS = 4;
+/** What a header's value may hold, as the receiver reads it. */
+const HEADER_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
-/** Names that later versions will serve: a config may hold them, and is told that they do nothing yet. */
-const PLANNED_EVENTS = [
-  'request.denied',
-  'guardrail.verdict',
-  'quota.crossed',
-  'config.changed',
-  'token.created',
-  'token.revoked',
-  'kill_switch',
-];
-const PLANNED_FORMATS = ['ocsf', 'ecs', 'cef', 'splunk_hec'];
+const STATES: readonly string[] = ExchangeRecord.shape.state.options;
+
+/** The kinds that a webhook is told, each once, in the order of the contract. */
+export function eventsOf({ events }: Pick<WebhookConfig, 'events'>): string[] {
+  return EVENT_KINDS.filter((kind) => events.includes(ALL) || events.includes(kind));
+}
 
 /** What is wrong with `exporters.webhooks`, which is a section of ours: so these are errors. Never quotes a secret. */
 export function webhookFindings({ exporters }: Config, written: unknown): Finding[] {
-  const names = Object.keys(exporters.webhooks);
   const section = ['exporters', 'webhooks'];
-  const findings: Finding[] = [];
-  if (names.length > DESTINATIONS) {
-    findings.push(error(section, `has more than ${DESTINATIONS} webhooks`));
+  const webhooks = Object.entries(exporters.webhooks);
+  const many = webhooks.length > DESTINATIONS ? [error(section, `has more than ${DESTINATIONS} webhooks`)] : [];
+  return [
+    ...many,
+    ...webhooks.flatMap(([name, webhook]) => {
+      const path = [...section, name];
+      return [
+        ...urlFindings(path, webhook, valueAt(written, [...path, 'url'])),
+        ...secretFindings(path, webhook, valueAt(written, [...path, 'secret'])),
+        ...authorizationFindings(path, webhook),
+        ...nameFindings(path, webhook),
+        ...filterFindings(path, webhook),
+      ].map((finding) => ({ ...finding, message: `webhook ${name}: ${finding.message}` }));
+    }),
+  ];
+}
+
+function urlFindings(path: Path, webhook: WebhookConfig, written: unknown): Finding[] {
+  const target = readTarget(webhook.url, webhook.plain_http);
+  if (target.ok) return [];
+  const quoted = typeof written === 'string' ? shownUrl(written) : '';
+  return [error([...path, 'url'], `the url "${quoted}" ${target.fault}`)];
+}
+
+function secretFindings(path: Path, { secret, format }: WebhookConfig, written: unknown): Finding[] {
+  const at = [...path, 'secret'];
+  // Of another type: that was said when it was read.
+  if (!isTextOrTexts(written ?? '')) return [];
+  if (secret.length === 0) return format === 'splunk_hec' ? [] : [error(at, 'the secret is missing')];
+  const many = secret.length > MOST_SECRETS ? [error(at, `there are more than ${MOST_SECRETS} secrets`)] : [];
+  const twice = new Set(secret).size < secret.length ? [error(at, 'two of the secrets are the same')] : [];
+  const bad = secret.flatMap((text, index) => {
+    if (isWebhookSecret(text)) return [];
+    const what = text === '' ? 'is empty' : 'is not "whsec_" and the base64 of 24 to 64 bytes';
+    return [error(Array.isArray(written) ? [...at, index] : at, `the secret ${what}`)];
+  });
+  return bad.length > 0 ? bad : [...many, ...twice];
+}
+
+function isTextOrTexts(value: unknown): boolean {
+  return [value].flat().every((each) => typeof each === 'string');
+}
+
+function authorizationFindings(path: Path, { authorization, format }: WebhookConfig): Finding[] {
+  const at = [...path, 'authorization'];
+  if (authorization === '') {
+    return format === 'splunk_hec' ? [error(at, 'splunk_hec needs an authorization, "Splunk " and the token')] : [];
   }
-  for (const [name, webhook] of Object.entries(exporters.webhooks)) {
-    const path = [...section, name];
-    const url = valueAt(written, [...path, 'url']);
-    const target = readTarget(webhook.url, webhook.plain_http);
-    if (!target.ok) {
-      const quoted = typeof url === 'string' ? shownUrl(url) : '';
-      findings.push(error([...path, 'url'], `webhook ${name}: the url "${quoted}" ${target.fault}`));
-    }
-    if (!isWebhookSecret(webhook.secret)) {
-      const what = webhook.secret === '' ? 'is missing' : 'is not "whsec_" and the base64 of 24 to 64 bytes';
-      findings.push(error([...path, 'secret'], `webhook ${name}: the secret ${what}`));
-    }
-    findings.push(
-      ...named([...path, 'format'], `webhook ${name}: the format`, webhook.format, SERVED_FORMATS, PLANNED_FORMATS),
-      ...webhook.events.flatMap((event, index) =>
-        named([...path, 'events', index], `webhook ${name}: the event`, event, SERVED_EVENTS, PLANNED_EVENTS),
-      ),
-    );
+  return HEADER_VALUE.test(authorization)
+    ? []
+    : [error(at, 'the authorization is not the value of a header: printable ASCII, no space at its ends')];
+}
+
+function nameFindings(path: Path, { format, events }: WebhookConfig): Finding[] {
+  const findings: Finding[] = [];
+  if (!isFormat(format)) {
+    findings.push(error([...path, 'format'], `the format "${shown(format)}" is not one of ${FORMATS.join(', ')}`));
+  }
+  if (events.length === 0) findings.push(error([...path, 'events'], 'no event is named'));
+  const known: readonly string[] = [...EVENT_KINDS, ALL];
+  for (const [index, event] of events.entries()) {
+    if (known.includes(event)) continue;
+    const message = `the event "${shown(event)}" is not one of ${EVENT_KINDS.join(', ')} or "${ALL}"`;
+    findings.push(error([...path, 'events', index], message));
   }
   return findings;
 }
 
-function named(
-  path: Path,
-  what: string,
-  name: string,
-  served: readonly string[],
-  planned: readonly string[],
-): Finding[] {
-  if (served.includes(name)) return [];
-  if (!planned.includes(name)) return [error(path, `${what} "${shown(name)}" is not one of ${served.join(', ')}`)];
-  const message = `${what} "${name}" is not served yet: nothing is delivered of it in this version`;
-  return [{ severity: 'warning', path, atKey: false, message, advisory: true }];
+function filterFindings(path: Path, webhook: WebhookConfig): Finding[] {
+  const at = [...path, 'filter'];
+  const findings = Object.entries(webhook.filter).flatMap(([field, globs]) =>
+    globs.flatMap((glob, index) => (glob === '' ? [error([...at, field, index], `an empty glob matches nothing`)] : [])),
+  );
+  for (const [index, glob] of webhook.filter.states.entries()) {
+    if (glob === '' || STATES.some((state) => compileGlob(glob).matches([state]))) continue;
+    findings.push(
+      error([...at, 'states', index], `no request ends as "${shown(glob)}": there are ${STATES.join(', ')}`),
+    );
+  }
+  const filters = Object.values(webhook.filter).some((globs) => globs.length > 0);
+  if (filters && webhook.events.length > 0 && !eventsOf(webhook).some(isRecordEvent)) {
+    const message = 'the filter does nothing: it is for events of requests, and none is told';
+    findings.push({ severity: 'warning', path: at, atKey: true, message, advisory: true });
+  }
+  return findings;
 }
 
 function error(path: Path, message: string): Finding {

@@ -9,6 +9,7 @@ import { DESTINATIONS } from '../src/contract/limits.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
+import { packageVersion } from '../src/lib/package-root.ts';
 import { failed, ok, unreachable } from '../src/lib/result.ts';
 import type { Result } from '../src/lib/result.ts';
 import type { Answer, Ask } from '../src/serve/ask-thread.ts';
@@ -18,9 +19,11 @@ import type { Destination } from '../src/sinks/destination.ts';
 import { createEgress, EGRESS_DEFAULTS, HOOK_EGRESS } from '../src/sinks/egress.ts';
 import { createHook } from '../src/sinks/hook.ts';
 import type { FromDeliveries, ToDeliveries } from '../src/sinks/messages.ts';
+import { isRecordEvent } from '../src/sinks/record-events.ts';
 import { createWebhook } from '../src/sinks/webhook.ts';
 import { openPool } from '../src/store/database.ts';
 import { createDeliveryStore, surplusOf } from '../src/store/deliveries.ts';
+import type { Waiting } from '../src/store/deliveries.ts';
 import { createHookPayloadStore } from '../src/store/hook-payloads.ts';
 import type { HookPayload } from '../src/store/hook-payloads.ts';
 import { openQueue, processQueue, queueAddressOf } from '../src/store/queue.ts';
@@ -55,7 +58,10 @@ export interface Deliveries {
 /** As many as are told at once, also while a config is changed under them. */
 const POST_PER_HOOK = EGRESS_DEFAULTS.perDestination;
 
-const POOL = { name: 'deliveries', max: 4, statementMs: 20_000, waitMs: 5_000 };
+const POOL = { name: 'deliveries', max: 4, statementMs: 20_000, waitMs: 5_000, inIndexOrder: true };
+
+/** Of a million rows that wait, the database needs a second or more: then it counts a fiftieth of the time, no more. */
+const COUNT_PAUSES = 50;
 
 /**
  * Delivers what the outbox has. A sweep of the outbox finds what is due; the queue says to one process of several that it
@@ -76,8 +82,14 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const toHooks = createEgress({ allow: [], ca: undefined }, { ...HOOK_EGRESS, perDestination: POST_PER_HOOK });
   const hooks = new Set<string>();
   const destinations = new Map<string, Destination>();
+  const events = new Map<string, readonly string[]>();
+  /** What a destination is told by others than the jobs thread, which goes by the config itself. */
+  const toldOf = (name: string): string[] => (events.get(name) ?? []).filter((kind) => !isRecordEvent(kind));
   const dropped = new Map<string, number>();
-  let known = false;
+  const version = packageVersion();
+  /** Counts configs, and the last of them that the outbox knows. */
+  let config = 0;
+  let knownConfig = -1;
   const deliverer = createDeliverer({
     outbox: store,
     egress: { send: (request) => (hooks.has(request.destination) ? toHooks : egress).send(request) },
@@ -117,10 +129,30 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
 
   const sweep = async (): Promise<void> => {
     const names = [...destinations.keys()];
+    // Also where there is none any more: else they would be told things for ever.
+    const current = config;
+    if (knownConfig !== current) await store.know(names.map((name) => ({ name, events: toldOf(name) })));
+    knownConfig = current;
     if (names.length === 0) return;
-    if (!known) await store.know(names.map((name) => ({ name, events: [] })));
-    known = true;
     await offers.offer(await store.due(names));
+  };
+
+  /** What the last count has found, and when the next may be. */
+  let found: Waiting[] = [];
+  let countAtMs = 0;
+
+  const dropSurplus = async (waiting: Waiting): Promise<void> => {
+    const { destination } = waiting;
+    let left = destinations.has(destination) ? surplusOf(waiting) : 0;
+    while (left > 0 && !stopped()) {
+      const count = await store.dropOldest(destination, left);
+      if (count === 0) return;
+      left -= count;
+      dropped.set(destination, (dropped.get(destination) ?? 0) + count);
+      log.error({ destination, count }, 'too much waits for it: the oldest was dropped');
+      // Only what has a number is dropped, as the receiver is to see the gap.
+      await store.due([destination]);
+    }
   };
 
   /** Each in batches, so that no statement takes long; the next look goes on where this one ends. */
@@ -128,13 +160,11 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     await store.expire([...destinations.keys()]);
     await store.dropFinished();
     await payloads.dropOld();
-    const found = await store.look();
-    for (const waiting of found) {
-      const surplus = destinations.has(waiting.destination) ? surplusOf(waiting) : 0;
-      if (surplus === 0) continue;
-      const count = await store.dropOldest(waiting.destination, surplus);
-      dropped.set(waiting.destination, (dropped.get(waiting.destination) ?? 0) + count);
-      log.error({ destination: waiting.destination, count }, 'too much waits for it: the oldest was dropped');
+    if (clock.nowMs() >= countAtMs) {
+      const startedMs = clock.nowMs();
+      found = await store.look();
+      countAtMs = clock.nowMs() + COUNT_PAUSES * (clock.nowMs() - startedMs);
+      for (const waiting of found) await dropSurplus(waiting);
     }
     const unconfigured = { waiting: 0, dead: 0 };
     for (const { destination, waiting, dead } of found) {
@@ -172,12 +202,16 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const reconfigure = ({ settings }: Extract<ToDeliveries, { kind: 'settings' }>): void => {
     destinations.clear();
     hooks.clear();
-    for (const webhook of settings.webhooks) destinations.set(webhook.destination, createWebhook(webhook, clock));
+    events.clear();
+    for (const webhook of settings.webhooks) {
+      destinations.set(webhook.destination, createWebhook(webhook, { clock, version }));
+      events.set(webhook.destination, webhook.events);
+    }
     for (const hook of settings.hooks ?? []) {
       destinations.set(hook.destination, createHook(hook, { read: async (id) => unpacked(await payloads.read(id)) }));
       hooks.add(hook.destination);
     }
-    known = false;
+    config += 1;
     const ways = {
       allow: settings.allow,
       ca: authorities(settings.caFile, (error) => {

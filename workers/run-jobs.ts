@@ -4,7 +4,7 @@ import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
 import type { BookIds, FromJobs, JobsState, ToJobs } from '../src/records/messages.ts';
 import { createPublisher } from '../src/records/publish.ts';
-import { closedEvent, REQUEST_CLOSED } from '../src/sinks/closed-event.ts';
+import { recordEventsFor } from '../src/sinks/record-events.ts';
 import { createCaptureStore } from '../src/store/captures.ts';
 import { isAway, migrate, openPool } from '../src/store/database.ts';
 import { bury, countLetters, pruneLetters } from '../src/store/dead-letters.ts';
@@ -61,17 +61,15 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     },
   });
   let { settings } = data;
+  let eventsOf = recordEventsFor(settings.told);
   const keepsTools = (): boolean => !(settings.retention.keepMs === 0 && settings.retention.tools);
   const store = createRecordStore(pool, clock, keepsTools, {
     get follows() {
-      return settings.closedTo.length > 0;
+      return settings.told.length > 0;
     },
     stored: async (client, records) => {
-      const told = records.map(closedEvent);
-      const deliveries = settings.closedTo.flatMap((destination) =>
-        told.map((payload) => ({ destination, kind: REQUEST_CLOSED, payload })),
-      );
-      await enqueueDeliveries(client, deliveries, clock.nowMs());
+      const deliveries = eventsOf(records);
+      if (deliveries.length > 0) await enqueueDeliveries(client, deliveries, clock.nowMs());
     },
   });
   const captures = createCaptureStore(pool);
@@ -248,6 +246,7 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
         return;
       case 'settings':
         ({ settings } = message);
+        eventsOf = recordEventsFor(settings.told);
         retention?.reconfigure(settings.retention);
         return;
       case 'drain':

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from './fields.ts';
+import { WebhookConfig } from './webhooks.ts';
 
 /** S3 exports hold at most this many records; a larger `limit` is cut silently, as Aperture does. */
 const MOST_EXPORTED = 10_000;
@@ -42,19 +43,6 @@ export const DatabaseConfig = z.strictObject({
     .describe('Header index'),
 });
 
-/** `config/webhooks.ts` says what is wrong with the address, the secret and the names in it. */
-const WebhookConfig = z.strictObject({
-  url: z.string().default('').describe('Where events are sent: https, or http within server.egress.allow'),
-  secret: z
-    .string()
-    .default('')
-    .describe('Signs each delivery (Standard Webhooks): "whsec_" and the base64 of 24 to 64 bytes'),
-  format: z.string().default('json').describe('How events are written: json'),
-  events: z.array(z.string()).default(['request.closed']).describe('What is told: request.closed'),
-  timeout: duration('100ms', '1m').prefault('10s').describe('How long the receiver may take to answer'),
-  plain_http: z.boolean().default(false).describe('http is meant, also to a public address: anybody may read it'),
-});
-
 export const ExportersConfig = z.strictObject({
   s3: z
     .strictObject({
@@ -77,5 +65,5 @@ export const ExportersConfig = z.strictObject({
   webhooks: z
     .record(z.string(), WebhookConfig)
     .default({})
-    .describe('Delivery of events to other systems, by name (extension; docs/deliveries.md)'),
+    .describe('Delivery of events to other systems, by name (extension; docs/siem.md)'),
 });

@@ -26,6 +26,24 @@ export interface NewDelivery {
   payload: string;
 }
 
+/** Which records a destination is told of: lists of globs as grants have them. An empty list stands for all. */
+export interface RecordFilter {
+  logins: readonly string[];
+  groups: readonly string[];
+  /** Over the model's name, and over `provider/model`. */
+  models: readonly string[];
+  providers: readonly string[];
+  states: readonly string[];
+}
+
+/** A destination that is told what becomes of requests, through the outbox. */
+export interface Told {
+  destination: string;
+  /** Those of its kinds that records cause (`RECORD_EVENTS` of contract/event.ts), and maybe others. */
+  events: readonly string[];
+  filter: RecordFilter;
+}
+
 /** How an attempt ended, for the outbox. */
 export interface Attempted {
   id: string;

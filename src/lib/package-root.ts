@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 
 /** The folder that holds package.json: the same from `src/` under test and from `dist/src/` when built. */
 export function packageRoot(): string {
@@ -11,4 +12,12 @@ export function packageRoot(): string {
     folder = parent;
   }
   return folder;
+}
+
+const Package = z.object({ version: z.string() });
+
+/** The version of this build, as package.json has it. */
+export function packageVersion(): string {
+  const text: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'));
+  return Package.parse(text).version;
 }

@@ -1,3 +1,4 @@
+import type { Told } from '../contract/delivery.ts';
 import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 
 /** Main thread -> jobs thread. Records are posted in batches. */
@@ -22,8 +23,8 @@ export interface RecordText {
 /** What of the config the jobs thread goes by. */
 export interface JobsSettings {
   retention: RetentionRules;
-  /** Destinations that are told, through the outbox, that a request was closed. */
-  closedTo: readonly string[];
+  /** Destinations that are told what records cause. */
+  told: readonly Told[];
 }
 
 /** Ids of exchanges: those whose records, and those whose captures are meant. */

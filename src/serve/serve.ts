@@ -34,7 +34,7 @@ import { assemble } from '../records/assemble.ts';
 import type { JobsSettings } from '../records/messages.ts';
 import { Settler } from '../records/settle.ts';
 import { Resources } from '../resources/resources.ts';
-import { REQUEST_CLOSED } from '../sinks/closed-event.ts';
+import { isRecordEvent } from '../sinks/record-events.ts';
 import type { JournaledExchange } from '../records/settle.ts';
 import type { Facts } from '../contract/facts.ts';
 import { hookedBy } from '../capture/messages.ts';
@@ -526,8 +526,8 @@ function listenersOf(started: ServerSettings, next: ServerSettings): readonly Li
 }
 
 function jobsSettingsOf(config: Loaded['config']): JobsSettings {
-  const told = deliveriesOf(config).webhooks.filter(({ events }) => events.includes(REQUEST_CLOSED));
-  return { retention: retentionOf(config), closedTo: told.map(({ destination }) => destination) };
+  const told = deliveriesOf(config).webhooks.map(({ destination, events, filter }) => ({ destination, events, filter }));
+  return { retention: retentionOf(config), told: told.filter(({ events }) => events.some(isRecordEvent)) };
 }
 
 /** Webhooks of every exchange, and hooks of those whose grants name them. */

@@ -2,9 +2,6 @@ import { DELIVERY_PAYLOAD_BYTES } from '../contract/limits.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import { storableJson } from '../lib/storable-text.ts';
 
-/** The kind of the event that a request has ended, however it did. */
-export const REQUEST_CLOSED = 'request.closed';
-
 /** Longer lists are cut: the record has them whole. */
 const LISTED = 100;
 

@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attempted, Delivery } from '../contract/delivery.ts';
 import type { EgressRequest } from '../contract/egress.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorChain } from '../lib/log.ts';
-import { unreachable } from '../lib/result.ts';
-import { outcomeOf, pauseMs } from './attempt.ts';
+import { outcomeOf } from './attempt.ts';
 import type { Backoff, Outcome } from './attempt.ts';
-import type { Destination } from './destination.ts';
+import { afterDelivery, afterRejection, batchesOf, isEnough, pageSizeOf } from './batches.ts';
+import type { Batch, Destination } from './destination.ts';
+import { notesOf } from './notes.ts';
 import type { Egress } from './egress.ts';
 
 /** The outbox as the deliverer needs it; the store's satisfies it. Rejects while the database is away. */
@@ -14,7 +16,8 @@ export interface Outbox {
   hold(name: string, holder: string, leaseMs: number): Promise<number | undefined>;
   keep(names: readonly string[], holder: string, leaseMs: number): Promise<void>;
   release(name: string, holder: string): Promise<void>;
-  next(name: string, count: number, inOrder: boolean): Promise<Delivery[]>;
+  /** At most so many, and no more than fit into `bytes` of payloads; but one. */
+  next(name: string, most: { count: number; bytes: number }, inOrder: boolean): Promise<Delivery[]>;
   /** False: somebody else serves it by now. */
   settle(
     name: string,
@@ -32,6 +35,8 @@ export interface DelivererOptions {
   retryAfterMostMs: number;
   /** So many attempts of one delivery that the receiver rejects. */
   rejectedAttempts: number;
+  /** Who waits for more to go with what is there looks for it this often. */
+  fillMs: number;
 }
 
 export const DELIVERER_DEFAULTS: DelivererOptions = {
@@ -40,6 +45,7 @@ export const DELIVERER_DEFAULTS: DelivererOptions = {
   retryAfterMostMs: 3_600_000,
   // About forty minutes: a receiver may be repaired in that time.
   rejectedAttempts: 12,
+  fillMs: 200,
 };
 
 /** Attempts since the thread began. */
@@ -60,8 +66,13 @@ export interface Deliverer {
   stop(): Promise<void>;
 }
 
-/** Held in memory per destination: with payloads of 64 KiB, a megabyte. */
-const PAGE = 16;
+/** What a destination is at while it is served. */
+interface Serving {
+  /** In a row. */
+  failures: number;
+  /** Deliveries in one request, for now: less after the receiver has rejected a request with several. */
+  most: number;
+}
 
 /**
  * Sends what the outbox has, one destination at a time per lease. What is delivered is noted after the answer: a process
@@ -82,47 +93,73 @@ export function createDeliverer(parts: {
   const counts = new Map<string, AttemptCounts>();
   let stopping = false;
 
-  const attempt = async (destination: Destination, delivery: Delivery): Promise<Outcome> => {
+  const attempt = async (destination: Destination, batch: Batch): Promise<Outcome> => {
     let request: EgressRequest;
     try {
-      request = await destination.request(delivery);
+      request = await destination.request(batch);
     } catch (error) {
       return { kind: 'rejected', error: `there is nothing to send: ${errorChain(error)}` };
     }
     return outcomeOf(await egress.send(request), clock.nowMs());
   };
 
-  const count = (name: string, outcomes: readonly Outcome[]): void => {
+  /** By deliveries: those of one request all fare as it does. */
+  const count = (name: string, batches: readonly Batch[], outcomes: readonly Outcome[]): void => {
     const before = counts.get(name) ?? { delivered: 0, rejected: 0, failed: 0 };
-    for (const { kind } of outcomes) before[kind] += 1;
+    outcomes.forEach(({ kind }, index) => (before[kind] += batches[index]?.length ?? 0));
     counts.set(name, before);
   };
 
+  const page = (destination: Destination): Promise<Delivery[]> =>
+    outbox.next(destination.name, pageSizeOf(destination), destination.parallel === 1);
+
+  /** What is to be sent next; of a destination that would rather have more at once, when that is there or time is up. */
+  const filledPage = async (destination: Destination): Promise<Delivery[]> => {
+    const untilMs = clock.nowMs() + destination.batch.waitMs;
+    for (;;) {
+      const found = await page(destination);
+      const leftMs = untilMs - clock.nowMs();
+      if (leftMs <= 0 || stopping || isEnough(found, destination)) return found;
+      await sleep(Math.min(leftMs, options.fillMs));
+    }
+  };
+
   /** Whether there may be more to do. */
-  const deliverPage = async (name: string, state: { failures: number }): Promise<boolean> => {
+  const deliverPage = async (name: string, state: Serving): Promise<boolean> => {
     const destination = parts.destination(name);
     if (destination === undefined) return false;
-    const page = await outbox.next(name, PAGE, destination.parallel === 1);
-    for (let at = 0; at < page.length;) {
+    let left: readonly Delivery[] = await filledPage(destination);
+    if (left.length === 0) return false;
+    while (left.length > 0) {
+      // Who was configured anew while it waited is looked at again.
+      if (parts.destination(name) !== destination) return true;
       if (stopping) return false;
       // After a failure, one goes ahead and looks.
-      const group = page.slice(at, at + (state.failures > 0 ? 1 : destination.parallel));
-      at += group.length;
-      const outcomes = await Promise.all(group.map((delivery) => attempt(destination, delivery)));
-      count(name, outcomes);
-      const noted = notes(group, outcomes, destination, state.failures, options);
+      const most = Math.min(state.most, destination.batch.most);
+      const batches = batchesOf(left, most, state.failures > 0 ? 1 : destination.parallel);
+      const outcomes = await Promise.all(batches.map((batch) => attempt(destination, batch)));
+      const [first] = batches;
+      if (first !== undefined && first.length > 1 && outcomes[0]?.kind === 'rejected') {
+        // One of them may be bad and the others good: fewer at once are tried, down to that one.
+        state.most = afterRejection(first.length);
+        continue;
+      }
+      count(name, batches, outcomes);
+      left = left.slice(batches.flat().length);
+      state.most = afterDelivery(most, destination);
+      const noted = notesOf(batches, outcomes, destination, state.failures, options);
       const held = await outbox.settle(name, holder, noted.attempted, noted.circuit);
       if (!held || noted.circuit.openMs > 0) return false;
       state.failures = noted.circuit.failures;
     }
-    return page.length > 0;
+    return true;
   };
 
   const serve = async (name: string): Promise<void> => {
     const failures = await outbox.hold(name, holder, options.leaseMs);
     if (failures === undefined) return;
     try {
-      const state = { failures };
+      const state = { failures, most: parts.destination(name)?.batch.most ?? 1 };
       while (await deliverPage(name, state));
     } finally {
       await outbox.release(name, holder);
@@ -149,48 +186,4 @@ export function createDeliverer(parts: {
       await Promise.allSettled(serving.values());
     },
   };
-}
-
-/** What the outbox is to note of some attempts made at once, and what they say of their destination. */
-function notes(
-  group: readonly Delivery[],
-  outcomes: readonly Outcome[],
-  { parallel }: Destination,
-  failures: number,
-  options: DelivererOptions,
-): { attempted: Attempted[]; circuit: { failures: number; openMs: number } } {
-  const attempted = group.flatMap((delivery, index) => {
-    const outcome = outcomes[index];
-    return outcome === undefined ? [] : [attemptedOf(delivery, outcome, failures + 1, options)];
-  });
-  const holdsUp = attempted.filter(({ state }, index) => {
-    return state === 'waiting' && (parallel === 1 || outcomes[index]?.kind === 'failed');
-  });
-  const openMs = Math.max(0, ...holdsUp.map(({ waitMs }) => waitMs));
-  return { attempted, circuit: { failures: holdsUp.length > 0 ? failures + 1 : 0, openMs } };
-}
-
-function attemptedOf(
-  { id, attempts }: Delivery,
-  outcome: Outcome,
-  failures: number,
-  { backoff, retryAfterMostMs, rejectedAttempts }: DelivererOptions,
-): Attempted {
-  switch (outcome.kind) {
-    case 'delivered':
-      return { id, state: 'delivered', waitMs: 0, error: null };
-    case 'rejected': {
-      const { error } = outcome;
-      if (attempts + 1 >= rejectedAttempts) return { id, state: 'dead', waitMs: 0, error };
-      return { id, state: 'waiting', waitMs: pauseMs(backoff, attempts + 1), error };
-    }
-    case 'failed': {
-      const { error, retryAfterMs } = outcome;
-      const wished = retryAfterMs === undefined ? 0 : Math.min(retryAfterMs, retryAfterMostMs);
-      // Never earlier than asked for, and never in step with others that were asked the same.
-      return { id, state: 'waiting', waitMs: wished + pauseMs(backoff, wished > 0 ? 1 : failures), error };
-    }
-    default:
-      return unreachable(outcome);
-  }
 }

@@ -1,6 +1,9 @@
 import type { Delivery } from '../contract/delivery.ts';
 import type { EgressRequest } from '../contract/egress.ts';
 
+/** Deliveries that go together, in the order of their sequence: at least one. */
+export type Batch = readonly [Delivery, ...Delivery[]];
+
 /** Somebody outside who is told things: what every kind of destination must offer to the delivery queue. */
 export interface Destination {
   /** `webhooks.siem`: as deliveries in the outbox name it. */
@@ -10,9 +13,11 @@ export interface Destination {
    * it; with more, one that the receiver rejects holds up nothing.
    */
   readonly parallel: number;
+  /** Deliveries in one request, and how long the first of them waits for more to go with it. */
+  readonly batch: { readonly most: number; readonly waitMs: number };
   /**
-   * The request that tells it, with the delivery's id in it and the same at each attempt. May look up what the payload
-   * refers to. Rejects where there is nothing to tell any more: that counts as rejected by the receiver.
+   * The request that tells them, with an id in it that is the same at each attempt of these very deliveries. May look up
+   * what a payload refers to. Rejects where there is nothing to tell any more: that counts as rejected by the receiver.
    */
-  request(delivery: Delivery): EgressRequest | Promise<EgressRequest>;
+  request(deliveries: Batch): EgressRequest | Promise<EgressRequest>;
 }

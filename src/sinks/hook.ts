@@ -36,7 +36,8 @@ export function createHook(settings: HookSettings, bodies: HookBodies): Destinat
   return {
     name: destination,
     parallel: PARALLEL,
-    request: async ({ id, kind }) => {
+    batch: { most: 1, waitMs: 0 },
+    request: async ([{ id, kind }]) => {
       const body = await bodies.read(id);
       if (body === undefined) throw new Error('its body is kept no more');
       return {

@@ -33,6 +33,11 @@ export const DELIVERED_KEPT = '3 days';
 export const DEAD_KEPT = '30 days';
 
 const NUMBERED_AT_ONCE = 5_000;
+/**
+ * No more than these are numbered ahead of what is being sent, more than any receiver takes between two sweeps: a number
+ * costs as much as the row did, and a flood is written down more quickly without.
+ */
+const NUMBERED_AHEAD = 10_000;
 const EXPIRED_AT_ONCE = 1_000;
 const DELETED_AT_ONCE = 5_000;
 const REPLAYED_AT_ONCE = 10_000;
@@ -64,7 +69,10 @@ export interface Known {
 export interface DeliveryStore {
   /** Makes these destinations known, with all they have been told before, and which events each is told; others none. */
   know(destinations: readonly Known[]): Promise<void>;
-  /** Numbers what is new, and says for which destinations there is something to do that nobody does. */
+  /**
+   * Numbers what is new, as far as it may be sent soon, and says for which destinations there is something to do that
+   * nobody does.
+   */
   due(names: readonly string[]): Promise<string[]>;
   /**
    * Takes a destination, or keeps it, for `leaseMs`. Undefined where somebody else has it or its circuit is open; else
@@ -73,8 +81,11 @@ export interface DeliveryStore {
   hold(name: string, holder: string, leaseMs: number): Promise<number | undefined>;
   keep(names: readonly string[], holder: string, leaseMs: number): Promise<void>;
   release(name: string, holder: string): Promise<void>;
-  /** What is to be tried now, in order of its sequence; `inOrder`: nothing behind one that is to be tried later. */
-  next(name: string, count: number, inOrder: boolean): Promise<Delivery[]>;
+  /**
+   * What is to be tried now, in order of its sequence, as much as fits into `bytes` of payloads, but at least one;
+   * `inOrder`: nothing behind one that is to be tried later.
+   */
+  next(name: string, most: { count: number; bytes: number }, inOrder: boolean): Promise<Delivery[]>;
   /** Notes attempts, and what they say of the destination. False when somebody else has the destination by now. */
   settle(name: string, holder: string, attempted: readonly Attempted[], circuit: Circuit): Promise<boolean>;
   /** Makes dead letters of what waited too long. Returns how many. */
@@ -96,23 +107,27 @@ export interface Circuit {
 }
 
 export function createDeliveryStore(pool: Pool): DeliveryStore {
-  /** One at a time per destination: its row is locked while numbers are given. */
+  /** One at a time per destination: its row is locked while numbers are given. Returns how many were. */
+  const numberSome = (name: string): Promise<number> =>
+    inTransaction(pool, async (client) => {
+      const { rows } = await client.query(LOCK_LAST, [name]);
+      const [row] = z.array(LastSequence).parse(rows);
+      if (row === undefined) return 0;
+      const given = await client.query(NUMBER, [name, row.last_sequence, NUMBERED_AT_ONCE]);
+      const count = given.rowCount ?? 0;
+      await client.query(
+        'UPDATE aperture.delivery_destinations SET last_sequence = last_sequence + $2 WHERE name = $1',
+        [name, count],
+      );
+      return count;
+    });
   const number = async (name: string): Promise<void> => {
-    let numbered: number;
-    do {
-      numbered = await inTransaction(pool, async (client) => {
-        const { rows } = await client.query(LOCK_LAST, [name]);
-        const [row] = z.array(LastSequence).parse(rows);
-        if (row === undefined) return 0;
-        const given = await client.query(NUMBER, [name, row.last_sequence, NUMBERED_AT_ONCE]);
-        const count = given.rowCount ?? 0;
-        await client.query(
-          'UPDATE aperture.delivery_destinations SET last_sequence = last_sequence + $2 WHERE name = $1',
-          [name, count],
-        );
-        return count;
-      });
-    } while (numbered === NUMBERED_AT_ONCE);
+    const { rows } = await pool.query(AHEAD, [name, NUMBERED_AHEAD]);
+    let left = NUMBERED_AHEAD - Ahead.parse(rows[0]).ahead;
+    while (left > 0) {
+      const numbered = await numberSome(name);
+      left = numbered < NUMBERED_AT_ONCE ? 0 : left - numbered;
+    }
   };
   return {
     know: async (destinations) => {
@@ -139,8 +154,8 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
         [name, holder],
       );
     },
-    next: async (name, count, inOrder) => {
-      const { rows } = await pool.query(NEXT, [name, count, inOrder]);
+    next: async (name, { count, bytes }, inOrder) => {
+      const { rows } = await pool.query(NEXT, [name, count, inOrder, bytes]);
       const found = z.array(NextRow).parse(rows);
       const later = found.findIndex(({ due }) => !due);
       return (later < 0 ? found : found.slice(0, later)).map(({ delivery }) => delivery);
@@ -192,9 +207,11 @@ export function surplusOf({ waiting }: Waiting): number {
   return Math.max(0, waiting - DELIVERIES_WAITING);
 }
 
-const inMs = (parameter: string): string => `clock_timestamp() + ${parameter} * interval '1 millisecond'`;
+/** By the statement's own time, the same in all its rows: those that failed together are due together. */
+const inMs = (parameter: string): string => `statement_timestamp() + ${parameter} * interval '1 millisecond'`;
 
 const Names = z.array(z.object({ name: z.string() }));
+const Ahead = z.object({ ahead: z.int() });
 const LastSequence = z.object({ last_sequence: z.string() });
 const Failures = z.object({ failures: z.int() });
 const Settled = z.object({ held: z.boolean() });
@@ -217,6 +234,14 @@ const UNNUMBERED = `
   SELECT name FROM unnest($1::text[]) AS name
    WHERE EXISTS (SELECT FROM aperture.deliveries AS d
                   WHERE d.destination = name AND d.state = 'waiting' AND d.sequence IS NULL)`;
+
+/** Those that wait for their next attempt hold up nobody where there is no order. */
+const AHEAD = `
+  SELECT count(*)::int AS ahead FROM (
+    SELECT FROM aperture.deliveries
+     WHERE destination = $1 AND state = 'waiting' AND sequence IS NOT NULL AND next_attempt_at <= clock_timestamp()
+     ORDER BY sequence LIMIT $2
+  ) AS few`;
 
 const LOCK_LAST = 'SELECT last_sequence::text FROM aperture.delivery_destinations WHERE name = $1 FOR UPDATE';
 
@@ -249,10 +274,16 @@ const HOLD = `
 const NEXT = `
   SELECT id, destination, sequence::text, kind, payload, attempts,
          extract(epoch FROM created_at)::float8 * 1000 AS created_ms, next_attempt_at <= clock_timestamp() AS due
-    FROM aperture.deliveries AS d
-   WHERE destination = $1 AND state = 'waiting' AND sequence IS NOT NULL
-     AND ($3 OR next_attempt_at <= clock_timestamp())
-   ORDER BY d.sequence LIMIT $2`;
+    FROM (
+      SELECT *, sum(octet_length(payload)) OVER (ORDER BY sequence) - octet_length(payload) AS before_it FROM (
+        SELECT * FROM aperture.deliveries
+         WHERE destination = $1 AND state = 'waiting' AND sequence IS NOT NULL
+           AND ($3 OR next_attempt_at <= clock_timestamp())
+         ORDER BY sequence LIMIT $2
+      ) AS few
+    ) AS measured
+   WHERE before_it < $4
+   ORDER BY measured.sequence`;
 const NextRow = z
   .object({
     id: z.string(),
@@ -291,21 +322,25 @@ const SETTLE = `
   )
   SELECT EXISTS (SELECT FROM held) AS held`;
 
-/** What is configured is numbered first, so that its receiver can tell what it never got. */
+/**
+ * What is configured is numbered first, so that its receiver can tell what it never got. The time is the statement's:
+ * one that may differ from row to row is no bound for an index, and every row that waits would be looked at.
+ */
 const EXPIRE = `
   UPDATE aperture.deliveries SET state = 'dead', finished_at = clock_timestamp(), last_error =
          CASE WHEN destination = ANY($1) THEN concat('not delivered within ${EXPIRES_AFTER}', '; ' || last_error)
               ELSE concat('no destination of this name is configured', '; ' || last_error) END
    WHERE id IN (
      SELECT id FROM aperture.deliveries
-      WHERE state = 'waiting' AND expires_at <= clock_timestamp() AND (sequence IS NOT NULL OR destination <> ALL($1))
+      WHERE state = 'waiting' AND expires_at <= statement_timestamp() AND (sequence IS NOT NULL OR destination <> ALL($1))
       ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
    )`;
 
+/** By the statement's time, as above. */
 const DROP_FINISHED = `
   DELETE FROM aperture.deliveries WHERE id IN (
     SELECT id FROM aperture.deliveries
-     WHERE state = $1 AND state <> 'waiting' AND finished_at < clock_timestamp() - $2::interval
+     WHERE state = $1 AND state <> 'waiting' AND finished_at < statement_timestamp() - $2::interval
      ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED
   )`;
 

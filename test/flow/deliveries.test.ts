@@ -29,13 +29,26 @@ async function listed(flow: Flow, query = ''): Promise<Delivery[]> {
 }
 
 test('failure mode 10: every closed request reaches a webhook once, in sequence, over kill -9 in the middle', async () => {
-  const siem = await startReceiver();
-  closing.push(() => siem.away());
+  const [siem, refusals] = await Promise.all([startReceiver(), startReceiver()]);
+  closing.push(() => Promise.all([siem.away(), refusals.away()]));
   const dataDir = temporaryFolder();
   const options = {
     dataDir,
     server: { egress: { allow: ['127.0.0.1'] } },
-    exporters: { webhooks: { siem: { url: siem.url, secret: SECRET, timeout: '5s' } } },
+    exporters: {
+      webhooks: {
+        siem: { url: siem.url, secret: SECRET, timeout: '5s', filter: { models: ['gpt-*'] } },
+        refusals: {
+          url: refusals.url,
+          secret: [SECRET],
+          authorization: 'Bearer 6c1f',
+          format: 'ocsf',
+          events: ['request.closed', 'request.denied', 'guardrail.verdict'],
+          filter: { logins: ['(loop*'], states: ['denied'] },
+          batch: { most: 10 },
+        },
+      },
+    },
   };
   closing.push(() => {
     removeDataDir(dataDir);
@@ -61,6 +74,8 @@ test('failure mode 10: every closed request reaches a webhook once, in sequence,
   flow = await startFlow(options);
   closing.push(() => flow.close());
   await ask(2);
+  const refused = await flow.ask('openai', { body: { model: 'nobody-has-this' } });
+  await refused.arrayBuffer();
   await until('all have arrived', () => once(siem.arrived).length === 10, 30_000);
   const arrived = once(siem.arrived);
   expect(arrived.map(({ body }) => body.sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
@@ -71,7 +86,25 @@ test('failure mode 10: every closed request reaches a webhook once, in sequence,
     data: { state: 'complete', status: 200, login: '(loopback)', model: 'gpt-5-mini', provider: 'openai' },
   });
 
-  await until('all are noted', async () => (await listed(flow, '?state=delivered')).length === 10);
+  const told = (): { class_uid: number; metadata: { event_code: string; sequence: number }; api: unknown }[] =>
+    once(refusals.arrived).flatMap(({ text }) => JSON.parse(text) as ReturnType<typeof told>);
+  await until('the refusal has arrived', () => told().length === 2, 20_000);
+  expect(new Set(told().map(({ metadata }) => metadata.event_code))).toEqual(
+    new Set(['request.closed', 'request.denied']),
+  );
+  expect(told().map(({ metadata }) => metadata.sequence)).toEqual([1, 2]);
+  for (const event of told()) {
+    expect(event).toMatchObject({
+      class_uid: 6003,
+      api: {
+        request: { uid: refused.headers.get('x-aperture-request-id') },
+        response: { code: refused.status },
+      },
+    });
+  }
+  expect(refusals.arrived.every(({ headers }) => headers.authorization === 'Bearer 6c1f')).toBe(true);
+
+  await until('all are noted', async () => (await listed(flow, '?state=delivered&destination=webhooks.siem')).length === 10);
   const page = (await flow.gateway.json('/api/deliveries?limit=4&destination=webhooks.siem')) as {
     items: Delivery[];
     next: string;

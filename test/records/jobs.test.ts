@@ -61,7 +61,7 @@ function thread(redisUrl?: string, process = true): Thread {
       logLevel: 'silent',
       settings: {
         retention: { keepMs: Number.POSITIVE_INFINITY, captures: true, tools: false, requireExport: false },
-        closedTo: [],
+        told: [],
       },
     },
     clock: systemClock,

@@ -128,7 +128,17 @@ async function receiver(): Promise<TestReceiver> {
 
 function webhook(name: string, { port }: { port: number }, timeoutMs = 1_000): WebhookSettings {
   const target = { origin: `http://127.0.0.1:${port}`, path: '/events', host: `127.0.0.1:${port}`, plainHttp: false };
-  return { destination: `webhooks.${name}`, target, secret: SECRET, timeoutMs, events: ['request.closed'] };
+  return {
+    destination: `webhooks.${name}`,
+    target,
+    secrets: [SECRET],
+    authorization: '',
+    format: 'json',
+    events: ['request.closed'],
+    filter: { logins: [], groups: [], models: [], providers: [], states: [] },
+    batch: { most: 1, waitMs: 0 },
+    timeoutMs,
+  };
 }
 
 async function enqueue(name: string, count: number, from = 1): Promise<void> {
