@@ -10,6 +10,7 @@ const env = { ...process.env, ...(process.argv.includes('--long') ? { APERTURE_T
 ensurePrograms([
   { program: 'redis-server', package: 'redis-server' },
   { program: 'openssl', package: 'openssl' },
+  { program: 'rsyslogd', package: 'rsyslog' },
   // Only root can make a network of its own.
   ...(process.getuid?.() === 0 ? [{ program: 'ip', package: 'iproute2' }] : []),
 ]);
