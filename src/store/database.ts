@@ -19,6 +19,11 @@ export interface PoolOptions {
   waitMs: number;
   /** For sorting and hashing, of each step of a statement; the server's own setting where it is not given. */
   workMemory?: `${number}MB`;
+  /**
+   * Never collects rows of an index in order to sort them: for a table that grows from nothing to many rows faster than
+   * the server counts them, so that it believes that a few rows are to be sorted and reads them all.
+   */
+  inIndexOrder?: boolean;
   /** An idle connection broke: the pool opens another when it needs one. */
   onError: (error: Error) => void;
 }
@@ -28,6 +33,10 @@ const ANSWER_GRACE_MS = 2_000;
 
 /** A connection pool. Never shared between the ledger and the readers: a dashboard cannot starve the books. */
 export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Pool {
+  const settings = [
+    ...(options.workMemory === undefined ? [] : [`-c work_mem=${options.workMemory}`]),
+    ...(options.inIndexOrder === true ? ['-c enable_bitmapscan=off'] : []),
+  ];
   const pool = new pg.Pool({
     ...connectionOf(address),
     application_name: `aperture-${options.name}`,
@@ -37,7 +46,7 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
     query_timeout: options.statementMs + ANSWER_GRACE_MS,
     idle_in_transaction_session_timeout: options.statementMs,
     keepAlive: true,
-    ...(options.workMemory === undefined ? {} : { options: `-c work_mem=${options.workMemory}` }),
+    ...(settings.length === 0 ? {} : { options: settings.join(' ') }),
   });
   pool.on('error', options.onError);
   return pool;
