@@ -67,9 +67,7 @@ export function createQuotaMarks(pool: Pool): QuotaMarks {
 
 const Wanted = z.tuple([z.object({ wanted: z.boolean() })]);
 const Keys = z.array(z.object({ key: z.string() }));
-const Marks = z.array(
-  z.object({ key: z.string(), told: z.int(), version: z.coerce.number(), sinceMs: z.number() }),
-);
+const Marks = z.array(z.object({ key: z.string(), told: z.int(), version: z.coerce.number(), sinceMs: z.number() }));
 
 const WANTED = 'SELECT EXISTS (SELECT FROM aperture.delivery_destinations WHERE $1 = ANY(events)) AS wanted';
 
