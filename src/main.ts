@@ -22,6 +22,7 @@ import { NoConfig, serve } from './serve/serve.ts';
 import { explainConfig, explanationText } from './serve/show-explain.ts';
 import type { ExplainOptions } from './serve/show-explain.ts';
 import { showUsage } from './serve/show-usage.ts';
+import type { UsageOptions } from './serve/show-usage.ts';
 import { simulate } from './serve/simulate.ts';
 
 /** The built-in simulator's port; the shipped config's simulator providers point at it. */
@@ -142,11 +143,15 @@ program
   .command('usage')
   .description('what was used and what it cost, from a running gateway')
   .option('--url <url>', 'the gateway', 'http://127.0.0.1:8080')
-  .option('--group <by>', 'login, group, node, model, provider, agent, api or status', 'model')
+  .option('--group <by>', 'login, group, node, model (default), provider, agent, api or status')
   .option('--from <time>', 'RFC 3339 time; default: a day ago')
   .option('--to <time>', 'RFC 3339 time; default: now')
-  .action(async (options: { url: string; group: string; from?: string; to?: string }) => {
-    process.exitCode = await showUsage(options, say);
+  .option('--csv', 'CSV by the day; --group takes several with commas then, default login,model', false)
+  .action(async (options: UsageOptions) => {
+    process.exitCode = await showUsage(options, {
+      write: (text) => process.stdout.write(text),
+      complain: (text) => process.stderr.write(text),
+    });
   });
 
 const GATEWAY_URL = ['--url <url>', 'the gateway', 'http://127.0.0.1:8080'] as const;

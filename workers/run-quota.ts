@@ -18,6 +18,7 @@ import { createPostgresQuotaStore } from '../src/store/quota-postgres.ts';
 import { createRedisQuotaStore } from '../src/store/quota-redis.ts';
 import { answerTo } from './answer.ts';
 import { quietly } from './quietly.ts';
+import { watchCrossings } from './watch-crossings.ts';
 import type { QuotaData } from './thread-data.ts';
 
 export interface QuotaParts {
@@ -27,6 +28,8 @@ export interface QuotaParts {
   post: (message: FromQuota | Answer) => void;
   /** Between two looks for buckets whose definition is gone, besides one on each change. */
   sweepMs?: number;
+  /** Between two looks for crossings. */
+  crossingsMs?: number;
 }
 
 export interface Quota {
@@ -35,9 +38,11 @@ export interface Quota {
 }
 
 const SWEEP_MS = 60_000;
+const CROSSINGS_MS = 1_000;
 
 /** Talks to the store of buckets: claims first of all, which requests wait for. */
-export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaParts): Quota {
+export function runQuota(parts: QuotaParts): Quota {
+  const { data, clock, log, post, sweepMs = SWEEP_MS, crossingsMs = CROSSINGS_MS } = parts;
   const complain = quietly(clock, log);
   const onError = (error: unknown): void => {
     complain('quotas', error);
@@ -46,7 +51,20 @@ export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaPa
     data.redisUrl === undefined
       ? createPostgresQuotaStore(data.database, { onError })
       : createRedisQuotaStore(data.redisUrl, { onError });
-  const sweeper = sweepBuckets(store, data.names, sweepMs, onError);
+  const crossings = watchCrossings({
+    address: data.database,
+    balances: store,
+    names: data.names,
+    clock,
+    everyMs: crossingsMs,
+    onError: (error) => {
+      complain('database', error);
+    },
+    onLook: (told, waiting) => {
+      post({ kind: 'crossings', told, waiting });
+    },
+  });
+  const sweeper = sweepBuckets([store, crossings], data.names, sweepMs, onError);
 
   const faultOf = (error: unknown): Fault => {
     onError(error);
@@ -55,7 +73,13 @@ export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaPa
 
   const claim = async ({ ask, life, claims }: Extract<ToQuota, { kind: 'claim' }>): Promise<void> => {
     try {
-      post({ kind: 'claimed', ask, holdings: await store.claim(life, claims) });
+      const askedAtMs = clock.nowMs();
+      const holdings = await store.claim(life, claims);
+      post({ kind: 'claimed', ask, holdings });
+      claims.forEach(({ key, capacity }, at) => {
+        const balance = holdings[at]?.balance;
+        if (balance !== undefined) crossings.saw({ key, capacity, balance }, askedAtMs);
+      });
     } catch (error) {
       onError(error);
       post({ kind: 'failed', ask, why: whyOf(error) });
@@ -67,7 +91,9 @@ export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaPa
     shown: shownBucket,
     refill: async (bucket, nanodollars) => {
       try {
+        const askedAtMs = clock.nowMs();
         const row = await store.refill(bucket, nanodollars);
+        if (row !== undefined) crossings.saw(row, askedAtMs, true);
         return row === undefined ? failed({ code: 'not_found', what: `the bucket ${bucket}` }) : ok(row);
       } catch (error) {
         onError(error);
@@ -90,6 +116,7 @@ export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaPa
           void claim(message);
           return;
         case 'definitions':
+          crossings.reconfigure(message.names);
           sweeper.reconfigure(message.names);
           return;
         case 'ask':
@@ -100,7 +127,7 @@ export function runQuota({ data, clock, log, post, sweepMs = SWEEP_MS }: QuotaPa
       }
     },
     close: async () => {
-      await sweeper.close();
+      await Promise.all([sweeper.close(), crossings.close()]);
       await store.close();
     },
   };
@@ -127,7 +154,7 @@ function whyOf(error: unknown): string {
 
 /** Deletes buckets whose definition is gone: on each change, and now and then, since others make them while they go. */
 function sweepBuckets(
-  store: QuotaStore,
+  stores: readonly Pick<QuotaStore, 'sweep'>[],
   names: readonly string[],
   everyMs: number,
   onError: (error: unknown) => void,
@@ -140,7 +167,7 @@ function sweepBuckets(
     while (!stopped()) {
       // Before the work: what changes meanwhile wants another round.
       wake = new AbortController();
-      await store.sweep((key) => defines(key)).catch(onError);
+      for (const store of stores) await store.sweep((key) => defines(key)).catch(onError);
       await sleep(everyMs, undefined, { signal: wake.signal }).catch(() => undefined);
     }
   };

@@ -16,6 +16,8 @@ export interface ApiRequest {
   path: string;
   /** Without the question mark. */
   query: string;
+  /** The header of this name: what the answer should be. */
+  accept?: string;
   caller: ApiCaller;
 }
 
@@ -27,6 +29,6 @@ export type ToApi =
 
 /** API thread -> main thread: exactly one for each question, of its kind. */
 export type FromApi =
-  /** The body is JSON. */
+  /** The body is JSON, but for captured bodies and CSV. */
   | { kind: 'answer'; ask: number; status: number; headers: [string, string][]; body: Uint8Array<ArrayBuffer> }
   | { kind: 'whose'; ask: number; outcome: Result<Whose, Fault> };

@@ -43,6 +43,17 @@ export class Parameters<Name extends string> {
     return found;
   }
 
+  /** Some of these, with commas, each once. */
+  several<T extends string>(name: Name, allowed: readonly T[]): T[] | undefined {
+    const value = this.#values.get(name);
+    if (value === undefined) return undefined;
+    const given = value.split(',');
+    const found = given.flatMap((one) => allowed.filter((each) => each === one));
+    if (found.length < given.length) throw new BadParameter(name, `must be some of ${allowed.join(', ')}, with commas`);
+    if (new Set(found).size < found.length) throw new BadParameter(name, 'has one of them twice');
+    return found;
+  }
+
   integer(name: Name, least: number, most: number): number | undefined {
     const value = this.#values.get(name);
     if (value === undefined) return undefined;

@@ -255,11 +255,14 @@ export type UsageGroup = (typeof USAGE_GROUPS)[number];
 export const USAGE_INTERVALS = ['hour', 'day'] as const;
 export type UsageInterval = (typeof USAGE_INTERVALS)[number];
 
-export interface UsageFilter {
+export interface UsageRange {
   owner: string | undefined;
   /** Whole hours, milliseconds since the epoch: from inclusive, to exclusive. */
   fromMs: number;
   toMs: number;
+}
+
+export interface UsageFilter extends UsageRange {
   group: UsageGroup;
   interval: UsageInterval | undefined;
 }
@@ -301,7 +304,8 @@ export interface UsageReport {
 /** A year by the hour, or the models of a large company by the day. */
 const USAGE_ITEMS = 10_000;
 
-const COLUMNS: Record<UsageGroup, string> = {
+/** What is grouped by, in the roll-ups. */
+export const USAGE_COLUMNS: Record<UsageGroup, string> = {
   login: 'login',
   group: 'each_group',
   node: 'node_id',
@@ -312,9 +316,12 @@ const COLUMNS: Record<UsageGroup, string> = {
   status: 'status',
 };
 
+/** A row for each group of a login: what is grouped by them adds up to more than there is. */
+export const EACH_GROUP = `CROSS JOIN LATERAL unnest(CASE WHEN groups = '{}' THEN ARRAY[''] ELSE groups END) AS each_group`;
+
 const COUNTS = ['requests', 'refused', 'usage_absent', 'usage_partial', 'usage_estimated', 'cost_unknown'];
-const COUNTED = [...COUNTS, 'request_bytes', 'response_bytes'];
-const SUMS = [...COUNTED, ...USAGE_KINDS, 'cost_nanodollars']
+export const COUNTED = [...COUNTS, 'request_bytes', 'response_bytes'];
+export const SUMS = [...COUNTED, ...USAGE_KINDS, 'cost_nanodollars']
   .map((name) => `coalesce(sum(${name}), 0) AS ${name}`)
   .join(', ');
 const SHOWN_SUMS = `
@@ -330,7 +337,7 @@ interface Rollups {
  * The roll-ups of a range: by the hour, or whole days by the day with the hours at both ends, which are tens of times
  * fewer rows.
  */
-function rollups({ fromMs, toMs, owner }: UsageFilter, byHour: boolean): Rollups {
+export function rollups({ fromMs, toMs, owner }: UsageRange, byHour: boolean): Rollups {
   const first = Math.ceil(fromMs / DAY_MS) * DAY_MS;
   const last = Math.floor(toMs / DAY_MS) * DAY_MS;
   const edges = byHour || first >= last ? [fromMs, toMs] : [fromMs, first, last, toMs];
@@ -345,21 +352,20 @@ function rollups({ fromMs, toMs, owner }: UsageFilter, byHour: boolean): Rollups
   };
 }
 
-const BEGINS: Record<UsageInterval, string> = { hour: 'hour', day: `date_trunc('day', hour, 'UTC')` };
+export const BEGINS: Record<UsageInterval, string> = { hour: 'hour', day: `date_trunc('day', hour, 'UTC')` };
 
 /** Sums of roll-ups. Without an interval, one item per group, the dearest first. */
 export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageReport> {
   const { interval, group } = filter;
   const from = rollups(filter, interval === 'hour');
   const timed = interval !== undefined;
-  const groups = `CROSS JOIN LATERAL unnest(CASE WHEN groups = '{}' THEN ARRAY[''] ELSE groups END) AS each_group`;
   // Times become text and sums become objects once it is known which items are told.
   const items = await pool.query(
     `SELECT row_to_json(item) AS item FROM (
        SELECT ${timed ? `${timeOf('begins')} AS time,` : ''} grouped AS "${group}", ${SHOWN_SUMS}
          FROM (
-           SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${COLUMNS[group]} AS grouped, ${SUMS}
-             FROM ${from.sql} ${group === 'group' ? groups : ''}
+           SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${USAGE_COLUMNS[group]} AS grouped, ${SUMS}
+             FROM ${from.sql} ${group === 'group' ? EACH_GROUP : ''}
             GROUP BY ${timed ? '1, 2' : '1'}
             ORDER BY ${timed ? '1, 2' : 'sum(rollup.cost_nanodollars) DESC, 1'}
             LIMIT ${USAGE_ITEMS + 1}

@@ -19,6 +19,8 @@ import { findRequest, listRequests, sumUsage, USAGE_GROUPS, USAGE_INTERVALS } fr
 import { findSession, listSessions } from './sessions.ts';
 import { countToolCalls, listToolCalls, TOOL_GROUPS } from './tools.ts';
 import type { ToolFilter } from './tools.ts';
+import { asksForCsv, CSV_ROWS, csvHeaders, usageCsv, usageRows } from './usage-csv.ts';
+import type { UsageRowsFilter } from './usage-csv.ts';
 
 export interface ApiParts {
   /** The readers' own pool. */
@@ -30,12 +32,13 @@ export interface ApiParts {
 export interface ApiAnswer {
   status: number;
   headers: [string, string][];
-  /** JSON text, but for captured bodies. */
+  /** JSON text, but for captured bodies and CSV. */
   body: string | Uint8Array;
 }
 
 interface Asked extends ApiParts {
   query: string;
+  accept: string | undefined;
   /** Set for users: the only login whose rows they see. */
   owner: string | undefined;
   /** The only login whose captures are shown: set for users, and for admins from whom that was taken. */
@@ -53,6 +56,9 @@ const RAW_HEADERS: [string, string][] = [
 ];
 const SIDES = ['request', 'response'] as const;
 
+/** As Aperture's download has it: of each day, by model and user. */
+const CSV_GROUPS = ['login', 'model'] as const;
+
 const LIMIT = 100;
 const MOST = 1000;
 const HOUR_MS = 3_600_000;
@@ -68,9 +74,11 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
   const owner = role === 'admin' ? undefined : login;
   const captures = role === 'admin' && readCaptures ? undefined : login;
   try {
-    const found = await route(request.path, { ...parts, query: request.query, owner, captures, filterable });
+    const { query, accept } = request;
+    const found = await route(request.path, { ...parts, query, accept, owner, captures, filterable });
     if (found === undefined) return refusal({ code: 'path_unknown', method: request.method, path: request.path });
     if ('bytes' in found) return { status: 200, headers: RAW_HEADERS, body: found.bytes };
+    if ('csv' in found) return { status: 200, headers: found.headers, body: found.csv };
     return 'fault' in found
       ? refusal(found.fault)
       : { status: 200, headers: [JSON_TYPE], body: JSON.stringify(found.body) };
@@ -95,7 +103,8 @@ export function refusal(fault: Fault): ApiAnswer {
   return plainFaults.shape(answerTo(fault), '');
 }
 
-type Found = { body: unknown } | { bytes: Uint8Array } | { fault: Fault };
+type Found =
+  { body: unknown } | { bytes: Uint8Array } | { csv: string; headers: [string, string][] } | { fault: Fault };
 
 /** Undefined: there is nothing at this path. */
 function route(path: string, asked: Asked): Promise<Found | undefined> {
@@ -249,18 +258,32 @@ async function tools({ pool, query, owner, clock }: Asked): Promise<Found> {
 }
 
 /** The last 24 hours by model, unless asked otherwise. The range is widened to whole hours, and told as it was used. */
-async function usage({ pool, query, owner, clock }: Asked): Promise<Found> {
-  const given = new Parameters(query, ['from', 'to', 'group', 'interval']);
+async function usage({ pool, query, accept, owner, clock }: Asked): Promise<Found> {
+  const given = new Parameters(query, ['from', 'to', 'group', 'interval', 'format']);
   const askedTo = given.time('to') ?? clock.nowMs();
   const askedFrom = given.time('from') ?? askedTo - DAY_MS;
   if (askedFrom >= askedTo) throw new BadParameter('from', 'must be before to');
   const fromMs = Math.floor(askedFrom / HOUR_MS) * HOUR_MS;
   const toMs = Math.ceil(askedTo / HOUR_MS) * HOUR_MS;
-  const group = given.oneOf('group', USAGE_GROUPS) ?? 'model';
   const interval = given.oneOf('interval', USAGE_INTERVALS);
+  if ((given.oneOf('format', ['json', 'csv']) ?? (asksForCsv(accept) ? 'csv' : 'json')) === 'csv') {
+    const groups = given.several('group', USAGE_GROUPS) ?? CSV_GROUPS;
+    return usageDownload(pool, { owner, fromMs, toMs, groups, interval: interval ?? 'day' });
+  }
+  const group = given.oneOf('group', USAGE_GROUPS) ?? 'model';
   const report = await sumUsage(pool, { owner, fromMs, toMs, group, interval });
   const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
   return { body: { from, to, group, interval: interval ?? null, ...report } };
+}
+
+/** The same sums, to be downloaded: a row for each group and day. */
+async function usageDownload(pool: Pool, filter: UsageRowsFilter): Promise<Found> {
+  const { rows, truncated } = await usageRows(pool, filter);
+  if (truncated) {
+    const why = `leaves more than ${CSV_ROWS} rows, the most of one file; ask for a shorter time, or for fewer groups`;
+    throw new BadParameter('from', why);
+  }
+  return { csv: usageCsv(filter.groups, rows), headers: csvHeaders(filter.fromMs, filter.toMs) };
 }
 
 async function deliveries({ pool, query, owner }: Asked): Promise<Found> {

@@ -91,10 +91,12 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     else sendFault(services, response, 'plain', explained.fault, id);
     return;
   }
+  const accept = request.header('accept');
   const answer = await services.askApi({
     method: request.method,
     path: request.path,
     query: request.query,
+    ...(accept === undefined ? {} : { accept }),
     caller: {
       login: caller.login,
       role: access.role ?? 'user',

@@ -16,8 +16,10 @@ export type ToQuota =
   /** Names of all quotas that are defined: buckets of others are deleted. */
   | { kind: 'definitions'; names: readonly string[] };
 
-/** Quota thread -> main thread, besides answers: exactly one for each claim. */
+/** Quota thread -> main thread, besides answers: exactly one of the first two for each claim. */
 export type FromQuota =
   | { kind: 'claimed'; ask: number; holdings: BucketHolding[] }
   /** It may have come about all the same: said again, it comes to the same. `why` has no secret in it. */
-  | { kind: 'failed'; ask: number; why: string };
+  | { kind: 'failed'; ask: number; why: string }
+  /** After a look for crossings: those that it told of, and the buckets that were not looked at yet. */
+  | { kind: 'crossings'; told: number; waiting: number };

@@ -28,9 +28,10 @@ export function gatewayMetrics(
     control: ControlThread;
     inspectors: InspectorPool;
     whois: Whois;
+    crossings: () => Readonly<{ told: number; waiting: number }>;
   },
 ): void {
-  const { services, journal, jobs, captures, books, api, control, inspectors, whois } = parts;
+  const { services, journal, jobs, captures, books, api, control, inspectors, whois, crossings } = parts;
   const delay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
@@ -114,6 +115,10 @@ export function gatewayMetrics(
   metrics.total('aperture_quota_claims_failed_total', 'Those without an answer', () => quotas().claimsFailed);
   metrics.gauge('aperture_quota_store_away_seconds', 'Since it last answered; 0 while it does', () => {
     return quotas().awayMs / 1000;
+  });
+  metrics.total('aperture_quota_crossings_total', 'Told by this process', () => crossings().told);
+  metrics.gauge('aperture_quota_crossings_waiting', 'Buckets that were charged, and not looked at yet', () => {
+    return crossings().waiting;
   });
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
   metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => services.resources.remembered);

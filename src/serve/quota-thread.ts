@@ -19,6 +19,7 @@ export class QuotaThread {
   readonly #claims = new Waiting<BucketHolding[]>();
   #names: readonly string[];
   #next = 0;
+  readonly #crossings = { told: 0, waiting: 0 };
 
   constructor(options: {
     /** Built file of workers/quota.ts. */
@@ -42,12 +43,17 @@ export class QuotaThread {
           case 'failed':
             this.#claims.settle(message.ask, away(message.why));
             return;
+          case 'crossings':
+            this.#crossings.told += message.told;
+            this.#crossings.waiting = message.waiting;
+            return;
           default:
             return unreachable(message);
         }
       },
       onDied: () => {
         this.#claims.settleAll(away('the keeper of quotas died'));
+        this.#crossings.waiting = 0;
       },
     });
   }
@@ -67,6 +73,11 @@ export class QuotaThread {
   /** The body is given away. */
   ask(question: QuotaQuestion): Promise<Result<ApiAnswer, Fault>> {
     return this.#thread.ask(question, [question.body.buffer]);
+  }
+
+  /** Of quotas: told by this process, and the buckets that are still to be looked at. */
+  get crossings(): Readonly<{ told: number; waiting: number }> {
+    return this.#crossings;
   }
 
   reconfigure(names: readonly string[]): void {

@@ -423,7 +423,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
   };
-  gatewayMetrics(metrics, { services, journal, jobs, captures, books, api, control, inspectors, whois });
+  const crossings = (): typeof quotaThread.crossings => quotaThread.crossings;
+  gatewayMetrics(metrics, { services, journal, jobs, captures, books, api, control, inspectors, whois, crossings });
   function unready(): Record<string, string> {
     const why: Record<string, string> = {};
     if (state.phase !== 'serving') why['process'] = 'draining';

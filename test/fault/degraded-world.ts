@@ -26,6 +26,7 @@ export interface WorldOptions {
   /** Jobs wait on a Redis, and not in the database. */
   redis?: boolean;
   server?: Record<string, unknown>;
+  exporters?: Record<string, unknown>;
   env?: Record<string, string>;
   dataDir?: string;
   /** A server of the test's own, which outlives this world. */
@@ -138,13 +139,14 @@ function gatewayOf(
   provider: Target,
   dataDir: string,
   env: Record<string, string>,
-  { server }: WorldOptions,
+  { server, exporters }: WorldOptions,
 ): GatewayOptions {
   const providers = textProviders(`http://127.0.0.1:${provider.port}`);
-  return { dataDir, env, config: { providers, grants: [ADMIN_GRANT], ...(server === undefined ? {} : { server }) } };
+  const sections = { ...(server === undefined ? {} : { server }), ...(exporters === undefined ? {} : { exporters }) };
+  return { dataDir, env, config: { providers, grants: [ADMIN_GRANT], ...sections } };
 }
 
-function portOf({ url }: TestGateway): number {
+export function portOf({ url }: TestGateway): number {
   return Number(new URL(url).port);
 }
 
@@ -232,14 +234,14 @@ export async function throughOutage(world: World, outage: Outage): Promise<Throu
  * What an outage may cost in memory, whatever is away: the bounds of what waits (docs/architecture.md), and what a heap
  * does as it warms up.
  */
-const MEMORY_GROWTH_MIB = 250;
+export const MEMORY_GROWTH_MIB = 250;
 
 /** What an outage may add for a client: a factor, and milliseconds for the chance of the scheduler. */
 const SLOWER = 2;
 const ADDED_MEDIAN_MS = 25;
 const ADDED_P95_MS = 250;
 /** Processes that want a processor, for each there is. Beyond it, times tell of other programs and are not compared. */
-const TOO_BUSY = 4;
+export const TOO_BUSY = 4;
 
 interface Compared {
   before: readonly Asked[];

@@ -80,7 +80,7 @@ function thread(where: { redisUrl?: string; database?: DatabaseAddress }, names:
     claim: async (claims) => {
       const ask = (asks += 1);
       quota.take({ kind: 'claim', ask, life: 'a', claims });
-      return until('the claim is answered', () => told.find((message) => message.ask === ask));
+      return until('the claim is answered', () => told.find((message) => 'ask' in message && message.ask === ask));
     },
     ask: async ({ body, ...question }) => {
       const ask = (asks += 1);

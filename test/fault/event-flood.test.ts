@@ -1,0 +1,14 @@
+import { test } from 'vitest';
+import { eventFlood } from './event-flood.ts';
+
+test('thousands of events a second to a slow receiver: clients notice nothing', { timeout: 300_000 }, async () => {
+  await eventFlood({
+    name: 'flood',
+    perSecond: 5_000,
+    seconds: 3,
+    asksPerSecond: 40,
+    percentile: 0.95,
+    drains: 1_000,
+    drainWithinMs: 120_000,
+  });
+});

@@ -1,0 +1,189 @@
+import { availableParallelism, loadavg } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { expect } from 'vitest';
+import { percentile } from '../../bench/load/samples.ts';
+import { enqueueDeliveries } from '../../src/store/deliveries.ts';
+import { stopwatch } from '../support/machine.ts';
+import { startReceiver } from '../support/receiver.ts';
+import type { Arrived, TestReceiver } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
+import { MEMORY_GROWTH_MIB, openWorld, portOf, TOO_BUSY } from './degraded-world.ts';
+import type { World } from './degraded-world.ts';
+import { steadyLoad } from './steady-load.ts';
+
+/**
+ * How the webhook takes events together. Undefined: one a request. To be switched on, as `{ most: 500, wait: '1s' }`,
+ * once `exporters.webhooks.<name>.batch` is there: what was flooded is then out in seconds, and `drains` may be all.
+ */
+const BATCH: Record<string, unknown> | undefined = undefined;
+
+export interface Flood {
+  name: string;
+  perSecond: number;
+  seconds: number;
+  /** Requests to models meanwhile, half of them unary. */
+  asksPerSecond: number;
+  /** Compared before and within: a few hundred samples have no 99th percentile that means anything. */
+  percentile: number;
+  /** So many of the flood are waited for afterwards, from the first one on. */
+  drains: number;
+  drainWithinMs: number;
+}
+
+const BASE = 'event_flood';
+const SECRET = `whsec_${Buffer.alloc(32, 'f').toString('base64')}`;
+const SLOW_MS = 50;
+const BATCHES_PER_SECOND = 10;
+/** As long as that of a request that has closed. */
+const PADDING = 'x'.repeat(900);
+
+/** What the flood may cost a client beside what it costs where nobody reads it: a factor, and the scheduler's chance. */
+const SLOWER = 2;
+const ADDED_MS = 100;
+
+/**
+ * Events come behind the front door, thousands a second, to a receiver that takes twenty. Clients notice nothing, memory
+ * is bounded, and when the receiver has become quick, it gets what waited: in sequence, once per id.
+ */
+export async function eventFlood(flood: Flood): Promise<void> {
+  const receiver = await startReceiver();
+  receiver.answer = (response) => void setTimeout(() => response.end('{}'), SLOW_MS);
+  const siem = { url: receiver.url, secret: SECRET, ...(BATCH === undefined ? {} : { batch: BATCH }) };
+  const world = await openWorld(BASE, {
+    server: { egress: { allow: ['127.0.0.1'] } },
+    exporters: { webhooks: { siem } },
+  });
+  const pool = new pg.Pool({ ...world.postgres.embedded.address, database: BASE, max: 2 });
+  try {
+    await pool.query('CREATE TABLE aperture.flood_of_nobody (LIKE aperture.deliveries INCLUDING ALL)');
+    const quiet = await phase(world, flood, 'quiet', () => sleep(flood.seconds * 1_000));
+    // The same work for the database, and nobody whom it concerns: what the machine itself does to everybody.
+    const unread = await phase(world, flood, 'unread', () =>
+      pour(flood, (from, to) => insertForNobody(pool, from, to)),
+    );
+    const within = await phase(world, flood, 'flood', () => pour(flood, (from, to) => inject(pool, from, to)));
+    expectUnaffected(flood, { quiet, unread, within });
+    await expectDrained(flood, receiver);
+  } finally {
+    await pool.end();
+    await world.close();
+    await receiver.away();
+  }
+}
+
+/** Every tenth of a second as many as are due by then: late batches are made up for. */
+async function pour(
+  { perSecond, seconds }: Flood,
+  batch: (from: number, to: number) => Promise<unknown>,
+): Promise<void> {
+  const all = perSecond * seconds;
+  const beganMs = performance.now();
+  for (let poured = 0; poured < all;) {
+    const dueBy = Math.min(all, Math.ceil(((performance.now() - beganMs) / 1_000) * perSecond));
+    const to = Math.min(dueBy, poured + (2 * perSecond) / BATCHES_PER_SECOND);
+    if (to > poured) await batch(poured, to);
+    poured = to;
+    await sleep(1_000 / BATCHES_PER_SECOND / 2);
+  }
+}
+
+function payloads(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, at) => JSON.stringify({ flood: from + at, padding: PADDING }));
+}
+
+function inject(pool: pg.Pool, from: number, to: number): Promise<void> {
+  const deliveries = payloads(from, to).map((payload) => {
+    return { destination: 'webhooks.siem', kind: 'request.closed', payload };
+  });
+  return enqueueDeliveries(pool, deliveries, Date.now());
+}
+
+function insertForNobody(pool: pg.Pool, from: number, to: number): Promise<unknown> {
+  return pool.query(
+    `INSERT INTO aperture.flood_of_nobody (id, destination, kind, payload, expires_at)
+     SELECT uuidv7(), 'webhooks.siem', 'request.closed', payload, clock_timestamp() + interval '3 days'
+       FROM json_array_elements_text($1::json) AS payload`,
+    [JSON.stringify(payloads(from, to))],
+  );
+}
+
+interface Phase {
+  count: number;
+  median: number;
+  high: number;
+  memoryMiB: number;
+}
+
+/** Clients ask while the work is done. */
+async function phase(world: World, flood: Flood, name: string, work: () => Promise<unknown>): Promise<Phase> {
+  const { asksPerSecond: perSecond, seconds } = flood;
+  const load = steadyLoad(portOf(world.gateway), { name: `${flood.name}-${name}`, perSecond, seconds });
+  let memoryMiB = 0;
+  const stop = new AbortController();
+  const watching = (async () => {
+    while (!stop.signal.aborted) {
+      memoryMiB = Math.max(memoryMiB, (await world.metric('aperture_resident_memory_bytes')) / 2 ** 20);
+      await sleep(500, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  })();
+  const [{ statuses, failures }] = await Promise.all([load.done, work()]);
+  stop.abort();
+  await watching;
+  expect({ statuses, failures }).toEqual({ statuses: { 200: load.asked.length }, failures: {} });
+  const unary = load.asked.filter(({ stream }) => !stream);
+  const sorted = Float64Array.from(unary, ({ latencyMs }) => latencyMs).sort();
+  const found = {
+    count: sorted.length,
+    median: percentile(sorted, 0.5),
+    high: percentile(sorted, flood.percentile),
+    memoryMiB,
+  };
+  console.log(
+    `${flood.name}, ${name}: unary p50 ${found.median.toFixed(1)}, p${flood.percentile * 100} ${found.high.toFixed(1)} ms ` +
+      `(n=${found.count}); memory ${memoryMiB.toFixed(0)} MiB at most`,
+  );
+  return found;
+}
+
+function expectUnaffected(
+  { name }: Flood,
+  { quiet, unread, within }: { quiet: Phase; unread: Phase; within: Phase },
+): void {
+  expect(within.memoryMiB - quiet.memoryMiB, 'memory').toBeLessThan(MEMORY_GROWTH_MIB);
+  const busy = (loadavg()[0] ?? 0) / availableParallelism();
+  if (busy > TOO_BUSY) {
+    console.warn(`${name}: not compared: ${busy.toFixed(1)} processes want each processor`);
+    return;
+  }
+  expect(within.median).toBeLessThan(Math.max(quiet.median, unread.median) * SLOWER + ADDED_MS);
+  expect(within.high).toBeLessThan(Math.max(quiet.high, unread.high) * SLOWER + ADDED_MS);
+}
+
+async function expectDrained({ name, drains, drainWithinMs }: Flood, receiver: TestReceiver): Promise<void> {
+  const slowly = receiver.arrived.length;
+  receiver.answer = (response) => response.end('{}');
+  const watch = stopwatch();
+  await until(
+    `${drains} of the flood have arrived`,
+    () => once(receiver.arrived).filter(isOfFlood).length >= drains,
+    drainWithinMs,
+  );
+  const arrived = once(receiver.arrived);
+  const perSecond = (receiver.arrived.length - slowly) / (watch.ms() / 1_000);
+  watch.stop();
+  console.log(`${name}: ${slowly} while it was slow, then ${perSecond.toFixed(0)} a second`);
+  expect(arrived.map(({ body }) => body.sequence)).toEqual(arrived.map((_, at) => at + 1));
+  // Nothing of the flood overtook anything of it, and nothing is missing.
+  const told = arrived.filter(isOfFlood).map(({ body }) => Number(body.data['flood']));
+  expect(new Set(told).size).toBe(told.length);
+  expect(receiver.arrived.length - arrived.length, 'deliveries that came again').toBeLessThan(drains / 100 + 16);
+}
+
+function once(arrived: readonly Arrived[]): Arrived[] {
+  return [...new Map(arrived.map((one) => [one.id, one])).values()];
+}
+
+function isOfFlood({ body }: Arrived): boolean {
+  return 'flood' in body.data;
+}
