@@ -26,6 +26,9 @@ const Variables = z.object({
     .regex(/^rediss?:\/\//, { error: 'must be a redis:// or rediss:// URL' })
     .exactOptional()
     .describe('Redis for queue and shared state; without it the database serves'),
+  AWS_ACCESS_KEY_ID: text().describe('Credentials of `exporters.s3`, where the config has none'),
+  AWS_SECRET_ACCESS_KEY: text().describe('Credentials of `exporters.s3`, where the config has none'),
+  AWS_SESSION_TOKEN: text().describe('With temporary credentials'),
   APERTURE_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
       error: 'must be trace, debug, info, warn, error or fatal',
@@ -45,7 +48,15 @@ export interface Environment {
   databaseUrl: string | undefined;
   /** Holds a password: never to be logged. */
   redisUrl: string | undefined;
+  /** Of an account at AWS, or at whatever store the config names; holds secrets. */
+  aws: AwsCredentials | undefined;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+}
+
+export interface AwsCredentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken: string | undefined;
 }
 
 /** What macros may name: not the addresses that hold our own passwords, which a description would show to anybody. */
@@ -74,6 +85,14 @@ export function readEnvironment(env: EnvironmentVariables): Result<Environment, 
     tailscaleSocket: variables.APERTURE_TAILSCALE_SOCKET,
     databaseUrl: variables.DATABASE_URL,
     redisUrl: variables.REDIS_URL,
+    aws: awsOf(variables),
     logLevel: variables.APERTURE_LOG_LEVEL,
   });
+}
+
+/** Undefined where one half is missing. */
+function awsOf(variables: z.infer<typeof Variables>): AwsCredentials | undefined {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN } = variables;
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  return { accessKeyId, secretAccessKey, sessionToken: AWS_SESSION_TOKEN };
 }

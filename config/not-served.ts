@@ -7,12 +7,6 @@ import { APERTURE_CAPABILITY } from './schema/grants.ts';
  * one that is refused, so each use is remarked on, once. A line goes when its room is built.
  */
 const NOT_SERVED: { path: Path; what: string; used: (config: Config) => boolean }[] = [
-  { path: ['exporters', 's3'], what: 'nothing is exported', used: ({ exporters }) => exporters.s3.bucket_name !== '' },
-  {
-    path: ['database', 'retention', 'require_export'],
-    what: 'there is no export, so with "require_export" nothing is purged',
-    used: ({ database }) => database.retention.require_export,
-  },
   {
     path: ['connectors'],
     what: 'connectors are not served',

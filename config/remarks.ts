@@ -1,5 +1,6 @@
 import { readBaseUrl } from './base-url.ts';
 import { compatibilityOf } from './compatibility.ts';
+import { exportFindings } from './export.ts';
 import { readHeaderEntry } from './headers.ts';
 import { listenerFindings } from './listeners.ts';
 import { neverMatching } from './never-matching.ts';
@@ -62,9 +63,6 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     });
   });
   tempGrantRemarks(config, remarks);
-  if (config.exporters.s3.prefix.endsWith('/')) {
-    remarks.warn(['exporters', 's3', 'prefix'], 'exporters.s3.prefix must not end with a slash');
-  }
   if (config.server.limits.inflight_bytes < config.server.limits.body_bytes) {
     remarks.error(
       ['server', 'limits', 'inflight_bytes'],
@@ -85,6 +83,7 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     ...overdraftFindings(config, written),
     ...policyTestFindings(config),
     ...webhookFindings(config, written),
+    ...exportFindings(config, written),
     ...hookFindings(config, written),
     ...neverMatching(config),
     ...notServed(config),

@@ -23,6 +23,7 @@ const FLAT = [
   'control',
   'store',
   'sinks',
+  'export',
   'simulator',
 ];
 const BASE = ['contract', 'lib'];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ServerSettings } from '../config/slices.ts';
+import type { ExportSettings } from '../src/export/messages.ts';
 import type { JobsSettings } from '../src/records/messages.ts';
 import type { DeliverySettings } from '../src/sinks/messages.ts';
 
@@ -35,6 +36,12 @@ export const DeliveriesData = ApiData.extend({
   settings: z.custom<DeliverySettings>(),
 });
 export type DeliveriesData = z.infer<typeof DeliveriesData>;
+
+export const ExportData = ApiData.extend({
+  /** Secret: with the bucket's credentials. */
+  settings: z.custom<ExportSettings>(),
+});
+export type ExportData = z.infer<typeof ExportData>;
 
 export const QuotaData = ApiData.extend({
   /** Buckets live there; in the database without it. */

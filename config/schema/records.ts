@@ -17,7 +17,7 @@ export const DatabaseConfig = z.strictObject({
         .describe(
           'How long records are kept, such as "30d" or "720h". "": a year; "0": nothing is kept here. Figures are kept for good',
         ),
-      require_export: z.boolean().default(false).describe('Only what was exported is purged; there is no export yet'),
+      require_export: z.boolean().default(false).describe('Only what exporters.s3 has exported is purged'),
       purge: z
         .array(z.enum(['captures', 'tools']))
         .default(['captures'])
@@ -47,10 +47,10 @@ export const ExportersConfig = z.strictObject({
   s3: z
     .strictObject({
       bucket_name: z.string().default('').describe('Empty: no export'),
-      endpoint: z.string().default('').describe('For services other than AWS'),
+      endpoint: z.string().default('').describe('Services other than AWS: https, or http within server.egress.allow; empty: AWS'),
       region: z.string().default('us-east-1').describe('Always needed'),
       prefix: z.string().default('').describe('Begins each object name; no slash at its end'),
-      access_key_id: z.string().default('').describe('Static credentials'),
+      access_key_id: z.string().default('').describe('Static credentials; without them AWS_ACCESS_KEY_ID and its like'),
       access_secret: z.string().default('').describe('Static credentials'),
       every: z.int().min(1).max(86_400).default(3600).describe('Seconds between exports'),
       limit: z
@@ -61,7 +61,7 @@ export const ExportersConfig = z.strictObject({
         .describe('Records per export; at most 10000'),
     })
     .prefault({})
-    .describe('Export of records to S3'),
+    .describe('Export of records to S3 (docs/export.md)'),
   webhooks: z
     .record(z.string(), WebhookConfig)
     .default({})

@@ -43,3 +43,10 @@ export const DESTINATIONS = 64;
  * `metadata.left_out` names them.
  */
 export const HOOK_PAYLOAD_BYTES = 64 * 1024 * 1024;
+
+/**
+ * An export's file: its records before they are compressed, and the pieces of the compressed file in the database. Making
+ * one holds its compressed bytes, uploading it holds them again.
+ */
+export const EXPORT_FILE_BYTES = 64 * 1024 * 1024;
+export const EXPORT_PART_BYTES = 1024 * 1024;

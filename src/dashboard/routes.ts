@@ -15,6 +15,7 @@ import { BadParameter, Parameters } from './parameters.ts';
 import { captureInShort, readableBody, wholeBody } from './bodies.ts';
 import { answerLetters, isLettersPath } from './dead-letters.ts';
 import { DELIVERY_STATES, findDelivery, listDeliveries } from './deliveries.ts';
+import { listExports } from './exports.ts';
 import { findRequest, listRequests, sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './queries.ts';
 import { findSession, listSessions } from './sessions.ts';
 import { countToolCalls, listToolCalls, TOOL_GROUPS } from './tools.ts';
@@ -117,6 +118,7 @@ function route(path: string, asked: Asked): Promise<Found | undefined> {
   if (list === 'tools' && id === undefined) return tools(asked);
   if (list === 'usage' && id === undefined) return usage(asked);
   if (list === 'deliveries') return id === undefined ? deliveries(asked) : oneDelivery(id, asked);
+  if (list === 'exports' && id === undefined) return exported(asked);
   return Promise.resolve(undefined);
 }
 
@@ -305,6 +307,14 @@ async function oneDelivery(id: string, { pool, query, owner }: Asked): Promise<F
   new Parameters(query, []);
   const found = isUuid7(id.toLowerCase()) ? await findDelivery(pool, id.toLowerCase()) : undefined;
   return found === undefined ? { fault: { code: 'not_found', what: 'the delivery' } } : { body: found };
+}
+
+/** Files of the export, newest first. */
+async function exported({ pool, query, owner }: Asked): Promise<Found> {
+  if (owner !== undefined) return { fault: { code: 'forbidden', what: '/api/exports needs admin' } };
+  const given = new Parameters(query, ['before', 'limit']);
+  const limit = given.integer('limit', 1, MOST) ?? LIMIT;
+  return { body: await listExports(pool, { before: given.id('before'), limit }) };
 }
 
 /** Class 57014: the statement timeout. 42P01 and 3F000: tables that a first start has not made yet. */

@@ -40,6 +40,7 @@ import type { Facts } from '../contract/facts.ts';
 import { hookedBy } from '../capture/messages.ts';
 import type { DeliverySettings } from '../sinks/messages.ts';
 import { hookDestinationsOf } from '../../config/rules.ts';
+import { exportOf } from '../../config/export.ts';
 import type { Loaded } from '../../config/load.ts';
 import type { Environment } from '../../config/environment.ts';
 import type { Problem } from '../../config/problem.ts';
@@ -61,6 +62,8 @@ import { ControlThread } from './control-thread.ts';
 import { DeliveriesThread } from './deliveries-thread.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { letClientsGo } from './drain.ts';
+import { ExportMetrics } from './export-metrics.ts';
+import { ExportThread } from './export-thread.ts';
 import { FreedSlots } from './freed-slots.ts';
 import { JobsThread } from './jobs-thread.ts';
 import { Listeners } from './listeners.ts';
@@ -284,6 +287,18 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       deliveryMetrics.take(state);
     },
   });
+  const exportMetrics = new ExportMetrics(registry);
+  const exporter = new ExportThread(
+    {
+      file: built('export.js'),
+      workerData,
+      log,
+      onState: (state) => {
+        exportMetrics.take(state);
+      },
+    },
+    exportOf(loaded.config, environment.aws),
+  );
   const captures = new CaptureThread(
     {
       file: built('capture.js'),
@@ -387,6 +402,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     const world = build(worlds.current.number + 1, next);
     captures.reconfigure(capturesOf(next.config));
     deliveries.reconfigure(toldOf(next.config));
+    exporter.reconfigure(exportOf(next.config, environment.aws));
     quotas.ledger.reconfigure(quotasOf(next.config));
     quotaThread.reconfigure(quotas.ledger.names);
     jobs.reconfigure(jobsSettingsOf(next.config));
@@ -500,10 +516,10 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         clearInterval(booksTimer);
         books.stop();
         drained.cut = await letClientsGo({ state, listeners, live, clock, log }, settings);
-        drained.left = await handOn({ settler, jobs, captures, deliveries, log }, SHIP_WITHIN_MS);
+        drained.left = await handOn({ settler, jobs, captures, deliveries, exporter, log }, SHIP_WITHIN_MS);
         const written = await journal.close(JOURNAL_WITHIN_MS);
         const closing = Promise.all([
-          ...[upstreams, localApi, jobs, captures, deliveries, api, control, inspectors].map((each) => each.close()),
+          ...[upstreams, localApi, jobs, captures, deliveries, exporter, api, control, inspectors].map((each) => each.close()),
           quotas.close().then(() => quotaThread.close()),
           simulator?.close(),
         ]);
@@ -560,15 +576,27 @@ function controlNotes(control: ControlThread): Record<string, string> {
 
 /** Hands on every record, and every capture. Resolves with how many exchanges only the journal has when time is up. */
 async function handOn(
-  parts: { settler: Settler; jobs: JobsThread; captures: CaptureThread; deliveries: DeliveriesThread; log: Log },
+  parts: {
+    settler: Settler;
+    jobs: JobsThread;
+    captures: CaptureThread;
+    deliveries: DeliveriesThread;
+    exporter: ExportThread;
+    log: Log;
+  },
   withinMs: number,
 ): Promise<number> {
-  const { settler, jobs, captures, deliveries, log } = parts;
+  const { settler, jobs, captures, deliveries, exporter, log } = parts;
   const untilMs = systemClock.nowMs() + withinMs;
   while (settler.depth > 0 && systemClock.nowMs() < untilMs) await wait(10);
   settler.stop();
   const leftMs = Math.max(0, untilMs - systemClock.nowMs());
-  const [records, bodies] = await Promise.all([jobs.drain(leftMs), captures.drain(leftMs), deliveries.drain(leftMs)]);
+  const [records, bodies] = await Promise.all([
+    jobs.drain(leftMs),
+    captures.drain(leftMs),
+    deliveries.drain(leftMs),
+    exporter.drain(leftMs),
+  ]);
   const left = { records: records + settler.depth, captures: bodies };
   if (left.records + left.captures === 0) return 0;
   log.warn(left, 'these stay in the journal, for the next start or another process of this data directory');

@@ -127,14 +127,29 @@ export async function findCapture(
   owner: string | undefined,
 ): Promise<StoredCapture | undefined> {
   const { rows } = await pool.query(
-    `SELECT capture.login, api, status, request_headers, response_headers, request_recipe, capture.request_bytes,
-            request_left_out, response_recipe, capture.response_bytes, response_left_out, missing_frames
-       FROM ${withHeld('captures')} AS capture JOIN aperture.records USING (id)
-      WHERE id = $1 AND ($2::text IS NULL OR capture.login = $2)`,
+    `${SELECT_CAPTURES} WHERE id = $1 AND ($2::text IS NULL OR capture.login = $2)`,
     [id, owner ?? null],
   );
-  if (rows.length === 0) return undefined;
-  const row = CaptureRow.parse(rows[0]);
+  return rows.length === 0 ? undefined : storedCapture(CaptureRow.parse(rows[0]));
+}
+
+/** Those of the captures that are there, by id, whoever's they are. */
+export async function findCaptures(pool: Pool, ids: readonly string[]): Promise<Map<string, StoredCapture>> {
+  const ordered = [...ids].sort();
+  const { rows } = await pool.query(`${SELECT_CAPTURES} WHERE id = ANY($1::uuid[]) AND id BETWEEN $2 AND $3`, [
+    ids,
+    ordered[0],
+    ordered.at(-1),
+  ]);
+  return new Map(
+    z
+      .array(CaptureRow)
+      .parse(rows)
+      .map((row) => [row.id, storedCapture(row)]),
+  );
+}
+
+function storedCapture(row: z.infer<typeof CaptureRow>): StoredCapture {
   const body = (recipe: Buffer | null, bytes: number | null, leftOut: string | null): StoredBody | null =>
     bytes === null ? null : { recipe, bytes, leftOut };
   return {
@@ -169,9 +184,14 @@ export async function findBlobs(
   );
 }
 
+const SELECT_CAPTURES = `
+  SELECT id::text, capture.login, api, status, request_headers, response_headers, request_recipe, capture.request_bytes,
+         request_left_out, response_recipe, capture.response_bytes, response_left_out, missing_frames
+    FROM ${withHeld('captures')} AS capture JOIN aperture.records USING (id)`;
 const Bytes = z.custom<Buffer>((value) => Buffer.isBuffer(value));
 const Headers = z.array(z.tuple([z.string(), z.string()]));
 const CaptureRow = z.object({
+  id: z.string(),
   login: z.string(),
   api: z.enum(APIS),
   status: z.int(),

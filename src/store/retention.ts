@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
+import { exportedThrough } from './exports.ts';
 import { copyHeld, deleteInPages, deleteReleased } from './holds.ts';
 import { DAY_MS, dayOf, dayOfPartition, lockPartitions, partitionName, PURGEABLE, tablesOf } from './partitions.ts';
 import type { Day, Purgeable } from './partitions.ts';
@@ -54,12 +55,6 @@ function ignore(): void {
   // Told by the statement that fails.
 }
 
-/** The last exchange that every exporter has taken; undefined while there is no exporter. */
-export async function exportedUpTo(client: PoolClient): Promise<string | undefined> {
-  const { rows } = await client.query('SELECT through_id AS id FROM aperture.exported ORDER BY through_id LIMIT 1');
-  return z.array(z.object({ id: z.string() })).parse(rows)[0]?.id;
-}
-
 /** One look at everything, under the lock. */
 class Run {
   readonly #client: PoolClient;
@@ -74,9 +69,9 @@ class Run {
   }
 
   async all(): Promise<RetentionRun> {
-    const exported = this.#rules.requireExport ? await exportedUpTo(this.#client) : undefined;
+    const exported = this.#rules.requireExport ? await exportedThrough(this.#client) : Infinity;
     for (const what of PURGEABLE) {
-      if (what === 'turns') await this.#dropDays(what, this.#lastDayOver(TURNS_KEPT_MS), undefined);
+      if (what === 'turns') await this.#dropDays(what, this.#lastDayOver(TURNS_KEPT_MS), Infinity);
       else if (this.#rules[what]) await this.#purge(what, exported);
     }
     await deleteInPages(
@@ -90,17 +85,13 @@ class Run {
     return { ...this.#done, oldestCapturesMs: oldest === undefined ? null : oldest * DAY_MS };
   }
 
-  async #purge(what: 'captures' | 'tools', exported: string | undefined): Promise<void> {
-    const { keepMs, requireExport } = this.#rules;
+  /** @param exported the last day that may go. */
+  async #purge(what: 'captures' | 'tools', exported: Day): Promise<void> {
+    const { keepMs } = this.#rules;
     // With nothing kept, what was stored of today goes too.
     const through = keepMs === 0 ? Math.floor(this.#nowMs / DAY_MS) : this.#lastDayOver(keepMs);
-    await this.#dropDays(
-      what,
-      through,
-      requireExport ? (exported === undefined ? -1 : dayOf(exported) - 1) : undefined,
-    );
-    if (requireExport) return;
-    const before = uuid7Floor(Math.max(0, this.#nowMs - keepMs));
+    await this.#dropDays(what, through, exported);
+    const before = uuid7Floor(Math.max(0, Math.min(this.#nowMs - keepMs, (exported + 1) * DAY_MS)));
     if (keepMs > 0 && keepMs < DAY_MS) await this.#deleteWithin(what, before);
     await deleteReleased(this.#client, what, before);
   }
@@ -114,15 +105,14 @@ class Run {
     return day === Math.floor(this.#nowMs / DAY_MS);
   }
 
-  /** @param exported the last day that may go, where only what was exported does. */
-  async #dropDays(what: Purgeable, through: Day, exported: Day | undefined): Promise<void> {
+  /** @param exported the last day that may go, due or not. */
+  async #dropDays(what: Purgeable, through: Day, exported: Day): Promise<void> {
     // Today's, where nothing is kept, is made again for who comes next: not worth dropping while it is empty.
     const filled = new Set(await this.#days(what, true));
     for (const day of await this.#days(what, false)) {
       if (day > through) return;
       if (this.#isToday(day) && !filled.has(day)) continue;
-      if (exported !== undefined && day > exported)
-        this.#done.partitionsWaiting += (await this.#tables(what, day)).length;
+      if (day > exported) this.#done.partitionsWaiting += (await this.#tables(what, day)).length;
       else await this.#dropDay(what, day);
     }
   }

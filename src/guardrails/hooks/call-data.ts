@@ -1,15 +1,7 @@
+import { costOf } from '../../contract/aperture-words.ts';
+import type { CallCost } from '../../contract/aperture-words.ts';
 import type { CallFacts, SendField } from '../../contract/guardrail.ts';
-import type { Usage } from '../../contract/usage.ts';
 import { jsonText, parseJson } from '../../protocols/json.ts';
-
-/** What an exchange has cost, and by which price. */
-export interface CallCost {
-  /** Decimal string. */
-  nanodollars: string;
-  basis: string | null;
-  usage: Usage | null;
-  serverTools: Readonly<Record<string, number>>;
-}
 
 /** What is known of a response that is over. JSON texts are as the provider wrote them. */
 export interface PostParts {
@@ -75,39 +67,6 @@ function metadataOf(
   // Not in Aperture's format, which has no bound; so it stands there only where something is missing.
   if (leftOut.length > 0) metadata['left_out'] = leftOut;
   return JSON.stringify(metadata);
-}
-
-function costOf({ nanodollars, basis, usage, serverTools }: CallCost): unknown {
-  return {
-    dollars: dollarsOf(nanodollars),
-    cost_basis: basis ?? '',
-    usage: usage === null ? {} : usageOf(usage, serverTools),
-  };
-}
-
-const NANODOLLAR_DIGITS = 9;
-
-/** The number nearest to the exact amount: read from its digits, never divided. */
-export function dollarsOf(nanodollars: string): number {
-  const digits = nanodollars.padStart(NANODOLLAR_DIGITS + 1, '0');
-  return Number(`${digits.slice(0, -NANODOLLAR_DIGITS)}.${digits.slice(-NANODOLLAR_DIGITS)}`);
-}
-
-/** Our disjoint kinds under Aperture's names, which overlap (design, section 5); what is zero is left out. */
-export function usageOf(usage: Usage, serverTools: Readonly<Record<string, number>>): Record<string, number> {
-  const counts: Record<string, number> = {
-    input_tokens: usage.input_uncached + usage.audio_in + usage.image_in,
-    output_tokens: usage.output + usage.reasoning + usage.audio_out + usage.image_out,
-    cached_tokens: usage.cache_read,
-    cache_creation_input_tokens: usage.cache_write_5m + usage.cache_write_1h + usage.cache_write_other,
-    cache_creation_5m_input_tokens: usage.cache_write_5m,
-    cache_creation_1h_input_tokens: usage.cache_write_1h,
-    reasoning_tokens: usage.reasoning,
-    image_input_tokens: usage.image_in,
-    image_output_tokens: usage.image_out,
-    web_search_count: serverTools['web_search'] ?? 0,
-  };
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
 }
 
 /** Arguments that are no JSON, of a call that was cut short, are told as the text that they are. */

@@ -5,7 +5,8 @@ import { decodeWhole } from '../../protocols/decode.ts';
 import { parseJson } from '../../protocols/json.ts';
 import { userMessageOf } from '../../protocols/user-message.ts';
 import { callData } from './call-data.ts';
-import type { CallCost, CallParts } from './call-data.ts';
+import type { CallCost } from '../../contract/aperture-words.ts';
+import type { CallParts } from './call-data.ts';
 import { readResponse } from './read-response.ts';
 import type { ReadResponse } from './read-response.ts';
 

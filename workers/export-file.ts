@@ -1,0 +1,144 @@
+import type { Pool } from 'pg';
+import { readableBody, wholeBody } from '../src/dashboard/bodies.ts';
+import { recordItem } from '../src/export/cbor.ts';
+import { beginFile } from '../src/export/file.ts';
+import type { WholeFile } from '../src/export/file.ts';
+import { jsonValue } from '../src/export/json-value.ts';
+import type { BodyToExport, CaptureToExport } from '../src/export/record.ts';
+import { decodeWhole } from '../src/protocols/decode.ts';
+import { findCaptures } from '../src/store/captures.ts';
+import type { StoredBody, StoredCapture } from '../src/store/captures.ts';
+import { recordsToExport } from '../src/store/exported-records.ts';
+import type { RecordToExport } from '../src/store/exported-records.ts';
+
+export interface FilledFile extends WholeFile {
+  /** The records that it holds: as many of those that were asked for as fit into it, the first ones. */
+  records: number;
+}
+
+export interface FileBounds {
+  /** Of all items, before they are compressed; one record that is larger by itself is a file by itself. */
+  itemBytes: number;
+  partBytes: number;
+}
+
+/** Records of one question. */
+const RECORDS_AT_ONCE = 200;
+/** Captures that are read together, by the length of their bodies; one that is larger is read by itself. */
+const CAPTURE_BYTES_AT_ONCE = 8 * 1024 * 1024;
+const CAPTURES_AT_ONCE = 16;
+/** Decoded bodies are exported as JSON up to this size, larger ones as they were on the wire. */
+const READABLE_BYTES = 64 * 1024 * 1024;
+/** To read a body. */
+const ATTEMPTS = 2;
+
+/**
+ * Writes records into a file, with what is kept of them, until it is full. Undefined when it was stopped, with nothing
+ * done.
+ *
+ * @throws Error when the database is away.
+ */
+export async function fillFile(
+  pool: Pool,
+  { firstNumber, ids }: { firstNumber: number; ids: readonly string[] },
+  bounds: FileBounds,
+  stopped: () => boolean,
+): Promise<FilledFile | undefined> {
+  const file = await beginFile({ partBytes: bounds.partBytes });
+  let records = 0;
+  for (let at = 0; at < ids.length; at += RECORDS_AT_ONCE) {
+    const some = ids.slice(at, at + RECORDS_AT_ONCE);
+    const captures = await findCaptures(pool, some);
+    for (const group of inGroups(await recordsToExport(pool, some), captures)) {
+      if (stopped()) return undefined;
+      const read = await Promise.all(
+        group.map(async (record) => ({ record, capture: await captureOf(pool, record.id, captures.get(record.id)) })),
+      );
+      for (const { record, capture } of read) {
+        const item = recordItem(firstNumber + records, record, capture);
+        if (records > 0 && file.itemBytes + item.length > bounds.itemBytes) return { ...file.end(), records };
+        file.add(item);
+        records += 1;
+      }
+    }
+  }
+  return { ...file.end(), records };
+}
+
+/** In their order, so many together that their bodies fit into memory. */
+function* inGroups(
+  records: readonly RecordToExport[],
+  captures: ReadonlyMap<string, StoredCapture>,
+): Generator<RecordToExport[]> {
+  let group: RecordToExport[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const capture = captures.get(record.id);
+    const more = (capture?.request?.bytes ?? 0) + (capture?.response?.bytes ?? 0);
+    if (group.length === CAPTURES_AT_ONCE || (group.length > 0 && bytes + more > CAPTURE_BYTES_AT_ONCE)) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(record);
+    bytes += more;
+  }
+  if (group.length > 0) yield group;
+}
+
+async function captureOf(
+  pool: Pool,
+  id: string,
+  capture: StoredCapture | undefined,
+): Promise<CaptureToExport | undefined> {
+  if (capture === undefined) return undefined;
+  const damaged: ('request' | 'response')[] = [];
+  const read = async (side: 'request' | 'response'): Promise<BodyToExport | undefined> => {
+    const body = await bodyOf(pool, id, capture, side);
+    if (body === 'damaged') damaged.push(side);
+    return body === 'damaged' ? undefined : body;
+  };
+  const request = await read('request');
+  const response = await read('response');
+  const { requestHeaders, responseHeaders } = capture;
+  return { requestHeaders, responseHeaders, request, response, damaged };
+}
+
+async function bodyOf(
+  pool: Pool,
+  id: string,
+  capture: StoredCapture,
+  side: 'request' | 'response',
+): Promise<BodyToExport | 'damaged' | undefined> {
+  const body = capture[side];
+  if (body === null || body.recipe === null || body.bytes === 0) return undefined;
+  const raw = await storedBytes(pool, { id, login: capture.login, body });
+  return raw === undefined ? 'damaged' : { raw, json: await jsonOf(capture, side, raw) };
+}
+
+/** Undefined where a part of it is missing or damaged. @throws Error when the database is away. */
+async function storedBytes(
+  pool: Pool,
+  captured: { id: string; login: string; body: StoredBody },
+): Promise<Buffer | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await wholeBody(pool, captured);
+    } catch {
+      // Errors of the database and of what it gave look alike: it is there when it answers, and the same goes wrong again.
+      await pool.query('SELECT 1');
+      if (attempt === ATTEMPTS) return undefined;
+    }
+  }
+}
+
+/** A JSON body as it is, a stream as the one response that it makes; undefined where it is neither. */
+async function jsonOf(capture: StoredCapture, side: 'request' | 'response', raw: Buffer): Promise<unknown> {
+  const headers = new Map(side === 'request' ? capture.requestHeaders : capture.responseHeaders);
+  const decoded = await decodeWhole(headers.get('content-encoding'), raw, READABLE_BYTES);
+  if (!decoded.ok) return undefined;
+  const value = jsonValue(Buffer.from(decoded.value).toString('utf8').replace(/^\uFEFF/, ''));
+  const isStream = Array.isArray(value) || headers.get('content-type')?.includes('event') === true;
+  if (side === 'request' || !isStream) return value;
+  return (await readableBody(capture, side, raw)) ?? value;
+}
