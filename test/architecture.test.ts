@@ -24,6 +24,7 @@ const FLAT = [
   'store',
   'sinks',
   'simulator',
+  'audit',
 ];
 const BASE = ['contract', 'lib'];
 const ROOMS = [...FLAT, 'inspect', 'proxy'];
@@ -32,6 +33,7 @@ const ALLOWED: Record<string, string[]> = {
   contract: ['lib'],
   ...Object.fromEntries(FLAT.map((room) => [room, BASE])),
   guardrails: [...BASE, 'protocols'],
+  store: [...BASE, 'audit'],
   inspect: [...BASE, 'protocols', 'guardrails', 'pricing'],
   proxy: [...BASE, 'protocols'],
   front: [...BASE, ...ROOMS],

@@ -97,8 +97,10 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     query: request.query,
     caller: {
       login: caller.login,
+      nodeId: caller.nodeId,
       role: access.role ?? 'user',
       readCaptures: access.readCaptures,
+      readAudit: access.readAudit,
       filterableHeaders: access.filterableHeaders,
     },
   });
