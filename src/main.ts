@@ -9,6 +9,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Loaded } from '../config/load.ts';
 import { createLog, errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
+import { addAuditCommands } from './serve/audit-commands.ts';
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './serve/dead-letters.ts';
 import { guardrailsTest } from './serve/guardrails-test.ts';
 import type { GuardrailsTestOptions } from './serve/guardrails-test.ts';
@@ -282,6 +283,8 @@ journal
     const place = { dataDir: environment.dataDir, ...options };
     process.exitCode = await replayJournals(place, loaded, { ...environment, dataDir: place.dataDir }, log, say);
   });
+
+addAuditCommands(program, { environment: environmentOrExit, say });
 
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`aperture: ${errorChain(error)}\n`);

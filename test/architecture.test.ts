@@ -25,6 +25,7 @@ const FLAT = [
   'sinks',
   'export',
   'simulator',
+  'audit',
 ];
 const BASE = ['contract', 'lib'];
 const ROOMS = [...FLAT, 'inspect', 'proxy'];
@@ -33,6 +34,7 @@ const ALLOWED: Record<string, string[]> = {
   contract: ['lib'],
   ...Object.fromEntries(FLAT.map((room) => [room, BASE])),
   guardrails: [...BASE, 'protocols'],
+  store: [...BASE, 'audit'],
   inspect: [...BASE, 'protocols', 'guardrails', 'pricing'],
   proxy: [...BASE, 'protocols'],
   front: [...BASE, ...ROOMS],

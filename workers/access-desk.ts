@@ -1,11 +1,13 @@
 import type { ControlDesk } from '../src/admin/control-desk.ts';
+import { actorOf } from '../src/contract/audit.ts';
+import type { Caller } from '../src/contract/caller.ts';
 import type { Fault } from '../src/contract/fault.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { failed, ok } from '../src/lib/result.ts';
 import type { Result } from '../src/lib/result.ts';
-import type { ControlStore } from '../src/store/control.ts';
+import type { ControlStore, Decision } from '../src/store/control.ts';
 
 /**
  * Decisions on tokens and revocations in the database. A change is answered once it is stored and this process has been
@@ -36,20 +38,21 @@ export function createAccessDesk(parts: {
       await parts.look();
       return ok(undefined);
     });
+  const decisionOf = (caller: Caller): Decision => ({ ...actorOf(caller), atMs: clock.nowMs() });
   return {
     tokens: () => asked(async (store) => ok((await store.read()).tokens)),
-    createToken: (entry) =>
+    createToken: (entry, caller) =>
       changed(async (store) => {
-        await store.createToken(entry);
+        await store.createToken(entry, decisionOf(caller));
         return true;
       }, 'the token'),
-    revokeToken: (id) => changed((store) => store.revokeToken(id, clock.nowMs()), 'the token'),
+    revokeToken: (id, caller) => changed((store) => store.revokeToken(id, decisionOf(caller)), 'the token'),
     revocations: () => asked(async (store) => ok((await store.read()).revocations)),
-    addRevocation: (revocation) =>
+    addRevocation: (revocation, caller) =>
       changed(async (store) => {
-        await store.addRevocation(revocation);
+        await store.addRevocation(revocation, decisionOf(caller));
         return true;
       }, 'the revocation'),
-    liftRevocation: (id) => changed((store) => store.liftRevocation(id, clock.nowMs()), 'the revocation'),
+    liftRevocation: (id, caller) => changed((store) => store.liftRevocation(id, decisionOf(caller)), 'the revocation'),
   };
 }

@@ -5,13 +5,13 @@ import { createLog } from '../src/lib/log.ts';
 import { assert } from '../src/lib/result.ts';
 import { nameThread } from '../src/lib/thread-name.ts';
 import { runApi } from './run-api.ts';
-import { ApiData } from './thread-data.ts';
+import { ReaderData } from './thread-data.ts';
 
 /** Root of the thread that reads the database for the JSON API. */
 const port = parentPort;
 assert(port !== null, 'this file is the root of a thread');
 nameThread('api');
-const data = ApiData.parse(workerData);
+const data = ReaderData.parse(workerData);
 const api = runApi({
   data,
   clock: systemClock,

@@ -1,3 +1,4 @@
+import { actorOf, GATEWAY } from '../src/contract/audit.ts';
 import type { Caller } from '../src/contract/caller.ts';
 import type { ControlConfig, ControlSnapshot, Revocation, TokenEntry } from '../src/contract/control.ts';
 import type { ConfigDesk, ConfigRemark, ConfigSave, Saved, Verdict } from '../src/admin/config-desk.ts';
@@ -14,7 +15,7 @@ import { failed, ok } from '../src/lib/result.ts';
 import type { Result } from '../src/lib/result.ts';
 import type { RejectedConfig, ToldByControl } from '../src/serve/control-messages.ts';
 import { needsRestart } from '../src/serve/needs-restart.ts';
-import type { ControlStore, NewConfig, StoredControl } from '../src/store/control.ts';
+import type { ConfigCause, ControlStore, NewConfig, StoredControl } from '../src/store/control.ts';
 import { formatProblems } from '../config/check.ts';
 import type { Problem } from '../config/problem.ts';
 import { serverOf } from '../config/slices.ts';
@@ -181,7 +182,7 @@ export class ControlKeeper implements ConfigDesk {
   }
 
   async save({ text, ...save }: ConfigSave): Promise<Saved> {
-    return this.#save(this.#parts.reader.read(text, { strict: true, known: this.#secrets }), save);
+    return this.#save(this.#parts.reader.read(text, { strict: true, known: this.#secrets }), save, 'config.saved');
   }
 
   async rollback(
@@ -191,7 +192,8 @@ export class ControlKeeper implements ConfigDesk {
     const found = await this.#storeOrThrow().findVersion(which);
     if (found === undefined) return undefined;
     const read = this.#parts.reader.read(found.text, { strict: false, known: this.#secrets });
-    return this.#save(read, { ...save, note: save.note === '' ? `back to version ${found.number}` : save.note });
+    const note = save.note === '' ? `back to version ${found.number}` : save.note;
+    return this.#save(read, { ...save, note }, 'config.rolled_back', found.number);
   }
 
   versions(before: number | undefined, limit: number): ReturnType<ConfigDesk['versions']> {
@@ -211,7 +213,12 @@ export class ControlKeeper implements ConfigDesk {
     return { ...entry, config: text, previous: previous?.number ?? null, diff: diff ?? null };
   }
 
-  async #save(read: Result<ReadConfig, Problem[]>, save: Omit<ConfigSave, 'text'>): Promise<Saved> {
+  async #save(
+    read: Result<ReadConfig, Problem[]>,
+    save: Omit<ConfigSave, 'text'>,
+    action: ConfigCause['action'],
+    backTo?: number,
+  ): Promise<Saved> {
     const { readonly, truth } = this.#parts;
     if (readonly) return { kind: 'readonly' };
     // Another gateway may have saved a moment ago, and its admin have the newer hash.
@@ -223,7 +230,9 @@ export class ControlKeeper implements ConfigDesk {
     if (lockedOut.length > 0) return { kind: 'refused', verdict: verdictOf(lockedOut) };
     const { config, secrets, loaded } = read.value;
     if (config.hash === standing.hash) return this.#saved(read.value, standing.number, loaded.warnings);
-    const entry = { ...config, author: save.caller.login, note: save.note, secrets, replaces: standing.hash };
+    const back = backTo === undefined ? {} : { backTo };
+    const cause = { ...actorOf(save.caller), action, atMs: this.#parts.clock.nowMs(), ...back };
+    const entry = { ...config, author: save.caller.login, note: save.note, cause, secrets, replaces: standing.hash };
     const added = truth === 'file' ? await this.#addToFile(entry) : await this.#addToTable(entry);
     if (typeof added !== 'number') return added;
     this.#learn(secrets);
@@ -313,7 +322,8 @@ export class ControlKeeper implements ConfigDesk {
     const first = this.#running === undefined ? this.#readSeed() : this.#running.read;
     if (first === undefined) return stored;
     const { config, secrets } = first;
-    await store.addConfig({ ...config, author: FROM_FILE, note: 'the first', secrets, replaces: '' });
+    const cause = this.#loaded();
+    await store.addConfig({ ...config, author: FROM_FILE, note: 'the first', cause, secrets, replaces: '' });
     return store.read();
   }
 
@@ -336,12 +346,17 @@ export class ControlKeeper implements ConfigDesk {
     if (running === undefined) return;
     const { config, secrets } = running.read;
     if (this.#newest?.hash !== config.hash) {
-      const added = await store.addConfig({ ...config, author: FROM_FILE, note: '', secrets, replaces: undefined });
+      const loaded = { ...config, author: FROM_FILE, note: '', cause: this.#loaded(), secrets };
+      const added = await store.addConfig({ ...loaded, replaces: undefined });
       if (added.ok) this.#newest = added.value;
     }
     running.number = this.#newest?.number ?? 0;
     this.#unrecorded = false;
     this.#tellState();
+  }
+
+  #loaded(): ConfigCause {
+    return { ...GATEWAY, action: 'config.loaded', atMs: this.#parts.clock.nowMs() };
   }
 
   #run(read: ReadConfig, number: number): void {

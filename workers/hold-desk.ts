@@ -1,4 +1,5 @@
 import type { HoldDesk } from '../src/admin/holds.ts';
+import { actorOf } from '../src/contract/audit.ts';
 import type { Fault } from '../src/contract/fault.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
@@ -27,16 +28,16 @@ export function createHoldDesk(parts: {
   };
   return {
     list: () => asked(async (store) => ok(await store.list())),
-    add: (hold) =>
+    add: (hold, caller) =>
       asked(async (store) => {
-        await store.add(hold);
+        await store.add(hold, actorOf(caller));
         log.info({ hold: hold.id, by: hold.by }, 'a legal hold was placed');
         return ok(undefined);
       }),
-    release: (id, by) =>
+    release: (id, caller) =>
       asked(async (store) => {
-        const released = await store.release(id, by, clock.nowMs());
-        if (released) log.info({ hold: id, by }, 'a legal hold was released');
+        const released = await store.release(id, actorOf(caller), clock.nowMs());
+        if (released) log.info({ hold: id, by: caller.login }, 'a legal hold was released');
         return released ? ok(undefined) : failed({ code: 'not_found', what: 'the hold' });
       }),
   };

@@ -18,7 +18,12 @@ export interface OpenRulesDesk {
 }
 
 /** Tries rules: those that `rules` says are the running config's, with hooks only where that is asked for. */
-export function openRulesDesk(parts: { rules: () => RulesSlice; secretKey: Uint8Array; clock: Clock }): OpenRulesDesk {
+export function openRulesDesk(parts: {
+  rules: () => RulesSlice;
+  secretKey: Uint8Array;
+  clock: Clock;
+  tested: RulesDesk['tested'];
+}): OpenRulesDesk {
   const egress = createEgress({ allow: [], ca: undefined }, HOOK_EGRESS);
   const callHook = createHookCaller(
     {
@@ -31,5 +36,5 @@ export function openRulesDesk(parts: { rules: () => RulesSlice; secretKey: Uint8
     { unlimitedMs: UNLIMITED_MS, answerBytes: ANSWER_BYTES },
   );
   const engine = createRuleEngine(ruleKeysOf(parts.secretKey), callHook, () => parts.clock.nowMs());
-  return { desk: createRulesDesk(parts.rules, engine), close: () => egress.close() };
+  return { desk: createRulesDesk(parts.rules, engine, parts.tested), close: () => egress.close() };
 }

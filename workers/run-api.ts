@@ -1,3 +1,4 @@
+import { auditKeyOf } from '../src/audit/key.ts';
 import type { Fault } from '../src/contract/fault.ts';
 import type { FromApi, ToApi } from '../src/dashboard/messages.ts';
 import { answer, refusal } from '../src/dashboard/routes.ts';
@@ -9,10 +10,10 @@ import { failed, ok, unreachable } from '../src/lib/result.ts';
 import { isAway, openPool } from '../src/store/database.ts';
 import { whoseResponse } from '../src/store/holdings.ts';
 import { answerTo } from './answer.ts';
-import type { ApiData } from './thread-data.ts';
+import type { ReaderData } from './thread-data.ts';
 
 export interface ApiThreadParts {
-  data: ApiData;
+  data: ReaderData;
   clock: Clock;
   log: Log;
   post: (message: FromApi) => void;
@@ -47,6 +48,7 @@ export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
   };
   const pool = openPool(data.database, { ...READERS, onError });
   const lookups = openPool(data.database, { ...LOOKUPS, onError });
+  const auditKey = data.auditSeed === undefined ? undefined : auditKeyOf(data.auditSeed);
   let asks = 0;
   const settle = (ask: number, answer: ApiAnswer): void => {
     post(answerTo(ask, answer));
@@ -57,7 +59,7 @@ export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
       return;
     }
     asks += 1;
-    void answer({ pool, clock, log }, request).then((answered) => {
+    void answer({ pool, clock, log, auditKey }, request).then((answered) => {
       asks -= 1;
       settle(ask, answered);
     });

@@ -1,8 +1,11 @@
 import type { Pool } from 'pg';
 import { answerConfig } from '../src/admin/config-routes.ts';
 import { answerGuardrailsTest, GUARDRAILS_TEST_PATH } from '../src/admin/guardrails.ts';
+import type { RulesDesk } from '../src/admin/guardrails.ts';
 import { answerHolds } from '../src/admin/holds.ts';
 import { answerControl } from '../src/admin/routes.ts';
+import { auditKeyOf, auditSeedOf } from '../src/audit/key.ts';
+import { actorOf } from '../src/contract/audit.ts';
 import type { AdminAnswer, AdminQuestion } from '../src/contract/question.ts';
 import type { RulesSlice } from '../src/contract/guardrail.ts';
 import { configFile } from '../src/control/config-file.ts';
@@ -10,8 +13,9 @@ import { Sealer } from '../src/control/sealing.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
-import { unreachable } from '../src/lib/result.ts';
+import { failed, ok, unreachable } from '../src/lib/result.ts';
 import type { FromControl, ToControl } from '../src/serve/control-messages.ts';
+import { recordAudit } from '../src/store/audit.ts';
 import { CONTROL_CHANNEL, createControlStore } from '../src/store/control.ts';
 import type { ControlStore } from '../src/store/control.ts';
 import { migrate, openPool } from '../src/store/database.ts';
@@ -24,6 +28,7 @@ import { formatProblems } from '../config/check.ts';
 import type { EnvironmentVariables } from '../config/macros.ts';
 import type { Problem } from '../config/problem.ts';
 import { rulesOf } from '../config/rules.ts';
+import { createAuditKeeper } from './audit-keeper.ts';
 import { createAccessDesk } from './access-desk.ts';
 import { createConfigReader } from './config-reader.ts';
 import { ControlKeeper, problem } from './control-keeper.ts';
@@ -79,9 +84,19 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
     clock,
     log,
     tell: (message) => {
-      if (message.kind === 'state' && message.loaded !== null) rules = rulesOf(message.loaded.config);
+      if (message.kind === 'state' && message.loaded !== null) {
+        rules = rulesOf(message.loaded.config);
+        audit.soon();
+      }
       post(message);
     },
+  });
+  const audit = createAuditKeeper({
+    pool: () => database?.pool,
+    key: auditKeyOf(auditSeedOf(data.secretKey)),
+    clock,
+    log,
+    tell: post,
   });
 
   const openDatabase = (address: DatabaseAddress): void => {
@@ -115,6 +130,7 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
       if (!database.migrated) await migrate(database.pool);
       database.migrated = true;
       await keeper.look();
+      await audit.look();
       if (complainedAtMs > 0) log.info({}, 'the database is back');
       complainedAtMs = 0;
       return true;
@@ -202,11 +218,22 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
 
   const access = createAccessDesk({ store: () => database?.store, look, clock, log });
   const holds = createHoldDesk({ store: () => database?.holds, clock, log });
+  const tested: RulesDesk['tested'] = async (caller, { target, ...details }) => {
+    if (database === undefined) return failed({ code: 'store_unavailable', why: 'it is starting' });
+    const entry = { atMs: clock.nowMs(), ...actorOf(caller), action: 'guardrails.tested', target, details } as const;
+    try {
+      await recordAudit(database.pool, [entry]);
+      return ok(undefined);
+    } catch (error) {
+      log.warn({ error: errorChain(error) }, 'a trial of rules could not be noted in the audit log');
+      return failed({ code: 'store_unavailable', why: 'it does not answer; nothing was tried' });
+    }
+  };
   /** Loaded when somebody tries a rule, which is seldom, with all that rules and hooks need. */
   let trying: Promise<OpenRulesDesk> | undefined;
   const tried = async (question: AdminQuestion): Promise<AdminAnswer> => {
     trying ??= import('./rules-desk.ts').then(({ openRulesDesk }) =>
-      openRulesDesk({ rules: () => rules, secretKey: data.secretKey, clock }),
+      openRulesDesk({ rules: () => rules, secretKey: data.secretKey, clock, tested }),
     );
     return answerGuardrailsTest((await trying).desk, question);
   };
@@ -235,6 +262,13 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
           void inTurn(reload).then(() => {
             wake();
           });
+          return;
+        case 'drain':
+          void inTurn(() => audit.sign())
+            .catch(complain)
+            .then(() => {
+              post({ kind: 'drained' });
+            });
           return;
         default:
           return unreachable(message);

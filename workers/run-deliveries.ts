@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerReplay } from '../src/admin/deliveries.ts';
-import type { Replay } from '../src/admin/deliveries.ts';
+import type { ReplayDesk } from '../src/admin/deliveries.ts';
 import { ENCODINGS, unpack } from '../src/capture/pack.ts';
 import type { AdminQuestion } from '../src/contract/question.ts';
-import type { Fault } from '../src/contract/fault.ts';
 import { DESTINATIONS } from '../src/contract/limits.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { packageVersion } from '../src/lib/package-root.ts';
 import { failed, ok, unreachable } from '../src/lib/result.ts';
-import type { Result } from '../src/lib/result.ts';
 import type { Answer, Ask } from '../src/serve/ask-thread.ts';
 import { createDeliverer, DELIVERER_DEFAULTS } from '../src/sinks/deliverer.ts';
 import type { DelivererOptions } from '../src/sinks/deliverer.ts';
@@ -27,6 +25,7 @@ import type { Waiting } from '../src/store/deliveries.ts';
 import { createHookPayloadStore } from '../src/store/hook-payloads.ts';
 import type { HookPayload } from '../src/store/hook-payloads.ts';
 import { openQueue, processQueue, queueAddressOf } from '../src/store/queue.ts';
+import { auditedReplay } from './audited-replay.ts';
 import { authorities } from './authorities.ts';
 import { createOffers } from './offers.ts';
 import { quietly } from './quietly.ts';
@@ -222,9 +221,9 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     toHooks.reconfigure(ways);
   };
 
-  const replay = async (which: Replay): Promise<Result<{ replayed: number; more: boolean }, Fault>> => {
+  const replay: ReplayDesk = async (which, caller) => {
     try {
-      return ok(await store.replay(which));
+      return ok(await auditedReplay({ pool, store, clock }, which, caller));
     } catch (error) {
       complain('database', error);
       return failed({ code: 'store_unavailable', why: 'it does not answer; nothing was replayed' });

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseMoney } from '../config/units.ts';
 import { answerRefill } from '../src/admin/quotas.ts';
 import type { RefillDesk } from '../src/admin/quotas.ts';
+import { actorOf } from '../src/contract/audit.ts';
+import type { Caller } from '../src/contract/caller.ts';
 import type { Fault } from '../src/contract/fault.ts';
 import type { QuotaStore } from '../src/contract/quota.ts';
 import { answerQuotas, shownBucket } from '../src/dashboard/quotas.ts';
@@ -13,7 +15,8 @@ import { failed, ok, unreachable } from '../src/lib/result.ts';
 import { definedKeys } from '../src/quota/defined-keys.ts';
 import type { FromQuota, QuotaQuestion, ToQuota } from '../src/quota/messages.ts';
 import type { Answer, Ask } from '../src/serve/ask-thread.ts';
-import { isAway } from '../src/store/database.ts';
+import { recordAudit } from '../src/store/audit.ts';
+import { isAway, openPool } from '../src/store/database.ts';
 import { createPostgresQuotaStore } from '../src/store/quota-postgres.ts';
 import { createRedisQuotaStore } from '../src/store/quota-redis.ts';
 import { answerTo } from './answer.ts';
@@ -39,6 +42,9 @@ export interface Quota {
 
 const SWEEP_MS = 60_000;
 const CROSSINGS_MS = 1_000;
+
+/** Refills are an admin's, one at a time. */
+const AUDIT_POOL = { name: 'quota-audit', max: 1, statementMs: 2_000, waitMs: 2_000 };
 
 /** Talks to the store of buckets: claims first of all, which requests wait for. */
 export function runQuota(parts: QuotaParts): Quota {
@@ -66,6 +72,12 @@ export function runQuota(parts: QuotaParts): Quota {
   });
   const sweeper = sweepBuckets([store, crossings], data.names, sweepMs, onError);
 
+  const auditPool = openPool(data.database, { ...AUDIT_POOL, onError });
+  const refilled = (caller: Caller, bucket: string, details: Record<string, unknown>): Promise<void> =>
+    recordAudit(auditPool, [
+      { atMs: clock.nowMs(), ...actorOf(caller), action: 'quota.refilled', target: bucket, details },
+    ]);
+
   const faultOf = (error: unknown): Fault => {
     onError(error);
     return { code: 'store_unavailable', why: `quotas: ${whyOf(error)}` };
@@ -89,13 +101,26 @@ export function runQuota(parts: QuotaParts): Quota {
   const desk: RefillDesk = {
     parseMoney,
     shown: shownBucket,
-    refill: async (bucket, nanodollars) => {
+    refill: async (bucket, nanodollars, caller) => {
+      const amount = { nanodollars: String(nanodollars) };
+      const nobody = failed({ code: 'not_found', what: `the bucket ${bucket}` } as const);
+      let isNoted = false;
       try {
+        const [before] = await store.list({ keys: [bucket], limit: 1 });
+        if (before === undefined) return nobody;
+        // Before it is done: a balance may be elsewhere than the log, and nothing is done that is not in it.
+        await refilled(caller, bucket, { ...amount, balance_nanodollars: String(before.balance) });
+        isNoted = true;
         const askedAtMs = clock.nowMs();
         const row = await store.refill(bucket, nanodollars);
-        if (row !== undefined) crossings.saw(row, askedAtMs, true);
-        return row === undefined ? failed({ code: 'not_found', what: `the bucket ${bucket}` }) : ok(row);
+        if (row !== undefined) {
+          crossings.saw(row, askedAtMs, true);
+          return ok(row);
+        }
+        await refilled(caller, bucket, { ...amount, failed: 'the bucket is gone' });
+        return nobody;
       } catch (error) {
+        if (isNoted) await refilled(caller, bucket, { ...amount, failed: whyOf(error) }).catch(onError);
         onError(error);
         return failed({
           code: 'store_unavailable',
@@ -128,7 +153,7 @@ export function runQuota(parts: QuotaParts): Quota {
     },
     close: async () => {
       await Promise.all([sweeper.close(), crossings.close()]);
-      await store.close();
+      await Promise.all([store.close(), auditPool.end()]);
     },
   };
 }

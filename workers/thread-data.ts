@@ -16,6 +16,13 @@ export const ApiData = z.object({
 });
 export type ApiData = z.infer<typeof ApiData>;
 
+/** Of the thread that answers the JSON API. */
+export const ReaderData = ApiData.extend({
+  /** Secret: what receipts are signed with. */
+  auditSeed: z.instanceof(Uint8Array).optional(),
+});
+export type ReaderData = z.infer<typeof ReaderData>;
+
 export const JobsData = ApiData.extend({
   redisUrl: z.string().optional(),
   gatewayId: z.string(),

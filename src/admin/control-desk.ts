@@ -1,3 +1,4 @@
+import type { Caller } from '../contract/caller.ts';
 import type { Revocation, TokenEntry } from '../contract/control.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { Result } from '../lib/result.ts';
@@ -10,11 +11,11 @@ import type { Result } from '../lib/result.ts';
 export interface ControlDesk {
   /** All of them, the newest last; revoked and expired ones too. */
   tokens(): Promise<Result<readonly TokenEntry[], Fault>>;
-  createToken(entry: TokenEntry): Promise<Result<void, Fault>>;
+  createToken(entry: TokenEntry, caller: Caller): Promise<Result<void, Fault>>;
   /** For good. One that is revoked already stays so. */
-  revokeToken(id: string): Promise<Result<void, Fault>>;
+  revokeToken(id: string, caller: Caller): Promise<Result<void, Fault>>;
   /** All that were not lifted, the newest last; those that ran out too. */
   revocations(): Promise<Result<readonly Revocation[], Fault>>;
-  addRevocation(revocation: Revocation): Promise<Result<void, Fault>>;
-  liftRevocation(id: string): Promise<Result<void, Fault>>;
+  addRevocation(revocation: Revocation, caller: Caller): Promise<Result<void, Fault>>;
+  liftRevocation(id: string, caller: Caller): Promise<Result<void, Fault>>;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Caller } from '../contract/caller.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { Result } from '../lib/result.ts';
 import type { AdminAnswer, AdminQuestion } from '../contract/question.ts';
@@ -13,7 +14,7 @@ export type Replay =
   | { destination: string; fromMs: number; toMs: number; states: readonly ('dead' | 'delivered')[] };
 
 /** Puts finished deliveries back. `more`: there are more than were put back at once. */
-export type ReplayDesk = (which: Replay) => Promise<Result<{ replayed: number; more: boolean }, Fault>>;
+export type ReplayDesk = (which: Replay, caller: Caller) => Promise<Result<{ replayed: number; more: boolean }, Fault>>;
 
 const time = () =>
   z.iso
@@ -45,6 +46,6 @@ const Wish = z.union(
 export async function answerReplay(desk: ReplayDesk, question: AdminQuestion): Promise<AdminAnswer> {
   const asked = postedByAdmin(Wish, question);
   if (!asked.ok) return refusal(asked.fault);
-  const replayed = await desk(asked.value);
+  const replayed = await desk(asked.value, question.caller);
   return replayed.ok ? answered(200, replayed.value) : refusal(replayed.fault);
 }

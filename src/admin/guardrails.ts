@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Caller } from '../contract/caller.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { Builtin, Rule, RulesSlice } from '../contract/guardrail.ts';
 import type { AdminAnswer, AdminQuestion } from '../contract/question.ts';
@@ -17,6 +18,9 @@ export const GUARDRAILS_TEST_BYTES = 256 * 1024;
 const MOST_RULES = 100;
 const NAME_CHARACTERS = 256;
 
+/** Of the rules that are named, in the audit log. */
+const TARGET_CHARACTERS = 600;
+
 /** The name of a rule that stands in the question. */
 const INLINE = 'builtin';
 
@@ -26,6 +30,8 @@ export interface RulesDesk {
   /** `hooks.<name>.builtin`, as a config reads it. A fault ends a sentence that begins with where it is. */
   readBuiltin: (written: unknown) => Result<Builtin, { where: string; why: string }>;
   engine: RuleEngine;
+  /** Notes who tries what, nothing of the text. Before it is tried: with `call_hooks`, others are told of it. */
+  tested: (caller: Caller, what: { target: string; side: string; call_hooks: boolean }) => Promise<Result<void, Fault>>;
   nowMs: () => number;
 }
 
@@ -57,8 +63,13 @@ export async function answerGuardrailsTest(desk: RulesDesk, question: AdminQuest
   }
   const wish = postedByAdmin(TrialWish, question);
   if (!wish.ok) return refusal(wish.fault);
-  const trial = trialOf(desk, wish.value, question.caller.login);
-  return trial.ok ? answered(200, await tryRules(trial.value, desk.engine, desk.nowMs)) : refusal(trial.fault);
+  const { caller } = question;
+  const trial = trialOf(desk, wish.value, caller.login);
+  if (!trial.ok) return refusal(trial.fault);
+  const { hook, hooks, builtin, side, call_hooks } = wish.value;
+  const target = builtin === undefined ? (hook ?? (hooks ?? []).join(',')) : INLINE;
+  const noted = await desk.tested(caller, { target: target.slice(0, TARGET_CHARACTERS), side, call_hooks });
+  return noted.ok ? answered(200, await tryRules(trial.value, desk.engine, desk.nowMs)) : refusal(noted.fault);
 }
 
 /** What is asked for, with the rules that it names. */

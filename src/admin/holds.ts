@@ -12,8 +12,8 @@ import { answered, NO_CONTENT, plainText, readBody, refusal, timeText } from './
 export interface HoldDesk {
   /** All of them, released ones too, the newest last. */
   list(): Promise<Result<readonly Hold[], Fault>>;
-  add(hold: Hold): Promise<Result<void, Fault>>;
-  release(id: string, by: string): Promise<Result<void, Fault>>;
+  add(hold: Hold, caller: Caller): Promise<Result<void, Fault>>;
+  release(id: string, caller: Caller): Promise<Result<void, Fault>>;
 }
 
 /** As long as a record's names may be. */
@@ -85,13 +85,13 @@ async function addHold(desk: HoldDesk, clock: Clock, caller: Caller, body: Uint8
     releasedAtMs: null,
     releasedBy: null,
   };
-  const added = await desk.add(hold);
+  const added = await desk.add(hold, caller);
   return added.ok ? answered(201, view(hold)) : refusal(added.fault);
 }
 
 async function releaseHold(desk: HoldDesk, id: string, caller: Caller): Promise<AdminAnswer> {
   if (!ID.test(id)) return refusal({ code: 'not_found', what: 'the hold' });
-  const released = await desk.release(id, caller.login);
+  const released = await desk.release(id, caller);
   return released.ok ? NO_CONTENT : refusal(released.fault);
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Caller } from '../contract/caller.ts';
 import type { AdminAnswer, AdminQuestion } from '../contract/question.ts';
 import type { BucketRow } from '../contract/quota.ts';
 import type { Fault } from '../contract/fault.ts';
@@ -12,8 +13,8 @@ const KEY_CHARACTERS = 600;
 export interface RefillDesk {
   /** Money of a config ("$5.00"), in nanodollars; the fault ends a sentence that begins with it. */
   parseMoney(text: string): Result<bigint, string>;
-  /** Adds to a balance, up to the capacity. Faults: `not_found`, `store_unavailable`. */
-  refill(bucket: string, nanodollars: number): Promise<Result<BucketRow, Fault>>;
+  /** Adds to a balance, up to the capacity, once that is in the audit log. Faults: `not_found`, `store_unavailable`. */
+  refill(bucket: string, nanodollars: number, caller: Caller): Promise<Result<BucketRow, Fault>>;
   /** As the list shows it. */
   shown(row: BucketRow): unknown;
 }
@@ -33,7 +34,7 @@ export async function answerRefill(desk: RefillDesk, question: AdminQuestion): P
   if (!asked.ok) return refusal(asked.fault);
   const amount = amountOf(desk, asked.value.amount);
   if (!amount.ok) return refusal(amount.fault);
-  const refilled = await desk.refill(asked.value.bucket, amount.value);
+  const refilled = await desk.refill(asked.value.bucket, amount.value, question.caller);
   return refilled.ok ? answered(200, desk.shown(refilled.value)) : refusal(refilled.fault);
 }
 

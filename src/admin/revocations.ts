@@ -53,12 +53,12 @@ export async function addRevocation(
     createdAtMs: nowMs,
     untilMs: until,
   };
-  const added = await desk.addRevocation(revocation);
+  const added = await desk.addRevocation(revocation, caller);
   return added.ok ? answered(201, view(revocation, nowMs)) : refusal(added.fault);
 }
 
-export async function liftRevocation(desk: ControlDesk, id: string): Promise<AdminAnswer> {
-  const lifted = await desk.liftRevocation(id);
+export async function liftRevocation(desk: ControlDesk, id: string, caller: Caller): Promise<AdminAnswer> {
+  const lifted = await desk.liftRevocation(id, caller);
   return lifted.ok ? NO_CONTENT : refusal(lifted.fault);
 }
 

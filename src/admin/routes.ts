@@ -35,14 +35,14 @@ function methodsOf(desk: ControlDesk, clock: Clock, { path, caller, body }: Admi
   const [, api, list, id, ...rest] = path.split('/');
   if (api !== 'api' || rest.length > 0 || (id !== undefined && !ID.test(id))) return undefined;
   if (list === 'tokens') {
-    if (id !== undefined) return new Map([['DELETE', () => revokeToken(desk, id)]]);
+    if (id !== undefined) return new Map([['DELETE', () => revokeToken(desk, id, caller)]]);
     return new Map([
       ['GET', () => listTokens(desk, clock)],
-      ['POST', () => createToken(desk, clock, body)],
+      ['POST', () => createToken(desk, clock, caller, body)],
     ]);
   }
   if (list === 'revocations') {
-    if (id !== undefined) return new Map([['DELETE', () => liftRevocation(desk, id)]]);
+    if (id !== undefined) return new Map([['DELETE', () => liftRevocation(desk, id, caller)]]);
     return new Map([
       ['GET', () => listRevocations(desk, clock)],
       ['POST', () => addRevocation(desk, clock, caller, body)],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Caller } from '../contract/caller.ts';
 import type { TokenEntry } from '../contract/control.ts';
 import type { AdminAnswer } from '../contract/question.ts';
 import { isTag, isTokenLogin } from '../identity/login.ts';
@@ -40,17 +41,22 @@ export async function listTokens(desk: ControlDesk, clock: Clock): Promise<Admin
 }
 
 /** Makes a token, and tells its text: the only time that anybody can. */
-export async function createToken(desk: ControlDesk, clock: Clock, body: Uint8Array): Promise<AdminAnswer> {
+export async function createToken(
+  desk: ControlDesk,
+  clock: Clock,
+  caller: Caller,
+  body: Uint8Array,
+): Promise<AdminAnswer> {
   const nowMs = clock.nowMs();
   const asked = readBody(wish(nowMs), body);
   if (!asked.ok) return refusal(asked.fault);
   const { text, entry } = mintToken(asked.value, nowMs);
-  const created = await desk.createToken(entry);
+  const created = await desk.createToken(entry, caller);
   return created.ok ? answered(201, { ...view(entry, nowMs), token: text }) : refusal(created.fault);
 }
 
-export async function revokeToken(desk: ControlDesk, id: string): Promise<AdminAnswer> {
-  const revoked = await desk.revokeToken(id);
+export async function revokeToken(desk: ControlDesk, id: string, caller: Caller): Promise<AdminAnswer> {
+  const revoked = await desk.revokeToken(id, caller);
   return revoked.ok ? NO_CONTENT : refusal(revoked.fault);
 }
 

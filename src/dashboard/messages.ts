@@ -7,6 +7,10 @@ export interface ApiCaller {
   login: string;
   role: 'admin' | 'user';
   readCaptures: boolean;
+  /** Absent: no. */
+  readAudit?: boolean;
+  /** Stable id of the device, for the audit log. */
+  nodeId?: string;
   filterableHeaders: readonly string[];
 }
 

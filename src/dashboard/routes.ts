@@ -1,5 +1,8 @@
 import type { Pool } from 'pg';
+import type { AuditKey } from '../audit/key.ts';
+import { signReceipt } from '../audit/receipt.ts';
 import { APIS } from '../contract/api.ts';
+import { actorOf } from '../contract/audit.ts';
 import { answerTo } from '../contract/fault.ts';
 import type { Fault } from '../contract/fault.ts';
 import { ExchangeRecord } from '../contract/record.ts';
@@ -8,15 +11,18 @@ import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { isUuid7 } from '../lib/uuid7.ts';
 import { plainFaults } from '../protocols/plain-fault.ts';
+import { recordAudit } from '../store/audit.ts';
 import { findCapture } from '../store/captures.ts';
 import { isAway } from '../store/database.ts';
-import type { ApiRequest } from './messages.ts';
+import { listAudit } from './audit.ts';
+import type { ApiCaller, ApiRequest } from './messages.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { captureInShort, readableBody, wholeBody } from './bodies.ts';
 import { answerLetters, isLettersPath } from './dead-letters.ts';
 import { DELIVERY_STATES, findDelivery, listDeliveries } from './deliveries.ts';
 import { listExports } from './exports.ts';
 import { findRequest, listRequests, sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './queries.ts';
+import { receiptOf } from './receipt.ts';
 import { findSession, listSessions } from './sessions.ts';
 import { countToolCalls, listToolCalls, TOOL_GROUPS } from './tools.ts';
 import type { ToolFilter } from './tools.ts';
@@ -28,6 +34,8 @@ export interface ApiParts {
   pool: Pool;
   clock: Clock;
   log: Log;
+  /** What receipts are signed with; a root that answers none has none. */
+  auditKey?: AuditKey | undefined;
 }
 
 export interface ApiAnswer {
@@ -38,6 +46,7 @@ export interface ApiAnswer {
 }
 
 interface Asked extends ApiParts {
+  caller: ApiCaller;
   query: string;
   accept: string | undefined;
   /** Set for users: the only login whose rows they see. */
@@ -75,8 +84,15 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
   const owner = role === 'admin' ? undefined : login;
   const captures = role === 'admin' && readCaptures ? undefined : login;
   try {
-    const { query, accept } = request;
-    const found = await route(request.path, { ...parts, query, accept, owner, captures, filterable });
+    const found = await route(request.path, {
+      ...parts,
+      caller: request.caller,
+      query: request.query,
+      accept: request.accept,
+      owner,
+      captures,
+      filterable,
+    });
     if (found === undefined) return refusal({ code: 'path_unknown', method: request.method, path: request.path });
     if ('bytes' in found) return { status: 200, headers: RAW_HEADERS, body: found.bytes };
     if ('csv' in found) return { status: 200, headers: found.headers, body: found.csv };
@@ -112,11 +128,14 @@ function route(path: string, asked: Asked): Promise<Found | undefined> {
   const [, api, list, id, ...rest] = path.split('/');
   if (api !== 'api') return Promise.resolve(undefined);
   if (list === 'requests' && id !== undefined && rest.join('/') === 'body') return capturedBody(id, asked);
+  if (list === 'requests' && id !== undefined && rest.join('/') === 'receipt') return receipt(id, asked);
   if (rest.length > 0) return Promise.resolve(undefined);
   if (list === 'requests') return id === undefined ? requests(asked) : oneRequest(id, asked);
   if (list === 'sessions') return id === undefined ? sessions(asked) : oneSession(id, asked);
   if (list === 'tools' && id === undefined) return tools(asked);
   if (list === 'usage' && id === undefined) return usage(asked);
+  if (list === 'audit')
+    return id === undefined ? audit(asked) : id === 'key' ? auditKey(asked) : Promise.resolve(undefined);
   if (list === 'deliveries') return id === undefined ? deliveries(asked) : oneDelivery(id, asked);
   if (list === 'exports' && id === undefined) return exported(asked);
   return Promise.resolve(undefined);
@@ -159,17 +178,64 @@ async function requests({ pool, query, owner, filterable }: Asked): Promise<Foun
   return { body };
 }
 
-async function oneRequest(id: string, { pool, query, owner, captures }: Asked): Promise<Found> {
+async function oneRequest(id: string, asked: Asked): Promise<Found> {
+  const { pool, query, owner, captures } = asked;
   new Parameters(query, []);
   const found = isUuid7(id.toLowerCase()) ? await findRequest(pool, id.toLowerCase(), owner) : undefined;
   // Somebody else's looks like nobody's.
   if (found === undefined) return { fault: { code: 'not_found', what: 'the request' } };
   const capture = await findCapture(pool, id.toLowerCase(), captures);
+  const what = [...(capture === undefined ? [] : ['headers']), ...(hasArguments(found) ? ['tool_calls'] : [])];
+  await noteReading(asked, found['login'], id.toLowerCase(), what);
   return { body: { ...found, capture: capture === undefined ? null : captureInShort(capture) } };
 }
 
+function hasArguments({ tool_calls }: Record<string, unknown>): boolean {
+  return Array.isArray(tool_calls) && tool_calls.length > 0;
+}
+
+/** What an admin reads of what others said is answered once it is in the audit log. One's own is nobody's business. */
+async function noteReading(
+  { pool, clock, caller: { login, nodeId = '' } }: Asked,
+  owner: unknown,
+  id: string,
+  what: readonly string[],
+): Promise<void> {
+  if (owner === login || what.length === 0) return;
+  const actor = actorOf({ login, nodeId });
+  await recordAudit(pool, [
+    { atMs: clock.nowMs(), ...actor, action: 'capture.read', target: id, details: { login: owner, what } },
+  ]);
+}
+
+/** Hashes of what passed and all that was changed, signed. */
+async function receipt(id: string, { pool, query, owner, captures, clock, auditKey }: Asked): Promise<Found> {
+  new Parameters(query, []);
+  if (auditKey === undefined) return NO_KEY;
+  const found = isUuid7(id.toLowerCase()) ? await findRequest(pool, id.toLowerCase(), owner) : undefined;
+  if (found === undefined) return { fault: { code: 'not_found', what: 'the request' } };
+  const capture = await findCapture(pool, id.toLowerCase(), captures);
+  return { body: signReceipt(receiptOf(found, capture, clock.nowMs()), auditKey) };
+}
+
+const NO_KEY: Found = { fault: { code: 'store_unavailable', why: 'it was started without a key for the audit log' } };
+
+async function audit({ pool, query, caller }: Asked): Promise<Found> {
+  if (caller.role !== 'admin' || caller.readAudit !== true) {
+    return { fault: { code: 'forbidden', what: '/api/audit needs admin, and read_audit not taken away' } };
+  }
+  return { body: await listAudit(pool, query) };
+}
+
+/** For everybody who has a receipt. */
+function auditKey({ query, auditKey: key }: Asked): Promise<Found> {
+  new Parameters(query, []);
+  return Promise.resolve(key === undefined ? NO_KEY : { body: { key_id: key.id, public_key: key.pem } });
+}
+
 /** What was captured of a body: as it was on the wire, or as one JSON value, a stream put together again. */
-async function capturedBody(id: string, { pool, query, captures }: Asked): Promise<Found> {
+async function capturedBody(id: string, asked: Asked): Promise<Found> {
+  const { pool, query, captures } = asked;
   const given = new Parameters(query, ['side', 'form']);
   const side = given.oneOf('side', SIDES);
   if (side === undefined) throw new BadParameter('side', `must be one of ${SIDES.join(', ')}`);
@@ -178,6 +244,7 @@ async function capturedBody(id: string, { pool, query, captures }: Asked): Promi
   const body = capture?.[side] ?? null;
   if (capture === undefined || body === null) return { fault: { code: 'not_found', what: 'the body' } };
   if (body.recipe === null) return { fault: { code: 'not_found', what: 'the body (binary bodies are not kept)' } };
+  await noteReading(asked, capture.login, id.toLowerCase(), [side]);
   const bytes = await wholeBody(pool, { id: id.toLowerCase(), login: capture.login, body });
   return form === 'raw' ? { bytes } : { body: { body: await readableBody(capture, side, bytes) } };
 }

@@ -99,8 +99,10 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     ...(accept === undefined ? {} : { accept }),
     caller: {
       login: caller.login,
+      nodeId: caller.nodeId,
       role: access.role ?? 'user',
       readCaptures: access.readCaptures,
+      readAudit: access.readAudit,
       filterableHeaders: access.filterableHeaders,
     },
   });

@@ -36,7 +36,14 @@ export interface ApiQuestion {
   method: string;
   path: string;
   query: string;
-  caller: { login: string; role: 'admin' | 'user'; readCaptures: boolean; filterableHeaders: readonly string[] };
+  caller: {
+    login: string;
+    nodeId: string;
+    role: 'admin' | 'user';
+    readCaptures: boolean;
+    readAudit: boolean;
+    filterableHeaders: readonly string[];
+  };
 }
 
 export interface ApiAnswer {

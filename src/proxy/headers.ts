@@ -122,7 +122,8 @@ export function upstreamHeaders(input: {
   return flat;
 }
 
-function passesUp(name: string, withAccount: boolean): boolean {
+/** Whether a header of a client's request goes on to the provider, by its lower-case name. */
+export function passesUp(name: string, withAccount: boolean): boolean {
   if (NEVER_UP.has(name)) return false;
   if (OF_THE_ACCOUNT.has(name)) return withAccount;
   return !OF_THE_WAY_HERE_PREFIXES.some((prefix) => name.startsWith(prefix));

@@ -17,7 +17,9 @@ export type ToControl =
   /** The embedded database is up. */
   | { kind: 'database'; address: DatabaseAddress }
   /** SIGHUP: read the file again. */
-  | { kind: 'reload' };
+  | { kind: 'reload' }
+  /** The process ends: what the audit log has come to is signed. */
+  | { kind: 'drain' };
 
 /** What the control thread says by itself. */
 export type ToldByControl =
@@ -25,6 +27,9 @@ export type ToldByControl =
   | { kind: 'state'; snapshot: ControlSnapshot; loaded: Loaded | null; rejected: RejectedConfig | null }
   /** The store said that the last state still holds. */
   | { kind: 'confirmed'; atMs: number }
+  /** How far the audit log goes, since when something in it waits for its signature, and whether it cannot be signed. */
+  | { kind: 'audit'; entries: number; unsignedSinceMs: number | null; broken: boolean }
+  | { kind: 'drained' }
   /** There is no config to run, and never was since the process started. */
   | { kind: 'failed'; problems: Problem[] };
 

@@ -31,6 +31,14 @@ export interface ControlOptions {
   log: Log;
 }
 
+/** The audit log, as the control thread told of it last. */
+export interface AuditState {
+  entries: number;
+  /** Null where all is signed. */
+  unsignedSinceMs: number | null;
+  broken: boolean;
+}
+
 interface Known {
   snapshot: ControlSnapshot;
   loaded: Loaded;
@@ -47,6 +55,8 @@ export class ControlThread {
   #known: Known | undefined;
   #confirmedAtMs = 0;
   #changed: (known: Known) => void = () => undefined;
+  #drained: (() => void)[] = [];
+  audit: AuditState = { entries: 0, unsignedSinceMs: null, broken: false };
   /** A newer config that this build cannot run. */
   rejected: RejectedConfig | null = null;
 
@@ -67,6 +77,9 @@ export class ControlThread {
       log: options.log,
       onTold: (message) => {
         this.#told(message);
+      },
+      onDied: () => {
+        this.#settleDrained();
       },
     });
   }
@@ -109,8 +122,24 @@ export class ControlThread {
     return this.#thread.ask(question, [question.body.buffer]);
   }
 
+  /** Lets it sign what the audit log has come to. */
+  drain(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#drained.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (!this.#thread.tell({ kind: 'drain' })) this.#settleDrained();
+    });
+  }
+
   close(): Promise<void> {
     return this.#thread.close();
+  }
+
+  #settleDrained(): void {
+    for (const settle of this.#drained.splice(0)) settle();
   }
 
   #told(message: ToldByControl): void {
@@ -128,6 +157,14 @@ export class ControlThread {
       }
       case 'confirmed':
         this.#confirmedAtMs = message.atMs;
+        return;
+      case 'audit': {
+        const { entries, unsignedSinceMs, broken } = message;
+        this.audit = { entries, unsignedSinceMs, broken };
+        return;
+      }
+      case 'drained':
+        this.#settleDrained();
         return;
       case 'failed':
         this.#began(failed(message.problems));

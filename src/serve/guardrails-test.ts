@@ -23,8 +23,12 @@ import { ShownTrial, trialText } from './show-trial.ts';
 const ANSWER_WITHIN_MS = 60_000;
 
 /** What `POST /api/guardrails/test` is answered with; for the thread that answers it. */
-export function createRulesDesk(rules: () => RulesSlice, engine: RuleEngine): RulesDesk {
-  return { rules, readBuiltin, engine, nowMs: () => systemClock.nowMs() };
+export function createRulesDesk(
+  rules: () => RulesSlice,
+  engine: RuleEngine,
+  tested: RulesDesk['tested'] = () => Promise.resolve(ok(undefined)),
+): RulesDesk {
+  return { rules, readBuiltin, engine, tested, nowMs: () => systemClock.nowMs() };
 }
 
 /** As a config is read, with the words of `check-config`. */

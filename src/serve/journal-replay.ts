@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
 import type { Loaded } from '../../config/load.ts';
 import { pricingOf } from '../../config/slices.ts';
+import { COMMAND_LINE } from '../contract/audit.ts';
 import { RECORDS_PER_JOB } from '../contract/limits.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import { dollars, textTable, thousands } from '../dashboard/text-table.ts';
@@ -14,6 +15,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { packageRoot } from '../lib/package-root.ts';
 import { assemble } from '../records/assemble.ts';
+import { recordAudit } from '../store/audit.ts';
 import { migrate, openPool } from '../store/database.ts';
 import { createRecordStore } from '../store/records.ts';
 import type { RecordStore } from '../store/records.ts';
@@ -21,6 +23,7 @@ import { journalFolders } from './journal-folders.ts';
 import type { JournalPlace } from './journal-folders.ts';
 import { openDatabase } from './open-database.ts';
 import { readBack } from './replay.ts';
+import { whoRuns } from './who-runs.ts';
 
 const STATEMENT_MS = 60_000;
 const CONNECT_MS = 10_000;
@@ -66,7 +69,7 @@ export async function replayJournals(
     for (const folder of folders) say(`${folder}\n\n${tallyTable(await replayFolder(folder, inspectors, store))}\n`);
   };
   try {
-    await (options.dryRun ? replayAll(undefined) : withStore(environment, log, replayAll));
+    await (options.dryRun ? replayAll(undefined) : withStore(environment, folders, log, replayAll));
   } finally {
     await inspectors.close();
   }
@@ -111,6 +114,7 @@ async function replayFolder(
 
 async function withStore(
   environment: Environment,
+  folders: readonly string[],
   log: Log,
   use: (store: RecordStore) => Promise<void>,
 ): Promise<void> {
@@ -127,6 +131,11 @@ async function withStore(
   });
   try {
     await migrate(pool);
+    const entry = { atMs: systemClock.nowMs(), ...COMMAND_LINE, action: 'journal.replayed' } as const;
+    await recordAudit(
+      pool,
+      folders.map((folder) => ({ ...entry, target: folder, details: whoRuns() })),
+    );
     await use(createRecordStore(pool, systemClock));
   } finally {
     await pool.end();

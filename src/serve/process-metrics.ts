@@ -133,6 +133,16 @@ export function gatewayMetrics(
   metrics.gauge('aperture_config_rejected', '1 while this build cannot run the newest config', () =>
     Number(control.rejected !== null),
   );
+  metrics.total('aperture_audit_entries_total', 'Entries of the audit log, of all gateways of the database', () => {
+    return control.audit.entries;
+  });
+  metrics.gauge('aperture_audit_checkpoint_age_seconds', 'Since the first entry that no checkpoint covers', () => {
+    const { unsignedSinceMs } = control.audit;
+    return unsignedSinceMs === null ? 0 : Math.max(0, services.clock.nowMs() - unsignedSinceMs) / 1000;
+  });
+  metrics.gauge('aperture_audit_broken', '1 while the log does not follow from what was signed', () => {
+    return Number(control.audit.broken);
+  });
   metrics.gauge('aperture_world', 'Counts up with each config that this process ran', () => {
     return services.worlds.current.number;
   });

@@ -4,6 +4,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { Environment } from '../../config/environment.ts';
 import type { Loaded } from '../../config/load.ts';
 import { pricingOf } from '../../config/slices.ts';
+import { COMMAND_LINE } from '../contract/audit.ts';
 import type { PricingSlice } from '../contract/messages.ts';
 import { Parameters } from '../dashboard/parameters.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -16,9 +17,11 @@ import { loadPriceTable } from '../pricing/table.ts';
 import type { PriceTable } from '../pricing/table.ts';
 import { amend, lockAllAmendments } from '../store/amendments.ts';
 import type { Amendment } from '../store/amendments.ts';
+import { recordAudit } from '../store/audit.ts';
 import { inTransaction, isConflict, migrate, openPool } from '../store/database.ts';
 import { pageOfPriced } from '../store/priced-records.ts';
 import type { PricedFilter, PricedRecord } from '../store/priced-records.ts';
+import { whoRuns } from './who-runs.ts';
 import { openDatabase } from './open-database.ts';
 import { priceAgain } from './price-again.ts';
 import { repriceTable } from './reprice-table.ts';
@@ -132,12 +135,25 @@ export async function repriceRecords(parts: RepriceParts): Promise<RepriceReport
     impossible: new Map(),
     applied: parts.apply,
   };
+  if (parts.apply) await note(parts, { step: 'begun' });
   for (let behind: string | undefined; ;) {
     const page = await nextPage(parts, behind);
     for (const each of page) count(report, each);
     behind = page.at(-1)?.record.id;
-    if (page.length < PAGE) return report;
+    if (page.length < PAGE) break;
   }
+  const { records, changed, before, after } = report.total;
+  const sums = { records, changed, before_nanodollars: String(before), after_nanodollars: String(after) };
+  if (parts.apply) await note(parts, { step: 'done', ...sums });
+  return report;
+}
+
+/** In the audit log, before anything is booked and after all of it. */
+function note({ pool, clock, table, filter }: RepriceParts, step: Record<string, unknown>): Promise<void> {
+  const { model = null, provider = null } = filter;
+  const details = { ...whoRuns(), ...step, model, provider, from_id: filter.from, to_id: filter.to };
+  const entry = { atMs: clock.nowMs(), ...COMMAND_LINE, action: 'records.repriced' } as const;
+  return recordAudit(pool, [{ ...entry, target: table.version, details }]);
 }
 
 interface Judged {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
+import { auditSeedOf } from '../audit/key.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import { createFrontDoor } from '../front/front-door.ts';
@@ -127,6 +128,9 @@ const BOOKS_EVERY_MS = 1_000;
 
 /** Streams may go on for minutes; the books need this long at most. */
 const SHIP_WITHIN_MS = 10_000;
+
+/** The last entries of the audit log are signed; what is not, the next process signs. */
+const SIGN_WITHIN_MS = 2_000;
 
 /** What waits for the disk gets this long. */
 const JOURNAL_WITHIN_MS = 5_000;
@@ -347,7 +351,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const booksTimer = setInterval(() => {
     books.tick();
   }, BOOKS_EVERY_MS);
-  const api = new ApiThread(built('api.js'), workerData, log);
+  const api = new ApiThread(built('api.js'), { ...workerData, auditSeed: auditSeedOf(local.secretKey) }, log);
   const resources = new Resources({ store: api, clock });
   const settler = new Settler({
     assemble: ship.assemble,
@@ -517,9 +521,12 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         books.stop();
         drained.cut = await letClientsGo({ state, listeners, live, clock, log }, settings);
         drained.left = await handOn({ settler, jobs, captures, deliveries, exporter, log }, SHIP_WITHIN_MS);
+        await control.drain(SIGN_WITHIN_MS);
         const written = await journal.close(JOURNAL_WITHIN_MS);
         const closing = Promise.all([
-          ...[upstreams, localApi, jobs, captures, deliveries, exporter, api, control, inspectors].map((each) => each.close()),
+          ...[upstreams, localApi, jobs, captures, deliveries, exporter, api, control, inspectors].map((each) =>
+            each.close(),
+          ),
           quotas.close().then(() => quotaThread.close()),
           simulator?.close(),
         ]);
@@ -543,7 +550,11 @@ function listenersOf(started: ServerSettings, next: ServerSettings): readonly Li
 }
 
 function jobsSettingsOf(config: Loaded['config']): JobsSettings {
-  const told = deliveriesOf(config).webhooks.map(({ destination, events, filter }) => ({ destination, events, filter }));
+  const told = deliveriesOf(config).webhooks.map(({ destination, events, filter }) => ({
+    destination,
+    events,
+    filter,
+  }));
   return { retention: retentionOf(config), told: told.filter(({ events }) => events.some(isRecordEvent)) };
 }
 

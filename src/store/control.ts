@@ -1,9 +1,13 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
+import type { Actor, AuditEntry } from '../contract/audit.ts';
 import { REVOCATION_KINDS } from '../contract/control.ts';
 import type { ControlConfig, Revocation, TokenEntry } from '../contract/control.ts';
+import type { ControlEvent } from '../contract/event.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { appendAudit } from './audit.ts';
+import { tellEvents } from './events.ts';
 
 /** Notified with each change, in its transaction. */
 export const CONTROL_CHANNEL = 'aperture_control';
@@ -31,10 +35,24 @@ export interface NewConfig {
   hash: string;
   author: string;
   note: string;
+  /** Why there is a new one, and by whom. */
+  cause: ConfigCause;
   /** Those that stand in the text and may not be stored yet. */
   secrets: readonly SecretRow[];
   /** Hash of the version that it replaces; empty: there is none yet; undefined: whatever is there. */
   replaces: string | undefined;
+}
+
+export interface ConfigCause extends Actor {
+  action: 'config.saved' | 'config.rolled_back' | 'config.loaded';
+  atMs: number;
+  /** Of a rollback: the version that it brings back. */
+  backTo?: number;
+}
+
+/** Who decides on tokens and revocations, and when. */
+export interface Decision extends Actor {
+  atMs: number;
 }
 
 export interface ConfigVersion {
@@ -46,7 +64,10 @@ export interface ConfigVersion {
   note: string;
 }
 
-/** The tables of control state. Every change is one transaction with the version and its notice. */
+/**
+ * The tables of control state. Every change is one transaction with the version, its notice, its entry in the audit log and
+ * what others are told of it.
+ */
 export interface ControlStore {
   version(): Promise<number>;
   /** All parts, as they were at one moment. */
@@ -60,12 +81,12 @@ export interface ControlStore {
   versions(before: number | undefined, limit: number): Promise<ConfigVersion[]>;
   /** By number, or the newest with a hash. */
   findVersion(which: { number: number } | { hash: string }): Promise<(ConfigVersion & { text: string }) | undefined>;
-  createToken(token: TokenEntry): Promise<void>;
+  createToken(token: TokenEntry, by: Decision): Promise<void>;
   /** False where there is none. One that is revoked already stays as it is. */
-  revokeToken(id: string, atMs: number): Promise<boolean>;
-  addRevocation(revocation: Revocation): Promise<void>;
+  revokeToken(id: string, by: Decision): Promise<boolean>;
+  addRevocation(revocation: Revocation, by: Decision): Promise<void>;
   /** False where none stands. */
-  liftRevocation(id: string, atMs: number): Promise<boolean>;
+  liftRevocation(id: string, by: Decision): Promise<boolean>;
 }
 
 /** Whole numbers of tables that people fill by hand stay far below what a double holds exactly. */
@@ -106,6 +127,8 @@ const RevocationRow = z
     return { ...row, by: by_login, createdAtMs: created_at, untilMs: until };
   });
 
+const TOKEN_COLUMNS = 'id, name, sha256, login, tags, created_at, expires_at, revoked_at';
+const REVOCATION_COLUMNS = 'id, kind, value, reason, by_login, created_at, until';
 const VERSION_COLUMNS = 'number, hash, author, at, note';
 
 export function createControlStore(pool: Pool): ControlStore {
@@ -125,6 +148,7 @@ export function createControlStore(pool: Pool): ControlStore {
           [number, config.text, config.hash, config.author, config.note],
         );
         await countUp(client);
+        await told(client, configChange(config, number, newest?.hash ?? null));
         before?.();
         return ok({ number, text: config.text, hash: config.hash });
       }),
@@ -145,7 +169,7 @@ export function createControlStore(pool: Pool): ControlStore {
       const row: unknown = rows[0];
       return row === undefined ? undefined : { ...VersionRow.parse(row), ...TextRow.parse(row) };
     },
-    createToken: (token) =>
+    createToken: (token, by) =>
       changed(pool, async (client) => {
         await client.query(
           `INSERT INTO aperture.tokens (id, name, sha256, login, tags, created_at, expires_at, revoked_at)
@@ -161,16 +185,21 @@ export function createControlStore(pool: Pool): ControlStore {
             timeOrNull(token.revokedAtMs),
           ],
         );
+        await told(client, tokenChange('token.created', token, by));
       }),
-    revokeToken: (id, atMs) =>
+    revokeToken: (id, by) =>
       changed(pool, async (client) => {
-        const { rowCount } = await client.query(
-          'UPDATE aperture.tokens SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1',
-          [id, new Date(atMs)],
-        );
-        return rowCount === 1;
+        const { rows } = await client.query(`SELECT ${TOKEN_COLUMNS} FROM aperture.tokens WHERE id = $1 FOR UPDATE`, [
+          id,
+        ]);
+        const [token] = z.array(TokenRow).parse(rows);
+        if (token === undefined) return false;
+        if (token.revokedAtMs !== null) return true;
+        await client.query('UPDATE aperture.tokens SET revoked_at = $2 WHERE id = $1', [id, new Date(by.atMs)]);
+        await told(client, tokenChange('token.revoked', token, by));
+        return true;
       }),
-    addRevocation: (revocation) =>
+    addRevocation: (revocation, by) =>
       changed(pool, async (client) => {
         await client.query(
           `INSERT INTO aperture.revocations (id, kind, value, reason, by_login, created_at, until)
@@ -185,14 +214,19 @@ export function createControlStore(pool: Pool): ControlStore {
             timeOrNull(revocation.untilMs),
           ],
         );
+        await told(client, revocationChange('set', revocation, by));
       }),
-    liftRevocation: (id, atMs) =>
+    liftRevocation: (id, by) =>
       changed(pool, async (client) => {
-        const { rowCount } = await client.query(
-          'UPDATE aperture.revocations SET lifted_at = $2 WHERE id = $1 AND lifted_at IS NULL',
-          [id, new Date(atMs)],
+        const { rows } = await client.query(
+          `UPDATE aperture.revocations SET lifted_at = $2 WHERE id = $1 AND lifted_at IS NULL
+           RETURNING ${REVOCATION_COLUMNS}`,
+          [id, new Date(by.atMs)],
         );
-        return rowCount === 1;
+        const [revocation] = z.array(RevocationRow).parse(rows);
+        if (revocation === undefined) return false;
+        await told(client, revocationChange('lifted', revocation, by));
+        return true;
       }),
   };
 }
@@ -200,11 +234,9 @@ export function createControlStore(pool: Pool): ControlStore {
 async function readAll(client: PoolClient): Promise<StoredControl> {
   const version = await client.query('SELECT version FROM aperture.control');
   const secrets = await client.query('SELECT reference, place, destination, sealed FROM aperture.sealed_secrets');
-  const tokens = await client.query(
-    'SELECT id, name, sha256, login, tags, created_at, expires_at, revoked_at FROM aperture.tokens ORDER BY created_at, id',
-  );
+  const tokens = await client.query(`SELECT ${TOKEN_COLUMNS} FROM aperture.tokens ORDER BY created_at, id`);
   const revocations = await client.query(
-    `SELECT id, kind, value, reason, by_login, created_at, until FROM aperture.revocations
+    `SELECT ${REVOCATION_COLUMNS} FROM aperture.revocations
      WHERE lifted_at IS NULL ORDER BY created_at, id`,
   );
   return {
@@ -245,6 +277,57 @@ async function changed<T>(pool: Pool, work: (client: PoolClient) => Promise<T>):
     await countUp(client);
     return result;
   });
+}
+
+/** A change as the audit log has it, and as others are told of it. */
+interface Change {
+  entry: AuditEntry;
+  event: ControlEvent;
+}
+
+async function told(client: PoolClient, { entry, event }: Change): Promise<void> {
+  await tellEvents(client, [event], entry.atMs);
+  await appendAudit(client, [entry]);
+}
+
+function configChange({ hash, note, cause }: NewConfig, number: number, previousHash: string | null): Change {
+  const { action, by, nodeId, atMs, backTo } = cause;
+  const details = { hash, previous_hash: previousHash, note, ...(backTo === undefined ? {} : { back_to: backTo }) };
+  return {
+    entry: { atMs, by, nodeId, action, target: String(number), details },
+    event: {
+      kind: 'config.changed',
+      data: { number, hash, previous_hash: previousHash, by, note, at: timeText(atMs) },
+    },
+  };
+}
+
+function tokenChange(
+  kind: 'token.created' | 'token.revoked',
+  { id, name, login, tags, expiresAtMs }: TokenEntry,
+  { by, nodeId, atMs }: Decision,
+): Change {
+  const said = { name, login, tags, expires_at: expiresAtMs === null ? null : timeText(expiresAtMs) };
+  return {
+    entry: { atMs, by, nodeId, action: kind, target: id, details: said },
+    event: { kind, data: { token_id: id, ...said, by, at: timeText(atMs) } },
+  };
+}
+
+function revocationChange(
+  change: 'set' | 'lifted',
+  { id, kind, value, reason, untilMs }: Revocation,
+  { by, nodeId, atMs }: Decision,
+): Change {
+  const said = { kind, value, reason, until: untilMs === null ? null : timeText(untilMs) };
+  return {
+    entry: { atMs, by, nodeId, action: `revocation.${change}`, target: id, details: said },
+    event: { kind: 'kill_switch', data: { change, id, ...said, by, at: timeText(atMs) } },
+  };
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** Changes happen one after the other, whichever process makes them. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { storableJson, storableText } from '../lib/storable-text.ts';
@@ -84,7 +84,7 @@ export async function nextLetters(pool: Pool, after: string | undefined, limit: 
 }
 
 /** False when there is none. */
-export async function removeLetter(pool: Pool, id: string): Promise<boolean> {
+export async function removeLetter(pool: Pool | PoolClient, id: string): Promise<boolean> {
   const answer = await pool.query('DELETE FROM aperture.dead_letters WHERE id = $1', [id]);
   return answer.rowCount !== 0;
 }

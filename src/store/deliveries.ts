@@ -96,7 +96,7 @@ export interface DeliveryStore {
   dropOldest(name: string, surplus: number): Promise<number>;
   look(): Promise<Waiting[]>;
   /** Puts finished deliveries back, at most 10,000 at once, under their old ids and numbers; `more`: call again. */
-  replay(which: Replay): Promise<{ replayed: number; more: boolean }>;
+  replay(which: Replay, database?: PoolClient): Promise<{ replayed: number; more: boolean }>;
 }
 
 /** Whether a destination is to be left alone for a while. */
@@ -187,10 +187,10 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
       const { rows } = await pool.query(LOOK);
       return z.array(LookRow).parse(rows);
     },
-    replay: async (which) => {
+    replay: async (which, database: Pool | PoolClient = pool) => {
       const { rows } = await ('ids' in which
-        ? pool.query(replayed('id = ANY($1::uuid[])'), [which.ids])
-        : pool.query(replayed('destination = $1 AND created_at >= $2 AND created_at < $3 AND state = ANY($4)'), [
+        ? database.query(replayed('id = ANY($1::uuid[])'), [which.ids])
+        : database.query(replayed('destination = $1 AND created_at >= $2 AND created_at < $3 AND state = ANY($4)'), [
             which.destination,
             new Date(which.fromMs),
             new Date(which.toMs),

@@ -1,16 +1,19 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
+import type { Actor, AuditEntry } from '../contract/audit.ts';
 import type { Hold } from '../contract/hold.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
+import { appendAudit } from './audit.ts';
+import { inTransaction } from './database.ts';
 import { DAY_MS, partitionName, tablesOf } from './partitions.ts';
 import type { Day } from './partitions.ts';
 
 export interface HoldStore {
   /** All of them, released ones too, the newest last. */
   list(): Promise<Hold[]>;
-  add(hold: Hold): Promise<void>;
+  add(hold: Hold, by: Actor): Promise<void>;
   /** False where there is none that stands. What it covered goes at the next retention run, unless another covers it. */
-  release(id: string, by: string, atMs: number): Promise<boolean>;
+  release(id: string, by: Actor, atMs: number): Promise<boolean>;
 }
 
 /** Rows of a partitioned table and the copies that holds keep of purged ones. For a moment, a row is in both. */
@@ -21,38 +24,54 @@ export function withHeld(table: 'captures' | 'blobs' | 'tool_calls'): string {
 export function createHoldStore(pool: Pool): HoldStore {
   return {
     list: async () => {
-      const { rows } = await pool.query(
-        `SELECT id, login, session_id, from_at, to_at, reason, by_login, created_at, released_at, released_by
-           FROM aperture.holds ORDER BY created_at, id`,
-      );
+      const { rows } = await pool.query(`SELECT ${HOLD_COLUMNS} FROM aperture.holds ORDER BY created_at, id`);
       return z.array(HoldRow).parse(rows);
     },
-    add: async (hold) => {
-      await pool.query(
-        `INSERT INTO aperture.holds (id, login, session_id, from_at, to_at, reason, by_login, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-        [
-          hold.id,
-          hold.login,
-          hold.session,
-          timeOrNull(hold.fromMs),
-          timeOrNull(hold.toMs),
-          hold.reason,
-          hold.by,
-          new Date(hold.createdAtMs),
-        ],
-      );
-    },
-    release: async (id, by, atMs) => {
-      const { rowCount } = await pool.query(
-        'UPDATE aperture.holds SET released_at = $2, released_by = $3 WHERE id = $1 AND released_at IS NULL',
-        [id, new Date(atMs), by],
-      );
-      return rowCount === 1;
-    },
+    add: (hold, by) =>
+      inTransaction(pool, async (client) => {
+        await client.query(
+          `INSERT INTO aperture.holds (id, login, session_id, from_at, to_at, reason, by_login, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+          [
+            hold.id,
+            hold.login,
+            hold.session,
+            timeOrNull(hold.fromMs),
+            timeOrNull(hold.toMs),
+            hold.reason,
+            hold.by,
+            new Date(hold.createdAtMs),
+          ],
+        );
+        await appendAudit(client, [entryOf('hold.placed', hold, by, hold.createdAtMs)]);
+      }),
+    release: (id, by, atMs) =>
+      inTransaction(pool, async (client) => {
+        const { rows } = await client.query(
+          `UPDATE aperture.holds SET released_at = $2, released_by = $3 WHERE id = $1 AND released_at IS NULL
+           RETURNING ${HOLD_COLUMNS}`,
+          [id, new Date(atMs), by.by],
+        );
+        const [hold] = z.array(HoldRow).parse(rows);
+        if (hold === undefined) return false;
+        await appendAudit(client, [entryOf('hold.released', hold, by, atMs)]);
+        return true;
+      }),
   };
 }
 
+function entryOf(
+  action: 'hold.placed' | 'hold.released',
+  { id, login, session, fromMs, toMs, reason }: Hold,
+  { by, nodeId }: Actor,
+  atMs: number,
+): AuditEntry {
+  const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+  const details = { login, session, from: time(fromMs), to: time(toMs), reason };
+  return { atMs, by, nodeId, action, target: id, details };
+}
+
+const HOLD_COLUMNS = 'id, login, session_id, from_at, to_at, reason, by_login, created_at, released_at, released_by';
 const Time = z.date().transform((date) => date.getTime());
 const HoldRow = z
   .object({
@@ -176,19 +195,28 @@ async function copyBlobs(client: PoolClient, day: Day): Promise<void> {
  * Deletes copies that no hold covers any more and whose time is over, in bounded statements.
  *
  * @param before ids from which on rows would still be kept without a hold.
+ * @param entry of the audit log, in the transaction of the first that are deleted.
  */
-export async function deleteReleased(client: PoolClient, what: 'captures' | 'tools', before: string): Promise<void> {
+export async function deleteReleased(
+  client: PoolClient,
+  what: 'captures' | 'tools',
+  before: string,
+  entry: AuditEntry,
+): Promise<void> {
+  let told = false;
   for (const table of tablesOf(what)) {
     if (table === 'blobs') continue;
     const id = table === 'captures' ? 'id' : 'record_id';
-    await deleteInPages(
+    const deleted = await deleteInPages(
       client,
       `DELETE FROM aperture.held_${table} WHERE ${id} IN (
          SELECT row.${id} FROM aperture.held_${table} AS row JOIN aperture.records AS record ON record.id = row.${id}
           WHERE row.${id} < $1 AND NOT ${HELD} LIMIT ${ROWS_AT_ONCE}
        )`,
       [before],
+      told ? undefined : entry,
     );
+    told ||= deleted > 0;
   }
   if (what === 'captures') await deleteBlobsOfNobody(client);
 }
@@ -210,11 +238,35 @@ async function deleteBlobsOfNobody(client: PoolClient): Promise<void> {
   }
 }
 
-/** Repeats a bounded DELETE until nothing is left of what it finds. */
-export async function deleteInPages(client: PoolClient, sql: string, values: readonly unknown[]): Promise<number> {
-  for (let deleted = 0; ;) {
+/**
+ * Repeats a bounded DELETE until nothing is left of what it finds. Where something is, `entry` goes to the audit log in the
+ * transaction of the first page.
+ */
+export async function deleteInPages(
+  client: PoolClient,
+  sql: string,
+  values: readonly unknown[],
+  entry?: AuditEntry,
+): Promise<number> {
+  let deleted = entry === undefined ? 0 : await deleteAndTell(client, sql, values, entry);
+  if (entry !== undefined && deleted === 0) return 0;
+  for (;;) {
     const { rowCount } = await client.query(sql, [...values]);
     if (rowCount === null || rowCount === 0) return deleted;
     deleted += rowCount;
   }
+}
+
+/** Where it fails, the session ends, and the transaction with it. */
+async function deleteAndTell(
+  client: PoolClient,
+  sql: string,
+  values: readonly unknown[],
+  entry: AuditEntry,
+): Promise<number> {
+  await client.query('BEGIN');
+  const { rowCount } = await client.query(sql, [...values]);
+  if (rowCount !== null && rowCount > 0) await appendAudit(client, [entry]);
+  await client.query('COMMIT');
+  return rowCount ?? 0;
 }

@@ -1,8 +1,11 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
+import { GATEWAY } from '../contract/audit.ts';
+import type { AuditEntry } from '../contract/audit.ts';
 import type { RetentionReport, RetentionRules } from '../contract/retention.ts';
 import type { Clock } from '../lib/clock.ts';
 import { uuid7Floor } from '../lib/uuid7.ts';
+import { appendAudit } from './audit.ts';
 import { exportedThrough } from './exports.ts';
 import { copyHeld, deleteInPages, deleteReleased } from './holds.ts';
 import { DAY_MS, dayOf, dayOfPartition, lockPartitions, partitionName, PURGEABLE, tablesOf } from './partitions.ts';
@@ -93,7 +96,13 @@ class Run {
     await this.#dropDays(what, through, exported);
     const before = uuid7Floor(Math.max(0, Math.min(this.#nowMs - keepMs, (exported + 1) * DAY_MS)));
     if (keepMs > 0 && keepMs < DAY_MS) await this.#deleteWithin(what, before);
-    await deleteReleased(this.#client, what, before);
+    await deleteReleased(this.#client, what, before, this.#entry(before, { what, rows: 'no longer held' }));
+  }
+
+  /** `of`: the day, or an id of it from which on nothing goes. */
+  #entry(of: Day | string, details: Record<string, unknown>): AuditEntry {
+    const target = new Date((typeof of === 'string' ? dayOf(of) : of) * DAY_MS).toISOString().slice(0, 10);
+    return { atMs: this.#nowMs, ...GATEWAY, action: 'retention.dropped', target, details };
   }
 
   /** The last day whose newest possible row is older than this. */
@@ -133,9 +142,14 @@ class Run {
       'SELECT coalesce(sum(pg_total_relation_size(name::regclass)), 0)::text AS bytes FROM unnest($1::text[]) AS name',
       [names],
     );
+    const bytes = Number(z.object({ bytes: z.string() }).parse(size.rows[0]).bytes);
+    // Where it fails, the session ends, and the transaction with it.
+    await this.#client.query('BEGIN');
     await this.#client.query(`DROP TABLE ${names.join(', ')}`);
+    await appendAudit(this.#client, [this.#entry(day, { what, tables, bytes })]);
+    await this.#client.query('COMMIT');
     this.#done.partitionsDropped += names.length;
-    this.#done.bytesDropped += Number(z.object({ bytes: z.string() }).parse(size.rows[0]).bytes);
+    this.#done.bytesDropped += bytes;
   }
 
   /** Rows that come later for this day are not stored. Today is never marked: another config may hold in a minute. */
@@ -170,16 +184,19 @@ class Run {
   async #deleteWithin(what: 'captures' | 'tools', before: string): Promise<void> {
     const day = dayOf(before);
     await copyHeld(this.#client, day, await this.#tables(what, day), before);
+    let told = false;
     for (const table of tablesOf(what)) {
       if (table === 'blobs') continue;
       const id = table === 'captures' ? 'id' : 'record_id';
-      await deleteInPages(
+      const deleted = await deleteInPages(
         this.#client,
         `DELETE FROM aperture.${table} WHERE ${id} < $1 AND ${id} IN (
            SELECT ${id} FROM aperture.${table} WHERE ${id} < $1 ORDER BY 1 LIMIT ${ROWS_AT_ONCE}
          )`,
         [before],
+        told ? undefined : this.#entry(before, { what, rows: 'of a day that is not over' }),
       );
+      told ||= deleted > 0;
     }
   }
 

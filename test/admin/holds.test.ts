@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { answerHolds } from '../../src/admin/holds.ts';
 import type { HoldDesk } from '../../src/admin/holds.ts';
+import type { Caller } from '../../src/contract/caller.ts';
 import type { Fault } from '../../src/contract/fault.ts';
 import type { Hold } from '../../src/contract/hold.ts';
 import type { AdminAnswer } from '../../src/contract/question.ts';
@@ -19,10 +20,10 @@ class Desk implements HoldDesk {
     this.kept.push(hold);
     return Promise.resolve(ok(undefined));
   }
-  release(id: string, by: string) {
+  release(id: string, { login }: Caller) {
     const hold = this.kept.find((each) => each.id === id && each.releasedAtMs === null);
     if (hold === undefined) return Promise.resolve(failed<Fault>({ code: 'not_found', what: 'the hold' }));
-    Object.assign(hold, { releasedAtMs: clock.nowMs(), releasedBy: by });
+    Object.assign(hold, { releasedAtMs: clock.nowMs(), releasedBy: login });
     return Promise.resolve(ok(undefined));
   }
 }

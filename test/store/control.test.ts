@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Revocation, TokenEntry } from '../../src/contract/control.ts';
 import { CONTROL_CHANNEL, createControlStore } from '../../src/store/control.ts';
-import type { ControlStore, NewConfig } from '../../src/store/control.ts';
+import type { ControlStore, Decision, NewConfig } from '../../src/store/control.ts';
 import { connectionOf } from '../../src/store/database.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { listen } from '../../src/store/listen.ts';
@@ -27,8 +27,11 @@ beforeEach(async () => {
   store = createControlStore(pool);
 });
 
+const BY: Decision = { by: 'alice@example.com', nodeId: 'n1', atMs: 1_700_000_000_000 };
+
 function aConfig(hash: string, replaces?: string): NewConfig {
-  return { text: `// ${hash}\n{}`, hash, author: 'alice@example.com', note: 'why', secrets: [], replaces };
+  const cause = { ...BY, action: 'config.saved' } as const;
+  return { text: `// ${hash}\n{}`, hash, author: 'alice@example.com', note: 'why', cause, secrets: [], replaces };
 }
 
 const TOKEN: TokenEntry = {
@@ -63,10 +66,10 @@ test('every change counts the version up by one and says so', async () => {
   await until('it listens', () => heard === 1);
   const changes = [
     () => store.addConfig(aConfig('h1')),
-    () => store.createToken(TOKEN),
-    () => store.revokeToken('t1', 1_700_000_001_000),
-    () => store.addRevocation(REVOCATION),
-    () => store.liftRevocation('r1', 1_700_000_001_000),
+    () => store.createToken(TOKEN, BY),
+    () => store.revokeToken('t1', BY),
+    () => store.addRevocation(REVOCATION, BY),
+    () => store.liftRevocation('r1', BY),
   ];
   for (const [index, change] of changes.entries()) {
     await change();
@@ -79,8 +82,8 @@ test('every change counts the version up by one and says so', async () => {
 test('what is read is what was written', async () => {
   const secret = { reference: 'keyid:p:a:sk:1', place: '["a"]', destination: 'https://a', sealed: 'AAAA' };
   await store.addConfig({ ...aConfig('h1'), secrets: [secret, secret] });
-  await store.createToken(TOKEN);
-  await store.addRevocation(REVOCATION);
+  await store.createToken(TOKEN, BY);
+  await store.addRevocation(REVOCATION, BY);
   expect(await store.read()).toEqual({
     version: 3,
     config: { number: 1, text: '// h1\n{}', hash: 'h1' },
@@ -88,9 +91,9 @@ test('what is read is what was written', async () => {
     tokens: [TOKEN],
     revocations: [REVOCATION],
   });
-  expect(await store.revokeToken('nobody', 0)).toBe(false);
-  expect(await store.liftRevocation('r1', 1)).toBe(true);
-  expect(await store.liftRevocation('r1', 1)).toBe(false);
+  expect(await store.revokeToken('nobody', BY)).toBe(false);
+  expect(await store.liftRevocation('r1', BY)).toBe(true);
+  expect(await store.liftRevocation('r1', BY)).toBe(false);
   expect((await store.read()).revocations).toEqual([]);
 });
 

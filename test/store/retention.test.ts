@@ -95,6 +95,7 @@ async function partitionsOf(table: string): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
+const ROOT = { by: 'root@example.com', nodeId: 'n1' };
 const admin = { login: 'root@example.com', role: 'admin', readCaptures: true, filterableHeaders: [] } as const;
 
 async function get(path: string): Promise<{ status: number; body: string }> {
@@ -283,7 +284,7 @@ describe('a legal hold', () => {
     const held = await exchange(3 * DAY);
     const other = await exchange(3 * DAY, { login: 'bob@example.com' });
     const before = await get(`/api/requests/${held.id}`);
-    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }));
+    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }), ROOT);
     expect(await retention.run(PURGE)).toMatchObject({ partitionsDropped: 5 });
     expect(await rowsOf(...OF_CAPTURES, ...OF_TOOLS)).toEqual([0, 0, 0, 0, 0]);
     expect(await get(`/api/requests/${held.id}`)).toEqual(before);
@@ -306,14 +307,14 @@ describe('a legal hold', () => {
     await exchange(5 * DAY, there);
     await exchange(2 * DAY, there);
     const time = { fromMs: NOW - 3 * DAY, toMs: NOW - 3 * DAY + 1 };
-    await createHoldStore(pool).add(aHold({ login: 'carol@example.com', session: 's-7', ...time }));
+    await createHoldStore(pool).add(aHold({ login: 'carol@example.com', session: 's-7', ...time }), ROOT);
     await retention.run(PURGE);
     expect((await pool.query('SELECT id FROM aperture.held_captures')).rows).toEqual([{ id: inside.id }]);
   });
 
   test('reaches into the hours of a day that is not over', async () => {
     const held = await exchange(5 * HOUR);
-    await createHoldStore(pool).add(aHold({ session: 's-1' }));
+    await createHoldStore(pool).add(aHold({ session: 's-1' }), ROOT);
     await retention.run({ ...KEEP_ALL, keepMs: HOUR });
     expect(await rowsOf('captures', 'tool_calls')).toEqual([0, 0]);
     expect(await get(`/api/requests/${held.id}/body?side=request`)).toMatchObject({ status: 200 });
@@ -329,7 +330,7 @@ describe('a legal hold', () => {
       'gateway-a',
       many.map(({ id, login }) => ({ ...bare, id, login, missingFrames: 0, indexedHeaders: [] })),
     );
-    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }));
+    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }), ROOT);
     await retention.run(PURGE);
     expect(await rowsOf('captures', 'held_captures')).toEqual([0, 2_100]);
   });
@@ -339,11 +340,11 @@ describe('a legal hold', () => {
     const both = await exchange(4 * DAY, { session_id: 's-2' });
     const holds = createHoldStore(pool);
     const first = aHold({ login: 'alice@example.com' });
-    await holds.add(first);
-    await holds.add(aHold({ session: 's-2' }));
+    await holds.add(first, ROOT);
+    await holds.add(aHold({ session: 's-2' }), ROOT);
     await retention.run(PURGE);
-    expect(await holds.release(first.id, 'root@example.com', NOW)).toBe(true);
-    expect(await holds.release(first.id, 'root@example.com', NOW)).toBe(false);
+    expect(await holds.release(first.id, ROOT, NOW)).toBe(true);
+    expect(await holds.release(first.id, ROOT, NOW)).toBe(false);
     // Retention was made longer: both would still be kept without any hold.
     await retention.run({ ...KEEP_ALL, keepMs: 10 * DAY });
     expect(await rowsOf('held_captures', 'held_blobs', 'held_tool_calls')).toEqual([2, 4, 2]);
@@ -356,7 +357,7 @@ describe('a legal hold', () => {
 
   test('whose rows cannot be copied keeps the day', async () => {
     const held = await exchange(3 * DAY);
-    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }));
+    await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }), ROOT);
     await pool.query('ALTER TABLE aperture.held_blobs ADD CONSTRAINT full_disk CHECK (bytes < 0)');
     await expect(retention.run(PURGE)).rejects.toThrow(/full_disk/);
     expect(await rowsOf(...OF_CAPTURES)).toEqual([1, 2, 1]);
