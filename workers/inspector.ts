@@ -18,7 +18,8 @@ export default async function inspect({ port, ruleKeys }: { port: MessagePort; r
   const inspector = new Inspector(
     loadPriceTable(join(packageRoot(), 'config', 'prices.json')),
     (message) => {
-      outbox.post(message);
+      if (isAwaited(message)) outbox.postNow(message);
+      else outbox.post(message);
     },
     ruleKeys === undefined ? undefined : rules?.createRules(ruleKeys, systemClock),
   );
@@ -29,4 +30,8 @@ export default async function inspect({ port, ruleKeys }: { port: MessagePort; r
     port.on('close', resolve);
     outbox.post({ kind: 'ready' });
   });
+}
+
+function isAwaited({ kind }: FromInspector): boolean {
+  return kind === 'decided' || kind === 'release' || kind === 'refuse';
 }

@@ -245,7 +245,11 @@ class Inspection {
   request(bytes: Uint8Array): Promise<void> | undefined {
     this.#requestHash.update(bytes);
     this.#requestChunks.push(bytes);
-    return undefined;
+    if (this.#gate === undefined) return undefined;
+    // A live request comes in one piece: it is read while the provider thinks, and not while the client waits.
+    return this.#step(async () => {
+      await this.#readRequest();
+    });
   }
 
   head(status: number, headers: [string, string][]): Promise<void> | undefined {

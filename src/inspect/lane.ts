@@ -201,12 +201,12 @@ export class GatedTap implements Tap {
   }
 
   head(status: number, headers: [string, string][]): void {
-    this.#lane.outbox.post({ kind: 'head', exchange: this.#exchange, status, headers });
+    this.#lane.outbox.postNow({ kind: 'head', exchange: this.#exchange, status, headers });
   }
 
   response(bytes: Uint8Array): void {
     this.#lane.unreadBytes += bytes.byteLength;
-    this.#lane.outbox.post({ kind: 'bytes', exchange: this.#exchange, bytes: keep(bytes) });
+    this.#lane.outbox.postNow({ kind: 'bytes', exchange: this.#exchange, bytes: keep(bytes) });
   }
 
   end(how: 'complete' | 'cut'): void {

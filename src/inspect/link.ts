@@ -14,6 +14,9 @@ export function keep(view: Uint8Array): Uint8Array<ArrayBuffer> {
 /** What nobody waits for is held back this long for company: a post wakes a thread, which costs more than it carries. */
 const GATHER_MS = 5;
 
+/** What somebody waits for leaves at once, unless something just did: then with what else the turn brings. */
+const HELD_MS = 0.5;
+
 /**
  * One end of a thread's port: messages of one turn of the event loop leave together, since a post costs microseconds
  * whatever its size.
@@ -26,6 +29,7 @@ export class Outbox<T> {
   #scheduled = false;
   #gathering = false;
   #closed = false;
+  #leftAtMs = -Infinity;
 
   constructor(port: MessagePort, buffersOf: (message: T) => Uint8Array<ArrayBuffer> | undefined) {
     this.#port = port;
@@ -40,6 +44,12 @@ export class Outbox<T> {
       this.#scheduled = false;
       this.flush();
     });
+  }
+
+  /** The same for what a client waits for: a long turn does not hold it. */
+  postNow(message: T): void {
+    if (performance.now() - this.#leftAtMs < HELD_MS) this.post(message);
+    else if (this.#add(message)) this.flush();
   }
 
   /** The same for what nobody waits for: it leaves with the next message that is posted, or a little later. */
@@ -68,6 +78,7 @@ export class Outbox<T> {
     this.#messages = [];
     this.#transfers = [];
     this.#port.postMessage(messages, transfers);
+    this.#leftAtMs = performance.now();
   }
 
   close(): void {

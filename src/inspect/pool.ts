@@ -171,7 +171,7 @@ export class InspectorPool {
     return new Promise((resolve) => {
       const ask = ++this.#asks;
       lane.decisions.set(ask, resolve);
-      lane.outbox.post({ kind: 'decide', ask, body, ...request });
+      lane.outbox.postNow({ kind: 'decide', ask, body, ...request });
     });
   }
 

@@ -39,10 +39,28 @@ export function membersNamed(body: Uint8Array, { start }: ValueSpan, name: strin
     );
   }
   if (body[start] !== OPEN_BRACE) return [];
-  const wanted = sameName(name);
-  return membersOf(body, start)
-    .filter(({ keyStart, keyEnd }) => sameName(stringValue(body.subarray(keyStart, keyEnd)) ?? '') === wanted)
-    .map(({ valueStart, valueEnd }) => ({ start: valueStart, end: valueEnd }));
+  return namedIn(body, start).get(sameName(name)) ?? [];
+}
+
+/** By body and by where an object begins: rules ask for a dozen names of the same object, and each look reads it whole. */
+const READ = new WeakMap<Uint8Array, Map<number, ReadonlyMap<string, ValueSpan[]>>>();
+
+/** The values of an object's members, by `sameName`. */
+function namedIn(body: Uint8Array, start: number): ReadonlyMap<string, ValueSpan[]> {
+  const objects = READ.get(body) ?? new Map<number, ReadonlyMap<string, ValueSpan[]>>();
+  READ.set(body, objects);
+  const known = objects.get(start);
+  if (known !== undefined) return known;
+  const named = new Map<string, ValueSpan[]>();
+  for (const { keyStart, keyEnd, valueStart, valueEnd } of membersOf(body, start)) {
+    const name = sameName(stringValue(body.subarray(keyStart, keyEnd)) ?? '');
+    const span = { start: valueStart, end: valueEnd };
+    const twins = named.get(name);
+    if (twins === undefined) named.set(name, [span]);
+    else twins.push(span);
+  }
+  objects.set(start, named);
+  return named;
 }
 
 /** The elements of a list; none of anything else. */

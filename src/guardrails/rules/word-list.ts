@@ -31,6 +31,8 @@ export class WordList implements TextDetector {
   readonly #root = node(0);
   readonly #options: WordListOptions;
   readonly #most: number;
+  /** Of characters of ASCII: whether a word begins with it. */
+  readonly #begins: Uint8Array;
 
   constructor(words: readonly string[], options: WordListOptions) {
     this.#options = options;
@@ -41,6 +43,9 @@ export class WordList implements TextDetector {
     }
     this.#most = most;
     link(this.#root);
+    this.#begins = Uint8Array.from({ length: 128 }, (_, code) =>
+      this.#root.next.has(this.#symbol(String.fromCharCode(code), 0)) ? 1 : 0,
+    );
   }
 
   #add(word: string): number {
@@ -92,6 +97,9 @@ export class WordList implements TextDetector {
     let spaces = 0;
     let best: { start: number; end: number } | undefined;
     for (let at = from; at < text.length; at++) {
+      // Nothing has begun: most of a text is passed over here.
+      if (state === root) at = this.#nextBeginning(text, at);
+      if (at === text.length) break;
       const symbol = this.#symbol(text, at);
       spaces = symbol === SPACE ? spaces + 1 : 0;
       if (spaces > 1 && spaces <= SPACE_RUN) continue;
@@ -121,6 +129,17 @@ export class WordList implements TextDetector {
     const held = state === root ? text.length : (places[(symbols - state.depth) % places.length] ?? text.length);
     if (atEnd) return best ?? { start: text.length, end: undefined };
     return { start: Math.min(held, best?.start ?? held), end: undefined };
+  }
+
+  #nextBeginning(text: string, from: number): number {
+    const begins = this.#begins;
+    let at = from;
+    while (at < text.length) {
+      const code = text.charCodeAt(at);
+      if (code >= 128 || begins[code] === 1) return at;
+      at += 1;
+    }
+    return at;
   }
 
   /** Whether what was found is no part of a longer word; undefined: what follows decides. */
