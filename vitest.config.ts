@@ -20,6 +20,7 @@ export default defineConfig({
   test: {
     include: long ? ['test/**/*.long.test.ts'] : ['test/**/*.test.ts'],
     exclude: long ? ['node_modules/**', 'dist/**'] : ['node_modules/**', 'dist/**', 'test/**/*.long.test.ts'],
+    globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
     // Many files wait, for outages and for processes that start: more than two cores would take.
     maxWorkers: long ? 2 : 3,

@@ -16,6 +16,9 @@ const ASK_TIMEOUT_MS = 30_000;
 /** Pause before a thread that died is started again. */
 const RESTART_MS = 500;
 
+/** A thread that nothing needs yet begins its housekeeping after this long: a start has the processors for itself. */
+const UNNEEDED_STARTS_AFTER_MS = 60_000;
+
 /** Main thread -> a thread that is asked. */
 export interface Ask<Question> {
   kind: 'ask';
@@ -40,6 +43,8 @@ export interface AskThreadOptions<Told> {
   /** Who it is, in log lines and answers: "the reader". */
   name: string;
   log: Log;
+  /** Whether something needs it from the beginning: else it starts with `need`, with a question, or after a minute. */
+  needed?: boolean;
   /** What it says besides answers. */
   onTold?: (message: Told) => void;
   /** It has died: what was said to it and not answered is lost. */
@@ -54,20 +59,38 @@ export class AskThread<Question, Told extends { kind: string } = never, Said ext
   readonly #options: AskThreadOptions<Told>;
   readonly #asks = new Waiting<ApiAnswer>();
   #worker: Worker | undefined;
+  /** Runs while nothing has needed the thread yet. */
+  #unneeded: NodeJS.Timeout | undefined;
   #next = 0;
   #closing = false;
 
   constructor(options: AskThreadOptions<Told>) {
     this.#options = options;
-    this.#start();
+    if (options.needed ?? true) {
+      this.#start();
+      return;
+    }
+    this.#unneeded = setTimeout(() => {
+      this.need();
+    }, UNNEEDED_STARTS_AFTER_MS);
+    this.#unneeded.unref();
   }
 
   get pending(): number {
     return this.#asks.size;
   }
 
+  /** Something needs it from now on: where it was never started, it starts, and what is said to it waits for it. */
+  need(): void {
+    if (this.#unneeded === undefined) return;
+    clearTimeout(this.#unneeded);
+    this.#unneeded = undefined;
+    if (!this.#closing) this.#start();
+  }
+
   /** `transfer`: buffers of the question that are given away. */
   ask(request: Question, transfer: Transferable[] = []): Promise<Result<ApiAnswer, Fault>> {
+    this.need();
     const worker = this.#worker;
     const { name } = this.#options;
     if (worker === undefined) return Promise.resolve(away(`${name} is starting`));
@@ -81,7 +104,7 @@ export class AskThread<Question, Told extends { kind: string } = never, Said ext
     return answered;
   }
 
-  /** Says something that has no `answer`. False where nobody hears it: the thread is just starting again. */
+  /** Says something that has no `answer`. False where nobody hears it: the thread is just starting again, or never started. */
   tell(message: Said): boolean {
     this.#worker?.postMessage(message);
     return this.#worker !== undefined;
@@ -89,6 +112,7 @@ export class AskThread<Question, Told extends { kind: string } = never, Said ext
 
   async close(): Promise<void> {
     this.#closing = true;
+    clearTimeout(this.#unneeded);
     await this.#worker?.terminate();
   }
 

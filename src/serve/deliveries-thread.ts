@@ -14,7 +14,8 @@ export type DeliveriesState = Extract<FromDeliveries, { kind: 'state' }>;
 
 /**
  * The thread that delivers to destinations outside. It is one of its own: TLS, signatures and receivers of all kinds
- * must not hold up the records, which the jobs thread stores. What it had in hand when it dies is in the outbox.
+ * must not hold up the records, which the jobs thread stores. What it had in hand when it dies is in the outbox. Without a
+ * destination it has time: it then keeps the outbox within its bounds, and counts what waits for nobody.
  */
 export class DeliveriesThread {
   readonly #thread: AskThread<AdminQuestion, FromDeliveries, ToDeliveries>;
@@ -34,6 +35,7 @@ export class DeliveriesThread {
       file: options.file,
       data: () => ({ ...options.workerData, settings: this.#settings }),
       name: 'the deliverer',
+      needed: hasDestination(options.settings),
       log: options.log,
       onTold: (message) => {
         switch (message.kind) {
@@ -55,6 +57,7 @@ export class DeliveriesThread {
 
   reconfigure(settings: DeliverySettings): void {
     this.#settings = settings;
+    if (hasDestination(settings)) this.#thread.need();
     this.#thread.tell({ kind: 'settings', settings });
   }
 
@@ -82,4 +85,8 @@ export class DeliveriesThread {
   #settleDrained(): void {
     for (const settle of this.#drained.splice(0)) settle();
   }
+}
+
+function hasDestination({ webhooks, hooks = [] }: DeliverySettings): boolean {
+  return webhooks.length + hooks.length > 0;
 }

@@ -10,16 +10,23 @@ import { AskThread, away, Waiting } from './ask-thread.ts';
 /** A request waits for its claim: the store itself rejects before. */
 const CLAIM_TIMEOUT_MS = 2_500;
 
+/** While the thread has not said anything yet, it loads its modules, with which the store has nothing to do. */
+const FIRST_CLAIM_TIMEOUT_MS = 10_000;
+
 /** Claims under way at once; beyond it the store is as good as away. */
 const CLAIMS_AT_ONCE = 1_024;
 
-/** The thread that talks to the store of buckets. What it held when it dies is answered, and said again by who asked. */
+/**
+ * The thread that talks to the store of buckets. What it held when it dies is answered, and said again by who asked. Without
+ * quotas it has time: it then deletes the buckets of those that are gone.
+ */
 export class QuotaThread {
   readonly #thread: AskThread<QuotaQuestion, FromQuota, ToQuota>;
   readonly #claims = new Waiting<BucketHolding[]>();
   #names: readonly string[];
   #next = 0;
   readonly #crossings = { told: 0, waiting: 0 };
+  #hasSpoken = false;
 
   constructor(options: {
     /** Built file of workers/quota.ts. */
@@ -34,8 +41,10 @@ export class QuotaThread {
       file: options.file,
       data: () => ({ ...options.workerData, names: this.#names }),
       name: 'the keeper of quotas',
+      needed: options.names.length > 0,
       log: options.log,
       onTold: (message) => {
+        this.#hasSpoken = true;
         switch (message.kind) {
           case 'claimed':
             this.#claims.settle(message.ask, ok(message.holdings));
@@ -62,7 +71,8 @@ export class QuotaThread {
   async claim(life: string, claims: readonly BucketClaim[]): Promise<BucketHolding[] | undefined> {
     if (this.#claims.size >= CLAIMS_AT_ONCE) return undefined;
     const ask = ++this.#next;
-    const claimed = this.#claims.wait(ask, CLAIM_TIMEOUT_MS);
+    this.#thread.need();
+    const claimed = this.#claims.wait(ask, this.#hasSpoken ? CLAIM_TIMEOUT_MS : FIRST_CLAIM_TIMEOUT_MS);
     if (!this.#thread.tell({ kind: 'claim', ask, life, claims })) {
       this.#claims.settle(ask, away('the keeper of quotas is starting'));
     }
@@ -82,6 +92,7 @@ export class QuotaThread {
 
   reconfigure(names: readonly string[]): void {
     this.#names = names;
+    if (names.length > 0) this.#thread.need();
     this.#thread.tell({ kind: 'definitions', names });
   }
 

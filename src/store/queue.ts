@@ -1,10 +1,11 @@
 import { createPostgresBackend, Queue, Worker } from 'bullmq';
 import type { JobsOptions, JobType } from 'bullmq';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
 import { isStorableJson, storableJson } from '../lib/storable-text.ts';
 import { connectionOf } from './database.ts';
 import type { DatabaseAddress } from './database.ts';
+import { recordsOf } from './job-data.ts';
+import type { JobData } from './job-data.ts';
 
 /** Where jobs wait: on Redis, or in the database. Plain data; holds a password. */
 export type QueueAddress = { kind: 'redis'; url: string } | { kind: 'postgres'; database: DatabaseAddress };
@@ -82,32 +83,6 @@ const JOB_OPTIONS: JobsOptions = {
 
 /** BullMQ writes an event per step of a job, which nobody here reads. */
 const STREAMS = { events: { maxLen: 100 } };
-
-/**
- * What a job carries: the text of a JSON array, since a queue that is handed a tree writes it anew. Jobs of an earlier
- * build, which had the tree, may still be waiting.
- */
-const JobData = z.union([
-  z.object({ v: z.literal(2), json: z.string() }),
-  z.object({ v: z.literal(1), records: z.array(z.unknown()) }),
-]);
-const Batch = z.array(z.unknown());
-
-/** What a job carries; undefined where it is not one that this build can read. */
-export function recordsOf(data: unknown): readonly unknown[] | undefined {
-  const read = JobData.safeParse(data);
-  if (!read.success) return undefined;
-  return read.data.v === 1 ? read.data.records : batchIn(read.data.json);
-}
-
-function batchIn(json: string): readonly unknown[] | undefined {
-  try {
-    return Batch.parse(JSON.parse(json));
-  } catch {
-    // No JSON, or no array.
-    return undefined;
-  }
-}
 
 /** The producing end. Opens by itself, now or when the queue comes up. */
 export function openQueue(name: QueueName, address: QueueAddress, options: QueueOptions): JobQueue {
@@ -316,7 +291,7 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   }
 }
 
-function dataOf(batch: readonly string[]): z.infer<typeof JobData> {
+function dataOf(batch: readonly string[]): JobData {
   const json = `[${batch.join(',')}]`;
   return { v: 2, json: isStorableJson(json) ? json : storableJson(JSON.parse(json)) };
 }

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { removeLetter } from './dead-letters.ts';
 import type { FoundLetter } from './dead-letters.ts';
-import { recordsOf } from './queue.ts';
+import { recordsOf } from './job-data.ts';
 import type { RecordStore } from './records.ts';
 
 /**

@@ -7,6 +7,7 @@ import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { freePort } from '../../bench/targets.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { removeDataDir } from './postgres.ts';
+import { giveCluster } from './postgres-template.ts';
 import { until } from './until.ts';
 
 /** A record as `/api/requests` answers it. */
@@ -58,6 +59,7 @@ const START_WITHIN_MS = 100_000;
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
   const ownDir = options.dataDir === undefined;
   const dataDir = options.dataDir ?? temporaryFolder();
+  if (options.env?.['DATABASE_URL'] === undefined && options.within === undefined) await giveCluster(dataDir);
   const simulatorPort = options.simulatorPort ?? (await freePort());
   const args = [join(packageRoot(), 'dist', 'src', 'main.js'), 'serve'];
   const configFile = join(dataDir, 'test-config.hujson');

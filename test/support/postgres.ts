@@ -8,6 +8,7 @@ import type { DatabaseAddress } from '../../src/store/database.ts';
 import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
 import type { EmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
 import { elsewhere } from '../../src/store/postgres-home.ts';
+import { giveCluster, MIGRATED } from './postgres-template.ts';
 
 /** A folder of its own that the server's user can pass through, when the tests run as root. */
 export function temporaryFolder(name: string, mode = 0o711): string {
@@ -43,27 +44,28 @@ export interface TestPostgres {
 /** A real server for one test file; its pools are closed with it. */
 export async function startTestPostgres(name: string): Promise<TestPostgres> {
   const folder = temporaryFolder(name);
+  const hasMigrated = await giveCluster(folder);
   const embedded = await startEmbeddedPostgres({ dataDir: folder, clock: systemClock });
   let running = embedded;
   const postmaster = (): number =>
     Number(readFileSync(join(embedded.home, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
   const pools: pg.Pool[] = [];
   let databases = 0;
-  const database = async (): Promise<DatabaseAddress> => {
+  const database = async (like = 'template1'): Promise<DatabaseAddress> => {
     if ('url' in embedded.address) throw new Error('the embedded server has a socket');
     databases += 1;
     const name = `test_${databases}`;
     const client = new pg.Client(embedded.address);
     await client.connect();
-    await client.query(`CREATE DATABASE ${name}`);
+    await client.query(`CREATE DATABASE ${name} TEMPLATE ${like}`);
     await client.end();
     return { ...embedded.address, database: name };
   };
   return {
     embedded,
-    database,
+    database: () => database(),
     migrated: async () => {
-      const address = await database();
+      const address = await database(hasMigrated ? MIGRATED : undefined);
       const pool = openPool(address, {
         name: 'test',
         max: 8,

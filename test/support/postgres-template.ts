@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { hasCode } from '../../src/lib/error-code.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { migrate, openPool } from '../../src/store/database.ts';
+import type { DatabaseAddress } from '../../src/store/database.ts';
+import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
+import { preparePostgresHome } from '../../src/store/postgres-home.ts';
+
+/** An empty database with our schema, that others are copied from: nobody connects to it. */
+export const MIGRATED = 'test_migrated';
+
+/** Data directories that were looked at: what is started there for a second time is left as it is. */
+const seen = new Set<string>();
+
+/**
+ * Gives a data directory that is new the cluster that a first start would make there, with our schema: a copy of one that
+ * is made once for a run of the tests, since `initdb` and the migrations cost a second of processor each time. Without a
+ * copy nothing is lost: the start makes its own. True where the cluster has `MIGRATED`.
+ */
+export async function giveCluster(dataDir: string): Promise<boolean> {
+  if (seen.has(dataDir)) return false;
+  seen.add(dataDir);
+  const template = await madeTemplate();
+  if (template === undefined || (existsSync(dataDir) && readdirSync(dataDir).length > 0)) return false;
+  const { home, data } = preparePostgresHome(dataDir);
+  if (existsSync(data)) return false;
+  const copy = `${data}-copy`;
+  try {
+    execFileSync('cp', ['--archive', join(template, 'data'), copy], { stdio: 'ignore' });
+  } catch {
+    // A disk that is too small, in a test about that: it is for the gateway to say.
+    rmSync(copy, { recursive: true, force: true });
+    return false;
+  }
+  writeFileSync(join(home, 'password'), readFileSync(join(template, 'password')), { mode: 0o600 });
+  renameSync(copy, data);
+  return true;
+}
+
+/** Home of the template. Undefined outside of vitest (`test/support/global-setup.ts`), and while another file makes it. */
+async function madeTemplate(): Promise<string | undefined> {
+  const folder = process.env['APERTURE_TEST_POSTGRES'];
+  if (folder === undefined) return undefined;
+  const ready = join(folder, 'ready');
+  if (!existsSync(ready)) {
+    const making = join(folder, 'making');
+    try {
+      mkdirSync(making, { mode: 0o711 });
+    } catch (error) {
+      if (hasCode(error, 'EEXIST')) return undefined;
+      throw error;
+    }
+    writeFileSync(`${ready}.new`, await makeTemplate(making));
+    renameSync(`${ready}.new`, ready);
+  }
+  return readFileSync(ready, 'utf8');
+}
+
+async function makeTemplate(dataDir: string): Promise<string> {
+  const embedded = await startEmbeddedPostgres({ dataDir, clock: systemClock });
+  const { address, home } = embedded;
+  if ('url' in address) throw new Error('the embedded server has a socket');
+  await migrated(address);
+  const client = new pg.Client({ ...address, database: 'postgres' });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${MIGRATED} TEMPLATE ${address.database}`);
+  await client.end();
+  await embedded.stop();
+  return home;
+}
+
+async function migrated(address: DatabaseAddress): Promise<void> {
+  const pool = openPool(address, {
+    name: 'test',
+    max: 1,
+    statementMs: 20_000,
+    waitMs: 20_000,
+    onError: () => undefined,
+  });
+  await migrate(pool);
+  await pool.end();
+}
