@@ -526,7 +526,11 @@ function listenersOf(started: ServerSettings, next: ServerSettings): readonly Li
 }
 
 function jobsSettingsOf(config: Loaded['config']): JobsSettings {
-  const told = deliveriesOf(config).webhooks.map(({ destination, events, filter }) => ({ destination, events, filter }));
+  const told = deliveriesOf(config).webhooks.map(({ destination, events, filter }) => ({
+    destination,
+    events,
+    filter,
+  }));
   return { retention: retentionOf(config), told: told.filter(({ events }) => events.some(isRecordEvent)) };
 }
 
