@@ -20,12 +20,14 @@ function concatenated(text: string): Event[] {
   return found;
 }
 
+const msOf = (text: unknown): number => Date.parse(typeof text === 'string' ? text : '');
+
 /** Where a receiver finds id, sequence, kind and time of what it got. */
 const PLACES: Record<FormatName, (text: string) => { id: unknown; sequence: unknown; kind: unknown; time: unknown }[]> =
   {
     json: (text) =>
       (JSON.parse(text) as { events: Event[] }).events.map(({ id, sequence, type, timestamp }) => {
-        return { id, sequence, kind: type, time: Date.parse(String(timestamp)) };
+        return { id, sequence, kind: type, time: msOf(timestamp) };
       }),
     ocsf: (text) =>
       (JSON.parse(text) as Event[]).map(({ metadata, time }) => {
@@ -41,7 +43,7 @@ const PLACES: Record<FormatName, (text: string) => { id: unknown; sequence: unkn
             id: event!['id'],
             sequence: event!['sequence'],
             kind: event!['action'],
-            time: Date.parse(String(at)),
+            time: msOf(at),
           };
         }),
     cef: (text) =>
