@@ -3,7 +3,7 @@ import type { Attempted, Delivery } from '../../src/contract/delivery.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { ok } from '../../src/lib/result.ts';
 import { createDeliverer } from '../../src/sinks/deliverer.ts';
-import type { Batch } from '../../src/sinks/destination.ts';
+import type { Destination } from '../../src/sinks/destination.ts';
 
 const target = { origin: 'http://siem.example', path: '/', host: 'siem.example', plainHttp: false };
 
@@ -16,6 +16,24 @@ async function serve(
   const sent: number[][] = [];
   const settled: (readonly Attempted[])[] = [];
   let left = waiting;
+  const destination: Destination = {
+    name: 'webhooks.siem',
+    parallel: 1,
+    batch: { most, waitMs: 0 },
+    request: (batch) => {
+      sent.push(batch.map(({ sequence }) => sequence));
+      return {
+        destination: 'webhooks.siem',
+        target,
+        method: 'POST',
+        headers: [],
+        body: '',
+        totalMs: 1_000,
+        firstByteMs: 1_000,
+        answerBytes: 0,
+      };
+    },
+  };
   const deliverer = createDeliverer({
     outbox: {
       hold: () => Promise.resolve(0),
@@ -32,24 +50,7 @@ async function serve(
       send: () =>
         Promise.resolve(ok({ status: status(sent.at(-1)!), headers: [], body: new Uint8Array(), cut: false })),
     },
-    destination: (name) => ({
-      name,
-      parallel: 1,
-      batch: { most, waitMs: 0 },
-      request: (batch: Batch) => {
-        sent.push(batch.map(({ sequence }) => sequence));
-        return {
-          destination: name,
-          target,
-          method: 'POST',
-          headers: [],
-          body: '',
-          totalMs: 1_000,
-          firstByteMs: 1_000,
-          answerBytes: 0,
-        };
-      },
-    }),
+    destination: () => destination,
     holder: 'me',
     clock: systemClock,
   });
