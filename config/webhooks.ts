@@ -100,7 +100,9 @@ function nameFindings(path: Path, { format, events }: WebhookConfig): Finding[] 
 function filterFindings(path: Path, webhook: WebhookConfig): Finding[] {
   const at = [...path, 'filter'];
   const findings = Object.entries(webhook.filter).flatMap(([field, globs]) =>
-    globs.flatMap((glob, index) => (glob === '' ? [error([...at, field, index], `an empty glob matches nothing`)] : [])),
+    globs.flatMap((glob, index) =>
+      glob === '' ? [error([...at, field, index], `an empty glob matches nothing`)] : [],
+    ),
   );
   for (const [index, glob] of webhook.filter.states.entries()) {
     if (glob === '' || STATES.some((state) => compileGlob(glob).matches([state]))) continue;

@@ -34,6 +34,8 @@ export const CAPTURE_PLACES_WAITING = 1_000_000;
 /** The outbox: a delivery's payload, and what waits for one destination. Beyond it, the oldest are dropped and counted. */
 export const DELIVERY_PAYLOAD_BYTES = 64 * 1024;
 export const DELIVERIES_WAITING = 1_000_000;
+/** Payloads in memory of one destination that is being served; so the most of one request, give or take its format. */
+export const DELIVERY_PAGE_BYTES = 1024 * 1024;
 
 /** Destinations that are served at once, each by itself: config may not name more. */
 export const DESTINATIONS = 64;

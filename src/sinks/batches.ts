@@ -1,21 +1,20 @@
 import type { Delivery } from '../contract/delivery.ts';
+import { DELIVERY_PAGE_BYTES } from '../contract/limits.ts';
 import type { Batch, Destination } from './destination.ts';
 
-/** Held in memory per destination, of payloads; and so the most of one request, give or take what a format adds. */
-const PAGE_BYTES = 1024 * 1024;
 /** Read at once where each is a request of its own. */
 const PAGE = 16;
 
 /** What is read of a destination at once: where several go in one request, just these. */
 export function pageSizeOf({ batch }: Destination): { count: number; bytes: number } {
-  return { count: batch.most === 1 ? PAGE : batch.most, bytes: PAGE_BYTES };
+  return { count: batch.most === 1 ? PAGE : batch.most, bytes: DELIVERY_PAGE_BYTES };
 }
 
 /** Whether to send what was found, and not to wait for more to go with it. */
 export function isEnough(found: readonly Delivery[], { batch }: Destination): boolean {
   const [first] = found;
   if (first === undefined || first.attempts > 0 || found.length >= batch.most) return true;
-  return found.reduce((sum, { payload }) => sum + payload.length, 0) >= PAGE_BYTES / 2;
+  return found.reduce((sum, { payload }) => sum + payload.length, 0) >= DELIVERY_PAGE_BYTES / 2;
 }
 
 /**

@@ -27,9 +27,7 @@ export function recordEventsFor(told: readonly Told[]): RecordEvents {
     records.flatMap((record) => {
       const payloads = payloadsOf(record);
       return listeners.flatMap(({ destination, kinds, wants }) =>
-        wants(record)
-          ? kinds.flatMap((kind) => payloads(kind).map((payload) => ({ destination, kind, payload })))
-          : [],
+        wants(record) ? kinds.flatMap((kind) => payloads(kind).map((payload) => ({ destination, kind, payload }))) : [],
       );
     });
 }
@@ -59,6 +57,5 @@ function compiledFilter(filter: RecordFilter): (record: ExchangeRecord) => boole
 /** Whether one of the globs matches one of the names; no globs: whether or not there is a name. */
 function anyOf(patterns: readonly string[]): (names: readonly string[]) => boolean {
   const globs: Glob[] = patterns.map(compileGlob);
-  return (names) =>
-    globs.length === 0 || names.some((name) => globs.some((glob) => glob.matches(name.split('/'))));
+  return (names) => globs.length === 0 || names.some((name) => globs.some((glob) => glob.matches(name.split('/'))));
 }

@@ -104,7 +104,10 @@ test('failure mode 10: every closed request reaches a webhook once, in sequence,
   }
   expect(refusals.arrived.every(({ headers }) => headers.authorization === 'Bearer 6c1f')).toBe(true);
 
-  await until('all are noted', async () => (await listed(flow, '?state=delivered&destination=webhooks.siem')).length === 10);
+  await until(
+    'all are noted',
+    async () => (await listed(flow, '?state=delivered&destination=webhooks.siem')).length === 10,
+  );
   const page = (await flow.gateway.json('/api/deliveries?limit=4&destination=webhooks.siem')) as {
     items: Delivery[];
     next: string;

@@ -6,7 +6,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { DELIVERER_DEFAULTS } from '../../src/sinks/deliverer.ts';
 import type { WebhookSettings } from '../../src/sinks/webhook.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
-import { enqueueDeliveries } from '../../src/store/deliveries.ts';
+import { createDeliveryStore, enqueueDeliveries } from '../../src/store/deliveries.ts';
 import { tellEvents } from '../../src/store/events.ts';
 import { runDeliveries } from '../../workers/run-deliveries.ts';
 import type { Deliveries } from '../../workers/run-deliveries.ts';
@@ -279,6 +279,27 @@ test('a thousand events are one request', async () => {
   start([webhook(siem, { batch: { most: 1_000, waitMs: 0 }, timeoutMs: 10_000 })]);
   await delivered(1_000);
   expect(siem.arrived.map(({ events }) => events.length)).toEqual([1_000]);
+});
+
+test('a flood is numbered only as far as it may be sent soon, and arrives whole and in sequence', async () => {
+  const numbered = async (): Promise<number> => {
+    const { rows } = await pool.query<{ n: number }>(
+      'SELECT count(*)::int AS n FROM aperture.deliveries WHERE sequence IS NOT NULL',
+    );
+    return rows[0]!.n;
+  };
+  await enqueue(12_000);
+  const store = createDeliveryStore(pool);
+  await store.know([{ name: 'webhooks.siem', events: [] }]);
+  expect(await store.due(['webhooks.siem'])).toEqual(['webhooks.siem']);
+  expect(await numbered()).toBe(10_000);
+  await store.due(['webhooks.siem']);
+  expect(await numbered()).toBe(10_000);
+  const siem = await receiver();
+  start([webhook(siem, { batch: { most: 1_000, waitMs: 0 }, timeoutMs: 10_000 })]);
+  await delivered(12_000);
+  expect(sequences(taken(siem.arrived))).toEqual(numbers(12_000));
+  expect(taken(siem.arrived).map(({ data }) => data['n'])).toEqual(numbers(12_000));
 });
 
 test('who wants events that no record causes is told of them, and who has left the config is not', async () => {

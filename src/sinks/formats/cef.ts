@@ -81,7 +81,10 @@ function extensionText(extension: Extension, characters: number): string {
 
 function cut(text: string, characters: number): string {
   if (text.length <= characters) return text;
-  return `${[...text.slice(0, 2 * characters)].slice(0, characters - 1).join('')}…`;
+  // By whole characters: half of a pair is none.
+  return `${Array.from(text.slice(0, 2 * characters))
+    .slice(0, characters - 1)
+    .join('')}…`;
 }
 
 /** In a header `|` and `\` are escaped, and there are no line breaks. */

@@ -5,8 +5,7 @@ import type { Format, FormatOptions } from './format.ts';
 export function jsonFormat({ list }: Pick<FormatOptions, 'list'>): Format {
   return {
     mediaType: 'application/json',
-    write: (deliveries) =>
-      list ? `{"events":[${deliveries.map(jsonEvent).join(',')}]}` : jsonEvent(deliveries[0]),
+    write: (deliveries) => (list ? `{"events":[${deliveries.map(jsonEvent).join(',')}]}` : jsonEvent(deliveries[0])),
   };
 }
 

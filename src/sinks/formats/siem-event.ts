@@ -206,9 +206,6 @@ export function tookMsOf({ received_at, ended_at }: RequestTold): number | undef
 }
 
 /** Members of an object without those that a format has put elsewhere. */
-export function without(
-  data: Readonly<Record<string, unknown>>,
-  placed: readonly string[],
-): Record<string, unknown> {
+export function without(data: Readonly<Record<string, unknown>>, placed: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(Object.entries(data).filter(([name]) => !placed.includes(name)));
 }

@@ -26,7 +26,13 @@ test('a real rsyslog takes the bodies as a relay hands them on, and a parser of 
   const deliveries = [...oneOfEach(), ...odd(), ...hostile(NASTY)];
   const [first, ...rest] = deliveries;
   // Half of them as batches are sent, half one by one.
-  await rsyslog.send(format.write([first!, ...rest.slice(0, 8)]) + rest.slice(8).map((one) => format.write([one])).join(''));
+  await rsyslog.send(
+    format.write([first!, ...rest.slice(0, 8)]) +
+      rest
+        .slice(8)
+        .map((one) => format.write([one]))
+        .join(''),
+  );
   const messages = await until(
     'all are written',
     () => {

@@ -20,37 +20,50 @@ function concatenated(text: string): Event[] {
   return found;
 }
 
+const msOf = (text: unknown): number => Date.parse(typeof text === 'string' ? text : '');
+
 /** Where a receiver finds id, sequence, kind and time of what it got. */
-const PLACES: Record<FormatName, (text: string) => { id: unknown; sequence: unknown; kind: unknown; time: unknown }[]> = {
-  json: (text) =>
-    (JSON.parse(text) as { events: Event[] }).events.map(({ id, sequence, type, timestamp }) => {
-      return { id, sequence, kind: type, time: Date.parse(String(timestamp)) };
-    }),
-  ocsf: (text) =>
-    (JSON.parse(text) as Event[]).map(({ metadata, time }) => {
-      return { id: metadata!['uid'], sequence: metadata!['sequence'], kind: metadata!['event_code'], time };
-    }),
-  ecs: (text) =>
-    text
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Event)
-      .map(({ event, '@timestamp': at }) => {
-        return { id: event!['id'], sequence: event!['sequence'], kind: event!['action'], time: Date.parse(String(at)) };
+const PLACES: Record<FormatName, (text: string) => { id: unknown; sequence: unknown; kind: unknown; time: unknown }[]> =
+  {
+    json: (text) =>
+      (JSON.parse(text) as { events: Event[] }).events.map(({ id, sequence, type, timestamp }) => {
+        return { id, sequence, kind: type, time: msOf(timestamp) };
       }),
-  cef: (text) =>
-    text
-      .trimEnd()
-      .split('\n')
-      .map((line) => {
-        const value = (key: string): string => new RegExp(` ?\\b${key}=(\\S+)`).exec(line)?.[1] ?? '';
-        return { id: value('externalId'), sequence: Number(value('cn1')), kind: value('cat'), time: Number(value('rt')) };
+    ocsf: (text) =>
+      (JSON.parse(text) as Event[]).map(({ metadata, time }) => {
+        return { id: metadata!['uid'], sequence: metadata!['sequence'], kind: metadata!['event_code'], time };
       }),
-  splunk_hec: (text) =>
-    concatenated(text).map(({ time, event }) => {
-      return { id: event!['id'], sequence: event!['sequence'], kind: event!['type'], time: Number(time) * 1000 };
-    }),
-};
+    ecs: (text) =>
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Event)
+        .map(({ event, '@timestamp': at }) => {
+          return {
+            id: event!['id'],
+            sequence: event!['sequence'],
+            kind: event!['action'],
+            time: msOf(at),
+          };
+        }),
+    cef: (text) =>
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => {
+          const value = (key: string): string => new RegExp(` ?\\b${key}=(\\S+)`).exec(line)?.[1] ?? '';
+          return {
+            id: value('externalId'),
+            sequence: Number(value('cn1')),
+            kind: value('cat'),
+            time: Number(value('rt')),
+          };
+        }),
+    splunk_hec: (text) =>
+      concatenated(text).map(({ time, event }) => {
+        return { id: event!['id'], sequence: event!['sequence'], kind: event!['type'], time: Number(time) * 1000 };
+      }),
+  };
 
 test.each(FORMATS)('%s: id, sequence, kind and time of every event are found', (name) => {
   const deliveries = all();
@@ -67,7 +80,8 @@ test.each(FORMATS)('%s: the same deliveries are the same bytes, and one event is
   expect(write(name, deliveries)).toBe(write(name, deliveries));
   const alone = deliveries.map((each) => write(name, [each]));
   expect(alone.every((text) => text.length > 0)).toBe(true);
-  if (name === 'ecs' || name === 'cef') expect(alone.every((text) => text.trimEnd().split('\n').length === 1)).toBe(true);
+  if (name === 'ecs' || name === 'cef')
+    expect(alone.every((text) => text.trimEnd().split('\n').length === 1)).toBe(true);
   if (name !== 'cef') expect(() => alone.map((text) => JSON.parse(text) as unknown)).not.toThrow();
 });
 
@@ -85,7 +99,13 @@ test('splunk_hec: what Splunk indexes by stands around the event', () => {
     host: 'aperture-gateway',
     source: 'aperture:webhooks.siem',
     sourcetype: 'aperture:session.opened',
-    event: { id: one.id, type: 'session.opened', timestamp: '2026-11-23T10:20:31.005Z', sequence: one.sequence, data: { a: 1 } },
+    event: {
+      id: one.id,
+      type: 'session.opened',
+      timestamp: '2026-11-23T10:20:31.005Z',
+      sequence: one.sequence,
+      data: { a: 1 },
+    },
   });
 });
 
