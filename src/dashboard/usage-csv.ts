@@ -10,7 +10,7 @@ export interface UsageRowsFilter extends UsageRange {
 }
 
 export interface UsageRows {
-  /** Each a time, what was grouped by, and numbers as text: exact, however large. */
+  /** Each a time, what was grouped by, all counts with commas, and nanodollars: exact, however large. */
   rows: string[][];
   truncated: boolean;
 }
@@ -31,7 +31,7 @@ export async function usageRows(pool: Pool, filter: UsageRowsFilter, most = CSV_
   const { rows } = await pool.query({
     text: `
       SELECT to_char(begins AT TIME ZONE 'UTC', '${TIMES[interval]}'), ${groups.map((_, at) => `by_${at}`).join(', ')},
-             ${NUMBERS.join(', ')}
+             concat_ws(',', ${COUNTS.join(', ')}), cost_nanodollars::text
         FROM (
           SELECT ${BEGINS[interval]} AS begins,
                  ${groups.map((group, at) => `${USAGE_COLUMNS[group]} AS by_${at}`).join(', ')}, ${SUMS}
@@ -46,20 +46,16 @@ export async function usageRows(pool: Pool, filter: UsageRowsFilter, most = CSV_
   return { rows: all.slice(0, most), truncated: all.length > most };
 }
 
-/** Names of the API; money in dollars. */
-const NUMBERS = [...COUNTED, ...USAGE_KINDS, 'cost_nanodollars'];
+/** Written together by the database: a row is a handful of cells to read, and not two dozen. */
+const COUNTS = [...COUNTED, ...USAGE_KINDS];
 
-/** The sums as RFC 4180 has it: a head, CRLF after each line, quotes where they are needed. */
+/** The sums as RFC 4180 has it: a head with the names of the API, CRLF after each line, quotes where they are needed. */
 export function usageCsv(groups: readonly UsageGroup[], rows: readonly (readonly string[])[]): string {
-  const head = ['time', ...groups, ...NUMBERS.slice(0, -1), 'cost_dollars'];
-  const names = 1 + groups.length;
-  const lines = rows.map((row) =>
-    row.map((cell, at) => {
-      if (at === 0) return cell;
-      if (at < names) return textCell(cell);
-      return at === row.length - 1 ? exactDollars(cell) : cell;
-    }),
-  );
+  const head = ['time', ...groups, ...COUNTS, 'cost_dollars'];
+  const lines = rows.map(([time = '', ...cells]) => {
+    const [counts = '', nanodollars = ''] = cells.slice(groups.length);
+    return [time, ...cells.slice(0, groups.length).map(textCell), counts, exactDollars(nanodollars)];
+  });
   return [head, ...lines].map((cells) => `${cells.join(',')}\r\n`).join('');
 }
 

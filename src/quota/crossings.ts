@@ -21,6 +21,8 @@ export interface Noted {
   passed: number;
   /** The least that stayed told of it, and when that was asked for. */
   low: { stays: number; atMs: number };
+  /** When it was last asked for. */
+  atMs: number;
 }
 
 /** What was told of a bucket, as the table of marks has it. */
@@ -64,7 +66,7 @@ export class SeenBalances {
     const stays = refilled ? passed : staysOf(seen);
     const before = this.#noted.get(seen.key)?.low;
     const low = before !== undefined && before.stays < stays ? before : { stays, atMs: askedAtMs };
-    this.#noted.set(seen.key, { key: seen.key, passed, low });
+    this.#noted.set(seen.key, { key: seen.key, passed, low, atMs: askedAtMs });
   }
 
   /** The first ones, which are no longer here afterwards. */
@@ -80,16 +82,16 @@ export class SeenBalances {
 
   /** They could not be looked at. */
   again(noted: Iterable<Noted>): void {
-    for (const { key, passed, low } of noted) {
-      const newer = this.#noted.get(key);
-      if (newer === undefined) this.#noted.set(key, { key, passed, low });
-      else if (low.stays < newer.low.stays) this.#noted.set(key, { ...newer, low });
+    for (const one of noted) {
+      const newer = this.#noted.get(one.key);
+      if (newer === undefined) this.#noted.set(one.key, one);
+      else if (one.low.stays < newer.low.stays) this.#noted.set(one.key, { ...newer, low: one.low });
     }
   }
 
-  /** Nobody wants to know of what was seen before then. */
+  /** Nobody wants to know of what was last seen before then. */
   forget(beforeMs: number): void {
-    for (const [key, { low }] of this.#noted) if (low.atMs < beforeMs) this.#noted.delete(key);
+    for (const [key, { atMs }] of this.#noted) if (atMs < beforeMs) this.#noted.delete(key);
   }
 }
 

@@ -28,7 +28,6 @@ beforeAll(async () => {
   });
   if (address === undefined) throw new Error('the gateways have no database');
   pool = new pg.Pool({ ...connectionOf(address), max: 2 });
-  await wanted();
 });
 afterAll(async () => {
   await pool.end();
@@ -36,7 +35,10 @@ afterAll(async () => {
   await postgres.stop();
 });
 
-/** As the deliveries thread notes it of a webhook in the config. */
+/**
+ * As the deliveries thread notes it of a webhook in the config. Said with each look: a gateway that starts says that its
+ * own config has none.
+ */
 async function wanted(): Promise<void> {
   await createDeliveryStore(pool).know([{ name: 'webhooks.siem', events: ['quota.crossed'] }]);
 }
@@ -64,18 +66,20 @@ async function outbox(): Promise<Told[]> {
 }
 
 async function toldAre(expected: number[]): Promise<void> {
-  const shares = async (): Promise<number[]> => (await outbox()).map(({ spent_percent }) => spent_percent);
+  const shares = async (): Promise<number[]> => {
+    await wanted();
+    return (await outbox()).map(({ spent_percent }) => spent_percent);
+  };
   await until(`${expected.length} are told`, async () => (await shares()).length >= expected.length, 60_000);
   expect(await shares()).toEqual(expected);
 }
 
 test('of two gateways and one kill, each crossing is told once; a refill arms it again', async () => {
-  await spend(9);
-  await spend(3);
+  await wanted();
+  await spend(12);
   await toldAre([50]);
   await spend(5);
   await gateways.restart(0, 'kill');
-  await wanted();
   await toldAre([50, 80]);
   // Both at once, until nothing is left.
   await until('all is spent', async () => {

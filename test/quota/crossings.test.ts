@@ -333,13 +333,16 @@ describe.each([
     await toldAre([50, 80]);
   });
 
-  test('without a destination that wants them nothing is noted, and a new one is told of what is passed', async () => {
+  test('without a destination that wants them nothing is written, and a new one is told of what is passed', async () => {
     await know({ name: 'webhooks.other', events: ['request.closed'] });
     const one = gateway(where());
     await one.spend('a', 6);
     await one.spend('a', 6, 'org');
+    expect(await outbox()).toEqual([]);
+    expect((await createQuotaMarks(pool).read([BUCKET, 'org'])).size).toBe(0);
     await know(SIEM);
     await one.spend('a', 6);
+    await one.spend('a', 6, 'org');
     await until('both are told', async () => (await told()).length === 2);
     expect((await outbox()).map(({ payload }) => Payload.parse(JSON.parse(payload)).bucket).sort()).toEqual([
       BUCKET,
