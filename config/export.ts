@@ -27,7 +27,9 @@ export function exportFindings({ exporters, database }: Config, written: unknown
     findings.push(wrong('bucket_name', `"${shown(textAt(written, 'bucket_name'))}" cannot be the name of a bucket`));
   }
   if (!REGION.test(s3.region)) {
-    findings.push(wrong('region', `"${shown(textAt(written, 'region'))}" is not the name of a region, such as us-east-1`));
+    findings.push(
+      wrong('region', `"${shown(textAt(written, 'region'))}" is not the name of a region, such as us-east-1`),
+    );
   }
   const problem = endpointProblem(s3.endpoint);
   if (problem !== undefined) {

@@ -518,7 +518,9 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         drained.left = await handOn({ settler, jobs, captures, deliveries, exporter, log }, SHIP_WITHIN_MS);
         const written = await journal.close(JOURNAL_WITHIN_MS);
         const closing = Promise.all([
-          ...[upstreams, localApi, jobs, captures, deliveries, exporter, api, control, inspectors].map((each) => each.close()),
+          ...[upstreams, localApi, jobs, captures, deliveries, exporter, api, control, inspectors].map((each) =>
+            each.close(),
+          ),
           quotas.close().then(() => quotaThread.close()),
           simulator?.close(),
         ]);
