@@ -150,11 +150,11 @@ export function createExportStore(pool: Pool): ExportStore {
 
 /**
  * The lock waits for all who are storing records, and holds up others for that moment: so each record is either there now
- * or noted by whoever stores it.
+ * or noted by whoever stores it. Without the partitions, which nobody writes by themselves: what cleans them up goes on.
  */
 async function beginExport(client: PoolClient): Promise<void> {
   await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  await client.query('LOCK TABLE aperture.records IN SHARE ROW EXCLUSIVE MODE');
+  await client.query('LOCK TABLE ONLY aperture.records IN SHARE ROW EXCLUSIVE MODE');
   await client.query(
     `INSERT INTO aperture.exporters (name, backfilled_through, backfill_end)
      SELECT $1, $2::uuid, coalesce((SELECT id FROM aperture.records ORDER BY id DESC LIMIT 1), $2::uuid)

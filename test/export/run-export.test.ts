@@ -210,10 +210,11 @@ test('a drain waits for the upload under way, and not for longer than it may', a
 });
 
 test('a body that is damaged is said to be, and holds up no file', async () => {
-  await stored(2);
+  // Short bodies stand in their recipe.
+  await stored(2, JSON.stringify('x'.repeat(2000)));
   await pool.query(`UPDATE aperture.blobs SET body = 'not what it was', encoding = 'brotli'`);
   start();
   await allUploaded(2);
   const [record] = exported();
-  expect(record!.capture).toMatchObject({ damaged: ['request', 'response'], tool_calls: [{ name: 'Read' }] });
+  expect(record!.capture).toMatchObject({ damaged: ['request'], response_body: { id: 'msg_1' }, tool_calls: [{ name: 'Read' }] });
 });
