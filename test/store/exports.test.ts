@@ -2,6 +2,8 @@ import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { listExports } from '../../src/dashboard/exports.ts';
+import { answer } from '../../src/dashboard/routes.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
 import { createCaptureStore } from '../../src/store/captures.ts';
 import { createExportStore } from '../../src/store/exports.ts';
@@ -241,4 +243,27 @@ test("a record's money is as amendments have left it, and its tools as they are 
   await pool.query('DELETE FROM aperture.tool_calls');
   const [amended] = await recordsToExport(pool, [record.id]);
   expect([amended!.costNanodollars, amended!.toolCalls]).toEqual(['7', []]);
+});
+
+test('/api/exports is for admins, in pages', async () => {
+  await begun();
+  for (const atMs of [NOW, NOW + 5_000, NOW + 10_000]) {
+    await stored(NOW);
+    const file = await exports.make('us', fileOf(await exports.ready(10)), atMs);
+    await exports.uploaded(file!.id, 'bucket');
+  }
+  const get = async (role: 'admin' | 'user', query: string): Promise<{ status: number; body: unknown }> => {
+    const caller = { login: 'alice@example.com', role, readCaptures: true, filterableHeaders: [] };
+    const parts = { pool, clock: { nowMs: () => NOW }, log: silentLog };
+    const { status, body } = await answer(parts, { method: 'GET', path: '/api/exports', query, caller });
+    return { status, body: JSON.parse(String(body)) };
+  };
+  const first = (await get('admin', 'limit=2')).body as { items: { name: string }[]; next: string };
+  const rest = (await get('admin', `limit=2&before=${first.next}`)).body as typeof first;
+  expect([...first.items, ...rest.items].map(({ name }) => name)).toEqual(
+    [10, 5, 0].map((more) => `k-${NOW / 1000 + more}`),
+  );
+  expect(rest.next).toBeNull();
+  expect((await get('user', '')).status).toBe(403);
+  expect((await get('admin', 'limit=0')).status).toBe(400);
 });
