@@ -145,6 +145,14 @@ test('wrong credentials are told without them, and right ones tried at once', as
     settings: settingsOf({ bucket: { ...settingsOf().bucket, credentials: undefined } }),
   });
   await until('there are none', async () => String((await noted())[0]?.['error']).includes('there are no credentials'));
+  const unusable = { ...S3_KEY, accessKeyId: 'CANARY\nID', sessionToken: undefined };
+  exporter.take({
+    kind: 'settings',
+    settings: settingsOf({ bucket: { ...settingsOf().bucket, credentials: unusable } }),
+  });
+  await until('they are no use', async () => {
+    return (await noted())[0]?.['error'] === 'no request can be signed with these credentials';
+  });
   // Backed off for long: the new config is not.
   await pool.query(`UPDATE aperture.export_files SET next_attempt_at = clock_timestamp() + interval '1 hour'`);
   exporter.take({ kind: 'settings', settings: settingsOf() });
@@ -216,5 +224,9 @@ test('a body that is damaged is said to be, and holds up no file', async () => {
   start();
   await allUploaded(2);
   const [record] = exported();
-  expect(record!.capture).toMatchObject({ damaged: ['request'], response_body: { id: 'msg_1' }, tool_calls: [{ name: 'Read' }] });
+  expect(record!.capture).toMatchObject({
+    damaged: ['request'],
+    response_body: { id: 'msg_1' },
+    tool_calls: [{ name: 'Read' }],
+  });
 });
