@@ -12,34 +12,44 @@ const SECTION: Path = ['exporters', 's3'];
 const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const REGION = /^[a-z0-9-]{1,64}$/;
 
-/** What is wrong with `exporters.s3`, where it is used: an export that could never begin is an error. Never quotes a secret. */
-export function exportFindings({ exporters, database }: Config, written: unknown): Finding[] {
-  const { s3 } = exporters;
-  const findings: Finding[] = [];
+/**
+ * What is wrong with `exporters.s3`. Warnings, as Aperture takes such a config: with a setting that no export can run with,
+ * nothing is exported. Never quotes a secret.
+ */
+export function exportFindings(config: Config, written: unknown): Finding[] {
+  const { s3 } = config.exporters;
+  const findings = problemsOf(s3).map(([field, problem]): Finding => {
+    const quoted = field.startsWith('access') ? '' : ` "${shownOf(field, textAt(written, field))}"`;
+    const message = `exporters.s3.${field}${quoted} ${problem}; nothing is exported`;
+    return { severity: 'warning', path: [...SECTION, field], atKey: false, message, advisory: true };
+  });
   if (s3.prefix.endsWith('/')) {
-    findings.push(finding('warning', 'prefix', 'exporters.s3.prefix must not end with a slash', false));
+    const message = 'exporters.s3.prefix must not end with a slash';
+    findings.push({ severity: 'warning', path: [...SECTION, 'prefix'], atKey: false, message, advisory: false });
   }
-  if (s3.bucket_name === '') {
-    if (database.retention.require_export) findings.push(NOTHING_PURGED);
-    return findings;
-  }
-  if (!BUCKET_NAME.test(s3.bucket_name) || s3.bucket_name.includes('..')) {
-    findings.push(wrong('bucket_name', `"${shown(textAt(written, 'bucket_name'))}" cannot be the name of a bucket`));
-  }
-  if (!REGION.test(s3.region)) {
-    findings.push(wrong('region', `"${shown(textAt(written, 'region'))}" is not the name of a region, such as us-east-1`));
-  }
-  const problem = endpointProblem(s3.endpoint);
-  if (problem !== undefined) {
-    findings.push(wrong('endpoint', `the endpoint "${shownUrl(textAt(written, 'endpoint'))}" ${problem}`));
-  }
-  if (s3.access_key_id !== '' && s3.access_secret === '') {
-    findings.push(wrong('access_key_id', 'stands without access_secret: static credentials are both'));
-  }
-  if (s3.access_key_id === '' && s3.access_secret !== '') {
-    findings.push(wrong('access_secret', 'stands without access_key_id: static credentials are both'));
-  }
+  if (s3.bucket_name === '' && config.database.retention.require_export) findings.push(NOTHING_PURGED);
   return findings;
+}
+
+function shownOf(field: Field, value: string): string {
+  return field === 'endpoint' ? shownUrl(value) : shown(value);
+}
+
+type S3Config = Config['exporters']['s3'];
+type Field = 'bucket_name' | 'region' | 'endpoint' | 'access_key_id' | 'access_secret';
+
+/** Why nothing can be exported, by setting; none where nothing is meant to be. */
+function problemsOf(s3: S3Config): [Field, string][] {
+  const { bucket_name: name, region, endpoint, access_key_id: id, access_secret: secret } = s3;
+  if (name === '') return [];
+  const problems: [Field, string][] = [];
+  if (!BUCKET_NAME.test(name) || name.includes('..')) problems.push(['bucket_name', 'cannot be the name of a bucket']);
+  if (!REGION.test(region)) problems.push(['region', 'is not the name of a region, such as us-east-1']);
+  const endpointIs = endpointProblem(endpoint);
+  if (endpointIs !== undefined) problems.push(['endpoint', endpointIs]);
+  if (id !== '' && secret === '') problems.push(['access_key_id', 'stands without access_secret']);
+  if (id === '' && secret !== '') problems.push(['access_secret', 'stands without access_key_id']);
+  return problems;
 }
 
 function endpointProblem(endpoint: string): string | undefined {
@@ -57,15 +67,7 @@ const NOTHING_PURGED: Finding = {
   advisory: true,
 };
 
-function wrong(field: string, message: string): Finding {
-  return finding('error', field, message, false);
-}
-
-function finding(severity: Finding['severity'], field: string, message: string, advisory: boolean): Finding {
-  return { severity, path: [...SECTION, field], atKey: false, message, advisory };
-}
-
-function textAt(written: unknown, field: string): string {
+function textAt(written: unknown, field: Field): string {
   const value = valueAt(written, [...SECTION, field]);
   return typeof value === 'string' ? value : '';
 }
@@ -80,7 +82,7 @@ export function exportOf(
   environment: S3Credentials | undefined,
 ): ExportSettings | undefined {
   const { bucket_name, region, endpoint, prefix, access_key_id, access_secret, every, limit } = exporters.s3;
-  if (bucket_name === '') return undefined;
+  if (bucket_name === '' || problemsOf(exporters.s3).length > 0) return undefined;
   return {
     bucket: {
       name: bucket_name,

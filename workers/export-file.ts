@@ -137,7 +137,11 @@ async function jsonOf(capture: StoredCapture, side: 'request' | 'response', raw:
   const headers = new Map(side === 'request' ? capture.requestHeaders : capture.responseHeaders);
   const decoded = await decodeWhole(headers.get('content-encoding'), raw, READABLE_BYTES);
   if (!decoded.ok) return undefined;
-  const value = jsonValue(Buffer.from(decoded.value).toString('utf8').replace(/^\uFEFF/, ''));
+  const value = jsonValue(
+    Buffer.from(decoded.value)
+      .toString('utf8')
+      .replace(/^\uFEFF/, ''),
+  );
   const isStream = Array.isArray(value) || headers.get('content-type')?.includes('event') === true;
   if (side === 'request' || !isStream) return value;
   return (await readableBody(capture, side, raw)) ?? value;

@@ -102,7 +102,10 @@ export function runExport({ database, settings, clock, log, post, options = EXPO
       return 'there are no credentials: neither in exporters.s3 nor in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)';
     }
     const object = { key: file.key, body: await store.bodyOf(file) };
-    const answered = await egress.send(await putRequest(bucket, bucket.credentials, object, clock.nowMs()));
+    // What is thrown quotes headers, and so credentials.
+    const request = await putRequest(bucket, bucket.credentials, object, clock.nowMs()).catch(() => undefined);
+    if (request === undefined) return 'no request can be signed with these credentials';
+    const answered = await egress.send(request);
     return answered.ok ? refusalOf(answered.value) : egressFaultText(answered.fault);
   };
 

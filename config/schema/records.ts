@@ -47,7 +47,10 @@ export const ExportersConfig = z.strictObject({
   s3: z
     .strictObject({
       bucket_name: z.string().default('').describe('Empty: no export'),
-      endpoint: z.string().default('').describe('Services other than AWS: https, or http within server.egress.allow; empty: AWS'),
+      endpoint: z
+        .string()
+        .default('')
+        .describe('Services other than AWS: https, or http within server.egress.allow; empty: AWS'),
       region: z.string().default('us-east-1').describe('Always needed'),
       prefix: z.string().default('').describe('Begins each object name; no slash at its end'),
       access_key_id: z.string().default('').describe('Static credentials; without them AWS_ACCESS_KEY_ID and its like'),

@@ -26,7 +26,10 @@ function wholeNumber(value: unknown): Token | null {
   return new Token(Type.float, Number(value));
 }
 
-/** A record as one item of a file. Bodies that are nested too deep are written as they were on the wire. */
+/**
+ * A record as one item of a file. Bodies that cannot be written as values, as they are nested too deep, are written as they
+ * were on the wire: nothing that anybody sent may hold up the export.
+ */
 export function recordItem(
   number: number,
   exchange: ExchangeToExport,
@@ -35,7 +38,7 @@ export function recordItem(
   try {
     return cborOf(apertureRecord(number, exchange, capture));
   } catch (error) {
-    if (!(error instanceof RangeError) || capture === undefined) throw error;
+    if (capture === undefined) throw error;
     return cborOf(apertureRecord(number, textArguments(exchange), rawBodies(capture)));
   }
 }

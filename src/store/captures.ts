@@ -126,10 +126,10 @@ export async function findCapture(
   id: string,
   owner: string | undefined,
 ): Promise<StoredCapture | undefined> {
-  const { rows } = await pool.query(
-    `${SELECT_CAPTURES} WHERE id = $1 AND ($2::text IS NULL OR capture.login = $2)`,
-    [id, owner ?? null],
-  );
+  const { rows } = await pool.query(`${SELECT_CAPTURES} WHERE id = $1 AND ($2::text IS NULL OR capture.login = $2)`, [
+    id,
+    owner ?? null,
+  ]);
   return rows.length === 0 ? undefined : storedCapture(CaptureRow.parse(rows[0]));
 }
 

@@ -140,7 +140,9 @@ export function createExportStore(pool: Pool): ExportStore {
       );
     },
     tryNow: async () => {
-      await pool.query('UPDATE aperture.export_files SET next_attempt_at = clock_timestamp() WHERE uploaded_at IS NULL');
+      await pool.query(
+        'UPDATE aperture.export_files SET next_attempt_at = clock_timestamp() WHERE uploaded_at IS NULL',
+      );
     },
     look: async () => Looked.parse((await pool.query(LOOK, [COUNTED_AT_MOST, EXPORTER])).rows[0]),
   };
@@ -148,11 +150,11 @@ export function createExportStore(pool: Pool): ExportStore {
 
 /**
  * The lock waits for all who are storing records, and holds up others for that moment: so each record is either there now
- * or noted by whoever stores it.
+ * or noted by whoever stores it. Without the partitions, which nobody writes by themselves: what cleans them up goes on.
  */
 async function beginExport(client: PoolClient): Promise<void> {
   await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  await client.query('LOCK TABLE aperture.records IN SHARE ROW EXCLUSIVE MODE');
+  await client.query('LOCK TABLE ONLY aperture.records IN SHARE ROW EXCLUSIVE MODE');
   await client.query(
     `INSERT INTO aperture.exporters (name, backfilled_through, backfill_end)
      SELECT $1, $2::uuid, coalesce((SELECT id FROM aperture.records ORDER BY id DESC LIMIT 1), $2::uuid)
@@ -211,7 +213,8 @@ async function findReady(pool: Pool, count: number): Promise<{ firstNumber: numb
     const page: z.infer<typeof WaitingRow>[] = z
       .array(WaitingRow)
       .parse(
-        (await pool.query(WAITING, [behind, at.backfilled_through, at.backfill_end, purgedBefore, LOOKED_AT_ONCE])).rows,
+        (await pool.query(WAITING, [behind, at.backfilled_through, at.backfill_end, purgedBefore, LOOKED_AT_ONCE]))
+          .rows,
       );
     const captured = await capturedOf(
       pool,
@@ -315,7 +318,7 @@ const CAPTURED = `
    UNION ALL SELECT id::text FROM aperture.late_captures WHERE id = ANY($1::uuid[]) AND id BETWEEN $2 AND $3`;
 
 const LOOK = `
-  SELECT (SELECT count(*) FROM (SELECT FROM aperture.export_waiting LIMIT $1) AS some)::int
+  SELECT (SELECT count(*) FROM (SELECT FROM aperture.export_waiting LIMIT $1) AS counted)::int
            + coalesce((SELECT records FROM aperture.export_files WHERE uploaded_at IS NULL), 0) AS waiting,
          (SELECT extract(epoch FROM last_export_at)::float8 * 1000 FROM aperture.exporters WHERE name = $2) AS last`;
 

@@ -26,6 +26,9 @@ test('every variable is read', () => {
     DATABASE_URL: 'postgresql://u:p@h/db',
     REDIS_URL: 'rediss://h:1',
     APERTURE_LOG_LEVEL: 'debug',
+    AWS_ACCESS_KEY_ID: 'id',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+    AWS_SESSION_TOKEN: 'token',
   };
   expect(readEnvironment(env)).toEqual({
     ok: true,
@@ -37,6 +40,7 @@ test('every variable is read', () => {
       tailscaleSocket: '/run/t.sock',
       databaseUrl: 'postgresql://u:p@h/db',
       redisUrl: 'rediss://h:1',
+      aws: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'token' },
       logLevel: 'debug',
     },
   });

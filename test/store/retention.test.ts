@@ -10,6 +10,7 @@ import { createCaptureStore, findCapture } from '../../src/store/captures.ts';
 import type { CaptureStore } from '../../src/store/captures.ts';
 import { openPool } from '../../src/store/database.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
+import { createExportStore } from '../../src/store/exports.ts';
 import { createHoldStore } from '../../src/store/holds.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import type { RecordStore } from '../../src/store/records.ts';
@@ -184,16 +185,36 @@ describe('purging', () => {
     expect(await rowsOf('captures')).toEqual([1]);
   });
 
-  test('with require_export only what was exported goes, and the rest is counted', async () => {
+  test('with require_export a day goes once each of its records is in a bucket, and the rest is counted', async () => {
     for (const ago of [2 * DAY, 3 * DAY, 4 * DAY]) await exchange(ago);
     const rules = { ...KEEP_ALL, keepMs: DAY, requireExport: true };
-    expect(await retention.run(rules)).toMatchObject({ partitionsDropped: 0, partitionsWaiting: 15 });
-    // In the middle of the day before the day before yesterday: that day is not yet exported as a whole.
-    await pool.query(`INSERT INTO aperture.exported (exporter, through_id) VALUES ('s3', $1)`, [
-      uuid7Floor(NOW - 3 * DAY),
-    ]);
+    expect(await retention.run(rules), 'no exporter').toMatchObject({ partitionsDropped: 0, partitionsWaiting: 15 });
+    const exports = createExportStore(pool);
+    await exports.begin();
+    await exports.hold('us', 60_000);
+    expect(await retention.run(rules), 'not noted').toMatchObject({ partitionsDropped: 0, partitionsWaiting: 15 });
+    while (await exports.backfill('us'));
+    const exported = async (count: number): Promise<() => Promise<void>> => {
+      const { firstNumber, ids } = await exports.ready(count);
+      const file = { firstNumber, ids, key: String, parts: [Buffer.from('x')], bytes: 1, sha256: '', full: false };
+      const made = await exports.make('us', file, NOW);
+      return () => exports.uploaded(made!.id, 'bucket');
+    };
+    const upload = await exported(1);
+    expect(await retention.run(rules), 'made').toMatchObject({ partitionsDropped: 0, partitionsWaiting: 15 });
+    await upload();
     expect(await retention.run(rules)).toMatchObject({ partitionsDropped: 5, partitionsWaiting: 10 });
     expect(await rowsOf('captures')).toEqual([2]);
+    // A record that comes late for the next day to go keeps it.
+    await (
+      await exported(1)
+    )();
+    await exchange(3 * DAY + HOUR);
+    expect(await retention.run(rules)).toMatchObject({ partitionsDropped: 0, partitionsWaiting: 10 });
+    await (
+      await exported(10)
+    )();
+    expect(await retention.run(rules)).toMatchObject({ partitionsDropped: 10, partitionsWaiting: 0 });
   });
 
   test('of two processes one purges, the other leaves it at that', async () => {
