@@ -114,8 +114,7 @@ async function recordCheck(url: string, receipt: Receipt): Promise<Check> {
   const what = 'record';
   const answer = await got(`${url}/api/requests/${receipt.request_id}`);
   if (typeof answer === 'string') return { what, holds: undefined, why: answer };
-  const { capture, ...record } = z.record(z.string(), z.unknown()).parse(JSON.parse(answer.toString()));
-  void capture;
+  const { capture: _capture, ...record } = z.record(z.string(), z.unknown()).parse(JSON.parse(answer.toString()));
   if (recordHash(record) === receipt.record_sha256) return { what, holds: true, why: 'as it was' };
   const { amendments } = record;
   const isAmended = Array.isArray(amendments) && amendments.length > 0;
