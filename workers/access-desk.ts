@@ -7,7 +7,8 @@ import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { failed, ok } from '../src/lib/result.ts';
 import type { Result } from '../src/lib/result.ts';
-import type { ControlStore, Decision } from '../src/store/control.ts';
+import type { ControlStore } from '../src/store/control.ts';
+import type { Decision } from '../src/store/control-changes.ts';
 
 /**
  * Decisions on tokens and revocations in the database. A change is answered once it is stored and this process has been

@@ -41,6 +41,7 @@ export function createAuditKeeper(parts: {
   let lookedAtMs = 0;
   let isDue = false;
   let broken = false;
+  let complaint = { why: '', atMs: 0 };
   /** The last that this process has signed. */
   let signed: End = EMPTY;
 
@@ -71,15 +72,23 @@ export function createAuditKeeper(parts: {
     }
   };
 
+  /** Whatever looks again, the same is said once in a while. */
+  const complain = (why: string): void => {
+    const nowMs = clock.nowMs();
+    if (complaint.why === why && nowMs - complaint.atMs < SIGN_EVERY_MS) return;
+    complaint = { why, atMs: nowMs };
+    log.error({ why }, 'the audit log was tampered with: it is not signed; see aperture audit verify');
+  };
+
   const sign = async (): Promise<void> => {
     const pool = parts.pool();
     if (pool === undefined) return;
     const from = await standing(pool);
     const end = typeof from === 'string' ? from : await verified(pool, from);
-    broken = typeof from === 'string' || typeof end === 'string';
-    if (typeof from === 'string' || typeof end === 'string') {
-      log.error({ why: end }, 'the audit log was tampered with: it is not signed; see aperture audit verify');
-    } else if (end.number > from.number) {
+    broken = typeof end === 'string';
+    if (typeof from === 'string') complain(from);
+    else if (typeof end === 'string') complain(end);
+    else if (end.number > from.number) {
       const checkpoint = checkpointOf(end, clock.nowMs(), key);
       if (await addCheckpoint(pool, checkpoint)) {
         log.info({ checkpoint: lineOf(checkpoint) }, 'the audit log was signed');

@@ -109,7 +109,7 @@ export function runQuota(parts: QuotaParts): Quota {
         const [before] = await store.list({ keys: [bucket], limit: 1 });
         if (before === undefined) return nobody;
         // Before it is done: a balance may be elsewhere than the log, and nothing is done that is not in it.
-        await refilled(caller, bucket, { ...amount, balance_nanodollars: String(before.balance) });
+        await refilled(caller, bucket, { ...amount, balance_nanodollars: String(Math.floor(before.balance)) });
         isNoted = true;
         const askedAtMs = clock.nowMs();
         const row = await store.refill(bucket, nanodollars);

@@ -44,7 +44,7 @@ const RESPONSE_HEADERS =
 /** What the gateway says of an exchange, before it is signed. */
 export function receiptOf(record: unknown, capture: StoredCapture | undefined, nowMs: number): Unsigned {
   const shown = Shown.parse(record);
-  const { id, edits, verdicts, request_sha256, response_sha256, usage_flags, ...said } = shown;
+  const { id, edits, verdicts, request_sha256: _sent, response_sha256: _kept, usage_flags: _flags, ...said } = shown;
   return {
     v: 1,
     issued_at: new Date(nowMs).toISOString(),

@@ -50,7 +50,7 @@ export async function listAudit({ url, json, ...filters }: ListOptions, say: Say
   const rows = items.map(({ number, at, by, action, target, details }) =>
     [String(number), at, by, action, target, inLine(details)].map(printable),
   );
-  const foot = [next === null ? '' : `more: --before ${next}`, '', '', '', '', ''];
+  const foot = [String(items.length), next === null ? '' : `more: --before ${next}`, '', '', '', ''];
   say(textTable(['number', 'at', 'by', 'action', 'target', 'details'], rows, foot, rows[0]?.length ?? 0).join('\n'));
   return 0;
 }

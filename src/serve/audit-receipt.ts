@@ -5,9 +5,9 @@ import { readPublicKey } from '../audit/key.ts';
 import type { AuditPublicKey } from '../audit/key.ts';
 import { isGenuine, Receipt, recordHash } from '../audit/receipt.ts';
 import type { Passed } from '../audit/receipt.ts';
-import { dollars, printable } from '../dashboard/text-table.ts';
 import { asked, askedKey } from './audit-list.ts';
 import { readKeyFile } from './audit-verify.ts';
+import { receiptText } from './show-audit.ts';
 
 const ANSWER_WITHIN_MS = 60_000;
 const EXIT_WRONG = 2;
@@ -51,7 +51,7 @@ async function verifyReceipt(file: string, options: ReceiptOptions, say: Say): P
     {
       what: 'signature',
       holds: receipt !== undefined,
-      why: receipt === undefined ? `not made by ${key.id}` : `by ${key.id}`,
+      why: receipt === undefined ? `it was changed since, or not made by ${key.id}` : `by ${key.id}`,
     },
   ];
   if (receipt?.success === true) checks.push(...(await checksOf(receipt.data, options.url)));
@@ -114,8 +114,7 @@ async function recordCheck(url: string, receipt: Receipt): Promise<Check> {
   const what = 'record';
   const answer = await got(`${url}/api/requests/${receipt.request_id}`);
   if (typeof answer === 'string') return { what, holds: undefined, why: answer };
-  const { capture, ...record } = z.record(z.string(), z.unknown()).parse(JSON.parse(answer.toString()));
-  void capture;
+  const { capture: _capture, ...record } = z.record(z.string(), z.unknown()).parse(JSON.parse(answer.toString()));
   if (recordHash(record) === receipt.record_sha256) return { what, holds: true, why: 'as it was' };
   const { amendments } = record;
   const isAmended = Array.isArray(amendments) && amendments.length > 0;
@@ -134,45 +133,4 @@ async function got(url: string): Promise<Buffer | string> {
   } catch {
     return 'no gateway answers';
   }
-}
-
-function receiptText(receipt: Receipt): string {
-  const { request, response, headers, edits, verdicts } = receipt;
-  const passed = ({ sha256, why }: Passed): string =>
-    sha256 === null ? `not known: ${why ?? ''}` : `sha256 ${sha256}`;
-  const cost = receipt.cost_nanodollars === null ? 'not known' : dollars(receipt.cost_nanodollars);
-  const lines = [
-    `Receipt of request ${receipt.request_id}, issued ${receipt.issued_at}`,
-    '',
-    `  ${receipt.method} ${receipt.path}  ${receipt.status}  ${receipt.state}`,
-    `  by ${receipt.login}${receipt.node_id === '' ? '' : ` (${receipt.node_id})`}`,
-    `  ${receipt.model} by ${receipt.provider}${receipt.model_served === null ? '' : `, served by ${receipt.model_served}`}`,
-    `  ${receipt.received_at} to ${receipt.ended_at}`,
-    `  cost ${cost}, config ${receipt.config_version}`,
-    '',
-    'Request',
-    `  from the client    ${passed(request.from_client)}`,
-    `  to the provider    ${passed(request.to_provider)}`,
-    'Response',
-    `  from the provider  ${passed(response.from_provider)}`,
-    `  to the client      ${passed(response.to_client)}`,
-    ...(response.kept.sha256 === response.from_provider.sha256
-      ? []
-      : [`  kept               ${passed(response.kept)}`]),
-    'Edits',
-    ...(edits.length === 0 ? ['  none'] : edits.map(({ kind, side, detail }) => `  ${side}: ${kind}: ${detail}`)),
-    ...(verdicts.length === 0 ? [] : ['Verdicts']),
-    ...verdicts.map(
-      ({ rule, type, side, action, shadow }) => `  ${side}: ${rule} (${type}): ${action}${shadow ? ', in shadow' : ''}`,
-    ),
-    'Headers',
-    `  taken off          ${headers.taken_off === null ? 'not known: the capture is not there for you' : headers.taken_off.join(', ')}`,
-    `  put on             ${headers.put_on}`,
-    `  of the response    ${headers.response}`,
-    '',
-    receipt.statement,
-    `Record  sha256 ${receipt.record_sha256}`,
-    `Signed by ${receipt.signed_by}; --json prints what can be verified.`,
-  ];
-  return lines.map(printable).join('\n');
 }

@@ -7,13 +7,13 @@ import { auditKeyOf, auditSeedOf, readPublicKey } from '../audit/key.ts';
 import type { AuditPublicKey } from '../audit/key.ts';
 import { placeOf, sentenceOf } from '../audit/verify.ts';
 import type { ChainedEntry } from '../contract/audit.ts';
-import { printable, thousands } from '../dashboard/text-table.ts';
 import type { Log } from '../lib/log.ts';
 import { openPool } from '../store/database.ts';
 import { eachPage, verifyLog } from './audit-log.ts';
 import type { VerifyReport } from './audit-log.ts';
 import { openLocalState } from './local-state.ts';
 import { openDatabase } from './open-database.ts';
+import { reportText, timeOf } from './show-audit.ts';
 
 export interface VerifyOptions {
   from: string;
@@ -132,41 +132,4 @@ function asJson(report: VerifyReport, outside: number): unknown {
       finding === undefined ? null : { kind: finding.kind, at: Number(placeOf(finding)), message: sentenceOf(finding) },
     entry: entry === undefined ? null : (JSON.parse(rowLine(entry)) as unknown),
   };
-}
-
-function reportText(report: VerifyReport, from: bigint, outside: { file: string | undefined; found: number }): string {
-  const { entries, checkpoints, through, signed, firstAtMs, lastAtMs, finding, entry } = report;
-  const range = `${from} to ${through}`;
-  const lines: string[] = [];
-  if (finding !== undefined) lines.push(`WRONG: ${sentenceOf(finding)}.`, '');
-  if (entry !== undefined) lines.push('As it is now:', `  ${entryText(entry)}`, '');
-  if (entries === 0)
-    lines.push(finding === undefined ? 'The log has no entries from there on.' : 'No entry was found good before it.');
-  else if (finding === undefined) {
-    const times = `${timeOf(firstAtMs) ?? ''} to ${timeOf(lastAtMs) ?? ''}`;
-    lines.push(
-      `${thousands(String(entries))} entries (${range}, ${times}) are as they were written, and none is missing.`,
-    );
-  } else lines.push(`Entries ${range} before it follow from one another.`);
-  if (checkpoints > 0)
-    lines.push(`${thousands(String(checkpoints))} checkpoints hold; the last covers entry ${signed}.`);
-  const open = through - signed;
-  if (finding === undefined && open > 0n) {
-    lines.push(
-      `${open === 1n ? '1 entry after it is' : `${open} entries after it are`} not signed yet: who owns the database could have replaced ${open === 1n ? 'it' : 'them'}.`,
-    );
-  }
-  if (outside.file !== undefined) lines.push(`${outside.file} has ${outside.found} checkpoints.`);
-  return lines.join('\n');
-}
-
-function entryText({ number, atMs, by, nodeId, action, target, details }: ChainedEntry): string {
-  const who = nodeId === '' ? by : `${by} (${nodeId})`;
-  return printable(`${number}  ${timeOf(atMs) ?? ''}  ${who}  ${action}  ${target}  ${details}`);
-}
-
-function timeOf(ms: string | null): string | null {
-  if (ms === null) return null;
-  const time = new Date(Number(ms));
-  return Number.isNaN(time.getTime()) ? ms : time.toISOString();
 }

@@ -1,13 +1,11 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
-import type { Actor, AuditEntry } from '../contract/audit.ts';
 import { REVOCATION_KINDS } from '../contract/control.ts';
 import type { ControlConfig, Revocation, TokenEntry } from '../contract/control.ts';
-import type { ControlEvent } from '../contract/event.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { appendAudit } from './audit.ts';
-import { tellEvents } from './events.ts';
+import { configChange, revocationChange, told, tokenChange } from './control-changes.ts';
+import type { ConfigCause, Decision } from './control-changes.ts';
 
 /** Notified with each change, in its transaction. */
 export const CONTROL_CHANNEL = 'aperture_control';
@@ -41,18 +39,6 @@ export interface NewConfig {
   secrets: readonly SecretRow[];
   /** Hash of the version that it replaces; empty: there is none yet; undefined: whatever is there. */
   replaces: string | undefined;
-}
-
-export interface ConfigCause extends Actor {
-  action: 'config.saved' | 'config.rolled_back' | 'config.loaded';
-  atMs: number;
-  /** Of a rollback: the version that it brings back. */
-  backTo?: number;
-}
-
-/** Who decides on tokens and revocations, and when. */
-export interface Decision extends Actor {
-  atMs: number;
 }
 
 export interface ConfigVersion {
@@ -277,57 +263,6 @@ async function changed<T>(pool: Pool, work: (client: PoolClient) => Promise<T>):
     await countUp(client);
     return result;
   });
-}
-
-/** A change as the audit log has it, and as others are told of it. */
-interface Change {
-  entry: AuditEntry;
-  event: ControlEvent;
-}
-
-async function told(client: PoolClient, { entry, event }: Change): Promise<void> {
-  await tellEvents(client, [event], entry.atMs);
-  await appendAudit(client, [entry]);
-}
-
-function configChange({ hash, note, cause }: NewConfig, number: number, previousHash: string | null): Change {
-  const { action, by, nodeId, atMs, backTo } = cause;
-  const details = { hash, previous_hash: previousHash, note, ...(backTo === undefined ? {} : { back_to: backTo }) };
-  return {
-    entry: { atMs, by, nodeId, action, target: String(number), details },
-    event: {
-      kind: 'config.changed',
-      data: { number, hash, previous_hash: previousHash, by, note, at: timeText(atMs) },
-    },
-  };
-}
-
-function tokenChange(
-  kind: 'token.created' | 'token.revoked',
-  { id, name, login, tags, expiresAtMs }: TokenEntry,
-  { by, nodeId, atMs }: Decision,
-): Change {
-  const said = { name, login, tags, expires_at: expiresAtMs === null ? null : timeText(expiresAtMs) };
-  return {
-    entry: { atMs, by, nodeId, action: kind, target: id, details: said },
-    event: { kind, data: { token_id: id, ...said, by, at: timeText(atMs) } },
-  };
-}
-
-function revocationChange(
-  change: 'set' | 'lifted',
-  { id, kind, value, reason, untilMs }: Revocation,
-  { by, nodeId, atMs }: Decision,
-): Change {
-  const said = { kind, value, reason, until: untilMs === null ? null : timeText(untilMs) };
-  return {
-    entry: { atMs, by, nodeId, action: `revocation.${change}`, target: id, details: said },
-    event: { kind: 'kill_switch', data: { change, id, ...said, by, at: timeText(atMs) } },
-  };
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /** Changes happen one after the other, whichever process makes them. */

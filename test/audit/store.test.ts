@@ -149,7 +149,8 @@ describe('verifying', () => {
     expect(await finding()).toBeUndefined();
     expect((await verify({ outside })).finding).toEqual({ kind: 'cut', end: 30n, checkpoint: 42n });
     // Also when it has grown over the cut.
-    await recordAudit(pool, someEntries(20));
+    const others = someEntries(20).map((entry) => ({ ...entry, by: 'eve@example.com' }));
+    await recordAudit(pool, others);
     expect((await verify({ outside })).finding).toEqual({ kind: 'rewritten', checkpoint: 42n, since: 30n });
   });
 

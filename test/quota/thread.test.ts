@@ -119,7 +119,8 @@ const refused = (status: number, message: RegExp): Record<string, unknown> => ({
 });
 
 describe.each([
-  ['Redis', () => ({ redisUrl: redis.url })],
+  // What an admin refills is in the audit log, which is in the database.
+  ['Redis', () => ({ redisUrl: redis.url, database })],
   ['Postgres', () => ({ database })],
 ])('the thread, with buckets in %s', (name, where) => {
   let one: Thread;

@@ -376,6 +376,34 @@ describe('a legal hold', () => {
     expect((await holds.list()).map(({ releasedBy }) => releasedBy)).toEqual(['root@example.com', null]);
   });
 
+  test('what goes is in the audit log, day by day, in the transaction of its going', async () => {
+    const told = async (): Promise<unknown> => {
+      const { rows } = await pool.query(
+        `SELECT by_login AS by, target, details::json ->> 'what' AS what, details::json ->> 'rows' AS rows
+           FROM aperture.audit WHERE action = 'retention.dropped' ORDER BY number`,
+      );
+      return rows;
+    };
+    const day = (ago: number): string => new Date(NOW - ago).toISOString().slice(0, 10);
+    await exchange(3 * DAY);
+    await exchange(4 * DAY);
+    const hold = aHold({ login: 'alice@example.com' });
+    await createHoldStore(pool).add(hold, ROOT);
+    await retention.run(PURGE);
+    const gateway = { by: '(gateway)', rows: null };
+    const days = [4 * DAY, 3 * DAY].map(day);
+    const dropped = ['captures', 'tools'].flatMap((what) => days.map((target) => ({ ...gateway, target, what })));
+    expect(await told()).toEqual(dropped);
+    await retention.run(PURGE);
+    expect(await told()).toEqual(dropped);
+    await createHoldStore(pool).release(hold.id, ROOT, NOW);
+    await retention.run(PURGE);
+    const released = ['captures', 'tools'].map((what) => {
+      return { by: '(gateway)', target: day(DAY), what, rows: 'no longer held' };
+    });
+    expect(await told()).toEqual([...dropped, ...released]);
+  });
+
   test('whose rows cannot be copied keeps the day', async () => {
     const held = await exchange(3 * DAY);
     await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }), ROOT);
