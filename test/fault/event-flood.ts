@@ -12,13 +12,8 @@ import { MEMORY_GROWTH_MIB, openWorld, portOf, TOO_BUSY } from './degraded-world
 import type { World } from './degraded-world.ts';
 import { steadyLoad } from './steady-load.ts';
 
-/**
- * How the webhook takes events together. Undefined: one a request. To be switched on, as `{ most: 100, wait: '1s' }`,
- * once `exporters.webhooks.<name>.batch` is there.
- */
-const BATCH: Record<string, unknown> | undefined = undefined;
-/** One a request, hundreds a second: what is waited for then. */
-const DRAINED_ONE_BY_ONE = 500;
+/** How the webhook takes events together. */
+const BATCH = { most: 100, wait: '1s' };
 
 export interface Flood {
   name: string;
@@ -55,7 +50,7 @@ export async function eventFlood(flood: Flood): Promise<void> {
     taken.add(arrived);
     setTimeout(() => response.end('{}'), SLOW_MS);
   };
-  const siem = { url: receiver.url, secret: SECRET, ...(BATCH === undefined ? {} : { batch: BATCH }) };
+  const siem = { url: receiver.url, secret: SECRET, batch: BATCH };
   const world = await openWorld(BASE, {
     server: { egress: { allow: ['127.0.0.1'] } },
     exporters: { webhooks: { siem } },
@@ -172,8 +167,7 @@ function expectUnaffected(
 }
 
 async function expectDrained(flood: Flood, taken: Taken, slowly: number): Promise<void> {
-  const { name, drainWithinMs } = flood;
-  const drains = BATCH === undefined ? Math.min(flood.drains, DRAINED_ONE_BY_ONE) : flood.drains;
+  const { name, drains, drainWithinMs } = flood;
   const watch = stopwatch();
   await until(`${drains} of the flood have arrived`, () => taken.ofFlood.length >= drains, drainWithinMs);
   const perSecond = (taken.sequences.length - slowly) / (watch.ms() / 1_000);
@@ -198,8 +192,8 @@ class Taken {
       return;
     }
     this.#ids.add(id);
-    const body = JSON.parse(text) as FloodEvent & { events?: FloodEvent[] };
-    for (const { sequence, data } of body.events ?? [body]) {
+    const body = JSON.parse(text) as { events: FloodEvent[] };
+    for (const { sequence, data } of body.events) {
       this.sequences.push(sequence);
       if (data.flood !== undefined) this.ofFlood.push(data.flood);
     }
