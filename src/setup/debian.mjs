@@ -7,9 +7,13 @@ function onPath(program) {
   return folders.some((folder) => existsSync(`${folder}/${program}`));
 }
 
-/** @param {{ program: string, package: string }[]} needs */
+function isThere(need) {
+  return 'module' in need ? existsSync(`/usr/lib/python3/dist-packages/${need.module}`) : onPath(need.program);
+}
+
+/** @param {({ program: string, package: string } | { module: string, package: string })[]} needs `module`: of Debian's Python */
 export function ensurePrograms(needs) {
-  const missing = needs.filter((need) => !onPath(need.program));
+  const missing = needs.filter((need) => !isThere(need));
   if (missing.length === 0) return;
   const packages = missing.map((need) => need.package);
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {

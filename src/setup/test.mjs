@@ -11,8 +11,10 @@ ensurePrograms([
   { program: 'redis-server', package: 'redis-server' },
   { program: 'openssl', package: 'openssl' },
   { program: 'rsyslogd', package: 'rsyslog' },
-  // The audit log is verified by a program that shares no code with it.
+  // The audit log and exports are read by programs that share no code with us.
   { program: 'python3', package: 'python3' },
+  { module: 'cbor2', package: 'python3-cbor2' },
+  { program: 'zstd', package: 'zstd' },
   // Only root can make a network of its own.
   ...(process.getuid?.() === 0 ? [{ program: 'ip', package: 'iproute2' }] : []),
 ]);

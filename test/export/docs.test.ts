@@ -8,17 +8,10 @@ import { beginFile } from '../../src/export/file.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { zeroUsage } from '../../src/contract/usage.ts';
 
-const PYTHON = ['python3', '/usr/bin/python3'].find((python) => {
-  try {
-    execFileSync(python, ['-c', 'import cbor2'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-});
+/** Debian's own, which has its `python3-cbor2` (`src/setup/test.mjs` installs it). */
+const PYTHON = '/usr/bin/python3';
 
-/** Needs Debian's `python3-cbor2`. */
-test.skipIf(PYTHON === undefined)('the five lines of docs/export.md read a file', async () => {
+test('the five lines of docs/export.md read a file', async () => {
   const docs = readFileSync(join(packageRoot(), 'docs/export.md'), 'utf8');
   const code = /```python\n([^]*?)```/.exec(docs)?.[1] ?? '';
   const exchange = {
@@ -45,7 +38,7 @@ test.skipIf(PYTHON === undefined)('the five lines of docs/export.md read a file'
   writeFileSync(join(folder, 'file.cbor.zstd'), Buffer.concat(writer.end().parts));
   execFileSync('zstd', ['-dq', join(folder, 'file.cbor.zstd'), '-o', join(folder, 'file.cbor')]);
   writeFileSync(join(folder, 'read.py'), code);
-  const said = execFileSync(PYTHON ?? '', [join(folder, 'read.py'), join(folder, 'file.cbor')], { encoding: 'utf8' });
+  const said = execFileSync(PYTHON, [join(folder, 'read.py'), join(folder, 'file.cbor')], { encoding: 'utf8' });
   expect(said).toBe("1 alice@example.com m {'output_tokens': 2}\n2 alice@example.com m {'output_tokens': 2}\n");
   rmSync(folder, { recursive: true });
 });
