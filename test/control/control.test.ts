@@ -120,7 +120,7 @@ describe('saving', () => {
     );
     expect(errorsOf(never.body)[0]?.message).toContain('does not match any declared provider');
     const idle = await control.save(aConfig({ database: { retention: { require_export: true } } }));
-    expect(JSON.stringify(idle.body['warnings'])).toContain('in this version');
+    expect(JSON.stringify(idle.body['warnings'])).toContain('no exporters.s3.bucket_name is set');
     const later = await control.save(aConfig({ server: { journal: { fsync: 'always' }, inspectors: 3 } }));
     expect(later.body['needs_restart']).toEqual(['server.inspectors', 'server.journal']);
     const unserved = await control.save(aConfig({ server: { processes: 4 } }));
