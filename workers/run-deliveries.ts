@@ -154,11 +154,18 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     }
   };
 
-  /** Each in batches, so that no statement takes long; the next look goes on where this one ends. */
+  /** In batches, so that no statement takes long, and until there is no more: else the table grows with each flood. */
+  const untilDone = async (work: () => Promise<boolean>): Promise<void> => {
+    while (!stopped() && (await work()));
+  };
+
+  const tidy = async (): Promise<void> => {
+    await untilDone(() => store.expire([...destinations.keys()]));
+    await untilDone(() => store.dropFinished());
+    await untilDone(() => payloads.dropOld());
+  };
+
   const look = async (): Promise<void> => {
-    await store.expire([...destinations.keys()]);
-    await store.dropFinished();
-    await payloads.dropOld();
     if (clock.nowMs() >= countAtMs) {
       const startedMs = clock.nowMs();
       found = await store.look();
@@ -194,6 +201,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   };
   const loops = [
     every(options.sweepMs, sweep),
+    every(options.lookMs, tidy),
     every(options.lookMs, look),
     every(options.deliverer.leaseMs / 3, () => deliverer.keep()),
   ];

@@ -88,10 +88,10 @@ export interface DeliveryStore {
   next(name: string, most: { count: number; bytes: number }, inOrder: boolean): Promise<Delivery[]>;
   /** Notes attempts, and what they say of the destination. False when somebody else has the destination by now. */
   settle(name: string, holder: string, attempted: readonly Attempted[], circuit: Circuit): Promise<boolean>;
-  /** Makes dead letters of what waited too long. Returns how many. */
-  expire(known: readonly string[]): Promise<number>;
-  /** Deletes what was kept long enough. */
-  dropFinished(): Promise<number>;
+  /** Makes dead letters of what waited too long, some at a time. True: there may be more. */
+  expire(known: readonly string[]): Promise<boolean>;
+  /** Deletes what was kept long enough, some at a time. True: there may be more. */
+  dropFinished(): Promise<boolean>;
   /** Deletes the oldest of what waits for a destination beyond the bound; the receiver sees it in the sequence. */
   dropOldest(name: string, surplus: number): Promise<number>;
   look(): Promise<Waiting[]>;
@@ -172,12 +172,12 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
     },
     expire: async (known) => {
       const { rowCount } = await pool.query(EXPIRE, [known, EXPIRED_AT_ONCE]);
-      return rowCount ?? 0;
+      return rowCount === EXPIRED_AT_ONCE;
     },
     dropFinished: async () => {
       const delivered = await pool.query(DROP_FINISHED, ['delivered', DELIVERED_KEPT, DELETED_AT_ONCE]);
       const dead = await pool.query(DROP_FINISHED, ['dead', DEAD_KEPT, DELETED_AT_ONCE]);
-      return (delivered.rowCount ?? 0) + (dead.rowCount ?? 0);
+      return delivered.rowCount === DELETED_AT_ONCE || dead.rowCount === DELETED_AT_ONCE;
     },
     dropOldest: async (name, surplus) => {
       const { rows } = await pool.query(DROP_OLDEST, [name, Math.min(surplus, DELETED_AT_ONCE)]);

@@ -459,6 +459,24 @@ test('failure mode 40: finished deliveries go after their time, in batches', asy
   expect(await rows()).toMatchObject([{ state: 'dead' }]);
 });
 
+test('however many are too old or were kept long enough, one look is enough', async () => {
+  await pool.query(
+    `INSERT INTO aperture.deliveries (id, destination, kind, payload, state, expires_at, finished_at)
+     SELECT gen_random_uuid(), 'webhooks.siem', 'request.closed', '{}', 'delivered', now(), now() - interval '73 hours'
+       FROM generate_series(1, 10001)
+     UNION ALL
+     SELECT gen_random_uuid(), 'webhooks.removed', 'request.closed', '{}', 'waiting', now() - interval '1 hour', NULL
+       FROM generate_series(1, 2001)`,
+  );
+  // No second look in the time of a test.
+  thread([], { lookMs: 3_600_000 });
+  const left = async (): Promise<unknown> =>
+    (await pool.query('SELECT state, count(*)::int AS count FROM aperture.deliveries GROUP BY state ORDER BY state')).rows;
+  await until('the old are gone, and the others dead', async () => {
+    return JSON.stringify(await left()) === JSON.stringify([{ state: 'dead', count: 2_001 }]);
+  });
+});
+
 test('a thread that is told to stop ends the attempt under way and begins no other', async () => {
   const siem = await receiver();
   const waiting: ServerResponse[] = [];
