@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Attempted, Delivery, NewDelivery } from '../contract/delivery.ts';
 import { DELIVERIES_WAITING } from '../contract/limits.ts';
 import { storableText } from '../lib/storable-text.ts';
-import { uuid7 } from '../lib/uuid7.ts';
+import { uuid7, uuid7Floor } from '../lib/uuid7.ts';
 import { inTransaction } from './database.ts';
 
 /**
@@ -161,9 +161,10 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
       return (later < 0 ? found : found.slice(0, later)).map(({ delivery }) => delivery);
     },
     settle: async (name, holder, attempted, { failures, openMs }) => {
-      const rows = attempted.map(({ id, state, waitMs, error }) => ({
+      const rows = attempted.map(({ id, state, waitMs, rejected, error }) => ({
         id,
         state,
+        rejected,
         wait_ms: Math.round(waitMs),
         error: error === null ? null : storableText(error).slice(0, ERROR_CHARACTERS),
       }));
@@ -190,10 +191,11 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
     replay: async (which, database: Pool | PoolClient = pool) => {
       const { rows } = await ('ids' in which
         ? database.query(replayed('id = ANY($1::uuid[])'), [which.ids])
-        : database.query(replayed('destination = $1 AND created_at >= $2 AND created_at < $3 AND state = ANY($4)'), [
+        : database.query(replayed('destination = $1 AND id >= $2 AND id < $3 AND state = ANY($4)'), [
             which.destination,
-            new Date(which.fromMs),
-            new Date(which.toMs),
+            // By the times that ids carry, as they are listed: whatever else is kept need not be read.
+            uuid7Floor(Math.max(0, which.fromMs)),
+            uuid7Floor(Math.max(0, which.toMs)),
             which.states,
           ]));
       const { replayed: count } = Replayed.parse(rows[0]);
@@ -272,7 +274,7 @@ const HOLD = `
   RETURNING failures`;
 
 const NEXT = `
-  SELECT id, destination, sequence::text, kind, payload, attempts,
+  SELECT id, destination, sequence::text, kind, payload, attempts, rejections,
          extract(epoch FROM created_at)::float8 * 1000 AS created_ms, next_attempt_at <= clock_timestamp() AS due
     FROM (
       SELECT *, sum(octet_length(payload)) OVER (ORDER BY sequence) - octet_length(payload) AS before_it FROM (
@@ -292,6 +294,7 @@ const NextRow = z
     kind: z.string(),
     payload: z.string(),
     attempts: z.int(),
+    rejections: z.int(),
     created_ms: z.number(),
     due: z.boolean(),
   })
@@ -307,9 +310,10 @@ const NextRow = z
 const SETTLE = `
   WITH settled AS (
     UPDATE aperture.deliveries AS d
-       SET state = o.state, attempts = attempts + 1, last_error = o.error, next_attempt_at = ${inMs('o.wait_ms')},
+       SET state = o.state, attempts = attempts + 1, rejections = rejections + o.rejected::int,
+           last_error = o.error, next_attempt_at = ${inMs('o.wait_ms')},
            finished_at = CASE WHEN o.state <> 'waiting' THEN clock_timestamp() END
-      FROM json_to_recordset($3::json) AS o (id uuid, state text, wait_ms bigint, error text)
+      FROM json_to_recordset($3::json) AS o (id uuid, state text, wait_ms bigint, rejected boolean, error text)
      WHERE d.id = o.id AND d.state <> 'delivered'
     RETURNING d.id, d.state
   ), told AS (
@@ -382,7 +386,7 @@ const replayed = (which: string): string => `
      ORDER BY id LIMIT ${REPLAYED_AT_ONCE} FOR UPDATE
   ), back AS (
     UPDATE aperture.deliveries AS d
-       SET state = 'waiting', attempts = 0, finished_at = NULL, next_attempt_at = clock_timestamp(),
+       SET state = 'waiting', attempts = 0, rejections = 0, finished_at = NULL, next_attempt_at = clock_timestamp(),
            expires_at = clock_timestamp() + interval '${EXPIRES_AFTER}'
       FROM chosen WHERE d.id = chosen.id
     RETURNING d.destination

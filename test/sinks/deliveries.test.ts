@@ -12,6 +12,7 @@ import type { DatabaseAddress } from '../../src/store/database.ts';
 import { createDeliveryStore, enqueueDeliveries } from '../../src/store/deliveries.ts';
 import { runDeliveries } from '../../workers/run-deliveries.ts';
 import type { Deliveries, DeliveriesOptions } from '../../workers/run-deliveries.ts';
+import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { isSigned, startReceiver } from '../support/receiver.ts';
@@ -269,6 +270,23 @@ test('what a receiver rejects is dead after some attempts, and holds up nothing 
   ]);
 });
 
+test('attempts that failed are no rejections: an outage makes no dead letter of what is rejected once after it', async () => {
+  const siem = await receiver();
+  const outage = 7;
+  siem.answer = (response) => {
+    const answers = siem.arrived.length;
+    response.writeHead(answers <= outage ? 503 : answers <= outage + 2 ? 400 : 200).end();
+  };
+  thread([webhook('siem', siem)]);
+  await enqueue('siem', 2);
+  await until('all is over', async () => (await rows()).every(({ state }) => state !== 'waiting'));
+  // Of the third rejection it would die.
+  expect(await rows()).toMatchObject([
+    { state: 'delivered', attempts: outage + 3 },
+    { state: 'delivered', attempts: 1 },
+  ]);
+});
+
 test('failure mode 35: an address that is not allowed gets nothing, and the reason that is kept tells no secret', async () => {
   const siem = await receiver();
   const { deliveries } = thread([]);
@@ -413,6 +431,26 @@ test('a receiver that is slower than a lease is not called by two', async () => 
   await enqueue('siem', 2);
   await delivered('siem', 2);
   expect(sequences(siem.arrived)).toEqual([1, 2]);
+});
+
+test('a span means the same in a list and in a replay: the time that ids carry', async () => {
+  const siem = await receiver();
+  const { ask } = thread([webhook('siem', siem)]);
+  const at = Date.parse('2026-11-23T10:00:00Z');
+  await pool.query(
+    `INSERT INTO aperture.deliveries (id, destination, sequence, kind, payload, state, expires_at, finished_at)
+     SELECT id, 'webhooks.siem', n, 'request.closed', '{}', 'delivered', now(), now()
+       FROM unnest($1::uuid[]) WITH ORDINALITY AS made (id, n)`,
+    [[at - 1, at, at + 59_999, at + 60_000].map(uuid7Floor)],
+  );
+  const span = { destination: 'webhooks.siem', from: '2026-11-23T10:00:00Z', to: '2026-11-23T10:01:00Z' };
+  expect(await ask(span)).toEqual({ status: 200, body: { replayed: 2, more: false } });
+  await until('they came again', () => siem.arrived.length === 2);
+  expect(sequences(siem.arrived)).toEqual([2, 3]);
+  expect(await ask({ ...span, from: '0000-01-01T00:00:00Z', to: '0001-01-01T00:00:00Z' })).toEqual({
+    status: 200,
+    body: { replayed: 0, more: false },
+  });
 });
 
 test('failure mode 39: deliveries go on while Redis is killed, and are not repeated by what it remembers', async () => {
