@@ -1,7 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import type { Attempted, Delivery, NewDelivery } from '../contract/delivery.ts';
-import { DELIVERIES_WAITING } from '../contract/limits.ts';
 import { storableText } from '../lib/storable-text.ts';
 import { uuid7, uuid7Floor } from '../lib/uuid7.ts';
 import { inTransaction } from './database.ts';
@@ -41,6 +40,8 @@ const NUMBERED_AHEAD = 10_000;
 const EXPIRED_AT_ONCE = 1_000;
 const DELETED_AT_ONCE = 5_000;
 const REPLAYED_AT_ONCE = 10_000;
+/** "apdl": one process at a time drops what is too much. */
+const DROP_LOCK = 0x6170646c;
 const ERROR_CHARACTERS = 500;
 
 /** Which finished deliveries are to go out again: by id, or all of a destination that were made in a time. */
@@ -95,6 +96,8 @@ export interface DeliveryStore {
   /** Deletes the oldest of what waits for a destination beyond the bound; the receiver sees it in the sequence. */
   dropOldest(name: string, surplus: number): Promise<number>;
   look(): Promise<Waiting[]>;
+  /** Does the work unless another process is at it: two that have counted the same would each drop what is too much. */
+  alone(work: () => Promise<void>): Promise<void>;
   /** Puts finished deliveries back, at most 10,000 at once, under their old ids and numbers; `more`: call again. */
   replay(which: Replay, database?: PoolClient): Promise<{ replayed: number; more: boolean }>;
 }
@@ -188,6 +191,18 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
       const { rows } = await pool.query(LOOK);
       return z.array(LookRow).parse(rows);
     },
+    alone: async (work) => {
+      const client = await pool.connect();
+      client.on('error', ignore);
+      try {
+        const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS locked', [DROP_LOCK]);
+        if (Locked.parse(rows[0]).locked) await work();
+      } finally {
+        client.off('error', ignore);
+        // The session's end is the lock's.
+        client.release(true);
+      }
+    },
     replay: async (which, database: Pool | PoolClient = pool) => {
       const { rows } = await ('ids' in which
         ? database.query(replayed('id = ANY($1::uuid[])'), [which.ids])
@@ -204,9 +219,8 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
   };
 }
 
-/** By how much a destination is above its bound, of what `look` told. */
-export function surplusOf({ waiting }: Waiting): number {
-  return Math.max(0, waiting - DELIVERIES_WAITING);
+function ignore(): void {
+  // Told by the statement that fails.
 }
 
 /** By the statement's own time, the same in all its rows: those that failed together are due together. */
@@ -218,6 +232,7 @@ const LastSequence = z.object({ last_sequence: z.string() });
 const Failures = z.object({ failures: z.int() });
 const Settled = z.object({ held: z.boolean() });
 const Dropped = z.object({ dropped: z.int() });
+const Locked = z.object({ locked: z.boolean() });
 const Replayed = z.object({ replayed: z.int() });
 
 /** In order of names, so that two that write at once wait for each other and do not stop each other. */

@@ -55,6 +55,7 @@ afterAll(async () => {
 const QUICK: DeliveriesOptions = {
   sweepMs: 20,
   lookMs: 50,
+  waitingMost: 1_000_000,
   deliverer: {
     ...DELIVERER_DEFAULTS,
     leaseMs: 600,
@@ -479,6 +480,21 @@ test('beyond the bound the oldest go, which the receiver sees in the sequence', 
   thread([webhook('siem', siem)]);
   await delivered('siem', 6);
   expect(sequences(siem.arrived)).toEqual(numbers(6, 5));
+});
+
+test('beyond the bound several processes drop no more than one', async () => {
+  const siem = await receiver();
+  siem.answer = (response) => response.writeHead(503).end();
+  await enqueue('siem', 20_000);
+  const options = { waitingMost: 1_000 };
+  const threads = Array.from({ length: 4 }, () => thread([webhook('siem', siem)], options));
+  const dropped = (): number =>
+    threads.reduce((sum, { state }) => sum + (state()?.destinations[0]?.dropped ?? 0), 0);
+  await until('as many as are too many are dropped', () => dropped() >= 19_000);
+  expect(dropped()).toBe(19_000);
+  expect((await rows()).map(({ sequence, state }) => `${sequence} ${state}`)).toEqual(
+    numbers(1_000, 19_001).map((sequence) => `${sequence} waiting`),
+  );
 });
 
 test('failure mode 40: finished deliveries go after their time, in batches', async () => {

@@ -152,6 +152,7 @@ function delivering(hooks: Record<string, HookServer>): Deliveries {
     options: {
       sweepMs: 20,
       lookMs: 50,
+      waitingMost: 1_000_000,
       deliverer: { ...DELIVERER_DEFAULTS, backoff: { fromMs: 20, toMs: 100, random: () => 0.5 } },
     },
   });
