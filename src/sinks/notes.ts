@@ -68,7 +68,5 @@ function attemptedOf(
   const rejected = outcome.kind === 'rejected';
   // Attempts that failed do not count: a receiver that comes back from an outage in pieces is given as much time as others.
   const dead = rejected && rejections + 1 >= rejectedAttempts;
-  return dead
-    ? { id, state: 'dead', waitMs: 0, rejected, error }
-    : { id, state: 'waiting', waitMs, rejected, error };
+  return dead ? { id, state: 'dead', waitMs: 0, rejected, error } : { id, state: 'waiting', waitMs, rejected, error };
 }

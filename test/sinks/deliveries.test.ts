@@ -488,8 +488,7 @@ test('beyond the bound several processes drop no more than one', async () => {
   await enqueue('siem', 20_000);
   const options = { waitingMost: 1_000 };
   const threads = Array.from({ length: 4 }, () => thread([webhook('siem', siem)], options));
-  const dropped = (): number =>
-    threads.reduce((sum, { state }) => sum + (state()?.destinations[0]?.dropped ?? 0), 0);
+  const dropped = (): number => threads.reduce((sum, { state }) => sum + (state()?.destinations[0]?.dropped ?? 0), 0);
   await until('as many as are too many are dropped', () => dropped() >= 19_000);
   expect(dropped()).toBe(19_000);
   expect((await rows()).map(({ sequence, state }) => `${sequence} ${state}`)).toEqual(
@@ -525,7 +524,8 @@ test('however many are too old or were kept long enough, one look is enough', as
   // No second look in the time of a test.
   thread([], { lookMs: 3_600_000 });
   const left = async (): Promise<unknown> =>
-    (await pool.query('SELECT state, count(*)::int AS count FROM aperture.deliveries GROUP BY state ORDER BY state')).rows;
+    (await pool.query('SELECT state, count(*)::int AS count FROM aperture.deliveries GROUP BY state ORDER BY state'))
+      .rows;
   await until('the old are gone, and the others dead', async () => {
     return JSON.stringify(await left()) === JSON.stringify([{ state: 'dead', count: 2_001 }]);
   });
