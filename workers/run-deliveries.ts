@@ -4,7 +4,7 @@ import { answerReplay } from '../src/admin/deliveries.ts';
 import type { ReplayDesk } from '../src/admin/deliveries.ts';
 import { ENCODINGS, unpack } from '../src/capture/pack.ts';
 import type { AdminQuestion } from '../src/contract/question.ts';
-import { DESTINATIONS } from '../src/contract/limits.ts';
+import { DELIVERIES_WAITING, DESTINATIONS } from '../src/contract/limits.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
@@ -20,7 +20,7 @@ import type { FromDeliveries, ToDeliveries } from '../src/sinks/messages.ts';
 import { isRecordEvent } from '../src/sinks/record-events.ts';
 import { createWebhook } from '../src/sinks/webhook.ts';
 import { openPool } from '../src/store/database.ts';
-import { createDeliveryStore, surplusOf } from '../src/store/deliveries.ts';
+import { createDeliveryStore } from '../src/store/deliveries.ts';
 import type { Waiting } from '../src/store/deliveries.ts';
 import { createHookPayloadStore } from '../src/store/hook-payloads.ts';
 import type { HookPayload } from '../src/store/hook-payloads.ts';
@@ -44,10 +44,17 @@ export interface DeliveriesOptions {
   sweepMs: number;
   /** Between two looks at what is too old, too much, or to be told. */
   lookMs: number;
+  /** Deliveries that may wait for one destination. */
+  waitingMost: number;
   deliverer: DelivererOptions;
 }
 
-export const DELIVERIES_DEFAULTS: DeliveriesOptions = { sweepMs: 500, lookMs: 10_000, deliverer: DELIVERER_DEFAULTS };
+export const DELIVERIES_DEFAULTS: DeliveriesOptions = {
+  sweepMs: 500,
+  lookMs: 10_000,
+  waitingMost: DELIVERIES_WAITING,
+  deliverer: DELIVERER_DEFAULTS,
+};
 
 export interface Deliveries {
   take(message: ToDeliveries | Ask<AdminQuestion>): void;
@@ -140,9 +147,12 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   let found: Waiting[] = [];
   let countAtMs = 0;
 
+  const surplusOf = ({ destination, waiting }: Waiting): number =>
+    destinations.has(destination) ? Math.max(0, waiting - options.waitingMost) : 0;
+
   const dropSurplus = async (waiting: Waiting): Promise<void> => {
     const { destination } = waiting;
-    let left = destinations.has(destination) ? surplusOf(waiting) : 0;
+    let left = surplusOf(waiting);
     while (left > 0 && !stopped()) {
       const count = await store.dropOldest(destination, left);
       if (count === 0) return;
@@ -154,16 +164,30 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     }
   };
 
-  /** Each in batches, so that no statement takes long; the next look goes on where this one ends. */
+  /** In batches, so that no statement takes long, and until there is no more: else the table grows with each flood. */
+  const untilDone = async (work: () => Promise<boolean>): Promise<void> => {
+    while (!stopped() && (await work()));
+  };
+
+  const tidy = async (): Promise<void> => {
+    await untilDone(() => store.expire([...destinations.keys()]));
+    await untilDone(() => store.dropFinished());
+    await untilDone(() => payloads.dropOld());
+  };
+
+  /** Counted again: what was counted before may have been dropped by another. */
+  const dropSurpluses = (): Promise<void> =>
+    store.alone(async () => {
+      found = await store.look();
+      for (const waiting of found) await dropSurplus(waiting);
+    });
+
   const look = async (): Promise<void> => {
-    await store.expire([...destinations.keys()]);
-    await store.dropFinished();
-    await payloads.dropOld();
     if (clock.nowMs() >= countAtMs) {
       const startedMs = clock.nowMs();
       found = await store.look();
       countAtMs = clock.nowMs() + COUNT_PAUSES * (clock.nowMs() - startedMs);
-      for (const waiting of found) await dropSurplus(waiting);
+      if (found.some((waiting) => surplusOf(waiting) > 0)) await dropSurpluses();
     }
     const unconfigured = { waiting: 0, dead: 0 };
     for (const { destination, waiting, dead } of found) {
@@ -194,6 +218,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   };
   const loops = [
     every(options.sweepMs, sweep),
+    every(options.lookMs, tidy),
     every(options.lookMs, look),
     every(options.deliverer.leaseMs / 3, () => deliverer.keep()),
   ];

@@ -12,6 +12,8 @@ export interface Delivery {
   payload: string;
   /** Attempts that were made before. */
   attempts: number;
+  /** Those of them that the receiver rejected. */
+  rejections: number;
   createdAtMs: number;
 }
 
@@ -50,6 +52,8 @@ export interface Attempted {
   /** Whether it is over; `waiting` comes again after `waitMs`. */
   state: 'delivered' | 'dead' | 'waiting';
   waitMs: number;
+  /** Whether the receiver said that it is this delivery that is bad. */
+  rejected: boolean;
   /** Null where it was delivered. Nothing secret. */
   error: string | null;
 }

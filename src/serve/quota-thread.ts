@@ -63,6 +63,7 @@ export class QuotaThread {
       onDied: () => {
         this.#claims.settleAll(away('the keeper of quotas died'));
         this.#crossings.waiting = 0;
+        this.#hasSpoken = false;
       },
     });
   }

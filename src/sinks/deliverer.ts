@@ -43,7 +43,7 @@ export const DELIVERER_DEFAULTS: DelivererOptions = {
   leaseMs: 6_000,
   backoff: { fromMs: 1_000, toMs: 600_000, random: Math.random },
   retryAfterMostMs: 3_600_000,
-  // About forty minutes: a receiver may be repaired in that time.
+  // About twenty minutes: a receiver may be repaired in that time.
   rejectedAttempts: 12,
   fillMs: 200,
 };

@@ -36,7 +36,7 @@ export function notesOf(
 }
 
 function attemptPauseMs(
-  { attempts }: Delivery,
+  { rejections }: Delivery,
   outcome: Outcome,
   failures: number,
   { backoff, retryAfterMostMs }: Patience,
@@ -45,7 +45,7 @@ function attemptPauseMs(
     case 'delivered':
       return 0;
     case 'rejected':
-      return pauseMs(backoff, attempts + 1);
+      return pauseMs(backoff, rejections + 1);
     case 'failed': {
       const { retryAfterMs } = outcome;
       const wished = retryAfterMs === undefined ? 0 : Math.min(retryAfterMs, retryAfterMostMs);
@@ -58,13 +58,15 @@ function attemptPauseMs(
 }
 
 function attemptedOf(
-  { id, attempts }: Delivery,
+  { id, rejections }: Delivery,
   outcome: Outcome,
   waitMs: number,
   { rejectedAttempts }: Patience,
 ): Attempted {
-  if (outcome.kind === 'delivered') return { id, state: 'delivered', waitMs: 0, error: null };
+  if (outcome.kind === 'delivered') return { id, state: 'delivered', waitMs: 0, rejected: false, error: null };
   const { error } = outcome;
-  const dead = outcome.kind === 'rejected' && attempts + 1 >= rejectedAttempts;
-  return dead ? { id, state: 'dead', waitMs: 0, error } : { id, state: 'waiting', waitMs, error };
+  const rejected = outcome.kind === 'rejected';
+  // Attempts that failed do not count: a receiver that comes back from an outage in pieces is given as much time as others.
+  const dead = rejected && rejections + 1 >= rejectedAttempts;
+  return dead ? { id, state: 'dead', waitMs: 0, rejected, error } : { id, state: 'waiting', waitMs, rejected, error };
 }

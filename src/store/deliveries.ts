@@ -1,9 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import type { Attempted, Delivery, NewDelivery } from '../contract/delivery.ts';
-import { DELIVERIES_WAITING } from '../contract/limits.ts';
 import { storableText } from '../lib/storable-text.ts';
-import { uuid7 } from '../lib/uuid7.ts';
+import { uuid7, uuid7Floor } from '../lib/uuid7.ts';
 import { inTransaction } from './database.ts';
 
 /**
@@ -41,6 +40,8 @@ const NUMBERED_AHEAD = 10_000;
 const EXPIRED_AT_ONCE = 1_000;
 const DELETED_AT_ONCE = 5_000;
 const REPLAYED_AT_ONCE = 10_000;
+/** "apdl": one process at a time drops what is too much. */
+const DROP_LOCK = 0x6170646c;
 const ERROR_CHARACTERS = 500;
 
 /** Which finished deliveries are to go out again: by id, or all of a destination that were made in a time. */
@@ -88,13 +89,15 @@ export interface DeliveryStore {
   next(name: string, most: { count: number; bytes: number }, inOrder: boolean): Promise<Delivery[]>;
   /** Notes attempts, and what they say of the destination. False when somebody else has the destination by now. */
   settle(name: string, holder: string, attempted: readonly Attempted[], circuit: Circuit): Promise<boolean>;
-  /** Makes dead letters of what waited too long. Returns how many. */
-  expire(known: readonly string[]): Promise<number>;
-  /** Deletes what was kept long enough. */
-  dropFinished(): Promise<number>;
+  /** Makes dead letters of what waited too long, some at a time. True: there may be more. */
+  expire(known: readonly string[]): Promise<boolean>;
+  /** Deletes what was kept long enough, some at a time. True: there may be more. */
+  dropFinished(): Promise<boolean>;
   /** Deletes the oldest of what waits for a destination beyond the bound; the receiver sees it in the sequence. */
   dropOldest(name: string, surplus: number): Promise<number>;
   look(): Promise<Waiting[]>;
+  /** Does the work unless another process is at it: two that have counted the same would each drop what is too much. */
+  alone(work: () => Promise<void>): Promise<void>;
   /** Puts finished deliveries back, at most 10,000 at once, under their old ids and numbers; `more`: call again. */
   replay(which: Replay, database?: PoolClient): Promise<{ replayed: number; more: boolean }>;
 }
@@ -161,9 +164,10 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
       return (later < 0 ? found : found.slice(0, later)).map(({ delivery }) => delivery);
     },
     settle: async (name, holder, attempted, { failures, openMs }) => {
-      const rows = attempted.map(({ id, state, waitMs, error }) => ({
+      const rows = attempted.map(({ id, state, waitMs, rejected, error }) => ({
         id,
         state,
+        rejected,
         wait_ms: Math.round(waitMs),
         error: error === null ? null : storableText(error).slice(0, ERROR_CHARACTERS),
       }));
@@ -172,12 +176,12 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
     },
     expire: async (known) => {
       const { rowCount } = await pool.query(EXPIRE, [known, EXPIRED_AT_ONCE]);
-      return rowCount ?? 0;
+      return rowCount === EXPIRED_AT_ONCE;
     },
     dropFinished: async () => {
       const delivered = await pool.query(DROP_FINISHED, ['delivered', DELIVERED_KEPT, DELETED_AT_ONCE]);
       const dead = await pool.query(DROP_FINISHED, ['dead', DEAD_KEPT, DELETED_AT_ONCE]);
-      return (delivered.rowCount ?? 0) + (dead.rowCount ?? 0);
+      return delivered.rowCount === DELETED_AT_ONCE || dead.rowCount === DELETED_AT_ONCE;
     },
     dropOldest: async (name, surplus) => {
       const { rows } = await pool.query(DROP_OLDEST, [name, Math.min(surplus, DELETED_AT_ONCE)]);
@@ -187,13 +191,26 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
       const { rows } = await pool.query(LOOK);
       return z.array(LookRow).parse(rows);
     },
+    alone: async (work) => {
+      const client = await pool.connect();
+      client.on('error', ignore);
+      try {
+        const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS locked', [DROP_LOCK]);
+        if (Locked.parse(rows[0]).locked) await work();
+      } finally {
+        client.off('error', ignore);
+        // The session's end is the lock's.
+        client.release(true);
+      }
+    },
     replay: async (which, database: Pool | PoolClient = pool) => {
       const { rows } = await ('ids' in which
         ? database.query(replayed('id = ANY($1::uuid[])'), [which.ids])
-        : database.query(replayed('destination = $1 AND created_at >= $2 AND created_at < $3 AND state = ANY($4)'), [
+        : database.query(replayed('destination = $1 AND id >= $2 AND id < $3 AND state = ANY($4)'), [
             which.destination,
-            new Date(which.fromMs),
-            new Date(which.toMs),
+            // By the times that ids carry, as they are listed: whatever else is kept need not be read.
+            uuid7Floor(Math.max(0, which.fromMs)),
+            uuid7Floor(Math.max(0, which.toMs)),
             which.states,
           ]));
       const { replayed: count } = Replayed.parse(rows[0]);
@@ -202,9 +219,8 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
   };
 }
 
-/** By how much a destination is above its bound, of what `look` told. */
-export function surplusOf({ waiting }: Waiting): number {
-  return Math.max(0, waiting - DELIVERIES_WAITING);
+function ignore(): void {
+  // Told by the statement that fails.
 }
 
 /** By the statement's own time, the same in all its rows: those that failed together are due together. */
@@ -216,6 +232,7 @@ const LastSequence = z.object({ last_sequence: z.string() });
 const Failures = z.object({ failures: z.int() });
 const Settled = z.object({ held: z.boolean() });
 const Dropped = z.object({ dropped: z.int() });
+const Locked = z.object({ locked: z.boolean() });
 const Replayed = z.object({ replayed: z.int() });
 
 /** In order of names, so that two that write at once wait for each other and do not stop each other. */
@@ -272,7 +289,7 @@ const HOLD = `
   RETURNING failures`;
 
 const NEXT = `
-  SELECT id, destination, sequence::text, kind, payload, attempts,
+  SELECT id, destination, sequence::text, kind, payload, attempts, rejections,
          extract(epoch FROM created_at)::float8 * 1000 AS created_ms, next_attempt_at <= clock_timestamp() AS due
     FROM (
       SELECT *, sum(octet_length(payload)) OVER (ORDER BY sequence) - octet_length(payload) AS before_it FROM (
@@ -292,6 +309,7 @@ const NextRow = z
     kind: z.string(),
     payload: z.string(),
     attempts: z.int(),
+    rejections: z.int(),
     created_ms: z.number(),
     due: z.boolean(),
   })
@@ -307,9 +325,10 @@ const NextRow = z
 const SETTLE = `
   WITH settled AS (
     UPDATE aperture.deliveries AS d
-       SET state = o.state, attempts = attempts + 1, last_error = o.error, next_attempt_at = ${inMs('o.wait_ms')},
+       SET state = o.state, attempts = attempts + 1, rejections = rejections + o.rejected::int,
+           last_error = o.error, next_attempt_at = ${inMs('o.wait_ms')},
            finished_at = CASE WHEN o.state <> 'waiting' THEN clock_timestamp() END
-      FROM json_to_recordset($3::json) AS o (id uuid, state text, wait_ms bigint, error text)
+      FROM json_to_recordset($3::json) AS o (id uuid, state text, wait_ms bigint, rejected boolean, error text)
      WHERE d.id = o.id AND d.state <> 'delivered'
     RETURNING d.id, d.state
   ), told AS (
@@ -382,7 +401,7 @@ const replayed = (which: string): string => `
      ORDER BY id LIMIT ${REPLAYED_AT_ONCE} FOR UPDATE
   ), back AS (
     UPDATE aperture.deliveries AS d
-       SET state = 'waiting', attempts = 0, finished_at = NULL, next_attempt_at = clock_timestamp(),
+       SET state = 'waiting', attempts = 0, rejections = 0, finished_at = NULL, next_attempt_at = clock_timestamp(),
            expires_at = clock_timestamp() + interval '${EXPIRES_AFTER}'
       FROM chosen WHERE d.id = chosen.id
     RETURNING d.destination

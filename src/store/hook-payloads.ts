@@ -25,8 +25,8 @@ export interface HookPayloadStore {
   /** Puts a call into the outbox, with its payload. Once: told again, also when it has been made, it does nothing. */
   tell(call: NewHookCall): Promise<void>;
   read(deliveryId: string): Promise<HookPayload | undefined>;
-  /** Deletes what has waited too long, some at a time. Returns how many. */
-  dropOld(): Promise<number>;
+  /** Deletes what has waited too long, some at a time. True: there may be more. */
+  dropOld(): Promise<boolean>;
   /** What the records of these exchanges say, of those that are there. */
   facts(exchanges: readonly string[]): Promise<Map<string, PostFacts>>;
 }
@@ -58,7 +58,7 @@ export function createHookPayloadStore(pool: Pool): HookPayloadStore {
     },
     dropOld: async () => {
       const { rowCount } = await pool.query(DROP_OLD, [PAYLOADS_KEPT, DROPPED_AT_ONCE]);
-      return rowCount ?? 0;
+      return rowCount === DROPPED_AT_ONCE;
     },
     facts: async (exchanges) => {
       if (exchanges.length === 0) return new Map();

@@ -66,6 +66,7 @@ function deliveries(count: number, attempts: (sequence: number) => number = () =
     kind: 'request.closed',
     payload: '{}',
     attempts: attempts(index + 1),
+    rejections: 0,
     createdAtMs: 0,
   }));
 }

@@ -12,6 +12,7 @@ import type { DatabaseAddress } from '../../src/store/database.ts';
 import { createDeliveryStore, enqueueDeliveries } from '../../src/store/deliveries.ts';
 import { runDeliveries } from '../../workers/run-deliveries.ts';
 import type { Deliveries, DeliveriesOptions } from '../../workers/run-deliveries.ts';
+import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { isSigned, startReceiver } from '../support/receiver.ts';
@@ -54,6 +55,7 @@ afterAll(async () => {
 const QUICK: DeliveriesOptions = {
   sweepMs: 20,
   lookMs: 50,
+  waitingMost: 1_000_000,
   deliverer: {
     ...DELIVERER_DEFAULTS,
     leaseMs: 600,
@@ -269,6 +271,23 @@ test('what a receiver rejects is dead after some attempts, and holds up nothing 
   ]);
 });
 
+test('attempts that failed are no rejections: an outage makes no dead letter of what is rejected once after it', async () => {
+  const siem = await receiver();
+  const outage = 7;
+  siem.answer = (response) => {
+    const answers = siem.arrived.length;
+    response.writeHead(answers <= outage ? 503 : answers <= outage + 2 ? 400 : 200).end();
+  };
+  thread([webhook('siem', siem)]);
+  await enqueue('siem', 2);
+  await until('all is over', async () => (await rows()).every(({ state }) => state !== 'waiting'));
+  // Of the third rejection it would die.
+  expect(await rows()).toMatchObject([
+    { state: 'delivered', attempts: outage + 3 },
+    { state: 'delivered', attempts: 1 },
+  ]);
+});
+
 test('failure mode 35: an address that is not allowed gets nothing, and the reason that is kept tells no secret', async () => {
   const siem = await receiver();
   const { deliveries } = thread([]);
@@ -415,6 +434,26 @@ test('a receiver that is slower than a lease is not called by two', async () => 
   expect(sequences(siem.arrived)).toEqual([1, 2]);
 });
 
+test('a span means the same in a list and in a replay: the time that ids carry', async () => {
+  const siem = await receiver();
+  const { ask } = thread([webhook('siem', siem)]);
+  const at = Date.parse('2026-11-23T10:00:00Z');
+  await pool.query(
+    `INSERT INTO aperture.deliveries (id, destination, sequence, kind, payload, state, expires_at, finished_at)
+     SELECT id, 'webhooks.siem', n, 'request.closed', '{}', 'delivered', now(), now()
+       FROM unnest($1::uuid[]) WITH ORDINALITY AS made (id, n)`,
+    [[at - 1, at, at + 59_999, at + 60_000].map(uuid7Floor)],
+  );
+  const span = { destination: 'webhooks.siem', from: '2026-11-23T10:00:00Z', to: '2026-11-23T10:01:00Z' };
+  expect(await ask(span)).toEqual({ status: 200, body: { replayed: 2, more: false } });
+  await until('they came again', () => siem.arrived.length === 2);
+  expect(sequences(siem.arrived)).toEqual([2, 3]);
+  expect(await ask({ ...span, from: '0000-01-01T00:00:00Z', to: '0001-01-01T00:00:00Z' })).toEqual({
+    status: 200,
+    body: { replayed: 0, more: false },
+  });
+});
+
 test('failure mode 39: deliveries go on while Redis is killed, and are not repeated by what it remembers', async () => {
   const own = await startTestRedis();
   ownRedis.push(own);
@@ -443,6 +482,20 @@ test('beyond the bound the oldest go, which the receiver sees in the sequence', 
   expect(sequences(siem.arrived)).toEqual(numbers(6, 5));
 });
 
+test('beyond the bound several processes drop no more than one', async () => {
+  const siem = await receiver();
+  siem.answer = (response) => response.writeHead(503).end();
+  await enqueue('siem', 20_000);
+  const options = { waitingMost: 1_000 };
+  const threads = Array.from({ length: 4 }, () => thread([webhook('siem', siem)], options));
+  const dropped = (): number => threads.reduce((sum, { state }) => sum + (state()?.destinations[0]?.dropped ?? 0), 0);
+  await until('as many as are too many are dropped', () => dropped() >= 19_000);
+  expect(dropped()).toBe(19_000);
+  expect((await rows()).map(({ sequence, state }) => `${sequence} ${state}`)).toEqual(
+    numbers(1_000, 19_001).map((sequence) => `${sequence} waiting`),
+  );
+});
+
 test('failure mode 40: finished deliveries go after their time, in batches', async () => {
   await enqueue('siem', 3);
   await pool.query(`UPDATE aperture.deliveries SET state = 'delivered', finished_at = now() - interval '73 hours'`);
@@ -457,6 +510,25 @@ test('failure mode 40: finished deliveries go after their time, in batches', asy
   thread([]);
   await until('two kinds are gone', async () => (await rows()).length === 1);
   expect(await rows()).toMatchObject([{ state: 'dead' }]);
+});
+
+test('however many are too old or were kept long enough, one look is enough', async () => {
+  await pool.query(
+    `INSERT INTO aperture.deliveries (id, destination, kind, payload, state, expires_at, finished_at)
+     SELECT gen_random_uuid(), 'webhooks.siem', 'request.closed', '{}', 'delivered', now(), now() - interval '73 hours'
+       FROM generate_series(1, 10001)
+     UNION ALL
+     SELECT gen_random_uuid(), 'webhooks.removed', 'request.closed', '{}', 'waiting', now() - interval '1 hour', NULL
+       FROM generate_series(1, 2001)`,
+  );
+  // No second look in the time of a test.
+  thread([], { lookMs: 3_600_000 });
+  const left = async (): Promise<unknown> =>
+    (await pool.query('SELECT state, count(*)::int AS count FROM aperture.deliveries GROUP BY state ORDER BY state'))
+      .rows;
+  await until('the old are gone, and the others dead', async () => {
+    return JSON.stringify(await left()) === JSON.stringify([{ state: 'dead', count: 2_001 }]);
+  });
 });
 
 test('a thread that is told to stop ends the attempt under way and begins no other', async () => {

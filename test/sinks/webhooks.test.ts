@@ -51,6 +51,7 @@ function start(webhooks: WebhookSettings[]): Deliveries {
     options: {
       sweepMs: 20,
       lookMs: 1_000,
+      waitingMost: 1_000_000,
       deliverer: {
         ...DELIVERER_DEFAULTS,
         leaseMs: 2_000,

@@ -152,6 +152,7 @@ function delivering(hooks: Record<string, HookServer>): Deliveries {
     options: {
       sweepMs: 20,
       lookMs: 50,
+      waitingMost: 1_000_000,
       deliverer: { ...DELIVERER_DEFAULTS, backoff: { fromMs: 20, toMs: 100, random: () => 0.5 } },
     },
   });
@@ -562,7 +563,7 @@ describe('with what is kept', () => {
       `UPDATE aperture.hook_payloads SET created_at = now() - interval '8 days' WHERE delivery_id = $1`,
       [old],
     );
-    expect([await payloads.dropOld(), await payloads.dropOld()]).toEqual([1, 0]);
+    expect(await payloads.dropOld()).toBe(false);
     expect(await payloads.read(old)).toBeUndefined();
     expect((await payloads.read(young))?.body.toString()).toBe('{}');
     expect(await createDeliveryStore(pool).replay({ ids: [old, young] })).toEqual({ replayed: 1, more: false });

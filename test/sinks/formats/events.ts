@@ -72,6 +72,7 @@ export function delivery(kind: string, data: unknown, change: Partial<Delivery> 
     kind,
     payload: typeof data === 'string' ? data : JSON.stringify(data),
     attempts: 0,
+    rejections: 0,
     createdAtMs: Math.floor(TEST_TIME_MS) + 2_000,
     ...change,
   };
