@@ -1,9 +1,10 @@
 import type { Pool } from 'pg';
 import { EMPTY } from '../src/audit/chain.ts';
 import type { End } from '../src/audit/chain.ts';
-import { checkpointOf, lineOf } from '../src/audit/checkpoint.ts';
+import { checkpointOf, isSignedBy, lineOf } from '../src/audit/checkpoint.ts';
 import type { AuditKey } from '../src/audit/key.ts';
 import { LogVerifier, sentenceOf } from '../src/audit/verify.ts';
+import type { Checkpoint } from '../src/contract/audit.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import type { Log } from '../src/lib/log.ts';
 import type { ToldByControl } from '../src/serve/control-messages.ts';
@@ -52,13 +53,17 @@ export function createAuditKeeper(parts: {
   /** What was signed last, and still stands there; or why it cannot be gone on from. */
   const standing = async (pool: Pool): Promise<End | string> => {
     const last = await lastCheckpoint(pool);
-    const end = last === undefined ? EMPTY : { number: BigInt(last.number), hash: last.hash };
-    if (end.number < signed.number) return `checkpoint ${signed.number}, which this process has signed, is gone`;
-    if (last === undefined) return EMPTY;
-    const entry = await entryAt(pool, end.number);
-    if (entry === undefined) return `entry ${end.number} is gone, a checkpoint of it exists`;
-    const same = Buffer.compare(entry.hash, end.hash) === 0;
-    return same ? end : `entry ${end.number} is not the one that was signed as ${end.number}`;
+    if (endOf(last).number < signed.number) {
+      return `checkpoint ${signed.number}, which this process has signed, is gone`;
+    }
+    // By another key: of before the secret key was changed, or of somebody who wants to be gone on from.
+    const ours = last === undefined || last.keyId === key.id ? last : await lastCheckpoint(pool, key.id);
+    if (ours !== undefined && !isSignedBy(ours, key)) return `checkpoint ${ours.number} is not signed by this key`;
+    for (const each of [signed, endOf(last), endOf(ours)]) {
+      const why = await whyNotThere(pool, each);
+      if (why !== undefined) return why;
+    }
+    return endOf(ours);
   };
 
   /** The end of the log, all up to there verified from what was signed last; or what is wrong. */
@@ -118,4 +123,16 @@ export function createAuditKeeper(parts: {
     },
     sign,
   };
+}
+
+function endOf(checkpoint: Checkpoint | undefined): End {
+  return checkpoint === undefined ? EMPTY : { number: BigInt(checkpoint.number), hash: checkpoint.hash };
+}
+
+async function whyNotThere(pool: Pool, { number, hash }: End): Promise<string | undefined> {
+  if (number === EMPTY.number) return undefined;
+  const entry = await entryAt(pool, number);
+  if (entry === undefined) return `entry ${number} is gone, a checkpoint of it exists`;
+  const isSame = Buffer.compare(entry.hash, hash) === 0;
+  return isSame ? undefined : `entry ${number} is not the one that was signed as ${number}`;
 }

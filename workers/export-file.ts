@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { readableBody, wholeBody } from '../src/dashboard/bodies.ts';
 import { recordItem } from '../src/export/cbor.ts';
@@ -52,10 +53,12 @@ export async function fillFile(
     for (const group of inGroups(await recordsToExport(pool, some), captures)) {
       if (stopped()) return undefined;
       const read = await Promise.all(
-        group.map(async (record) => ({ record, capture: await captureOf(pool, record.id, captures.get(record.id)) })),
+        group.map(async (record) => ({ record, kept: await keptOf(pool, record.id, captures.get(record.id)) })),
       );
-      for (const { record, capture } of read) {
-        const item = recordItem(firstNumber + records, record, capture);
+      for (const { record, kept } of read) {
+        // One after the other: what is small on the wire may be large as a value. And the lease is kept in between.
+        await nextTurn();
+        const item = recordItem(firstNumber + records, record, kept && (await captureOf(kept)));
         if (records > 0 && file.itemBytes + item.length > bounds.itemBytes) return { ...file.end(), records };
         file.add(item);
         records += 1;
@@ -86,34 +89,37 @@ function* inGroups(
   if (group.length > 0) yield group;
 }
 
-async function captureOf(
-  pool: Pool,
-  id: string,
-  capture: StoredCapture | undefined,
-): Promise<CaptureToExport | undefined> {
-  if (capture === undefined) return undefined;
-  const damaged: ('request' | 'response')[] = [];
-  const read = async (side: 'request' | 'response'): Promise<BodyToExport | undefined> => {
-    const body = await bodyOf(pool, id, capture, side);
-    if (body === 'damaged') damaged.push(side);
-    return body === 'damaged' ? undefined : body;
-  };
-  const request = await read('request');
-  const response = await read('response');
-  const { requestHeaders, responseHeaders } = capture;
-  return { requestHeaders, responseHeaders, request, response, damaged };
+/** A capture with its bodies as they were on the wire. */
+interface Kept extends Record<(typeof SIDES)[number], Buffer | undefined> {
+  capture: StoredCapture;
+  damaged: (typeof SIDES)[number][];
 }
 
-async function bodyOf(
-  pool: Pool,
-  id: string,
-  capture: StoredCapture,
-  side: 'request' | 'response',
-): Promise<BodyToExport | 'damaged' | undefined> {
-  const body = capture[side];
-  if (body === null || body.recipe === null || body.bytes === 0) return undefined;
-  const raw = await storedBytes(pool, { id, login: capture.login, body });
-  return raw === undefined ? 'damaged' : { raw, json: await jsonOf(capture, side, raw) };
+const SIDES = ['request', 'response'] as const;
+
+async function keptOf(pool: Pool, id: string, capture: StoredCapture | undefined): Promise<Kept | undefined> {
+  if (capture === undefined) return undefined;
+  const kept: Kept = { capture, request: undefined, response: undefined, damaged: [] };
+  for (const side of SIDES) {
+    const body = capture[side];
+    if (body === null || body.recipe === null || body.bytes === 0) continue;
+    kept[side] = await storedBytes(pool, { id, login: capture.login, body });
+    if (kept[side] === undefined) kept.damaged.push(side);
+  }
+  return kept;
+}
+
+async function captureOf({ capture, request, response, damaged }: Kept): Promise<CaptureToExport> {
+  const { requestHeaders, responseHeaders } = capture;
+  const bodyOf = async (side: (typeof SIDES)[number], raw: Buffer | undefined): Promise<BodyToExport | undefined> =>
+    raw && { raw, json: await jsonOf(capture, side, raw) };
+  return {
+    requestHeaders,
+    responseHeaders,
+    request: await bodyOf('request', request),
+    response: await bodyOf('response', response),
+    damaged,
+  };
 }
 
 /** Undefined where a part of it is missing or damaged. @throws Error when the database is away. */

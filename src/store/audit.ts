@@ -77,9 +77,12 @@ export async function checkpointsIn(
   return z.array(CheckpointRow).parse(rows);
 }
 
-export async function lastCheckpoint(database: Pool | PoolClient): Promise<Checkpoint | undefined> {
+/** @param keyId only of those that say that they are signed with this key. */
+export async function lastCheckpoint(database: Pool | PoolClient, keyId?: string): Promise<Checkpoint | undefined> {
   const { rows } = await database.query(
-    `SELECT ${CHECKPOINT_COLUMNS} FROM aperture.audit_checkpoints ORDER BY number DESC LIMIT 1`,
+    `SELECT ${CHECKPOINT_COLUMNS} FROM aperture.audit_checkpoints
+      WHERE $1::text IS NULL OR key_id = $1 ORDER BY number DESC LIMIT 1`,
+    [keyId ?? null],
   );
   return z.array(CheckpointRow).parse(rows)[0];
 }

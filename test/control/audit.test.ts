@@ -1,11 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import type { Pool } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { chained, EMPTY } from '../../src/audit/chain.ts';
+import { checkpointOf } from '../../src/audit/checkpoint.ts';
 import { auditKeyOf, auditSeedOf } from '../../src/audit/key.ts';
+import type { ChainedEntry, Checkpoint } from '../../src/contract/audit.ts';
 import { verifyLog } from '../../src/serve/audit-log.ts';
-import { recordAudit } from '../../src/store/audit.ts';
+import { addCheckpoint, entriesAfter, recordAudit } from '../../src/store/audit.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
-import { someEntries } from '../audit/support.ts';
+import { endOf, OTHER_KEY, someEntries } from '../audit/support.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
@@ -112,4 +115,79 @@ test('what does not follow from what was signed is not signed, and that is said'
   await control.save(aConfig({ hooks: {} }));
   await until('it is said', () => control.lines.some((line) => line.includes('entry 3 was altered')));
   expect(await signed()).toBe(1);
+});
+
+/** What an owner of the database can do: each row's hash follows from the row before, all the way. */
+async function writeAnew(entries: readonly ChainedEntry[]): Promise<void> {
+  await pool.query('ALTER TABLE aperture.audit DISABLE TRIGGER only_added');
+  await pool.query('DELETE FROM aperture.audit');
+  for (const { number, atMs, by, nodeId, action, target, details, previous, hash } of entries) {
+    await pool.query(
+      `INSERT INTO aperture.audit (number, at_ms, by_login, node_id, action, target, details, previous, hash)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [number, atMs, by, nodeId, action, target, details, Buffer.from(previous), Buffer.from(hash)],
+    );
+  }
+}
+
+async function addedCheckpoint(checkpoint: Checkpoint): Promise<void> {
+  expect(await addCheckpoint(pool, checkpoint)).toBe(true);
+}
+
+describe('a checkpoint that somebody else made is not gone on from', () => {
+  test('with our name on it', async () => {
+    const control = await started();
+    await until('the first is signed', async () => (await signed()) === 1);
+    const [first] = await entriesAfter(pool, undefined, 1);
+    const forged = chained(endOf(first!), someEntries(4));
+    await writeAnew([first!, ...forged]);
+    const [key] = KEYS;
+    await addedCheckpoint({ ...checkpointOf(endOf(forged[3]!), 1, OTHER_KEY), keyId: key!.id });
+    await control.save(aConfig({ hooks: {} }));
+    await until('it is said', () =>
+      control.lines.some((line) => line.includes('checkpoint 5 is not signed by this key')),
+    );
+    expect(await signed()).toBe(5);
+  });
+
+  test('by another key: all since our own last one has to follow', async () => {
+    const control = await started();
+    await until('the first is signed', async () => (await signed()) === 1);
+    await recordAudit(pool, someEntries(4));
+    const last = (await entriesAfter(pool, undefined, 10)).at(-1);
+    await pool.query('ALTER TABLE aperture.audit DISABLE TRIGGER only_added');
+    await pool.query("UPDATE aperture.audit SET target = 'x' WHERE number = 3");
+    await addedCheckpoint(checkpointOf(endOf(last!), 1, OTHER_KEY));
+    await control.save(aConfig({ hooks: {} }));
+    await until('it is said', () => control.lines.some((line) => line.includes('entry 3 was altered')));
+    expect(await signed()).toBe(5);
+  });
+
+  test('with what this process has signed before written anew', async () => {
+    const control = await started();
+    await until('the first is signed', async () => (await signed()) === 1);
+    const forged = chained(EMPTY, someEntries(5));
+    await writeAnew(forged);
+    await pool.query('ALTER TABLE aperture.audit_checkpoints DISABLE TRIGGER only_added');
+    await pool.query('DELETE FROM aperture.audit_checkpoints');
+    await addedCheckpoint(checkpointOf(endOf(forged[4]!), 1, OTHER_KEY));
+    await control.save(aConfig({ hooks: {} }));
+    await until('it is said', () =>
+      control.lines.some((line) => line.includes('entry 1 is not the one that was signed as 1')),
+    );
+    expect(await signed()).toBe(5);
+  });
+});
+
+test('with a new secret key, what the old one has signed is gone on from', async () => {
+  const one = await started();
+  await until('the first is signed', async () => (await signed()) === 1);
+  await one.close();
+  const secretKey = new Uint8Array(32).fill(10);
+  const two = await started({ secretKey });
+  expect(await two.save(aConfig({ hooks: {} }))).toMatchObject({ status: 200 });
+  await until('it is signed', async () => (await signed()) === 2);
+  const keys = [...KEYS, auditKeyOf(auditSeedOf(secretKey))];
+  const report = await verifyLog(pool, { from: 1n, keys, outside: [] });
+  expect(report).toMatchObject({ entries: 2, checkpoints: 2, signed: 2n, finding: undefined });
 });

@@ -127,3 +127,13 @@ test('a body that is nested deeper than a stack is exported as it was on the wir
   expect(item).toContain(`"raw_request_body": h'${raw.toString('hex')}'`);
   expect(item).toContain('{"name": "Read", "params": "{\\"path\\":\\"a.ts\\"}"}');
 });
+
+test('a body of millions of values, or of long numbers in a long text, is left as it was on the wire', () => {
+  const many = (count: number): string => `[${'[],'.repeat(count - 1)}[]]`;
+  expect(jsonValue(many(400_000))).toHaveLength(400_000);
+  expect(jsonValue(many(600_000))).toBeUndefined();
+  const long = (number: string, characters: number): string => `[${number},"${'x'.repeat(characters)}"]`;
+  expect(jsonValue(long('12345678901234567890', 1_000_000))).toEqual([12_345_678_901_234_567_890n, expect.any(String)]);
+  expect(jsonValue(long('12345678901234567890', 17_000_000))).toBeUndefined();
+  expect(jsonValue(long('1', 17_000_000))).toEqual([1, expect.any(String)]);
+});
