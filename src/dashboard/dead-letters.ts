@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { z } from 'zod';
 import { actorOf } from '../contract/audit.ts';
 import type { AuditAction, AuditEntry } from '../contract/audit.ts';
 import type { Fault } from '../contract/fault.ts';
@@ -91,17 +92,30 @@ async function list(pool: Pool, query: string): Promise<LettersAnswer> {
   return { status: 200, body: { items, next } };
 }
 
-/** A record is told to every admin; what holds headers of a caller, only to those who may read captures. */
+/**
+ * A record is told to every admin, as `/api/requests/{id}` tells it, and what was asked of tools is a reading there and here;
+ * what holds headers of a caller, only to those who may read captures.
+ */
 async function show(parts: LettersParts, id: string, caller: ApiCaller): Promise<LettersAnswer> {
   const { letter } = (await whose(parts.pool, id)) ?? {};
   if (letter === undefined) return NOT_FOUND;
-  const { body, ...line } = letter;
+  const { body: text, ...line } = letter;
   const isRecord = letter.kind === 'record';
-  const shown = caller.readCaptures || isRecord;
-  if (shown && !isRecord) {
-    await recordAudit(parts.pool, [entryOf(parts, caller, 'capture.read', id, { what: ['dead_letter'] })]);
+  if (!caller.readCaptures && !isRecord) return { status: 200, body: { ...line, body: null } };
+  const body: unknown = JSON.parse(text);
+  const what = ['dead_letter', ...(isRecord ? ['tool_calls'] : [])];
+  if (!isRecord || asksTools(body, caller.login)) {
+    await recordAudit(parts.pool, [entryOf(parts, caller, 'capture.read', id, { what })]);
   }
-  return { status: 200, body: { ...line, body: shown ? (JSON.parse(body) as unknown) : null } };
+  return { status: 200, body: { ...line, body } };
+}
+
+const Called = z.looseObject({ login: z.unknown(), tool_calls: z.array(z.unknown()) });
+
+/** Whether it is a record with tool calls of somebody else. It may be in any shape. */
+function asksTools(record: unknown, reader: string): boolean {
+  const { data } = Called.safeParse(record);
+  return data !== undefined && data.tool_calls.length > 0 && data.login !== reader;
 }
 
 async function remove(parts: LettersParts, id: string, caller: ApiCaller): Promise<LettersAnswer> {

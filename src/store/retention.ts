@@ -121,9 +121,15 @@ class Run {
     for (const day of await this.#days(what, false)) {
       if (day > through) return;
       if (this.#isToday(day) && !filled.has(day)) continue;
-      if (day > exported) this.#done.partitionsWaiting += (await this.#tables(what, day)).length;
-      else await this.#dropDay(what, day);
+      if (day > exported || !(await this.#isExported(what, day))) {
+        this.#done.partitionsWaiting += (await this.#tables(what, day)).length;
+      } else await this.#dropDay(what, day);
     }
+  }
+
+  /** Asked of each day again: many may go in a run, and a record may have come late for this one meanwhile. */
+  async #isExported(what: Purgeable, day: Day): Promise<boolean> {
+    return what === 'turns' || !this.#rules.requireExport || day <= (await exportedThrough(this.#client));
   }
 
   /**

@@ -277,10 +277,24 @@ describe('an action of an admin leaves its entry, and no other', () => {
     expect(await leftBy(() => call('root', 'POST', '/api/deliveries/replay', none))).toEqual([]);
 
     await bury(pool, systemClock, { kind: 'job', subject: 'records', error: 'unreadable', body: { v: 9 } });
-    const { items } = (await call('root', 'GET', '/api/dead-letters')).body as { items: { id: string }[] };
-    const letter = items[0]?.id ?? '';
+    const page = (await call('root', 'GET', '/api/dead-letters')).body as { items: { id: string }[] };
+    const letter = page.items[0]?.id ?? '';
     const read = await leftBy(() => call('root', 'GET', `/api/dead-letters/${letter}`));
     expect(read).toEqual(one('capture.read', letter, { what: ['dead_letter'] }));
+    const calls = [{ id: null, name: 'Read', arguments: '{"path":"a.ts"}', bytes: 15 }];
+    const records = [
+      { login: LOGINS.alice, tool_calls: calls },
+      { login: LOGINS.alice, tool_calls: [] },
+      { login: LOGINS.root, tool_calls: calls },
+    ];
+    for (const body of records) await bury(pool, systemClock, { kind: 'record', subject: null, error: 'x', body });
+    const { items: buried } = (await call('root', 'GET', '/api/dead-letters?limit=3')).body as typeof page;
+    const [own, toolless, asking] = buried.map((each) => each.id);
+    const asked = await leftBy(() => call('root', 'GET', `/api/dead-letters/${asking}`));
+    expect(asked).toEqual(one('capture.read', asking, { what: ['dead_letter', 'tool_calls'] }));
+    for (const id of [own, toolless]) {
+      expect(await leftBy(() => call('root', 'GET', `/api/dead-letters/${id}`))).toEqual([]);
+    }
     const replayed = await leftBy(() => call('root', 'POST', `/api/dead-letters/replay?id=${letter}`));
     expect(replayed).toEqual(one('dead_letters.replayed', letter, { letters: 1 }));
     const removed = await leftBy(() => call('root', 'DELETE', `/api/dead-letters/${letter}`));

@@ -283,6 +283,26 @@ describe('a purge in the middle of others', () => {
     expect(await findCapture(pool, old.id, undefined)).toBeUndefined();
     expect(await rowsOf(...OF_CAPTURES)).toEqual([1, 2, 1]);
   });
+
+  test('with require_export keeps a day for which a record came while an earlier one was purged', async () => {
+    await createExportStore(pool).begin();
+    for (const ago of [4 * DAY, 3 * DAY]) await exchange(ago);
+    // As once all is in a bucket.
+    await pool.query('DELETE FROM aperture.export_waiting');
+    const reader = await pool.connect();
+    await reader.query('BEGIN');
+    await reader.query('SELECT count(*) FROM aperture.captures');
+    const running = retention.run({ ...KEEP_ALL, keepMs: DAY, tools: false, requireExport: true });
+    await until('the purge waits', async () => {
+      const { rows } = await pool.query(`SELECT FROM pg_inherits WHERE inhdetachpending`);
+      return rows.length === 1;
+    });
+    const late = await exchange(3 * DAY);
+    await reader.query('COMMIT');
+    reader.release();
+    expect(await running).toMatchObject({ partitionsDropped: 3, partitionsWaiting: 3 });
+    expect(await findCapture(pool, late.id, undefined)).toMatchObject({ login: 'alice@example.com' });
+  });
 });
 
 describe('a legal hold', () => {
