@@ -9,6 +9,7 @@ import { ADMIN_GRANT } from '../flow/support.ts';
 import { textProviders } from '../flow/wires.ts';
 import { startGateway, temporaryFolder } from '../support/gateway.ts';
 import type { GatewayOptions, RecordRow, TestGateway } from '../support/gateway.ts';
+import { slowness } from '../support/machine.ts';
 import { removeDataDir, startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { startTestRedis } from '../support/redis.ts';
@@ -257,6 +258,7 @@ interface Compared {
 function expectPrompt({ before, within, directBefore, directWithin }: Compared): void {
   const busy = (loadavg()[0] ?? 0) / availableParallelism();
   if (busy > TOO_BUSY) console.warn(`not compared: ${busy.toFixed(1)} processes want each processor`);
+  const slower = slowness();
   for (const stream of [false, true]) {
     const was = latencies(before, stream);
     const is = latencies(within, stream);
@@ -271,8 +273,8 @@ function expectPrompt({ before, within, directBefore, directWithin }: Compared):
     );
     if (busy > TOO_BUSY) continue;
     expect(Math.min(was.count, is.count), 'requests to compare').toBeGreaterThan(10);
-    expect(is.median).toBeLessThan(was.median * machine.median * SLOWER + ADDED_MEDIAN_MS);
-    expect(is.p95).toBeLessThan(was.p95 * machine.p95 * SLOWER + ADDED_P95_MS);
+    expect(is.median).toBeLessThan(was.median * machine.median * SLOWER + ADDED_MEDIAN_MS * slower);
+    expect(is.p95).toBeLessThan(was.p95 * machine.p95 * SLOWER + ADDED_P95_MS * slower);
   }
 }
 
