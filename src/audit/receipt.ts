@@ -7,11 +7,8 @@ import type { AuditKey, AuditPublicKey } from './key.ts';
 const Passed = z.object({ sha256: z.string().nullable(), why: z.string().nullable() });
 export type Passed = z.infer<typeof Passed>;
 
-/** What the gateway says that it did with one exchange: hashes of what passed, and all that it changed. Signed. */
-const Unsigned = z.object({
-  v: z.literal(1),
-  issued_at: z.string(),
-  request_id: z.string(),
+/** What stands in a receipt as the API shows it of the record. */
+export const ShownInReceipt = z.object({
   received_at: z.string(),
   first_byte_at: z.string().nullable(),
   ended_at: z.string(),
@@ -27,10 +24,20 @@ const Unsigned = z.object({
   status: z.int(),
   state: z.string(),
   config_version: z.string(),
+  edits: z.array(z.object({ kind: z.string(), side: z.string(), detail: z.string() })),
+  usage: z.record(z.string(), z.number()).nullable(),
+  cost_nanodollars: z.string().nullable(),
+  price_version: z.string().nullable(),
+});
+
+/** What the gateway says that it did with one exchange: hashes of what passed, and all that it changed. Signed. */
+const Unsigned = ShownInReceipt.extend({
+  v: z.literal(1),
+  issued_at: z.string(),
+  request_id: z.string(),
   request: z.object({ from_client: Passed, to_provider: Passed }),
   /** `kept`: what the journal and a capture have, where rules changed what the client got. */
   response: z.object({ from_provider: Passed, to_client: Passed, kept: Passed }),
-  edits: z.array(z.object({ kind: z.string(), side: z.string(), detail: z.string() })),
   verdicts: z.array(
     z.object({ rule: z.string(), type: z.string(), side: z.string(), action: z.string(), shadow: z.boolean() }),
   ),
@@ -40,9 +47,6 @@ const Unsigned = z.object({
     put_on: z.string(),
     response: z.string(),
   }),
-  usage: z.record(z.string(), z.number()).nullable(),
-  cost_nanodollars: z.string().nullable(),
-  price_version: z.string().nullable(),
   /** Of the record as `GET /api/requests/{id}` answers it, without `capture`: its JSON with sorted names. */
   record_sha256: z.string(),
   statement: z.string(),

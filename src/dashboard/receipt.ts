@@ -1,34 +1,15 @@
 import { z } from 'zod';
-import { recordHash } from '../audit/receipt.ts';
+import { recordHash, ShownInReceipt } from '../audit/receipt.ts';
 import type { Passed, Unsigned } from '../audit/receipt.ts';
 import { VerdictNote } from '../contract/record.ts';
 import { passesUp } from '../proxy/headers.ts';
 import type { StoredCapture } from '../store/captures.ts';
 
 /** Of a record as the API answers it, what a receipt says. */
-const Shown = z.object({
+const Shown = ShownInReceipt.extend({
   id: z.string(),
-  received_at: z.string(),
-  first_byte_at: z.string().nullable(),
-  ended_at: z.string(),
-  login: z.string(),
-  node_id: z.string(),
-  provider: z.string(),
-  key_id: z.string(),
-  model: z.string(),
-  model_served: z.string().nullable(),
-  api: z.string(),
-  method: z.string(),
-  path: z.string(),
-  status: z.int(),
-  state: z.string(),
-  config_version: z.string(),
-  edits: z.array(z.object({ kind: z.string(), side: z.string(), detail: z.string() })),
   verdicts: z.array(VerdictNote),
-  usage: z.record(z.string(), z.number()).nullable(),
   usage_flags: z.array(z.string()),
-  cost_nanodollars: z.string().nullable(),
-  price_version: z.string().nullable(),
   request_sha256: z.string().nullable(),
   response_sha256: z.string().nullable(),
 });

@@ -12,6 +12,7 @@ import type { Problem } from '../../config/problem.ts';
 import { serverOf } from '../../config/slices.ts';
 import { AskThread } from './ask-thread.ts';
 import type { RejectedConfig, ToControl, ToldByControl } from './control-messages.ts';
+import { Drained } from './drained.ts';
 
 export interface ControlOptions {
   /** Built file of workers/control.ts. */
@@ -55,7 +56,7 @@ export class ControlThread {
   #known: Known | undefined;
   #confirmedAtMs = 0;
   #changed: (known: Known) => void = () => undefined;
-  #drained: (() => void)[] = [];
+  readonly #drained = new Drained();
   audit: AuditState = { entries: 0, unsignedSinceMs: null, broken: false };
   /** A newer config that this build cannot run. */
   rejected: RejectedConfig | null = null;
@@ -79,7 +80,7 @@ export class ControlThread {
         this.#told(message);
       },
       onDied: () => {
-        this.#settleDrained();
+        this.#drained.settle();
       },
     });
   }
@@ -124,22 +125,11 @@ export class ControlThread {
 
   /** Lets it sign what the audit log has come to. */
   drain(withinMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, withinMs);
-      this.#drained.push(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-      if (!this.#thread.tell({ kind: 'drain' })) this.#settleDrained();
-    });
+    return this.#drained.within(withinMs, () => this.#thread.tell({ kind: 'drain' }));
   }
 
   close(): Promise<void> {
     return this.#thread.close();
-  }
-
-  #settleDrained(): void {
-    for (const settle of this.#drained.splice(0)) settle();
   }
 
   #told(message: ToldByControl): void {
@@ -164,7 +154,7 @@ export class ControlThread {
         return;
       }
       case 'drained':
-        this.#settleDrained();
+        this.#drained.settle();
         return;
       case 'failed':
         this.#began(failed(message.problems));

@@ -6,6 +6,7 @@ import { unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { DeliverySettings, FromDeliveries, ToDeliveries } from '../sinks/messages.ts';
 import { AskThread } from './ask-thread.ts';
+import { Drained } from './drained.ts';
 
 /** How long the thread itself may take beyond what it was given to drain. */
 const DRAIN_GRACE_MS = 500;
@@ -20,7 +21,7 @@ export type DeliveriesState = Extract<FromDeliveries, { kind: 'state' }>;
 export class DeliveriesThread {
   readonly #thread: AskThread<AdminQuestion, FromDeliveries, ToDeliveries>;
   #settings: DeliverySettings;
-  #drained: (() => void)[] = [];
+  readonly #drained = new Drained();
 
   constructor(options: {
     /** Built file of workers/deliveries.ts. */
@@ -43,14 +44,14 @@ export class DeliveriesThread {
             options.onState(message);
             return;
           case 'drained':
-            this.#settleDrained();
+            this.#drained.settle();
             return;
           default:
             return unreachable(message);
         }
       },
       onDied: () => {
-        this.#settleDrained();
+        this.#drained.settle();
       },
     });
   }
@@ -67,23 +68,12 @@ export class DeliveriesThread {
   }
 
   /** Begins no more attempts, and waits for those under way: what is cut off is made again by the next process. */
-  async drain(withinMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, withinMs + DRAIN_GRACE_MS);
-      this.#drained.push(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-      if (!this.#thread.tell({ kind: 'drain', withinMs })) this.#settleDrained();
-    });
+  drain(withinMs: number): Promise<void> {
+    return this.#drained.within(withinMs + DRAIN_GRACE_MS, () => this.#thread.tell({ kind: 'drain', withinMs }));
   }
 
   close(): Promise<void> {
     return this.#thread.close();
-  }
-
-  #settleDrained(): void {
-    for (const settle of this.#drained.splice(0)) settle();
   }
 }
 

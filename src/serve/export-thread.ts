@@ -2,6 +2,7 @@ import type { ExportSettings, ExportState, FromExport, ToExport } from '../expor
 import type { Log } from '../lib/log.ts';
 import { unreachable } from '../lib/result.ts';
 import { AskThread } from './ask-thread.ts';
+import { Drained } from './drained.ts';
 
 /** How long the thread itself may take beyond what it was given to drain. */
 const DRAIN_GRACE_MS = 500;
@@ -56,7 +57,7 @@ export class ExportThread {
 class Running {
   readonly #thread: AskThread<never, FromExport, ToExport>;
   #settings: ExportSettings;
-  #drained: (() => void)[] = [];
+  readonly #drained = new Drained();
 
   constructor({ file, workerData, log, onState }: ExportThreadOptions, settings: ExportSettings) {
     this.#settings = settings;
@@ -71,14 +72,14 @@ class Running {
             onState(message.state);
             return;
           case 'drained':
-            this.#settleDrained();
+            this.#drained.settle();
             return;
           default:
             return unreachable(message);
         }
       },
       onDied: () => {
-        this.#settleDrained();
+        this.#drained.settle();
       },
     });
   }
@@ -89,22 +90,11 @@ class Running {
     this.#thread.tell({ kind: 'settings', settings });
   }
 
-  async drain(withinMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, withinMs + DRAIN_GRACE_MS);
-      this.#drained.push(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-      if (!this.#thread.tell({ kind: 'drain', withinMs })) this.#settleDrained();
-    });
+  drain(withinMs: number): Promise<void> {
+    return this.#drained.within(withinMs + DRAIN_GRACE_MS, () => this.#thread.tell({ kind: 'drain', withinMs }));
   }
 
   close(): Promise<void> {
     return this.#thread.close();
-  }
-
-  #settleDrained(): void {
-    for (const settle of this.#drained.splice(0)) settle();
   }
 }
