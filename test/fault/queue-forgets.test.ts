@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { freePort } from '../../bench/targets.ts';
 import { startFlow } from '../flow/support.ts';
 import type { Flow } from '../flow/support.ts';
@@ -54,6 +54,18 @@ async function found(ids: readonly string[]): Promise<{ records: number; capture
   return rows[0] ?? { records: 0, captures: 0, booked: 0 };
 }
 
+/** A connection that lets nobody write to a table until it commits. */
+async function lock(table: string): Promise<PoolClient> {
+  const blocker = await pool.connect();
+  onTestFinished(() => {
+    blocker.release(true);
+  });
+  await blocker.query(
+    `BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE aperture.${table} IN EXCLUSIVE MODE`,
+  );
+  return blocker;
+}
+
 async function metric(name: string): Promise<number> {
   const text = await (await fetch(`${flow.gateway.url}/metrics`)).text();
   return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
@@ -66,13 +78,8 @@ test(
     const ids = await requests(20);
     await until('the first are stored', async () => (await found(ids)).captures === ids.length, 40_000);
     // The database takes nothing for a while, so that the queue has what it is going to lose.
-    const blocker = await pool.connect();
-    onTestFinished(() => {
-      blocker.release(true);
-    });
-    await blocker.query(
-      'BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE aperture.records, aperture.captures IN EXCLUSIVE MODE',
-    );
+    // One transaction a table: one that waits for the second while it holds the first can meet those of the gateway crosswise.
+    const blockers = await Promise.all(['records', 'captures'].map(lock));
     ids.push(...(await requests(80)));
     await until('the queue has the records', async () => (await metric('aperture_records_waiting')) === 0, 40_000);
     await redis.flush();
@@ -81,7 +88,7 @@ test(
     await redis.start();
     ids.push(...(await requests(20)));
     const lostAtMs = performance.now();
-    await blocker.query('COMMIT');
+    for (const blocker of blockers) await blocker.query('COMMIT');
     const all = { records: ids.length, captures: ids.length, booked: ids.length };
     let last: unknown;
     await until(
