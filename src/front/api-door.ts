@@ -72,6 +72,9 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
       groups,
       identity_source: source,
       role: access.role,
+      read_captures: access.readCaptures,
+      read_audit: access.readAudit,
+      filterable_headers: access.filterableHeaders,
     };
     response.send(200, JSON_HEADERS, JSON.stringify(who));
     return;

@@ -18,11 +18,18 @@ import { requestLife, sendFault } from './request-life.ts';
 import type { Arrival } from './request-life.ts';
 import type { FrontServices } from './services.ts';
 import type { Accept, ClientRequest, ClientResponse } from './socket.ts';
+import { answerUi, isBrowserAtRoot, isUiPath } from './ui-door.ts';
 import { withoutTokens } from './without-tokens.ts';
 import type { World } from './world.ts';
 
 /** Methods that change or cost something: these must not come from a page of another site. */
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
+const TO_PAGES: [string, string][] = [
+  ['location', '/ui/'],
+  ['cache-control', 'no-store'],
+  ['vary', 'accept'],
+];
 
 /** Everything that knocks comes through here: probes, models, the JSON API, and requests to models. */
 export function createFrontDoor(services: FrontServices): Accept {
@@ -51,6 +58,10 @@ async function receive(
     refuse('plain', { code: 'headers_too_large', limitBytes: world.limits.header_bytes });
     return;
   }
+  if (isBrowserAtRoot(received)) {
+    response.send(302, TO_PAGES, '');
+    return;
+  }
   if (answerProbe(services, received, response)) return;
 
   const endpoint = endpointOf(received);
@@ -61,6 +72,11 @@ async function receive(
   const host = request.header('host') ?? '';
   if (!hostAllowed(host, world.allowedHosts)) {
     refuse(dialect, { code: 'host_refused', host: host.slice(0, 255) });
+    return;
+  }
+  if (isUiPath(request.path)) {
+    const answered = answerUi(services.ui, request, response);
+    if (!answered.ok) refuse('plain', answered.fault);
     return;
   }
   if (WRITES.has(request.method) && crossSite((name) => request.header(name), host)) {

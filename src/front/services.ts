@@ -14,6 +14,7 @@ import type { Resources } from '../resources/resources.ts';
 import type { FrontMetrics } from './front-metrics.ts';
 import type { KillSwitch } from './kill-switch.ts';
 import type { LiveExchanges } from './live.ts';
+import type { UiFiles } from './ui-door.ts';
 import type { Worlds } from './world.ts';
 
 /** What a whole exchange writes. */
@@ -86,4 +87,6 @@ export interface FrontServices extends ExchangeServices {
   /** Milliseconds since the store last said that the control state we have is what holds. */
   controlAgeMs(): number;
   renderMetrics(): Promise<string>;
+  /** The dashboard; empty where it was not built. */
+  ui: UiFiles;
 }

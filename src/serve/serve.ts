@@ -81,6 +81,7 @@ import { replaySlot } from './replay-slot.ts';
 import type { SlotReplayParts } from './replay-slot.ts';
 import { SegmentBooks } from './segment-books.ts';
 import { SimulatorThread } from './simulator-thread.ts';
+import { readUiFiles } from './ui-files.ts';
 import type { SegmentMarks } from './watermarks.ts';
 
 export interface ServeOptions {
@@ -442,6 +443,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     askQuotas: (question) => quotaThread.ask(question),
     controlAgeMs: () => control.ageMs,
     renderMetrics: () => registry.metrics(),
+    ui: readUiFiles(),
   };
   const crossings = (): typeof quotaThread.crossings => quotaThread.crossings;
   gatewayMetrics(metrics, { services, journal, jobs, captures, books, api, control, inspectors, whois, crossings });

@@ -14,7 +14,7 @@ if (unknown !== undefined) {
   process.exit(1);
 }
 install();
-build();
+await build();
 const failed = (asked.length === 0 ? AGENTS : asked).filter((name) => {
   console.log(`\n== ${name}`);
   const done = spawnSync(process.execPath, [join(root, 'dist', 'test', 'agents', `${name}.js`)], {

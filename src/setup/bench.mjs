@@ -9,7 +9,7 @@ ensurePrograms([
   { program: 'openssl', package: 'openssl' },
 ]);
 install();
-build();
+await build();
 const args = process.argv.slice(2);
 const gate = args[0] === 'gate';
 run(process.execPath, [join(root, 'dist', 'bench', gate ? 'gate.js' : 'run.js'), ...args.slice(gate ? 1 : 0)]);

@@ -5,7 +5,7 @@ import { build } from './build.mjs';
 import { install, root } from './install.mjs';
 
 install();
-build();
+await build();
 const args = process.argv.slice(2);
 const child = spawn(process.execPath, [join(root, 'dist', 'src', 'main.js'), ...(args.length > 0 ? args : ['serve'])], {
   cwd: root,

@@ -15,11 +15,12 @@ ensurePrograms([
   { program: 'python3', package: 'python3' },
   { module: 'cbor2', package: 'python3-cbor2' },
   { program: 'zstd', package: 'zstd' },
+  { program: 'chromium', package: 'chromium' },
   // Only root can make a network of its own.
   ...(process.getuid?.() === 0 ? [{ program: 'ip', package: 'iproute2' }] : []),
 ]);
 install();
-build();
+await build();
 const vitest = (...more) => {
   run(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...more], { env });
 };

@@ -164,6 +164,7 @@ export async function openHouse(config: unknown): Promise<House> {
     tailnet: () => '',
     controlAgeMs: () => 0,
     renderMetrics: () => registry.metrics(),
+    ui: new Map(),
   });
   const sockets: FrontSocket[] = [];
   const urls: string[] = [];

@@ -1,0 +1,10 @@
+import { PageHead } from '../../design/card.tsx';
+import { AdminsOnly } from '../../shell/me.tsx';
+
+export function Configuration() {
+  return (
+    <AdminsOnly>
+      <PageHead title="Configuration" />
+    </AdminsOnly>
+  );
+}

@@ -1,0 +1,5 @@
+import { PageHead } from '../../design/card.tsx';
+
+export function Requests() {
+  return <PageHead title="Requests" />;
+}

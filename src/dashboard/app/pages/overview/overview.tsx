@@ -1,0 +1,5 @@
+import { PageHead } from '../../design/card.tsx';
+
+export function Overview() {
+  return <PageHead title="Overview" />;
+}

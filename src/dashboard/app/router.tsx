@@ -1,0 +1,77 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { Failure, Loading } from './design/states.tsx';
+import { OverviewSearch } from './pages/overview/search.ts';
+import { AdoptionSearch } from './pages/adoption/search.ts';
+import { ConfigurationSearch } from './pages/configuration/search.ts';
+import { RequestsSearch, SessionsSearch } from './pages/logs/search.ts';
+import { RequestSearch } from './pages/request/search.ts';
+import { Shell } from './shell/shell.tsx';
+
+/*
+ * The address says what a page shows: each filter and tab is a parameter, so that a view can be sent to somebody. A page's
+ * code comes when it is first looked at.
+ */
+
+const root = createRootRoute({ component: Shell });
+
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  validateSearch: (search) => OverviewSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/overview/overview.tsx'), 'Overview'),
+});
+const sessions = createRoute({
+  getParentRoute: () => root,
+  path: '/sessions',
+  validateSearch: (search) => SessionsSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/logs/sessions.tsx'), 'Sessions'),
+});
+const session = createRoute({
+  getParentRoute: () => root,
+  path: '/sessions/$id',
+  component: lazyRouteComponent(() => import('./pages/logs/session.tsx'), 'Session'),
+});
+const requests = createRoute({
+  getParentRoute: () => root,
+  path: '/requests',
+  validateSearch: (search) => RequestsSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/logs/requests.tsx'), 'Requests'),
+});
+const request = createRoute({
+  getParentRoute: () => root,
+  path: '/requests/$id',
+  validateSearch: (search) => RequestSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/request/request.tsx'), 'RequestPage'),
+});
+const adoption = createRoute({
+  getParentRoute: () => root,
+  path: '/adoption',
+  validateSearch: (search) => AdoptionSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/adoption/adoption.tsx'), 'Adoption'),
+});
+const configuration = createRoute({
+  getParentRoute: () => root,
+  path: '/configuration',
+  validateSearch: (search) => ConfigurationSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/configuration/configuration.tsx'), 'Configuration'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([overview, sessions, session, requests, request, adoption, configuration]),
+  basepath: '/ui',
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+  defaultPendingComponent: () => <Loading />,
+  defaultErrorComponent: ({ error }) => <Failure error={asError(error)} again={() => window.location.reload()} />,
+  defaultNotFoundComponent: () => <Failure error={new Error('There is no page at this address.')} />,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

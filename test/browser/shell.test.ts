@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ADMIN, USER } from './organisation.ts';
+import { startWorld } from './world.ts';
+import type { BrowserWorld } from './world.ts';
+
+let world: BrowserWorld;
+
+beforeAll(async () => {
+  world = await startWorld('shell', { records: 0 });
+});
+afterAll(() => world.close());
+
+test('an admin sees all pages, a user those about themselves, and nobody from outside any figures', async () => {
+  const admin = await world.visit(ADMIN, '/ui/');
+  const places = admin.page.getByRole('navigation', { name: 'Pages' }).getByRole('listitem');
+  await places.first().waitFor();
+  expect(await places.allInnerTexts()).toEqual(['Overview', 'Sessions', 'Requests', 'Adoption', 'Configuration']);
+  expect(await admin.axe()).toEqual([]);
+  expect(admin.problems()).toEqual([]);
+  await admin.close();
+
+  const user = await world.visit(USER, '/ui/adoption');
+  await user.page.getByText('This page is for admins').waitFor();
+  expect(await user.page.getByRole('navigation', { name: 'Pages' }).getByRole('listitem').allInnerTexts()).toEqual([
+    'Overview',
+    'Sessions',
+    'Requests',
+  ]);
+  await user.close();
+
+  const stranger = await world.visit('mallory@example.net', '/ui/');
+  await stranger.page.getByText('You may not see this').waitFor();
+  await stranger.close();
+});
+
+test('a browser at the root is led to the pages, Aperture’s own addresses too; a probe is answered as ever', async () => {
+  const { url } = world.gateway;
+  const at = async (path: string, accept = '*/*') => {
+    const { status, headers } = await fetch(url + path, { redirect: 'manual', headers: { accept } });
+    return [status, headers.get('location')];
+  };
+  expect(await at('/', 'text/html,application/xhtml+xml')).toEqual([302, '/ui/']);
+  expect(await at('/')).toEqual([200, null]);
+  expect(await at('/admin/adoption')).toEqual([302, '/ui/']);
+  expect(await at('/chat')).toEqual([302, '/ui/']);
+  expect(await at('/ui')).toEqual([302, '/ui/']);
+  expect((await at('/ui/assets/none.js'))[0]).toBe(404);
+  expect((await fetch(`${url}/ui/`, { method: 'POST' })).status).toBe(405);
+});
+
+test('pages come with a policy that lets nothing in and nothing out, compressed, and with names that may be kept', async () => {
+  const page = await fetch(`${world.gateway.url}/ui/requests/some-id`);
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-security-policy')).toMatch(
+    /^default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; .*frame-ancestors 'none'/,
+  );
+  expect(page.headers.get('cache-control')).toBe('no-cache');
+  const script = /src="(\/ui\/assets\/[^"]+\.js)"/.exec(await page.text())?.[1] ?? '';
+  const asset = await fetch(world.gateway.url + script, { headers: { 'accept-encoding': 'gzip' } });
+  expect(asset.headers.get('content-encoding')).toBe('gzip');
+  expect(asset.headers.get('cache-control')).toContain('immutable');
+  const again = await fetch(world.gateway.url + script, {
+    headers: { 'if-none-match': asset.headers.get('etag') ?? '' },
+  });
+  expect(again.status).toBe(304);
+});
