@@ -1,0 +1,30 @@
+import { unifiedMergeView } from '@codemirror/merge';
+import { EditorState } from '@codemirror/state';
+import { EditorView, lineNumbers } from '@codemirror/view';
+import { useEffect, useRef } from 'react';
+import { Empty } from '../../../design/states.tsx';
+import { mountEditor } from './editor-view.ts';
+import styles from './editor.module.css';
+
+/** What becomes of a text: lines that go are red, those that come green; what stays is folded away. */
+export function DiffView({ label, before, after }: { label: string; before: string; after: string }) {
+  const host = useRef<HTMLDivElement>(null);
+  const isSame = before === after;
+  useEffect(() => {
+    if (host.current === null) return;
+    const made = mountEditor(host.current, after, label, [
+      lineNumbers(),
+      EditorView.lineWrapping,
+      EditorState.readOnly.of(true),
+      unifiedMergeView({
+        original: before,
+        mergeControls: false,
+        collapseUnchanged: { margin: 2, minSize: 3 },
+        syntaxHighlightDeletions: true,
+      }),
+    ]);
+    return () => made.destroy();
+  }, [label, before, after, isSame]);
+  if (isSame) return <Empty title="No difference">The two texts are the same, to the last character.</Empty>;
+  return <div ref={host} className={styles.diff} />;
+}
