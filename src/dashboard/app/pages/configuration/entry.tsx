@@ -11,20 +11,24 @@ interface EntryProps {
   actions?: ReactNode;
   /** Looks at the reader: it is what was asked about. */
   marked?: boolean;
+  /** What is to be known of it is short: two to a row where there is room. */
+  pairs?: boolean;
   children: ReactNode;
 }
 
 /** One thing of the config: what it is called on the left, what is to be known of it on the right. */
-export function Entry({ id, name, place, badges, actions, marked = false, children }: EntryProps) {
+export function Entry({ id, name, place, badges, actions, marked = false, pairs = false, children }: EntryProps) {
   return (
     <li className={styles.entry} data-row={id} data-marked={marked}>
       <div className={styles.head}>
         <h3 className={styles.name}>{name}</h3>
         {place !== undefined && <p className={styles.place}>{place}</p>}
-        {badges !== undefined && <div className={styles.badges}>{badges}</div>}
-        {actions !== undefined && <div className={styles.actions}>{actions}</div>}
+        {badges !== undefined && badges !== false && <div className={styles.badges}>{badges}</div>}
+        {actions !== undefined && actions !== false && <div className={styles.actions}>{actions}</div>}
       </div>
-      <dl className={styles.facts}>{children}</dl>
+      <dl className={styles.facts} data-pairs={pairs}>
+        {children}
+      </dl>
     </li>
   );
 }
@@ -38,9 +42,9 @@ export function Entries({ label, children }: { label: string; children: ReactNod
 }
 
 /** One thing to know; left out where there is nothing to say. */
-export function Fact({ name, children }: { name: string; children: ReactNode }) {
+export function Fact({ name, wide = false, children }: { name: string; wide?: boolean; children: ReactNode }) {
   return (
-    <div className={styles.fact} data-fact={name}>
+    <div className={styles.fact} data-fact={name} data-wide={wide}>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>

@@ -24,7 +24,8 @@ interface CodeEditorProps {
   text: string;
   onChange: (text: string) => void;
   readOnly: boolean;
-  marks: readonly Mark[];
+  /** Undefined: nothing new is known; what was marked moves with the text. */
+  marks: readonly Mark[] | undefined;
   ref?: Ref<EditorHandle>;
 }
 
@@ -59,7 +60,7 @@ export function CodeEditor({ label, text, onChange, readOnly, marks, ref }: Code
 
   useEffect(() => {
     const editor = view.current;
-    if (editor === undefined) return;
+    if (editor === undefined || marks === undefined) return;
     const { length } = editor.state.doc;
     const diagnostics = marks
       .filter(({ to }) => to <= length)

@@ -42,7 +42,7 @@ function Desk({ now }: { now: ConfigNow }) {
   const [saved, setSaved] = useState<Saved | undefined>(undefined);
   const { errors, warnings } = checked.validation ?? { errors: [], warnings: [] };
   const marks = useMemo(
-    () => (checked.isStale || checked.validation === undefined ? [] : marksOf(text, checked.validation)),
+    () => (checked.isStale || checked.validation === undefined ? undefined : marksOf(text, checked.validation)),
     [text, checked.isStale, checked.validation],
   );
   const isSound = !checked.isStale && checked.validation?.Valid === true;

@@ -19,7 +19,12 @@ export function mountEditor(host: HTMLElement, text: string, label: string, exte
       hujson(),
       look,
       EditorState.tabSize.of(2),
-      EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', autocapitalize: 'off' }),
+      EditorView.contentAttributes.of({
+        'aria-label': label,
+        spellcheck: 'false',
+        tabindex: '0',
+        autocapitalize: 'off',
+      }),
     ],
   });
 }

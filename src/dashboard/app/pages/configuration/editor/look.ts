@@ -72,6 +72,10 @@ const theme = EditorView.theme({
   '.cm-deletedLine, .cm-deletedLine del': { textDecoration: 'none' },
   '&.cm-merge-b .cm-changedLineGutter': { background: 'var(--good)' },
   '.cm-deletedLineGutter, &.cm-merge-a .cm-changedLineGutter': { background: 'var(--bad)' },
+  // On a stronger ground the colours of words are too weak.
+  '.cm-changedText, .cm-changedText *, .cm-deletedText, .cm-deletedText *': { color: 'var(--text)' },
+  // The marks that stand there otherwise are in few typefaces.
+  '.cm-collapsedLines:before, .cm-collapsedLines:after': { content: '"⋯"' },
   '.cm-collapsedLines': {
     padding: '0.25rem 0.75rem',
     color: 'var(--text-soft)',

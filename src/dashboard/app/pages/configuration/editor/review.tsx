@@ -73,7 +73,7 @@ function Changes({ base, text, warnings, onClose, onSaved }: ReviewProps) {
       <DiffView label="What changes" before={base.text} after={text} />
       {warnings.length > 0 && (
         <p className={styles.changes}>
-          {warnings.length === 1 ? 'One remark' : `${warnings.length} remarks`}, which do not keep it from being saved.
+          {warnings.length === 1 ? 'One remark does' : `${warnings.length} remarks do`} not keep it from being saved.
         </p>
       )}
       <Field

@@ -82,7 +82,12 @@ function List({ wanted, onRefill }: { wanted: string; onRefill: (bucket: Bucket)
   }
   return (
     <>
-      <Table caption="Buckets" columns={columns(onRefill)} rows={buckets} id={({ bucket }) => bucket} />
+      <Table
+        caption="Buckets and what is left in them"
+        columns={columns(onRefill)}
+        rows={buckets}
+        id={({ bucket }) => bucket}
+      />
       {pages.hasNextPage && (
         <Button look="quiet" disabled={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
           Show more
@@ -121,6 +126,7 @@ function columns(onRefill: (bucket: Bucket) => void): readonly Column<Bucket>[] 
       key: 'capacity',
       head: 'Capacity',
       figure: true,
+      minor: true,
       title: ({ capacity_nanodollars }) => moneyExact(capacity_nanodollars),
       cell: ({ capacity_nanodollars }) => money(capacity_nanodollars),
     },

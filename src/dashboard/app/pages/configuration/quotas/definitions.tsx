@@ -41,6 +41,7 @@ function QuotaEntry({ name, quota, grants }: { name: string; quota: Fields; gran
   const status = quota['deny_status'];
   return (
     <Entry
+      pairs
       id={name}
       name={<Foreign>{name}</Foreign>}
       badges={grants.length === 0 && <Badge tone="warn">no grant names it</Badge>}
@@ -68,7 +69,7 @@ function QuotaEntry({ name, quota, grants }: { name: string; quota: Fields; gran
         {quota['fail'] === 'local' && '; while the store is away it goes on by what was last known'}
       </Fact>
       {grants.length > 0 && (
-        <Fact name="Charged by">
+        <Fact name="Charged by" wide>
           {grants.map(({ id, src }) => (
             <div key={id}>
               <code>{id}</code>: <Foreign>{src.map(sourceText).join(', ')}</Foreign>

@@ -71,6 +71,7 @@ function RuleEntry({ rule, grants }: { rule: WrittenRule; grants: readonly Grant
   );
   return (
     <Entry
+      pairs
       id={name}
       name={<Foreign>{name}</Foreign>}
       place={isHook ? 'external hook' : (KINDS[what] ?? what)}
@@ -85,7 +86,7 @@ function RuleEntry({ rule, grants }: { rule: WrittenRule; grants: readonly Grant
         !disabled && (
           <Button
             look="quiet"
-            aria-label={`Try ${name}`}
+            aria-label={`Try it: ${name}`}
             onClick={() => {
               go({ rule: name });
               document.getElementById('bench')?.scrollIntoView({ block: 'start' });
@@ -114,7 +115,7 @@ function RuleEntry({ rule, grants }: { rule: WrittenRule; grants: readonly Grant
       <Fact name="If it fails">{failPolicy === 'fail_open' ? 'requests go on' : 'requests are refused'}</Fact>
       {preference !== 0 && <Fact name="Preference">{preference}</Fact>}
       {grants.length > 0 && (
-        <Fact name="Attached by">
+        <Fact name="Attached by" wide>
           {grants.map(({ id, src, capabilities }) => (
             <div key={id}>
               <code>{id}</code>: <Foreign>{src.map(sourceText).join(', ')}</Foreign> for{' '}

@@ -1,5 +1,6 @@
+import { X } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
-import { Button } from '../../../design/button.tsx';
+import { Button, IconButton } from '../../../design/button.tsx';
 import { Card } from '../../../design/card.tsx';
 import { Choice } from '../../../design/choice.tsx';
 import { ago } from '../../../design/format.ts';
@@ -56,6 +57,9 @@ function Found({ version, now }: { version: Version; now: ConfigNow }) {
           <Button disabled={isNow || now.read_only} onClick={() => setAsking(true)}>
             Roll back to it
           </Button>
+          <IconButton label="Close" onClick={() => go({ version: undefined, against: undefined })}>
+            <X size={16} />
+          </IconButton>
         </>
       }
     >

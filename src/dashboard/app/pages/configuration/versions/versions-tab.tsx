@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { getJson, pathOf } from '../../../api/client.ts';
 import { mayRetry, useApi } from '../../../api/use-api.ts';
 import { Badge } from '../../../design/badge.tsx';
@@ -27,7 +28,7 @@ export function VersionsTab() {
 }
 
 function Versions({ now }: { now: ConfigNow }) {
-  const [{ version }, go] = usePlace();
+  const [{ version }] = usePlace();
   const pages = useInfiniteQuery({
     queryKey: ['/api/config/versions', now.hash],
     queryFn: ({ pageParam, signal }) =>
@@ -48,7 +49,7 @@ function Versions({ now }: { now: ConfigNow }) {
       <Card title="Versions" note="Newest first. Each save and each rollback is one." flush>
         <Table
           caption="Versions of the config"
-          columns={columns(now, version, (number) => go({ version: number }))}
+          columns={columns(now)}
           rows={items}
           id={({ number }) => String(number)}
           marked={({ number }) => number === version}
@@ -63,37 +64,26 @@ function Versions({ now }: { now: ConfigNow }) {
   );
 }
 
-function columns(
-  now: ConfigNow,
-  chosen: number | undefined,
-  look: (number: number | undefined) => void,
-): readonly Column<VersionEntry>[] {
+function columns(now: ConfigNow): readonly Column<VersionEntry>[] {
   return [
     {
       key: 'number',
       head: 'Version',
       cell: ({ number }) => (
         <>
-          {number} {number === now.number && <Badge tone="good">holds now</Badge>}
+          <Link
+            to="/configuration"
+            search={(before) => ({ ...before, tab: 'versions', version: number, against: undefined })}
+            resetScroll
+          >
+            Version {number}
+          </Link>{' '}
+          {number === now.number && <Badge tone="good">holds now</Badge>}
         </>
       ),
     },
     { key: 'at', head: 'When', cell: ({ at }) => <Time at={at} /> },
     { key: 'author', head: 'By', cell: ({ author }) => <Foreign>{author}</Foreign> },
     { key: 'note', head: 'Note', wide: true, title: ({ note }) => note, cell: ({ note }) => <Foreign>{note}</Foreign> },
-    {
-      key: 'look',
-      head: '',
-      figure: true,
-      cell: ({ number }) => (
-        <Button
-          look="quiet"
-          aria-label={number === chosen ? `Close version ${number}` : `Look at version ${number}`}
-          onClick={() => look(number === chosen ? undefined : number)}
-        >
-          {number === chosen ? 'Close' : 'Look'}
-        </Button>
-      ),
-    },
   ];
 }
