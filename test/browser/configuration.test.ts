@@ -42,12 +42,12 @@ async function open(view: string): Promise<Visit> {
 }
 
 /** Nothing went wrong in the page, and axe has nothing to say in either theme. */
-async function isSound({ page, axe, problems, close }: Visit): Promise<void> {
-  expect(await axe()).toEqual([]);
-  await page.emulateMedia({ colorScheme: 'dark' });
-  expect(await axe()).toEqual([]);
-  expect(problems()).toEqual([]);
-  await close();
+async function isSound(visit: Visit): Promise<void> {
+  expect(await visit.axe()).toEqual([]);
+  await visit.page.emulateMedia({ colorScheme: 'dark' });
+  expect(await visit.axe()).toEqual([]);
+  expect(visit.problems()).toEqual([]);
+  await visit.close();
 }
 
 /** Puts a line after the config's first, which is a comment. */
@@ -109,7 +109,7 @@ describe('the editor', () => {
     const { page } = visit;
     await typeLine(page, '// not to be lost');
     await page.getByRole('tab', { name: 'Providers' }).click();
-    await page.getByRole('listitem').filter({ hasText: 'api' }).first().waitFor();
+    await page.locator('[data-row=openai]').waitFor();
     await page.getByRole('link', { name: 'Overview' }).click();
     const asked = page.getByRole('dialog', { name: 'Leave without saving?' });
     await asked.getByRole('button', { name: 'Stay' }).click();
@@ -234,9 +234,8 @@ describe('grants', () => {
     expect(await verdict.getAttribute('data-verdict')).toBe('allowed');
     expect(await verdict.innerText()).toContain(told.model.why);
     const marked = page.locator('[data-row][data-marked=true]');
-    expect(await marked.evaluateAll((rows) => rows.map((row) => row.getAttribute('data-row')))).toEqual(
-      told.grants.map(({ id }) => id),
-    );
+    const names = (await marked.all()).map((row) => row.getAttribute('data-row'));
+    expect(await Promise.all(names)).toEqual(told.grants.map(({ id }) => id));
     expect(await visit.axe()).toEqual([]);
 
     // By its tags a machine may use one provider's models, and not another's.

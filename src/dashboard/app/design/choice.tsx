@@ -48,10 +48,9 @@ interface TabsProps<T extends string> extends ChoiceProps<T> {
 export function Tabs<T extends string>({ label, options, chosen, onChoose, children }: TabsProps<T>) {
   const panel = useRef<HTMLDivElement>(null);
   // On a narrow screen the row scrolls, and the chosen one may be beyond its edge.
-  useEffect(
-    () => document.getElementById(`tab-${chosen}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' }),
-    [chosen],
-  );
+  useEffect(() => {
+    document.getElementById(`tab-${chosen}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [chosen]);
   return (
     <>
       <div

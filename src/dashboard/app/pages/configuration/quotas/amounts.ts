@@ -39,7 +39,7 @@ export function rateWords(perMs: number): string {
  * names. Undefined where there is none, and the list is read from its beginning.
  */
 export function justBefore(prefix: string): string | undefined {
-  const points = [...prefix];
+  const points = Array.from(prefix);
   const last = points.pop()?.codePointAt(0) ?? 0;
   // Zero cannot be asked for, and a half of a character is none.
   if (last <= 1 || (last >= 0xd800 && last <= 0xe000)) return undefined;
