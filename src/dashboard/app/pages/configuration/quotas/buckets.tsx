@@ -30,7 +30,7 @@ export function Buckets() {
   return (
     <Card
       title="Buckets"
-      note="What is left, refilled to this moment. A bucket is here once somebody was charged to it."
+      note="What is left, refilled to this moment. A bucket is here once a request came that it might pay for."
       actions={
         <form
           className={styles.find}
@@ -76,7 +76,7 @@ function List({ wanted, onRefill }: { wanted: string; onRefill: (bucket: Bucket)
       <Empty title="No bucket yet">Name a quota in a grant; its first request makes one.</Empty>
     ) : (
       <Empty title="No such bucket">
-        None that was charged begins with <Foreign>{wanted}</Foreign>.
+        None begins with <Foreign>{wanted}</Foreign>.
       </Empty>
     );
   }
@@ -140,7 +140,7 @@ function columns(onRefill: (bucket: Bucket) => void): readonly Column<Bucket>[] 
     },
     {
       key: 'updated',
-      head: 'Last charged',
+      head: 'Changed',
       minor: true,
       cell: ({ updated_at }) => (updated_at === null ? 'never' : <Time at={updated_at} />),
     },
