@@ -1,11 +1,13 @@
-// Compiles the gateway to dist/ and builds the dashboard to dist/ui, each when a source is newer than its last build.
+// Compiles to dist/ and builds the dashboard to dist/ui, each when a source is newer than its last build. `npm start` needs
+// the gateway alone; tests and benchmarks are compiled without a check of their types, which is `npm run check`'s.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, run } from './install.mjs';
 
 const APP = join('src', 'dashboard', 'app');
-const FOLDERS = ['src', 'workers', 'config', 'bench', 'test'];
+const GATEWAY = ['src', 'workers', 'config'];
+const ALL = [...GATEWAY, 'bench', 'test'];
 
 /** Changes when one of these files is added, removed or touched. */
 function fingerprint(folders, isSource, settings) {
@@ -22,31 +24,47 @@ function fingerprint(folders, isSource, settings) {
   return hash.digest('hex');
 }
 
-async function whenStale(stamp, now, make) {
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return;
-  await make();
-  writeFileSync(stamp, now);
+const sources = (folders) =>
+  fingerprint(folders, (path) => path.endsWith('.ts') && !path.startsWith(join(root, APP)), ['tsconfig.json']);
+
+const stampOf = (name) => join(root, 'dist', `.built-${name}`);
+const isFresh = (name, now) => existsSync(stampOf(name)) && readFileSync(stampOf(name), 'utf8') === now;
+
+function compile(folders, options) {
+  console.log('Building ...');
+  // What a source that is gone was compiled to must not live on.
+  for (const folder of folders) rmSync(join(root, 'dist', folder), { recursive: true, force: true });
+  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), ...options]);
 }
 
-function compile() {
-  console.log('Building ...');
-  // What a source that is gone was compiled to must not live on. The dashboard is not ours to remove.
-  for (const folder of FOLDERS) rmSync(join(root, 'dist', folder), { recursive: true, force: true });
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
+/** What `npm start` runs. */
+export async function build() {
+  const gateway = sources(GATEWAY);
+  if (!isFresh('gateway', gateway)) {
+    compile(GATEWAY, ['-p', 'tsconfig.gateway.json']);
+    writeFileSync(stampOf('gateway'), gateway);
+  }
+  await buildPages();
+}
+
+/** The same, and tests and benchmarks. */
+export async function buildAll() {
+  const [gateway, all] = [sources(GATEWAY), sources(ALL)];
+  if (!isFresh('all', all) || !isFresh('gateway', gateway)) {
+    compile(ALL, ['-p', 'tsconfig.json', '--noCheck']);
+    writeFileSync(stampOf('gateway'), gateway);
+    writeFileSync(stampOf('all'), all);
+  }
+  await buildPages();
 }
 
 async function buildPages() {
+  const now = fingerprint([APP], () => true, ['package-lock.json']);
+  if (isFresh('ui', now)) return;
   console.log('Building the dashboard ...');
   const { buildUi } = await import('./build-ui.mjs');
   await buildUi();
-}
-
-export async function build() {
-  const inApp = (path) => path.startsWith(join(root, APP));
-  const gateway = fingerprint(FOLDERS, (path) => path.endsWith('.ts') && !inApp(path), ['tsconfig.json']);
-  await whenStale(join(root, 'dist', '.built'), gateway, compile);
-  const pages = fingerprint([APP], () => true, ['package-lock.json']);
-  await whenStale(join(root, 'dist', '.built-ui'), pages, buildPages);
+  writeFileSync(stampOf('ui'), now);
 }
 
 if (process.argv[1] === import.meta.filename) await build();
