@@ -2,7 +2,7 @@
 // its turn. Fails when one of them differs, after all have run.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { buildAll } from './build.mjs';
+import { build } from './build.mjs';
 import { install, root } from './install.mjs';
 
 const AGENTS = ['claude-code', 'codex', 'gemini-cli', 'opencode'];
@@ -14,7 +14,7 @@ if (unknown !== undefined) {
   process.exit(1);
 }
 install();
-await buildAll();
+await build();
 const failed = (asked.length === 0 ? AGENTS : asked).filter((name) => {
   console.log(`\n== ${name}`);
   const done = spawnSync(process.execPath, [join(root, 'dist', 'test', 'agents', `${name}.js`)], {

@@ -1,6 +1,6 @@
 // `npm run bench`, `npm run bench:gate`: installs what is missing (nginx is the yardstick), builds, measures.
 import { join } from 'node:path';
-import { buildAll } from './build.mjs';
+import { build } from './build.mjs';
 import { ensurePrograms } from './debian.mjs';
 import { install, root, run } from './install.mjs';
 
@@ -9,7 +9,7 @@ ensurePrograms([
   { program: 'openssl', package: 'openssl' },
 ]);
 install();
-await buildAll();
+await build();
 const args = process.argv.slice(2);
 const gate = args[0] === 'gate';
 run(process.execPath, [join(root, 'dist', 'bench', gate ? 'gate.js' : 'run.js'), ...args.slice(gate ? 1 : 0)]);

@@ -1,6 +1,6 @@
 // `npm test [files]`, `npm run test:long`: installs what is missing, builds, runs every test.
 import { join } from 'node:path';
-import { buildAll } from './build.mjs';
+import { build } from './build.mjs';
 import { ensurePrograms } from './debian.mjs';
 import { install, root, run } from './install.mjs';
 
@@ -20,7 +20,7 @@ ensurePrograms([
   ...(process.getuid?.() === 0 ? [{ program: 'ip', package: 'iproute2' }] : []),
 ]);
 install();
-await buildAll();
+await build();
 const vitest = (...more) => {
   run(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...more], { env });
 };
