@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { sayMs, summarize } from '../../bench/load/samples.ts';
 import type { Summary } from '../../bench/load/samples.ts';
-import { UsageItem, UsageSums } from '../../src/dashboard/queries.ts';
+import { UsageItem, UsageSums } from '../../src/dashboard/usage.ts';
 import { uuid7 } from '../../src/lib/uuid7.ts';
 import { createCaptureStore, findCapture } from '../../src/store/captures.ts';
 import { openPool } from '../../src/store/database.ts';

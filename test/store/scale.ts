@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { summarize } from '../../bench/load/samples.ts';
 import type { ApiCaller } from '../../src/dashboard/messages.ts';
-import type { ApiAnswer } from '../../src/dashboard/routes.ts';
+import type { ApiAnswer } from '../../src/dashboard/asked.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { uuid7Floor } from '../../src/lib/uuid7.ts';
