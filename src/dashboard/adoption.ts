@@ -48,35 +48,34 @@ const OFTEN_DAYS = 4;
 const TOKENS = USAGE_KINDS.join(' + ');
 const NOT_REFUSED = 'requests > refused';
 const DATE = (time: string): string => `(${time} AT TIME ZONE 'UTC')::date`;
-const IN_RANGE = 'day >= $1 AND day < $2';
+const FIRST = DATE('$1');
 const SUMS = `sum(requests) AS requests, sum(tokens) AS tokens, sum(cost) AS cost`;
 const SHOWN_SUMS = `coalesce(requests, 0) AS requests, coalesce(tokens, 0) AS tokens,
     coalesce(cost, 0)::text AS cost_nanodollars`;
 
-/** What each user did on each day, from as many days before the range on as its first day looks back. */
+/** The roll-ups, read once, from as many days before the range on as its first day looks back; then what each user did on each day. */
 const ACTIVITY = `
-activity AS MATERIALIZED (
-  SELECT login, ${DATE('day')} AS on_day, sum(requests - refused) AS requests, sum(${TOKENS}) AS tokens,
+used AS MATERIALIZED (
+  SELECT login, groups, agent, ${DATE('day')} AS on_day, sum(requests - refused) AS requests, sum(${TOKENS}) AS tokens,
     sum(cost_nanodollars) AS cost
     FROM aperture.rollup_day
    WHERE day >= $1::timestamptz - interval '${MONTH_DAYS - 1} days' AND day < $2 AND ${NOT_REFUSED}
-   GROUP BY 1, 2
+   GROUP BY 1, 2, 3, 4
+), activity AS MATERIALIZED (
+  SELECT login, on_day, ${SUMS} FROM used GROUP BY 1, 2
 )`;
 
 /** Users of the range, with the first day ever on which each was active: one look into an index for each. */
 const USERS = `
 users AS MATERIALIZED (
-  SELECT login, first_day, max(on_day) AS last_day, count(*) AS days_active, ${SUMS}
-    FROM activity JOIN (
-      SELECT login, ${DATE('first.day')} AS first_day
-        FROM (SELECT DISTINCT login FROM activity WHERE on_day >= ${DATE('$1')}) AS seen
-       CROSS JOIN LATERAL (
-         SELECT day FROM aperture.rollup_day AS earlier
-          WHERE earlier.login = seen.login AND ${NOT_REFUSED} ORDER BY day LIMIT 1
-       ) AS first
-    ) AS firsts USING (login)
-   WHERE on_day >= ${DATE('$1')}
-   GROUP BY login, first_day
+  SELECT seen.*, first_day
+    FROM (
+      SELECT login, max(on_day) AS last_day, count(*) AS days_active, ${SUMS}
+        FROM activity WHERE on_day >= ${FIRST} GROUP BY login
+    ) AS seen CROSS JOIN LATERAL (
+      SELECT ${DATE('day')} AS first_day FROM aperture.rollup_day AS earlier
+       WHERE earlier.login = seen.login AND ${NOT_REFUSED} ORDER BY day LIMIT 1
+    ) AS first
 )`;
 
 /**
@@ -87,61 +86,77 @@ const SPANS = `
 spans AS (
   SELECT on_day, lead(on_day) OVER own AS next, lag(on_day, ${OFTEN_DAYS - 1}) OVER own AS often_since
     FROM activity WINDOW own AS (PARTITION BY login ORDER BY on_day)
-), steps AS (
-  SELECT on_day, 1 AS week, 1 AS month, (often_since > on_day - ${WEEK_DAYS})::int AS often FROM spans
-  UNION ALL
-  SELECT least(next, on_day + ${WEEK_DAYS}), -1, 0, 0 FROM spans
-  UNION ALL
-  SELECT least(next, on_day + ${MONTH_DAYS}), 0, -1, 0 FROM spans
-  UNION ALL
-  SELECT least(next, often_since + ${WEEK_DAYS}), 0, 0, -1 FROM spans WHERE often_since > on_day - ${WEEK_DAYS}
+), steps AS MATERIALIZED (
+  SELECT on_day, sum(week) AS week, sum(month) AS month, sum(often) AS often FROM (
+    SELECT on_day, 1 AS week, 1 AS month, (often_since > on_day - ${WEEK_DAYS})::int AS often FROM spans
+    UNION ALL
+    SELECT least(next, on_day + ${WEEK_DAYS}), -1, 0, 0 FROM spans
+    UNION ALL
+    SELECT least(next, on_day + ${MONTH_DAYS}), 0, -1, 0 FROM spans
+    UNION ALL
+    SELECT least(next, often_since + ${WEEK_DAYS}), 0, 0, -1 FROM spans WHERE often_since > on_day - ${WEEK_DAYS}
+  ) AS single GROUP BY on_day
 )`;
 
-/** Every day, with how many users each window has: the sum of all steps until then. */
+/**
+ * Every day, with how many users each window has: the sum of all steps until then. What is joined is a row a day: the
+ * planner knows nothing of these tables, and joined users to their days in twenty seconds once.
+ */
 const DAYS = `
-levels AS (
-  SELECT on_day, sum(coalesce(sum(week), 0)) OVER upto AS active_7d, sum(coalesce(sum(month), 0)) OVER upto AS active_30d,
-    sum(coalesce(sum(often), 0)) OVER upto AS four_of_seven
+levels AS MATERIALIZED (
+  SELECT on_day, sum(week) OVER upto AS active_7d, sum(month) OVER upto AS active_30d, sum(often) OVER upto AS four_of_seven
     FROM (
-      SELECT ${DATE('$1')} - ${MONTH_DAYS - 1} + n AS on_day
-        FROM generate_series(0, ${DATE('$2')} - ${DATE('$1')} + ${MONTH_DAYS - 2}) AS n
+      SELECT ${FIRST} - ${MONTH_DAYS - 1} + n AS on_day
+        FROM generate_series(0, ${DATE('$2')} - ${FIRST} + ${MONTH_DAYS - 2}) AS n
     ) AS calendar LEFT JOIN steps USING (on_day)
-   GROUP BY on_day WINDOW upto AS (ORDER BY on_day)
+  WINDOW upto AS (ORDER BY on_day)
+), daily AS MATERIALIZED (
+  SELECT on_day, count(*) AS active FROM activity GROUP BY 1
+), firsts AS MATERIALIZED (
+  SELECT first_day AS on_day, count(*) AS new FROM users GROUP BY 1
 ), days AS (
-  SELECT on_day AS day, count(users.login) AS active, active_7d, active_30d, four_of_seven,
-    count(*) FILTER (WHERE first_day = on_day) AS new, count(*) FILTER (WHERE first_day < on_day) AS returning
-    FROM levels LEFT JOIN activity USING (on_day) LEFT JOIN users USING (login)
-   WHERE on_day >= ${DATE('$1')}
-   GROUP BY on_day, active_7d, active_30d, four_of_seven
+  SELECT on_day AS day, coalesce(active, 0) AS active, coalesce(active_7d, 0) AS active_7d,
+    coalesce(active_30d, 0) AS active_30d, coalesce(four_of_seven, 0) AS four_of_seven, coalesce(new, 0) AS new,
+    coalesce(active, 0) - coalesce(new, 0) AS returning
+    FROM levels LEFT JOIN daily USING (on_day) LEFT JOIN firsts USING (on_day)
+   WHERE on_day >= ${FIRST}
    ORDER BY on_day
 )`;
 
-/** All groups that a user was in at that time. */
+/** With all groups that a user was in at that time. */
 const TOLD = `
-told AS (
-  SELECT login, ARRAY(
-      SELECT DISTINCT each FROM aperture.rollup_day AS row CROSS JOIN LATERAL unnest(row.groups) AS each
-       WHERE row.login = page.login AND ${IN_RANGE} AND ${NOT_REFUSED} ORDER BY each
-    ) AS groups, first_day, last_day, days_active, ${SHOWN_SUMS}
-    FROM (SELECT * FROM users ORDER BY cost DESC, login LIMIT ${USERS_TOLD + 1}) AS page
+page AS MATERIALIZED (
+  SELECT * FROM users ORDER BY cost DESC, login LIMIT ${USERS_TOLD + 1}
+), memberships AS MATERIALIZED (
+  SELECT login, array_agg(DISTINCT each ORDER BY each) AS groups
+    FROM (SELECT DISTINCT login, groups FROM used WHERE on_day >= ${FIRST}) AS member
+   CROSS JOIN LATERAL unnest(groups) AS each
+   WHERE login IN (SELECT login FROM page)
+   GROUP BY login
+), told AS (
+  SELECT login, coalesce(groups, '{}') AS groups, first_day, last_day, days_active, ${SHOWN_SUMS}
+    FROM page LEFT JOIN memberships USING (login)
    ORDER BY page.cost DESC, login
 )`;
 
+/** Each login once before it is counted: a count of distinct ones sorts all rows. */
 const TEAMS = `
 teams AS (
   SELECT each_group AS "group", agent, users, ${SHOWN_SUMS} FROM (
-    SELECT each_group, agent, count(DISTINCT login) AS users, sum(requests - refused) AS requests,
-      sum(${TOKENS}) AS tokens, sum(cost_nanodollars) AS cost
-      FROM aperture.rollup_day ${EACH_GROUP}
-     WHERE ${IN_RANGE} AND ${NOT_REFUSED}
-     GROUP BY 1, 2 ORDER BY cost DESC, 1, 2 LIMIT ${TEAMS_TOLD + 1}
+    SELECT each_group, agent, count(*) AS users, ${SUMS} FROM (
+      SELECT each_group, agent, login, ${SUMS} FROM (
+        SELECT login, groups, agent, ${SUMS} FROM used WHERE on_day >= ${FIRST} GROUP BY 1, 2, 3
+      ) AS by_groups ${EACH_GROUP}
+      GROUP BY 1, 2, 3
+    ) AS by_login
+    GROUP BY 1, 2 ORDER BY cost DESC, 1, 2 LIMIT ${TEAMS_TOLD + 1}
   ) AS summed
 )`;
 
 const TOTALS = `
 totals AS (
   SELECT users, new_users, users - new_users AS returning_users, ${SHOWN_SUMS} FROM (
-    SELECT count(*) AS users, count(*) FILTER (WHERE first_day >= ${DATE('$1')}) AS new_users, ${SUMS} FROM users
+    SELECT count(*) AS users, count(*) FILTER (WHERE first_day >= ${FIRST}) AS new_users, ${SUMS} FROM users
   ) AS summed
 )`;
 

@@ -5,6 +5,7 @@ import { uuid7Floor, uuid7Ms } from '../lib/uuid7.ts';
 import { COST_AMENDMENTS } from '../store/amendments.ts';
 import { Conditions } from './conditions.ts';
 import type { About } from './conditions.ts';
+import { membersOf } from './members.ts';
 import { amendedPage, CALLS_IN_SHORT, pageOf, SHOWN } from './queries.ts';
 import type { Page } from './queries.ts';
 
@@ -43,6 +44,7 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
   const days = await daysWith(pool, filter);
   if (days === 'none') return { items: [], next: null };
   const conditions = conditionsOf(filter, days);
+  if (filter.memberOf !== undefined) conditions.add('login = ANY(?)', await membersOf(pool, filter.memberOf));
   const limit = conditions.parameter(filter.limit + 1);
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
@@ -127,11 +129,11 @@ const SLACK_MS = 3_600_000;
  * cost as much is in a sum that is no less. Undefined: not worth the question.
  */
 async function daysWith(pool: Pool, filter: RequestFilter): Promise<Days | 'none' | undefined> {
-  const { agent, memberOf, leastCost } = filter;
+  const { memberOf, leastCost } = filter;
   const conditions = new Conditions();
   conditions.addAbout(filter);
   conditions.add('cost_nanodollars >= ?', leastCost);
-  const isIndexed = agent === undefined && memberOf === undefined && leastCost === undefined;
+  const isIndexed = memberOf === undefined && leastCost === undefined;
   if (isIndexed && conditions.values.length < 2) return undefined;
   addDays(conditions, filter);
   const { rows } = await pool.query(

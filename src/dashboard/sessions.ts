@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { Conditions } from './conditions.ts';
+import { membersOf } from './members.ts';
 import { amendedPage, CALLS_IN_SHORT, MONEY_NOW, pageOf, pairs, shownNow, timeOf } from './queries.ts';
 import type { Page } from './queries.ts';
 
@@ -39,7 +40,7 @@ export async function listSessions(pool: Pool, filter: SessionFilter): Promise<P
   conditions.add('login = ?', filter.login);
   conditions.add('? = ANY(agents)', filter.agent);
   conditions.add('? = ANY(models)', filter.model);
-  addMembers(conditions, filter.memberOf);
+  if (filter.memberOf !== undefined) addMembers(conditions, filter.memberOf, await membersOf(pool, filter.memberOf));
   addTool(conditions, filter);
   conditions.add('cost_nanodollars >= ?', filter.leastCost);
   conditions.addTimes(filter, 'last_record_id', 'first_record_id');
@@ -54,14 +55,12 @@ export async function listSessions(pool: Pool, filter: SessionFilter): Promise<P
   return pageOf(Rows.parse(answer.rows), filter.limit, ({ last_record_id }) => last_record_id);
 }
 
-/** Sessions know no groups, and records do: only those of logins that the roll-ups know as members are looked at. */
-function addMembers(conditions: Conditions, group: string | undefined): void {
-  if (group === undefined) return;
-  const value = conditions.parameter(group);
-  conditions.always(`login = ANY(ARRAY(SELECT DISTINCT login FROM aperture.rollup_day WHERE ${value} = ANY(groups)))`);
+/** Sessions know no groups, and records do: only those of members are looked at. */
+function addMembers(conditions: Conditions, group: string, members: readonly string[]): void {
+  conditions.add('login = ANY(?)', members);
   conditions.always(`EXISTS (
     SELECT FROM aperture.records AS record
-     WHERE ${OF_SESSION('record', 'id')} AND ${value} = ANY(record.groups)
+     WHERE ${OF_SESSION('record', 'id')} AND ${conditions.parameter(group)} = ANY(record.groups)
   )`);
 }
 

@@ -3,7 +3,7 @@ const BUCKET_CHARS = 600;
 
 /** A bucket's key as the table has it. */
 export function cutBucket(key: string): string {
-  return [...key].slice(0, BUCKET_CHARS).join('');
+  return Array.from(key).slice(0, BUCKET_CHARS).join('');
 }
 
 /**

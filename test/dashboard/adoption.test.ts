@@ -21,7 +21,8 @@ const admin: ApiCaller = { login: 'root@example.com', role: 'admin', readCapture
 const user: ApiCaller = { ...admin, login: 'user-1@example.com', role: 'user' };
 
 type Shown = Record<string, unknown>;
-interface Report extends Shown {
+interface Report {
+  [field: string]: unknown;
   totals: Shown;
   days: Shown[];
   distribution: Record<'requests' | 'tokens', { from: number; to: number | null; users: number }[]>;
@@ -54,7 +55,7 @@ const byCost = (a: Shown, b: Shown): number =>
   Number(BigInt(String(b['cost_nanodollars'])) - BigInt(String(a['cost_nanodollars'])));
 
 /** Counted record by record and day by day, in the plainest way. */
-function naive(all: readonly ExchangeRecord[], from: number, to: number): Omit<Report, 'from' | 'to'> {
+function naive(all: readonly ExchangeRecord[], from: number, to: number): Report {
   const counted = all.filter((record) => !isRefused(record));
   const days = Array.from({ length: (to - from) / DAY }, (_, at) => from + at * DAY);
   const activeOn = (day: number): string[] => distinct(counted.filter((r) => dayOf(r) === day).map((r) => r.login));
@@ -124,20 +125,22 @@ function naive(all: readonly ExchangeRecord[], from: number, to: number): Omit<R
   };
 }
 
+const REFUSED_PERSON = 19;
+
 /** Ninety days of twenty people: some every day, some at times, some gone for long and back; one was only refused. */
 function randomRecords(seed: number): ExchangeRecord[] {
   const random = seeded(seed);
   const below = (limit: number): number => Math.floor(random() * limit);
   const made: ExchangeRecord[] = [];
   for (let person = 0; person < 20; person += 1) {
-    const eagerness = random() ** 2;
-    const joined = below(90);
+    const eagerness = person === REFUSED_PERSON ? 0.5 : random() ** 2;
+    const joined = person === REFUSED_PERSON ? 40 : below(90);
     const restsFrom = below(90);
     for (let day = joined; day < 90; day += 1) {
       if (random() > eagerness || (day >= restsFrom && day < restsFrom + 35)) continue;
       for (let left = 1 + below(5); left > 0; left -= 1) {
         const received_at = TODAY - (89 - day) * DAY + below(DAY);
-        const refused = person === 19 || random() < 0.2;
+        const refused = person === REFUSED_PERSON || random() < 0.2;
         made.push(
           aRecord({
             received_at,
@@ -168,7 +171,7 @@ function randomRecords(seed: number): ExchangeRecord[] {
   return made;
 }
 
-const SEEDS = [1, 2, 3];
+const SEEDS = [1, 2];
 const records = SEEDS.map(randomRecords);
 const pools: Pool[] = [];
 
@@ -258,7 +261,8 @@ describe('GET /api/adoption', () => {
               1, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n, 1, 1
          FROM generate_series(1, 1001) AS n`,
     );
-    const { body } = await ask(other, '');
+    const { status, body } = await ask(other, '');
+    expect(status).toBe(200);
     expect([body.users.length, body['users_truncated']]).toEqual([1000, true]);
     expect(body.users.map(({ login }) => login).slice(0, 2)).toEqual(['u1001', 'u1000']);
     expect(body.users.at(-1)).toMatchObject({ login: 'u2' });

@@ -39,7 +39,7 @@ const records = Array.from({ length: 200 }, () => {
 });
 
 /** What the API calls a bucket. */
-const named = (bucket: string): string => [...bucket].slice(0, 600).join('');
+const named = (bucket: string): string => Array.from(bucket).slice(0, 600).join('');
 
 /** Charge by charge. */
 function counted(from: number, to: number, unit: number, isTold: (bucket: string) => boolean = () => true): unknown[] {
@@ -169,6 +169,7 @@ describe('GET /api/quota-spend', () => {
     const { pool: older } = await postgres.migrated();
     await createRecordStore(older, clock).store(records);
     await older.query('DROP TABLE aperture.quota_hour');
+    await older.query('DROP INDEX aperture.records_agent, aperture.records_dear');
     await older.query('DELETE FROM aperture.migrations WHERE number = 16');
     expect(await migrate(older)).toEqual([16]);
     expect((await ask(ALL, { at: older })).body.items).toEqual(counted(ALL_FROM, ALL_TO, HOUR));
