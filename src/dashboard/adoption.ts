@@ -45,6 +45,7 @@ const MONTH_DAYS = 30;
 const WEEK_DAYS = 7;
 const OFTEN_DAYS = 4;
 
+const IS_OFTEN = `often_since > on_day - ${WEEK_DAYS}`;
 const TOKENS = USAGE_KINDS.join(' + ');
 const NOT_REFUSED = 'requests > refused';
 const DATE = (time: string): string => `(${time} AT TIME ZONE 'UTC')::date`;
@@ -56,8 +57,8 @@ const SHOWN_SUMS = `coalesce(requests, 0) AS requests, coalesce(tokens, 0) AS to
 /** The roll-ups, read once, from as many days before the range on as its first day looks back; then what each user did on each day. */
 const ACTIVITY = `
 used AS MATERIALIZED (
-  SELECT login, groups, agent, ${DATE('day')} AS on_day, sum(requests - refused) AS requests, sum(${TOKENS}) AS tokens,
-    sum(cost_nanodollars) AS cost
+  SELECT login, groups, agent, ${DATE('day')} AS on_day, sum(requests - refused)::bigint AS requests,
+    sum(${TOKENS})::bigint AS tokens, sum(cost_nanodollars) AS cost
     FROM aperture.rollup_day
    WHERE day >= $1::timestamptz - interval '${MONTH_DAYS - 1} days' AND day < $2 AND ${NOT_REFUSED}
    GROUP BY 1, 2, 3, 4
@@ -83,18 +84,20 @@ users AS MATERIALIZED (
  * begins: so a user counts once in a window, however many active days are in it, and a window costs nothing by its length.
  */
 const SPANS = `
-spans AS (
-  SELECT on_day, lead(on_day) OVER own AS next, lag(on_day, ${OFTEN_DAYS - 1}) OVER own AS often_since
-    FROM activity WINDOW own AS (PARTITION BY login ORDER BY on_day)
+spans AS MATERIALIZED (
+  SELECT on_day, next, often_since, count(*) AS users FROM (
+    SELECT on_day, lead(on_day) OVER own AS next, lag(on_day, ${OFTEN_DAYS - 1}) OVER own AS often_since
+      FROM activity WINDOW own AS (PARTITION BY login ORDER BY on_day)
+  ) AS own_days GROUP BY 1, 2, 3
 ), steps AS MATERIALIZED (
   SELECT on_day, sum(week) AS week, sum(month) AS month, sum(often) AS often FROM (
-    SELECT on_day, 1 AS week, 1 AS month, (often_since > on_day - ${WEEK_DAYS})::int AS often FROM spans
+    SELECT on_day, users AS week, users AS month, CASE WHEN ${IS_OFTEN} THEN users ELSE 0 END AS often FROM spans
     UNION ALL
-    SELECT least(next, on_day + ${WEEK_DAYS}), -1, 0, 0 FROM spans
+    SELECT least(next, on_day + ${WEEK_DAYS}), -users, 0, 0 FROM spans
     UNION ALL
-    SELECT least(next, on_day + ${MONTH_DAYS}), 0, -1, 0 FROM spans
+    SELECT least(next, on_day + ${MONTH_DAYS}), 0, -users, 0 FROM spans
     UNION ALL
-    SELECT least(next, often_since + ${WEEK_DAYS}), 0, 0, -1 FROM spans WHERE often_since > on_day - ${WEEK_DAYS}
+    SELECT least(next, often_since + ${WEEK_DAYS}), 0, 0, -users FROM spans WHERE ${IS_OFTEN}
   ) AS single GROUP BY on_day
 )`;
 
