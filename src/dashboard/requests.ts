@@ -59,6 +59,8 @@ export async function listRequests(pool: Pool, filter: RequestFilter): Promise<P
 function conditionsOf(filter: RequestFilter, days: Days | undefined): Conditions {
   const conditions = new Conditions();
   conditions.addAbout(filter);
+  // In the words of its index too, which holds the beginning of a name.
+  conditions.add('left(agent, 256) = left(?, 256)', filter.agent);
   conditions.add('state = ?', filter.state);
   // In the words of the partial index.
   if (filter.state !== undefined && filter.state !== 'complete') conditions.always(`state <> 'complete'`);
