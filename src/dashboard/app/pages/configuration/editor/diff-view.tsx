@@ -1,6 +1,6 @@
 import { unifiedMergeView } from '@codemirror/merge';
 import { EditorState } from '@codemirror/state';
-import { EditorView, lineNumbers } from '@codemirror/view';
+import { EditorView, highlightSpecialChars, lineNumbers } from '@codemirror/view';
 import { useEffect, useRef, useState } from 'react';
 import { Button } from '../../../design/button.tsx';
 import { Empty } from '../../../design/states.tsx';
@@ -16,6 +16,8 @@ export function DiffView({ label, before, after }: { label: string; before: stri
     if (host.current === null) return;
     const made = mountEditor(host.current, after, label, [
       lineNumbers(),
+      // What turns the direction of reading could make a change look like another.
+      highlightSpecialChars(),
       EditorView.lineWrapping,
       EditorState.readOnly.of(true),
       unifiedMergeView({
