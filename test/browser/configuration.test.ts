@@ -134,6 +134,16 @@ describe('the editor', () => {
     const conflict = page.getByRole('dialog', { name: 'Somebody saved in the meantime' });
     await conflict.getByText('more to borrow').waitFor();
     await conflict.getByText('$300.00').first().waitFor();
+    await page.setViewportSize({ width: 360, height: 780 });
+    // All of the choice can be reached on a phone, too.
+    const edges = await conflict.getByRole('button', { name: /theirs$|^Keep both$/ }).all();
+    expect(edges).toHaveLength(3);
+    for (const button of edges) {
+      const box = await button.boundingBox();
+      expect(box === null ? -1 : box.x).toBeGreaterThan(0);
+      expect(box === null ? 361 : box.x + box.width).toBeLessThan(360);
+    }
+    await page.setViewportSize({ width: 1440, height: 900 });
     expect(await visit.axe()).toEqual([]);
     expect((await current()).config).not.toContain('// mine');
     await conflict.getByRole('button', { name: 'Keep both' }).click();

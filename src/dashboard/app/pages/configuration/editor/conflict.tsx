@@ -66,8 +66,8 @@ export function Conflict({ now, base, text, onClose }: ConflictProps) {
         <Choice
           label="Which changes"
           options={[
-            { value: 'theirs', name: 'What they changed' },
-            { value: 'mine', name: 'Mine in place of theirs' },
+            { value: 'theirs', name: 'Their changes' },
+            { value: 'mine', name: 'Mine instead' },
           ]}
           chosen={view}
           onChoose={setView}

@@ -57,7 +57,7 @@ function Desk({ now }: { now: ConfigNow }) {
       {saved !== undefined && <SavedBanner saved={saved} onClose={() => setSaved(undefined)} />}
       {draft.isChanged && base.hash !== now.hash && (
         <Banner tone="warn" actions={<Button onClick={() => setReviewing(true)}>Look at both</Button>}>
-          Somebody saved {versionName(now.number)} while you were writing.
+          Somebody saved version {now.number} while you were writing.
         </Banner>
       )}
       <Card

@@ -21,7 +21,6 @@ export function TextArea({ label, value, onChange, placeholder, problem, code = 
         id={id}
         value={value}
         placeholder={placeholder}
-        rows={8}
         data-code={code}
         spellCheck={false}
         autoComplete="off"
