@@ -1,0 +1,88 @@
+import { useMemo } from 'react';
+import { Card } from '../../design/card.tsx';
+import { Choice } from '../../design/choice.tsx';
+import { count } from '../../design/format.ts';
+import { TimeChart } from '../../design/time-chart.tsx';
+import type { Day } from './report.ts';
+import { ACTIVE } from './search.ts';
+import type { Active } from './search.ts';
+
+const COUNTS: Record<Active, (day: Day) => number> = {
+  day: ({ active }) => active,
+  week: ({ active_7d }) => active_7d,
+  month: ({ active_30d }) => active_30d,
+  often: ({ four_of_seven }) => four_of_seven,
+};
+const NAMES: Record<Active, string> = { day: 'Day', week: 'Week', month: 'Month', often: '4 of 7' };
+const NOTES: Record<Active, string> = {
+  day: 'At least one request on the day',
+  week: 'At least one request in the 7 days that end with the day',
+  month: 'At least one request in the 30 days that end with the day',
+  often: 'Active on at least 4 of the 7 days that end with the day',
+};
+
+interface ActiveUsersProps {
+  days: readonly Day[];
+  active: Active;
+  onChoose: (active: Active) => void;
+}
+
+export function ActiveUsers({ days, active, onChoose }: ActiveUsersProps) {
+  const times = useTimes(days);
+  const series = useMemo(() => [{ name: 'Users', values: days.map(COUNTS[active]) }], [days, active]);
+  return (
+    <Card
+      title="Active users"
+      note={NOTES[active]}
+      actions={
+        <Choice
+          label="Active in"
+          options={ACTIVE.map((value) => ({ value, name: NAMES[value] }))}
+          chosen={active}
+          onChoose={onChoose}
+        />
+      }
+    >
+      <TimeChart
+        label={`Active users. ${NOTES[active]}`}
+        times={times}
+        series={series}
+        interval="day"
+        format={wholeCount}
+        height={230}
+      />
+    </Card>
+  );
+}
+
+export function NewAndReturning({ days }: { days: readonly Day[] }) {
+  const times = useTimes(days);
+  const series = useMemo(
+    () => [
+      { name: 'Returning', values: days.map(({ returning }) => returning) },
+      { name: 'New', values: days.map((day) => day.new) },
+    ],
+    [days],
+  );
+  return (
+    <Card title="New and returning" note="New: never active before that day">
+      <TimeChart
+        label="Users of each day, new and returning"
+        times={times}
+        series={series}
+        interval="day"
+        format={wholeCount}
+        height={230}
+      />
+    </Card>
+  );
+}
+
+function useTimes(days: readonly Day[]): string[] {
+  return useMemo(() => days.map(({ day }) => `${day}T00:00:00Z`), [days]);
+}
+
+/** Half a user is no mark on a scale. */
+function wholeCount(value: number): string {
+  return Number.isInteger(value) ? count(value) : '';
+}
