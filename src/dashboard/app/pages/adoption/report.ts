@@ -75,7 +75,8 @@ export function wholeDays({ from, to }: Range): Range {
 }
 
 export function adoptionPath(range: Range): string {
-  return pathOf('/api/adoption', wholeDays(range));
+  const { from, to } = wholeDays(range);
+  return pathOf('/api/adoption', { from, to });
 }
 
 /** How much of a month's users a usual day has; undefined where nobody was there. */

@@ -170,7 +170,9 @@ function RequestsLink({ view, name, number }: { view: View; name: string; number
 function requestsSearch({ filters, search }: View, by: Dimension, name: string) {
   const { from, to } = search;
   const isCustom = from !== undefined || to !== undefined;
-  return { ...filters, ...filterBy(by, name), from, to, range: isCustom ? undefined : (search.range ?? '30d') };
+  const range = isCustom ? undefined : (search.range ?? '30d');
+  const status = filters.status === undefined ? undefined : String(filters.status);
+  return { ...filters, status, ...filterBy(by, name), from, to, range };
 }
 
 function Foot({ total }: { total: UsageSums }) {

@@ -9,6 +9,7 @@ import { costInFull, costPerMillion, costShown, nameIn, requestsText, usagePath 
 
 /** What is not there yet, as tall as what comes. */
 const COMING = '…';
+const NO_NOTE = '\u00a0';
 
 /** The answer at one look: what it costs, how much it is, how many people, what went wrong. */
 export function Figures({ view, byStatus }: { view: View; byStatus: UsageReport | undefined }) {
@@ -85,7 +86,8 @@ export function errorsOf({ items }: UsageReport): number {
 function Users({ view: { filters, range } }: { view: View }) {
   const byLogin = useApi(usagePath(filters, range, { group: 'login' }), UsageReport, { keep: true });
   const label = 'Active users';
-  if (byLogin.data === undefined) return <Stat name="users" label={label} value={comingOr(byLogin.error)} note=" " />;
+  if (byLogin.data === undefined)
+    return <Stat name="users" label={label} value={comingOr(byLogin.error)} note={NO_NOTE} />;
   const { items, total, truncated } = byLogin.data;
   const users = items.filter(({ requests, refused }) => requests > refused).length;
   return (
@@ -113,7 +115,7 @@ function OwnSessions({ view: { filters, range } }: { view: View }) {
   });
   if (!isAsked) return <Stat name="sessions" label="Sessions" value="–" note="not known for these filters" />;
   if (page.data === undefined) {
-    return <Stat name="sessions" label="Sessions" value={comingOr(page.error)} note=" " />;
+    return <Stat name="sessions" label="Sessions" value={comingOr(page.error)} note={NO_NOTE} />;
   }
   const isMore = page.data.next !== null;
   const number = page.data.items.length;
@@ -138,7 +140,7 @@ function FiguresToCome() {
     <div role="status" aria-label="Loading the figures">
       <Stats>
         {labels.map((label) => (
-          <Stat key={label} label={label} value={COMING} note=" " />
+          <Stat key={label} label={label} value={COMING} note={NO_NOTE} />
         ))}
       </Stats>
     </div>

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import { UsageReport } from '../../api/shapes.ts';
+import type { UsageSums } from '../../api/shapes.ts';
 import { useApi, useApis } from '../../api/use-api.ts';
 import { Card } from '../../design/card.tsx';
 import { Choice } from '../../design/choice.tsx';
@@ -66,77 +67,80 @@ export function OverTime({ view }: { view: View }) {
             say: <Empty title="Nothing matches">No request of this time passes the filters.</Empty>,
           }}
         >
-          {({ items }) => <Chart view={view} leaders={leadersOf(items, by, measure)} />}
+          {({ items }) => <Chart view={view} items={items} />}
         </Answer>
       </div>
     </Card>
   );
 }
 
-function Chart({ view, leaders }: { view: View; leaders: string[] }) {
-  const { filters, range, by } = view;
-  const { interval } = range;
-  const timed = useApi(usagePath(filters, range, { group: by, interval }), UsageReport, { keep: true });
+/** A report by name and time has an item for each that there was: above this many, only the leaders are asked for. */
+const MANY_ITEMS = 3000;
+
+function Chart({ view, items }: { view: View; items: readonly UsageSums[] }) {
+  const { by, measure } = view;
+  const { from, to, interval } = view.range;
+  const times = useMemo(() => intervalsOf({ from, to, interval }), [from, to, interval]);
+  const leaders = useMemo(() => leadersOf(items, by, measure), [items, by, measure]);
+  const isMany = items.length * times.length > MANY_ITEMS;
+  const made = { view, times, leaders };
+  return isMany ? <ChartOfLeaders {...made} /> : <ChartOfAll {...made} />;
+}
+
+interface MadeProps {
+  view: View;
+  times: readonly string[];
+  leaders: readonly string[];
+}
+
+function ChartOfAll({ view, times, leaders }: MadeProps) {
+  const { filters, range, by, measure } = view;
+  const path = usagePath(filters, range, { group: by, interval: range.interval });
+  const report = useApi(path, UsageReport, { keep: true });
+  const series = useMemo(
+    () => seriesOf(times, report.data?.items ?? [], by, measure, leaders, (name) => plainName(name, by)),
+    [times, report.data, by, measure, leaders],
+  );
   return (
-    <Answer of={timed} lines={10}>
-      {({ items, truncated }) =>
-        truncated ? (
-          <ChartOfEach view={view} leaders={leaders} />
-        ) : (
-          <Drawn
-            view={view}
-            draw={(times) => seriesOf(times, items, by, view.measure, leaders, (name) => plainName(name, by))}
-            of={items}
-          />
-        )
-      }
+    <Answer of={report} lines={10}>
+      {() => <Drawn view={view} times={times} series={series} />}
     </Answer>
   );
 }
 
-/** So many have a name that one report does not tell them all: the leaders are asked for one by one. */
-function ChartOfEach({ view, leaders }: { view: View; leaders: string[] }) {
+function ChartOfLeaders({ view, times, leaders }: MadeProps) {
   const { filters, range, by, measure } = view;
-  const { interval } = range;
+  const ask = { group: 'api', interval: range.interval };
   const asked = leaders.filter((name) => name !== '');
   const each = useApis(
-    asked.map((name) => usagePath({ ...filters, ...filterBy(by, name) }, range, { group: 'api', interval })),
+    asked.map((name) => usagePath({ ...filters, ...filterBy(by, name) }, range, ask)),
     UsageReport,
   );
-  const all = useApi(usagePath(filters, range, { group: 'api', interval }), UsageReport, { keep: true });
+  const all = useApi(usagePath(filters, range, ask), UsageReport, { keep: true });
+  const missing = each.find(({ data }) => data === undefined);
+  if (missing !== undefined) return <Answer of={missing}>{() => null}</Answer>;
   const found = each.flatMap(({ data }, at) => (data === undefined ? [] : [{ name: asked[at] ?? '', ...data }]));
-  const failed = each.find(({ error }) => error !== null);
-  if (failed !== undefined) return <Answer of={failed}>{() => null}</Answer>;
   return (
     <Answer of={all} lines={10}>
       {({ items }) => (
         <Drawn
           view={view}
-          draw={(times) =>
-            found.length < asked.length
-              ? []
-              : seriesOfEach(times, found, items, by, measure, (name) => plainName(name, by))
-          }
-          of={found.length < asked.length ? undefined : items}
+          times={times}
+          series={seriesOfEach(times, found, items, by, measure, (name) => plainName(name, by))}
         />
       )}
     </Answer>
   );
 }
 
-/** `of`: what the series are made of; they are made anew when that changes, and not with every look. */
-function Drawn({ view, draw, of }: { view: View; draw: (times: string[]) => Series[]; of: unknown }) {
+function Drawn({ view, times, series }: { view: View; times: readonly string[]; series: readonly Series[] }) {
   const { range, by, measure } = view;
-  const { from, to, interval } = range;
-  const times = useMemo(() => intervalsOf({ from, to, interval }), [from, to, interval]);
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- `draw` is another function each time, and draws the same
-  const series = useMemo(() => draw(times), [times, of, by, measure]);
   return (
     <TimeChart
       label={`${MEASURE_NAMES[measure]} over time, by ${DIMENSION_NAMES[by].toLowerCase()}`}
       times={times}
       series={series}
-      interval={interval}
+      interval={range.interval}
       format={FORMATS[measure]}
       height={260}
     />

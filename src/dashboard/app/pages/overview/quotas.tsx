@@ -7,7 +7,7 @@ import { Button } from '../../design/button.tsx';
 import { Card } from '../../design/card.tsx';
 import { countExact, money, moneyExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
-import { Answer } from '../../design/states.tsx';
+import { Answer, Loading } from '../../design/states.tsx';
 import { useMe } from '../../shell/me.tsx';
 import { Bucket, QuotaSpend, refillSpoken, spoken, standingsOf } from './forecast.ts';
 import type { Standing } from './forecast.ts';
@@ -34,7 +34,9 @@ export function Quotas() {
                 <p className={styles.note}>Of more than {countExact(items.length)} buckets, the first by name.</p>
               )}
             </>
-          ) : null
+          ) : (
+            <Loading lines={6} />
+          )
         }
       </Answer>
     </Card>

@@ -3,7 +3,9 @@ import { rangeSearch } from '../../design/range.tsx';
 import { DIMENSIONS, MEASURES } from './dimensions.ts';
 import type { Filters } from './dimensions.ts';
 
-const text = z.catch(z.optional(z.string()), undefined);
+/** The router reads `?model=42` as a number. */
+const said = z.union([z.string(), z.pipe(z.number(), z.transform(String))]);
+const text = z.catch(z.optional(said), undefined);
 
 /** What the address of this page says. What it says wrongly counts as not said. */
 export const OverviewSearch = z.object({
