@@ -63,7 +63,12 @@ function AdoptionPage() {
               <ActiveUsers days={data.days} active={search.active ?? 'day'} onChoose={(active) => change({ active })} />
               <NewAndReturning days={data.days} />
             </Columns>
-            <Teams teams={data.teams} users={data.users_truncated ? undefined : data.users} search={search} />
+            <Teams
+              teams={data.teams}
+              isCut={data.teams_truncated === true}
+              users={data.users_truncated ? undefined : data.users}
+              search={search}
+            />
             <Columns least="24rem">
               <Distribution what="requests" bins={data.distribution.requests} />
               <Distribution what="tokens" bins={data.distribution.tokens} />

@@ -55,6 +55,7 @@ export const AdoptionReport = z.looseObject({
   users: z.array(User),
   users_truncated: z.boolean(),
   teams: z.array(Team),
+  teams_truncated: z.optional(z.boolean()),
 });
 export type AdoptionReport = z.infer<typeof AdoptionReport>;
 

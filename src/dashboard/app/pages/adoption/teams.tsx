@@ -16,13 +16,15 @@ const ROWS_AT_FIRST = 15;
 
 interface TeamsProps {
   teams: readonly Team[];
+  /** There are more than these. */
+  isCut: boolean;
   /** Undefined: not all are told. */
   users: readonly User[] | undefined;
   search: RangeSearch;
 }
 
 /** Teams by tool: how many of each group use an agent, the more the stronger its colour. */
-export function Teams({ teams, users, search }: TeamsProps) {
+export function Teams({ teams, isCut, users, search }: TeamsProps) {
   const [isWhole, showWhole] = useState(false);
   const { agents, rows } = matrixOf(teams, users);
   const columns = agents.slice(0, MOST_AGENTS);
@@ -70,6 +72,7 @@ export function Teams({ teams, users, search }: TeamsProps) {
           </tbody>
         </table>
       </div>
+      {isCut && <p className={styles.more}>There are more groups and agents than these: the dearest are shown.</p>}
       {(shown.length < rows.length || columns.length < agents.length) && (
         <p className={styles.more}>
           {shown.length < rows.length && (
