@@ -78,7 +78,7 @@ test('the figures, and each user, are what the month was made of', async () => {
 
   await page.getByRole('button', { name: 'Show all' }).click();
   const found = await page.evaluate(
-    `[...document.querySelectorAll('[aria-label="Users"] tbody tr')].map((row) => [row.dataset.row,
+    `[...document.querySelectorAll('[aria-label="Users and what they used"] tbody tr')].map((row) => [row.dataset.row,
       ...['first_day', 'last_day', 'days_active', 'requests', 'tokens', 'cost'].map((key) => {
         const cell = row.querySelector('[data-cell=' + key + ']'); return cell.title || cell.textContent; })])`,
   );
@@ -136,7 +136,7 @@ test('teams by tool: users of each group and agent, and what leads to their use'
   const visit = await world.visit(ADMIN, '/ui/adoption');
   const { page } = visit;
   const active = world.month.filter(isActive);
-  const cells = page.getByRole('region', { name: 'Teams by tool' }).locator('tbody tr');
+  const cells = page.getByRole('region', { name: 'Users by group and agent' }).locator('tbody tr');
   await cells.first().waitFor();
   const groups = [...new Set(active.flatMap((record) => record.groups))];
   expect(await cells.count()).toBe(groups.length);
@@ -144,7 +144,7 @@ test('teams by tool: users of each group and agent, and what leads to their use'
     const members = active.filter((record) => record.groups.includes(group));
     const row = page.locator(`tr[data-row="${group}"]`);
     expect(await row.locator('[data-cell=users]').innerText()).toBe(String(distinct(members, ({ login }) => login)));
-    for (const agent of new Set(members.map((record) => record.agent ?? ''))) {
+    for (const agent of new Set(members.map((record) => record.agent))) {
       const users = distinct(
         members.filter((record) => record.agent === agent),
         ({ login }) => login,
@@ -152,13 +152,16 @@ test('teams by tool: users of each group and agent, and what leads to their use'
       expect(await row.locator(`[data-cell="${agent}"] b`).innerText()).toBe(String(users));
     }
   }
-  const bins = page.getByRole('list', { name: 'Users by requests on an active day' }).getByRole('listitem');
-  const inBins = await bins.evaluateAll((all) => all.map((bin) => Number(bin.getAttribute('data-users'))));
-  expect(inBins.reduce((sum, users) => sum + users, 0)).toBe(distinct(active, ({ login }) => login));
+  const Bins = z.array(z.object({ from: z.number(), users: z.number() }));
+  const bins = Bins.parse(
+    await page.evaluate(
+      `[...document.querySelectorAll('[aria-label="Users by requests on an active day"] li')].map((bin) =>
+        ({ from: Number(bin.dataset.bin), users: Number(bin.dataset.users) }))`,
+    ),
+  );
   const usual = [...byLogin().values()].map((own) => own.length / distinct(own, dayOf));
-  const froms = await bins.evaluateAll((all) => all.map((bin) => Number(bin.getAttribute('data-bin'))));
-  expect(inBins).toEqual(
-    froms.map((from, at) => usual.filter((each) => each >= from && each < (froms[at + 1] ?? Infinity)).length),
+  expect(bins.map(({ users }) => users)).toEqual(
+    bins.map(({ from }, at) => usual.filter((each) => each >= from && each < (bins[at + 1]?.from ?? Infinity)).length),
   );
 
   await page.locator(`tr[data-row="group:web"] [data-cell="codex"] a`).click();
@@ -172,7 +175,7 @@ test('teams by tool: users of each group and agent, and what leads to their use'
 test('the page is for everybody’s eyes and hands, on a wide screen and a phone, by day and by night', async () => {
   for (const look of [{ theme: 'light' }, { width: 360, height: 740, theme: 'dark' }] as const) {
     const visit = await world.visit(ADMIN, '/ui/adoption', look);
-    await visit.page.getByRole('region', { name: 'Users', exact: true }).first().waitFor();
+    await visit.page.getByRole('region', { name: 'Users and what they used' }).waitFor();
     await visit.page.getByRole('list', { name: 'Models by requests' }).waitFor();
     expect(await visit.axe()).toEqual([]);
     expect(await visit.page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);

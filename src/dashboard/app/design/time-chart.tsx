@@ -147,7 +147,7 @@ function optionsOf({ width, height, kind, interval, format, count, onCursor }: L
   return {
     width,
     height,
-    padding: [8, 0, 0, 0],
+    padding: [8, 12, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: kind === 'lines' }, drag: { x: false, y: false } },
     // The books are kept by UTC days; hours are shown in the reader's own time.
@@ -161,6 +161,8 @@ function optionsOf({ width, height, kind, interval, format, count, onCursor }: L
         ...axis,
         grid: { show: false },
         space: 64,
+        // A line for the day, and for hours one more.
+        size: interval === 'day' ? 30 : 46,
         ...(interval === 'day'
           ? {
               values: (_: uPlot, at: number[]) => at.map((seconds) => day(new Date(seconds * 1000).toISOString())),

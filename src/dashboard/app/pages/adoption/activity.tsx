@@ -21,6 +21,10 @@ const NOTES: Record<Active, string> = {
   often: 'Active on at least 4 of the 7 days that end with the day',
 };
 
+/** Both charts end at one line, though one has a legend above it. */
+const HEIGHT = 220;
+const LEGEND = 30;
+
 interface ActiveUsersProps {
   days: readonly Day[];
   active: Active;
@@ -49,7 +53,7 @@ export function ActiveUsers({ days, active, onChoose }: ActiveUsersProps) {
         series={series}
         interval="day"
         format={wholeCount}
-        height={230}
+        height={LEGEND + HEIGHT}
       />
     </Card>
   );
@@ -72,7 +76,7 @@ export function NewAndReturning({ days }: { days: readonly Day[] }) {
         series={series}
         interval="day"
         format={wholeCount}
-        height={230}
+        height={HEIGHT}
       />
     </Card>
   );

@@ -58,7 +58,7 @@ function AdoptionPage() {
       >
         {(data) => (
           <>
-            <AdoptionFigures report={data} />
+            <AdoptionFigures report={data} range={wholeDays(range)} />
             <Columns least="30rem">
               <ActiveUsers days={data.days} active={search.active ?? 'day'} onChoose={(active) => change({ active })} />
               <NewAndReturning days={data.days} />

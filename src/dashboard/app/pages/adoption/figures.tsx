@@ -1,9 +1,19 @@
+import { UsageReport } from '../../api/shapes.ts';
+import { useApi } from '../../api/use-api.ts';
 import { Stat, Stats } from '../../design/card.tsx';
-import { count, countExact, money, moneyExact, percent } from '../../design/format.ts';
+import { count, countExact, money, percent } from '../../design/format.ts';
+import { costInFull, costShown, usagePath } from '../overview/usage.ts';
 import { stickiness } from './report.ts';
 import type { AdoptionReport } from './report.ts';
 
-export function AdoptionFigures({ report: { totals, days } }: { report: AdoptionReport }) {
+interface FiguresProps {
+  report: AdoptionReport;
+  range: { from: string; to: string };
+}
+
+export function AdoptionFigures({ report: { totals, days }, range }: FiguresProps) {
+  const usage = useApi(usagePath({}, range, { group: 'model' }), UsageReport, { keep: true });
+  const unknown = usage.data?.total.cost_unknown ?? 0;
   const sticky = stickiness(days);
   const each = (whole: bigint): bigint => whole / BigInt(Math.max(1, totals.users));
   const cost = BigInt(totals.cost_nanodollars);
@@ -14,7 +24,7 @@ export function AdoptionFigures({ report: { totals, days } }: { report: Adoption
         label="Active users"
         value={count(totals.users)}
         exact={countExact(totals.users)}
-        note={`${count(Math.max(0, ...days.map(({ active }) => active)))} on the busiest day`}
+        note={`at most ${count(Math.max(0, ...days.map(({ active }) => active)))} a day`}
       />
       <Stat
         name="new"
@@ -28,13 +38,13 @@ export function AdoptionFigures({ report: { totals, days } }: { report: Adoption
         label="Returning"
         value={count(totals.returning_users)}
         exact={countExact(totals.returning_users)}
-        note="active before as well"
+        note="active before"
       />
       <Stat
         name="stickiness"
         label="Stickiness"
         value={sticky === undefined ? '–' : percent(sticky)}
-        note="of a month’s users on a usual day"
+        note="daily by monthly"
       />
       <Stat
         name="requests"
@@ -53,9 +63,9 @@ export function AdoptionFigures({ report: { totals, days } }: { report: Adoption
       <Stat
         name="cost"
         label="Cost"
-        value={money(cost)}
-        exact={moneyExact(cost)}
-        note={`${money(each(cost))} a user`}
+        value={costShown({ cost_nanodollars: totals.cost_nanodollars, cost_unknown: unknown })}
+        exact={costInFull({ cost_nanodollars: totals.cost_nanodollars, cost_unknown: unknown })}
+        note={unknown > 0 ? `${count(unknown)} of unknown cost` : `${money(each(cost))} a user`}
       />
     </Stats>
   );

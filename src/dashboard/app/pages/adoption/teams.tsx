@@ -39,7 +39,7 @@ export function Teams({ teams, isCut, users, search }: TeamsProps) {
       }
       flush
     >
-      <div className={styles.frame} role="region" aria-label="Teams by tool" tabIndex={0}>
+      <div className={styles.frame} role="region" aria-label="Users by group and agent" tabIndex={0}>
         <table className={styles.matrix}>
           <caption className="hidden">Users by group and agent</caption>
           <thead>

@@ -21,7 +21,7 @@ export function TopUsers({ users, isCut, search }: TopUsersProps) {
   return (
     <Card title="Users" note={note} flush>
       <Table
-        caption="Users"
+        caption="Users and what they used"
         columns={columnsOf(search)}
         rows={users}
         id={({ login }) => login}
@@ -47,34 +47,12 @@ function columnsOf({ range, from, to }: RangeSearch): Column<User>[] {
       sort: ({ login }) => login,
     },
     {
-      key: 'groups',
-      head: 'Groups',
-      minor: true,
-      cell: ({ groups }) => <span className={styles.groups}>{groups.map(shortName).join(', ')}</span>,
-      title: ({ groups }) => groups.join(', '),
-    },
-    {
-      key: 'first_day',
-      head: 'First seen',
+      key: 'cost',
+      head: 'Cost',
       figure: true,
-      cell: dayOf('first_day'),
-      title: ({ first_day }) => first_day,
-      sort: ({ first_day }) => first_day,
-    },
-    {
-      key: 'last_day',
-      head: 'Last seen',
-      figure: true,
-      cell: dayOf('last_day'),
-      title: ({ last_day }) => last_day,
-      sort: ({ last_day }) => last_day,
-    },
-    {
-      key: 'days_active',
-      head: 'Days active',
-      figure: true,
-      cell: ({ days_active }) => days_active,
-      sort: ({ days_active }) => days_active,
+      cell: ({ cost_nanodollars }) => money(cost_nanodollars),
+      title: ({ cost_nanodollars }) => moneyExact(cost_nanodollars),
+      sort: ({ cost_nanodollars }) => BigInt(cost_nanodollars),
     },
     {
       key: 'requests',
@@ -93,12 +71,34 @@ function columnsOf({ range, from, to }: RangeSearch): Column<User>[] {
       sort: ({ tokens }) => tokens,
     },
     {
-      key: 'cost',
-      head: 'Cost',
+      key: 'days_active',
+      head: 'Days active',
       figure: true,
-      cell: ({ cost_nanodollars }) => money(cost_nanodollars),
-      title: ({ cost_nanodollars }) => moneyExact(cost_nanodollars),
-      sort: ({ cost_nanodollars }) => BigInt(cost_nanodollars),
+      cell: ({ days_active }) => days_active,
+      sort: ({ days_active }) => days_active,
+    },
+    {
+      key: 'first_day',
+      head: 'First seen',
+      figure: true,
+      cell: dayOf('first_day'),
+      title: ({ first_day }) => first_day,
+      sort: ({ first_day }) => first_day,
+    },
+    {
+      key: 'last_day',
+      head: 'Last seen',
+      figure: true,
+      cell: dayOf('last_day'),
+      title: ({ last_day }) => last_day,
+      sort: ({ last_day }) => last_day,
+    },
+    {
+      key: 'groups',
+      head: 'Groups',
+      minor: true,
+      cell: ({ groups }) => <span className={styles.groups}>{groups.map(shortName).join(', ')}</span>,
+      title: ({ groups }) => groups.join(', '),
     },
   ];
 }

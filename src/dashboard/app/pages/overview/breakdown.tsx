@@ -150,8 +150,10 @@ function Name({ view, name, place }: { view: View; name: string; place: number }
 function Share({ of }: { of: number }) {
   return (
     <span className={styles.share}>
-      <i style={{ width: `${Math.min(100, 100 * of)}%` }} />
-      {percent(of)}
+      <span className={styles.track}>
+        <i style={{ width: `${Math.min(100, 100 * of)}%` }} />
+      </span>
+      <span className={styles.percent}>{percent(of)}</span>
     </span>
   );
 }

@@ -5,7 +5,7 @@ import { useApi } from '../../api/use-api.ts';
 import { Stat, Stats } from '../../design/card.tsx';
 import { count, countExact, money, percent } from '../../design/format.ts';
 import type { View } from './overview.tsx';
-import { costInFull, costPerMillion, costShown, nameIn, requestsText, usagePath } from './usage.ts';
+import { costInFull, costPerMillion, costShown, nameIn, usagePath } from './usage.ts';
 
 /** What is not there yet, as tall as what comes. */
 const COMING = '…';
@@ -29,10 +29,10 @@ export function Figures({ view, byStatus }: { view: View; byStatus: UsageReport 
         exact={costInFull(total)}
         note={
           total.cost_unknown > 0
-            ? `${requestsText(total.cost_unknown)} of unknown cost not in it`
+            ? `${count(total.cost_unknown)} of unknown cost`
             : perMillion === undefined
               ? 'no tokens'
-              : `${money(perMillion)} per million tokens`
+              : `${money(perMillion)} per million`
         }
       />
       <Stat
@@ -40,7 +40,7 @@ export function Figures({ view, byStatus }: { view: View; byStatus: UsageReport 
         label="Requests"
         value={count(total.requests)}
         exact={countExact(total.requests)}
-        note={lacking > 0 ? `${count(lacking)} told no usage, or not all` : 'all told their usage'}
+        note={lacking > 0 ? `${count(lacking)} lack usage` : 'all told their usage'}
       />
       <Stat
         name="input"
@@ -61,7 +61,7 @@ export function Figures({ view, byStatus }: { view: View; byStatus: UsageReport 
         label="Tokens out"
         value={count(output)}
         exact={countExact(output)}
-        note={`${count(usage['reasoning'] ?? 0)} of it reasoning`}
+        note={`${count(usage['reasoning'] ?? 0)} reasoning`}
       />
       {view.isAdmin ? <Users view={view} /> : <OwnSessions view={view} />}
       <Stat
@@ -101,7 +101,7 @@ function Users({ view: { filters, range } }: { view: View }) {
   );
 }
 
-const SessionPage = pageOf(z.looseObject({ id: z.string() }));
+const SessionPage = pageOf(z.looseObject({ session_id: z.string() }));
 const MOST_SESSIONS = 1000;
 
 function OwnSessions({ view: { filters, range } }: { view: View }) {

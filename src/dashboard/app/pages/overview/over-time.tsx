@@ -142,7 +142,7 @@ function Drawn({ view, times, series }: { view: View; times: readonly string[]; 
       series={series}
       interval={range.interval}
       format={FORMATS[measure]}
-      height={260}
+      height={320}
     />
   );
 }

@@ -30,11 +30,13 @@ export function costPerMillion({ usage, cost_nanodollars }: UsageSums): bigint |
   return tokens === 0n ? undefined : (2n * BigInt(cost_nanodollars) * 1_000_000n + tokens) / (2n * tokens);
 }
 
+type CostSum = Pick<UsageSums, 'cost_nanodollars' | 'cost_unknown'>;
+
 /** A sum of money that says whether it is all: `≥ $1.20`. */
-export function costShown({ cost_nanodollars, cost_unknown }: UsageSums): string {
+export function costShown({ cost_nanodollars, cost_unknown }: CostSum): string {
   return cost_unknown > 0 ? `≥ ${money(cost_nanodollars)}` : money(cost_nanodollars);
 }
-export function costInFull({ cost_nanodollars, cost_unknown }: UsageSums): string {
+export function costInFull({ cost_nanodollars, cost_unknown }: CostSum): string {
   const exact = moneyExact(cost_nanodollars);
   return cost_unknown > 0 ? `${exact}, without ${requestsText(cost_unknown)} of unknown cost` : exact;
 }
