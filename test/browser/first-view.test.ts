@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ADMIN } from './organisation.ts';
+import { until } from '../support/until.ts';
 import { FIGURES_STAND } from './first-view.ts';
 import { startWorld } from './world.ts';
 
@@ -21,7 +22,7 @@ test('all that a browser loads until the figures stand is under 500 KB, as it is
     loaded.push({ name: names.get(requestId) ?? '', bytes: encodedDataLength });
   });
   await page.goto(`${world.gateway.url}/ui/`);
-  await page.waitForFunction(FIGURES_STAND);
+  await until('the figures stand', () => page.evaluate(FIGURES_STAND));
   await page.waitForLoadState('networkidle');
 
   const bytes = loaded.reduce((sum, each) => sum + each.bytes, 0);
