@@ -147,19 +147,17 @@ export function scaleSuite(scale: Scale): void {
       });
       const browser = await launchBrowser();
       try {
-        const times: number[] = [];
-        const slownesses: number[] = [];
+        const looks: { ms: number; slower: number }[] = [];
         for (let look = 0; look < LOOKS; look += 1) {
-          slownesses.push(slowness());
-          times.push(await timeFirstView(browser, `${gateway.url}/ui/?${MONTH}`, VIEWER));
-          slownesses.push(slowness());
+          const before = slowness();
+          const ms = await timeFirstView(browser, `${gateway.url}/ui/?${MONTH}`, VIEWER);
+          looks.push({ ms, slower: Math.max(before, slowness()) });
         }
-        const slower = Math.max(...slownesses);
-        console.log(
-          `first view: ${times.map((ms) => ms.toFixed(0)).join(', ')} ms; machine slower by ${slower.toFixed(1)}`,
-        );
-        // What is slow is so each time; a machine that stood still, or a database that had read nothing yet, is not.
-        expect(Math.min(...times)).toBeLessThan(scale.firstViewMs * slower);
+        const shown = looks.map(({ ms, slower }) => `${ms.toFixed(0)} (machine slower by ${slower.toFixed(1)})`);
+        console.log(`first view, ms: ${shown.join(', ')}`);
+        // The middle one: a machine that stood still, or a database that had read nothing yet, slows one or two.
+        const paced = looks.map(({ ms, slower }) => ms / slower).sort((one, other) => one - other);
+        expect(paced[Math.floor(LOOKS / 2)]).toBeLessThan(scale.firstViewMs);
       } finally {
         await browser.close();
         await gateway.stop();

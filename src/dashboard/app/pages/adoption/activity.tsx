@@ -16,9 +16,9 @@ const COUNTS: Record<Active, (day: Day) => number> = {
 const NAMES: Record<Active, string> = { day: 'Day', week: 'Week', month: 'Month', often: '4 of 7' };
 const NOTES: Record<Active, string> = {
   day: 'At least one request on the day',
-  week: 'At least one request in the 7 days that end with the day',
-  month: 'At least one request in the 30 days that end with the day',
-  often: 'Active on at least 4 of the 7 days that end with the day',
+  week: 'In the 7 days that end with it',
+  month: 'In the 30 days that end with it',
+  often: 'On 4 of the 7 days that end with it',
 };
 
 /** Both charts end at one line, though one has a legend above it. */

@@ -7,7 +7,7 @@ import { Columns, PageHead } from '../../design/card.tsx';
 import { RangePicker, rangeOf } from '../../design/range.tsx';
 import type { Range } from '../../design/range.tsx';
 import { Answer, Empty } from '../../design/states.tsx';
-import { AdminsOnly } from '../../shell/me.tsx';
+import { AdminsOnly, useMe } from '../../shell/me.tsx';
 import { ActiveUsers, NewAndReturning } from './activity.tsx';
 import { Distribution } from './distribution.tsx';
 import { AdoptionFigures } from './figures.tsx';
@@ -19,10 +19,12 @@ import { TopUsers } from './top-users.tsx';
 const USUALLY = '30d';
 
 export function Adoption() {
+  if (useMe().role === 'admin') return <AdoptionPage />;
   return (
-    <AdminsOnly>
-      <AdoptionPage />
-    </AdminsOnly>
+    <>
+      <PageHead title="Adoption" />
+      <AdminsOnly>{null}</AdminsOnly>
+    </>
   );
 }
 

@@ -17,48 +17,52 @@ import { filterBy } from './dimensions.ts';
 import type { Dimension } from './dimensions.ts';
 import { leadersOf } from './series.ts';
 import { plainName } from './names.ts';
-import { amountOf, costInFull, costPerMillion, costShown, nameIn, usagePath } from './usage.ts';
+import { amountOf, costInFull, costPerMillion, costShown, dimensionOf, nameIn, usagePath } from './usage.ts';
 
 const MOST_ROWS = 20;
 
 /** The same figures for each model, user, … : a row leads to the page of that alone, and to its requests. */
 export function Breakdown({ view }: { view: View }) {
-  const { filters, range, by, measure } = view;
+  const { filters, range, by } = view;
   const report = useApi(usagePath(filters, range, { group: by }), UsageReport, { keep: true });
-  const name = DIMENSION_NAMES[by];
   return (
-    <Card title={`By ${name.toLowerCase()}`} {...(by === 'group' ? { note: GROUPS_NOTE } : {})} flush>
+    <Card title={`By ${nameOf(by)}`} {...(by === 'group' ? { note: GROUPS_NOTE } : {})} flush>
       <Answer
         of={report}
         lines={8}
         empty={{ when: ({ items }) => items.length === 0, say: <Empty title="Nothing matches" /> }}
       >
-        {({ items, total, truncated }) => {
-          const leaders = leadersOf(items, by, measure);
-          return (
-            <>
-              <Table
-                key={`${by} ${measure}`}
-                caption={`Usage by ${name.toLowerCase()}`}
-                columns={columnsOf(view, total, leaders)}
-                rows={items}
-                id={(item) => nameIn(item, by)}
-                sortedBy={measure}
-                most={MOST_ROWS}
-                foot={<Foot total={total} />}
-              />
-              {truncated && (
-                <p className={styles.cut}>
-                  There are more than these {countExact(items.length)}: the dearest are shown. Narrow the time or
-                  filter.
-                </p>
-              )}
-            </>
-          );
-        }}
+        {(data) => <Rows view={{ ...view, by: dimensionOf(data) }} report={data} />}
       </Answer>
     </Card>
   );
+}
+
+function Rows({ view, report: { items, total, truncated } }: { view: View; report: UsageReport }) {
+  const { by, measure } = view;
+  return (
+    <>
+      <Table
+        key={`${by} ${measure}`}
+        caption={`Usage by ${nameOf(by)}`}
+        columns={columnsOf(view, total, leadersOf(items, by, measure))}
+        rows={items}
+        id={(item) => nameIn(item, by)}
+        sortedBy={measure}
+        most={MOST_ROWS}
+        foot={<Foot total={total} />}
+      />
+      {truncated && (
+        <p className={styles.cut}>
+          There are more than these {countExact(items.length)}: the dearest are shown. Narrow the time or filter.
+        </p>
+      )}
+    </>
+  );
+}
+
+function nameOf(by: Dimension): string {
+  return DIMENSION_NAMES[by].toLowerCase();
 }
 
 const GROUPS_NOTE = 'Somebody in several groups counts in each of them, and in the total once';

@@ -15,7 +15,7 @@ import { DIMENSIONS, filterBy, MEASURES, OWN_DIMENSIONS } from './dimensions.ts'
 import type { Dimension, Measure } from './dimensions.ts';
 import { leadersOf, seriesOf, seriesOfEach } from './series.ts';
 import { plainName } from './names.ts';
-import { usagePath } from './usage.ts';
+import { dimensionOf, usagePath } from './usage.ts';
 
 export const DIMENSION_NAMES: Record<Dimension, string> = {
   model: 'Model',
@@ -67,7 +67,7 @@ export function OverTime({ view }: { view: View }) {
             say: <Empty title="Nothing matches">No request of this time passes the filters.</Empty>,
           }}
         >
-          {({ items }) => <Chart view={view} items={items} />}
+          {(data) => <Chart key={dimensionOf(data)} view={{ ...view, by: dimensionOf(data) }} items={data.items} />}
         </Answer>
       </div>
     </Card>

@@ -3,6 +3,7 @@ import type { Query } from '../../api/client.ts';
 import { totalTokens } from '../../api/shapes.ts';
 import type { UsageSums } from '../../api/shapes.ts';
 import { countExact, dollars, money, moneyExact } from '../../design/format.ts';
+import { DIMENSIONS } from './dimensions.ts';
 import type { Dimension, Filters, Measure } from './dimensions.ts';
 
 /** What the API can group by and this project shows. */
@@ -10,6 +11,11 @@ export type Group = Dimension | 'api' | 'status';
 
 export function usagePath(filters: Filters, { from, to }: { from: string; to: string }, more: Query): string {
   return pathOf('/api/usage', { ...filters, from, to, ...more });
+}
+
+/** What a report is by: while the next one is awaited it is another than what was asked for. */
+export function dimensionOf(report: Readonly<Record<string, unknown>>): Dimension {
+  return DIMENSIONS.find((dimension) => dimension === report['group']) ?? 'model';
 }
 
 /** What an item of a report is about; empty where a record has none. */
