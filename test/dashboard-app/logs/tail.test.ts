@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { byDay } from '../../../src/dashboard/app/pages/logs/days.ts';
 import { idBefore, merged, unknownOf } from '../../../src/dashboard/app/pages/logs/tail.ts';
-import { uuid7 } from '../../../src/lib/uuid7.ts';
+import { uuid7Floor } from '../../../src/lib/uuid7.ts';
 
 const rows = (...ids: string[]) => ids.map((id) => ({ id }));
 
@@ -17,10 +17,10 @@ test('only what is not there is taken, and nothing below the end of a list that 
 });
 
 test('an id of a quarter of an hour before is smaller than all ids since, and greater than those before', () => {
-  const at = Date.UTC(2026, 10, 28, 14);
-  const edge = idBefore(uuid7(at), 15 * 60_000);
-  expect(edge < uuid7(at - 15 * 60_000 + 1)).toBe(true);
-  expect(edge > uuid7(at - 15 * 60_000 - 1)).toBe(true);
+  const [at, quarter] = [Date.UTC(2026, 10, 28, 14), 15 * 60_000];
+  const edge = idBefore(uuid7Floor(at), quarter);
+  expect(edge < uuid7Floor(at - quarter + 1)).toBe(true);
+  expect(edge > uuid7Floor(at - quarter - 1)).toBe(true);
 });
 
 test('rows are cut where the reader’s day changes', () => {
