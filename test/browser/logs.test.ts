@@ -138,7 +138,10 @@ async function pick(page: Page, filter: string, value: string): Promise<void> {
 }
 
 test('a user sees their own and is offered no others', async () => {
-  const visit = await world.visit(USER, `/ui/requests?range=90d&session=${TOLD.session}&login=${encodeURIComponent(ADMIN)}`);
+  const visit = await world.visit(
+    USER,
+    `/ui/requests?range=90d&session=${TOLD.session}&login=${encodeURIComponent(ADMIN)}`,
+  );
   const own = await booked('login = $1 AND session_id = $2', [USER, TOLD.session]);
   await rowsAre(visit.page, idsOf(own));
   expect(await visit.page.getByRole('button', { name: 'User', exact: true }).count()).toBe(0);
@@ -216,7 +219,10 @@ test('sessions and their sums are as the books have them, and lead to their turn
     `SELECT session_id FROM aperture.records JOIN aperture.tool_calls USING (session_id, login)
       WHERE name = 'Task' GROUP BY session_id, login ORDER BY max(records.id::text) DESC LIMIT 100`,
   );
-  await rowsAre(page, tasked.rows.map(({ session_id }) => session_id));
+  await rowsAre(
+    page,
+    tasked.rows.map(({ session_id }) => session_id),
+  );
   await wellMade(visit);
   await page.locator(`[data-row="${TOLD.session}"]`).click();
   await page.waitForURL(`**/ui/sessions/${TOLD.session}?login=*`);

@@ -15,4 +15,3 @@ export interface RequestRowProps {
   isMarked: boolean;
   isInTabOrder: boolean;
 }
-

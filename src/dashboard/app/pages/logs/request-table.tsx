@@ -126,4 +126,3 @@ const TableRow = memo(function TableRow({ row, showUser, isMarked, isInTabOrder 
     </tr>
   );
 });
-

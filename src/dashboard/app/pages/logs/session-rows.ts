@@ -23,4 +23,3 @@ export const linkTo = (row: SessionRow, showUser: boolean) => ({
   params: { id: row.session_id },
   search: showUser ? { login: row.login } : {},
 });
-

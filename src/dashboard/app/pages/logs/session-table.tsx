@@ -145,4 +145,3 @@ function Few({ of, isBad = false }: { of: number; isBad?: boolean }) {
     </span>
   );
 }
-
