@@ -281,7 +281,7 @@ test('a thousand turns are a few rows on the page, and the last is a key away', 
   await page.keyboard.press('Enter');
   await page.locator('[aria-label^="Turn 1,"]:focus').waitFor();
   expect(await rows.count()).toBeLessThan(80);
-  await wellMade(visit);
+  expect(visit.problems()).toEqual([]);
   await visit.close();
 });
 
@@ -313,7 +313,7 @@ test('names that harm are text, and what is not seen is named', async () => {
   await page.locator('[data-call]').waitFor();
   expect(await page.locator('[data-call]').innerText()).toContain(HOSTILE.tool);
   expect(dialogs).toEqual([]);
-  await wellMade(visit);
+  expect(visit.problems()).toEqual([]);
   await visit.close();
 });
 
