@@ -3,8 +3,8 @@ import type { S3Credentials } from '../src/export/s3.ts';
 import { readTarget } from '../src/sinks/target.ts';
 import { shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
-import { valueAt } from './read.ts';
 import type { Config } from './schema.ts';
+import { valueAt } from './value-at.ts';
 
 const SECTION: Path = ['exporters', 's3'];
 

@@ -4,8 +4,8 @@ import { withOverrides } from '../src/pricing/overrides.ts';
 import { loadPriceTable } from '../src/pricing/table.ts';
 import { shown } from './problem.ts';
 import type { Finding } from './problem.ts';
-import { valueAt } from './read.ts';
 import type { ServerConfig } from './schema/server.ts';
+import { valueAt } from './value-at.ts';
 
 /**
  * What is wrong with `server.prices`, by the table that they go before. Reads that table, where there are any: `like`

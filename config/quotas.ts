@@ -1,8 +1,8 @@
 import { UNREADABLE_REFERENCE } from '../src/access/capability.ts';
 import { shown } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
-import { valueAt } from './read.ts';
 import type { Config } from './schema.ts';
+import { valueAt } from './value-at.ts';
 
 const TEMPLATES = ['<user>', '<node>'];
 

@@ -5,6 +5,7 @@ import type { Finding, Path } from './problem.ts';
 import { pathText, shown } from './problem.ts';
 import { Config } from './schema.ts';
 import { APERTURE_CAPABILITY } from './schema/grants.ts';
+import { isObject, valueAt } from './value-at.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -181,22 +182,6 @@ function applyRepairs(draft: unknown, repairs: Repair[]): unknown {
     for (const index of [...indices].sort((a, b) => b - a)) elements.splice(index, 1);
   }
   return whole;
-}
-
-export function valueAt(value: unknown, path: Path): unknown {
-  let node = value;
-  for (const part of path) {
-    if (Array.isArray(node)) {
-      const elements: unknown[] = node;
-      node = elements[Number(part)];
-    } else if (isObject(node) && Object.hasOwn(node, part)) node = node[part];
-    else return undefined;
-  }
-  return node;
-}
-
-function isObject(value: unknown): value is Record<string | number, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Zod's paths may hold symbols, JSON's cannot. */

@@ -10,7 +10,6 @@ import { policyTestFindings } from './policy-tests.ts';
 import { shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
 import { nameAdvice, overdraftFindings, unsupportedTemplate } from './quotas.ts';
-import { valueAt } from './read.ts';
 import { hookFindings } from './rules.ts';
 import type { Config } from './schema.ts';
 import { APERTURE_CAPABILITY } from './schema/grants.ts';
@@ -19,6 +18,7 @@ import { UNREADABLE_REFERENCE } from '../src/access/capability.ts';
 import { COST_BASES, isCostBasis } from '../src/pricing/basis.ts';
 import { webhookFindings } from './webhooks.ts';
 import { globMatchesSegment } from './segment-glob.ts';
+import { valueAt } from './value-at.ts';
 
 /** Collects findings; `written` is the value before macros, so that no message quotes what a macro put in. */
 class Remarks {

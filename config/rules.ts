@@ -6,10 +6,10 @@ import { readTarget } from '../src/sinks/target.ts';
 import { identityOf } from './listeners.ts';
 import { shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
-import { valueAt } from './read.ts';
 import type { Config } from './schema.ts';
 import type { HookConfig } from './schema/policies.ts';
 import { grantsOf } from './slices.ts';
+import { valueAt } from './value-at.ts';
 
 /** What threads that run rules are told: rules in the order in which they run. Secret: it holds keys of hooks. */
 export function rulesOf({ hooks, server }: Config): RulesSlice {

@@ -1,3 +1,4 @@
+import { APERTURE_CAPABILITY } from '../src/access/capability.ts';
 import type { IdentitySource } from '../src/contract/caller.ts';
 import { providerId, modelName } from '../src/contract/ids.ts';
 import type { ProviderId } from '../src/contract/ids.ts';
@@ -17,7 +18,6 @@ import { identityOf } from './listeners.ts';
 import { isChargeable } from './quotas.ts';
 import type { Config } from './schema.ts';
 import type { Authorization } from './schema/fields.ts';
-import { APERTURE_CAPABILITY } from './schema/grants.ts';
 import type { Capability, TempGrantConfig } from './schema/grants.ts';
 import type { ProviderConfig } from './schema/providers.ts';
 import type { ListenerConfig } from './schema/server.ts';

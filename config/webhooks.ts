@@ -8,9 +8,9 @@ import { isWebhookSecret } from '../src/sinks/signature.ts';
 import { readTarget } from '../src/sinks/target.ts';
 import { shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
-import { valueAt } from './read.ts';
 import type { Config } from './schema.ts';
 import type { WebhookConfig } from './schema/webhooks.ts';
+import { valueAt } from './value-at.ts';
 
 /** In `events`: every kind that there is. */
 const ALL = '*';

@@ -5,26 +5,21 @@ import { Command } from 'commander';
 import { formatProblems } from '../config/check.ts';
 import { macroVariables, readEnvironment } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
-import { loadConfig } from '../config/load.ts';
 import type { Loaded } from '../config/load.ts';
-import { createLog, errorChain } from './lib/log.ts';
+import { createLog } from './lib/create-log.ts';
+import { errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
 import { addAuditCommands } from './serve/audit-commands.ts';
-import { listDeadLetters, replayDeadLetters, showDeadLetter } from './serve/dead-letters.ts';
-import { guardrailsTest } from './serve/guardrails-test.ts';
 import type { GuardrailsTestOptions } from './serve/guardrails-test.ts';
-import { addHold, listHolds, releaseHold } from './serve/holds.ts';
 import type { HoldWish } from './serve/holds.ts';
-import { listJournal, verifyJournal } from './serve/journal-list.ts';
-import { replayJournals } from './serve/journal-replay.ts';
-import { reprice } from './serve/reprice.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
-import { NoConfig, serve } from './serve/serve.ts';
-import { explainConfig, explanationText } from './serve/show-explain.ts';
 import type { ExplainOptions } from './serve/show-explain.ts';
-import { showUsage } from './serve/show-usage.ts';
 import type { UsageOptions } from './serve/show-usage.ts';
-import { simulate } from './serve/simulate.ts';
+
+/*
+ * Each command loads what it runs when it runs: together they are twice the modules of a gateway, which would pay for them
+ * at every start.
+ */
 
 /** The built-in simulator's port; the shipped config's simulator providers point at it. */
 const SIMULATOR_PORT = 8090;
@@ -51,21 +46,23 @@ program
     process.on('unhandledRejection', (error) => {
       log.error({ error: errorChain(error) }, 'unhandled rejection');
     });
-    const starting = serve({
-      file: resolve(configPath(file)),
-      configReadonly: options.configReadonly,
-      environment,
-      log,
-      simulatorPort: options.simulator ? simulatorPort : undefined,
-      warn: (problems) => {
-        if (problems.length > 0) process.stderr.write(`${formatProblems(problems, file)}\n`);
-      },
-      say,
-    }).catch((error: unknown) => {
-      if (!(error instanceof NoConfig)) throw error;
-      process.stderr.write(`${formatProblems(error.problems, file)}\n`);
-      process.exit(1);
-    });
+    const starting = import('./serve/serve.ts').then(({ NoConfig, serve }) =>
+      serve({
+        file: resolve(configPath(file)),
+        configReadonly: options.configReadonly,
+        environment,
+        log,
+        simulatorPort: options.simulator ? simulatorPort : undefined,
+        warn: (problems) => {
+          if (problems.length > 0) process.stderr.write(`${formatProblems(problems, file)}\n`);
+        },
+        say,
+      }).catch((error: unknown) => {
+        if (!(error instanceof NoConfig)) throw error;
+        process.stderr.write(`${formatProblems(error.problems, file)}\n`);
+        process.exit(1);
+      }),
+    );
     // From the beginning: a process that is told to stop while it starts stops as soon as it has started.
     process.on('SIGHUP', () => {
       void starting.then((gateway) => {
@@ -102,10 +99,10 @@ program
   .argument('[file]', 'config file')
   .description('say everything that is wrong with a config file, and where')
   .option('--strict', 'treat warnings as errors, as a save does', false)
-  .action((file: string | undefined, options: { strict: boolean }) => {
+  .action(async (file: string | undefined, options: { strict: boolean }) => {
     const environment = environmentOrExit();
     const path = file ?? environment.configFile;
-    const loaded = configOrExit(path, environment, options.strict);
+    const loaded = await configOrExit(path, environment, options.strict);
     say(`${formatProblems(loaded.warnings, path)}\n`);
   });
 
@@ -119,13 +116,14 @@ program
   .option('--groups <groups>', 'groups of the login, with commas', listed, [])
   .option('--model <name>', '"model" or "provider/model"; absent: only the grants')
   .option('--json', 'print JSON', false)
-  .action((options: ExplainOptions & { config?: string; json: boolean }) => {
+  .action(async (options: ExplainOptions & { config?: string; json: boolean }) => {
     if ((options.login === '') === (options.tags.length === 0)) {
       process.stderr.write('aperture explain: give a --login or --tags, and not both\n');
       process.exit(1);
     }
     const environment = environmentOrExit();
-    const loaded = configOrExit(options.config ?? environment.configFile, environment, false);
+    const loaded = await configOrExit(options.config ?? environment.configFile, environment, false);
+    const { explainConfig, explanationText } = await import('./serve/show-explain.ts');
     const explanation = explainConfig(loaded, options);
     say(options.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation));
     if (explanation.model?.allowed === false) process.exitCode = 2;
@@ -137,6 +135,7 @@ program
   .option('--host <address>', 'address to listen on', '127.0.0.1')
   .option('--port <number>', 'port to listen on', String(SIMULATOR_PORT))
   .action(async (options: { host: string; port: string }) => {
+    const { simulate } = await import('./serve/simulate.ts');
     await simulate(options, say);
   });
 
@@ -149,6 +148,7 @@ program
   .option('--to <time>', 'RFC 3339 time; default: now')
   .option('--csv', 'CSV by the day; --group takes several with commas then, default login,model', false)
   .action(async (options: UsageOptions) => {
+    const { showUsage } = await import('./serve/show-usage.ts');
     process.exitCode = await showUsage(options, {
       write: (text) => process.stdout.write(text),
       complain: (text) => process.stderr.write(text),
@@ -167,6 +167,7 @@ hold
   .option('--to <time>', 'RFC 3339 time; default: without an end')
   .option(...GATEWAY_URL)
   .action(async ({ url, ...wish }: HoldWish & { url: string }) => {
+    const { addHold } = await import('./serve/holds.ts');
     process.exitCode = await addHold(url, wish, say);
   });
 hold
@@ -174,6 +175,7 @@ hold
   .description('all holds, released ones too')
   .option(...GATEWAY_URL)
   .action(async ({ url }: { url: string }) => {
+    const { listHolds } = await import('./serve/holds.ts');
     process.exitCode = await listHolds(url, say);
   });
 hold
@@ -182,6 +184,7 @@ hold
   .description('let go of what no other hold covers and whose retention is over')
   .option(...GATEWAY_URL)
   .action(async (id: string, { url }: { url: string }) => {
+    const { releaseHold } = await import('./serve/holds.ts');
     process.exitCode = await releaseHold(url, id, say);
   });
 
@@ -200,7 +203,8 @@ guardrails
   .option('--call-hooks', 'call external hooks too', false)
   .option('--json', 'print JSON', false)
   .action(async ({ config, ...options }: GuardrailsTestOptions & { config?: string }) => {
-    const loaded = config === undefined ? undefined : configOrExit(config, environmentOrExit(), false);
+    const loaded = config === undefined ? undefined : await configOrExit(config, environmentOrExit(), false);
+    const { guardrailsTest } = await import('./serve/guardrails-test.ts');
     process.exitCode = await guardrailsTest(options, loaded, say);
   });
 
@@ -215,8 +219,9 @@ program
   .option('--apply', 'write it; without, only say what would change', false)
   .action(async ({ config, ...options }: RepriceOptions & { config?: string }) => {
     const environment = environmentOrExit();
-    const loaded = configOrExit(config ?? environment.configFile, environment, false);
+    const loaded = await configOrExit(config ?? environment.configFile, environment, false);
     const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'reprice');
+    const { reprice } = await import('./serve/reprice.ts');
     await reprice(options, loaded, environment, log, say);
   });
 
@@ -227,6 +232,7 @@ letters
   .option(...GATEWAY_URL)
   .option('--limit <number>', 'at most so many', '100')
   .action(async (options: { url: string; limit: string }) => {
+    const { listDeadLetters } = await import('./serve/dead-letters.ts');
     process.exitCode = await listDeadLetters(options, say);
   });
 letters
@@ -235,6 +241,7 @@ letters
   .argument('<id>')
   .option(...GATEWAY_URL)
   .action(async (id: string, { url }: { url: string }) => {
+    const { showDeadLetter } = await import('./serve/dead-letters.ts');
     process.exitCode = await showDeadLetter({ url, id }, say);
   });
 letters
@@ -243,6 +250,7 @@ letters
   .argument('[id]')
   .option(...GATEWAY_URL)
   .action(async (id: string | undefined, { url }: { url: string }) => {
+    const { replayDeadLetters } = await import('./serve/dead-letters.ts');
     process.exitCode = await replayDeadLetters(id === undefined ? { url } : { url, id }, say);
   });
 
@@ -259,6 +267,7 @@ journal
   .option(...DATA_DIR)
   .option(...FOLDER)
   .action(async (options: JournalOptions) => {
+    const { listJournal } = await import('./serve/journal-list.ts');
     process.exitCode = await listJournal({ dataDir: environmentOrExit().dataDir, ...options }, say);
   });
 journal
@@ -267,6 +276,7 @@ journal
   .option(...DATA_DIR)
   .option(...FOLDER)
   .action(async (options: JournalOptions) => {
+    const { verifyJournal } = await import('./serve/journal-list.ts');
     process.exitCode = await verifyJournal({ dataDir: environmentOrExit().dataDir, ...options }, say);
   });
 journal
@@ -278,9 +288,10 @@ journal
   .option('--dry-run', 'say what it would make, and store nothing', false)
   .action(async ({ config, ...options }: JournalOptions & { config?: string; dryRun: boolean }) => {
     const environment = environmentOrExit();
-    const loaded = configOrExit(config ?? environment.configFile, environment, false);
+    const loaded = await configOrExit(config ?? environment.configFile, environment, false);
     const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'replay');
     const place = { dataDir: environment.dataDir, ...options };
+    const { replayJournals } = await import('./serve/journal-replay.ts');
     process.exitCode = await replayJournals(place, loaded, { ...environment, dataDir: place.dataDir }, log, say);
   });
 
@@ -309,7 +320,7 @@ function environmentOrExit(): Environment {
   process.exit(1);
 }
 
-function configOrExit(file: string, environment: Environment, strict: boolean): Loaded {
+async function configOrExit(file: string, environment: Environment, strict: boolean): Promise<Loaded> {
   let text: string;
   try {
     text = readFileSync(configPath(file), 'utf8');
@@ -317,6 +328,7 @@ function configOrExit(file: string, environment: Environment, strict: boolean): 
     process.stderr.write(`aperture: the config file ${file} cannot be read: ${errorChain(error)}\n`);
     process.exit(1);
   }
+  const { loadConfig } = await import('../config/load.ts');
   const loaded = loadConfig({ text, file, env: macroVariables(process.env), listen: environment.listen, strict });
   if (loaded.ok) {
     return loaded.value;

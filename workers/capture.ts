@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ToCapture } from '../src/capture/messages.ts';
-import { createLog } from '../src/lib/log.ts';
+import { createLog } from '../src/lib/create-log.ts';
 import { assert } from '../src/lib/result.ts';
 import { nameThread } from '../src/lib/thread-name.ts';
 import { stepBack } from '../src/lib/thread-priority.ts';

@@ -3,7 +3,6 @@ import type { Caller } from '../src/contract/caller.ts';
 import type { ControlConfig, ControlSnapshot, Revocation, TokenEntry } from '../src/contract/control.ts';
 import type { ConfigDesk, ConfigRemark, ConfigSave, Saved, Verdict } from '../src/admin/config-desk.ts';
 import type { ConfigFile } from '../src/control/config-file.ts';
-import { configDiff } from '../src/control/diff.ts';
 import type { SealedSecret } from '../src/control/sealing.ts';
 import { REFERENCE_PREFIX } from '../src/control/sealing.ts';
 import { readLocalControl, writeConfirmed, writeLocalControl } from '../src/control/snapshot-file.ts';
@@ -207,6 +206,8 @@ export class ControlKeeper implements ConfigDesk {
     if (found === undefined) return undefined;
     const previous = await store.findVersion({ number: number - 1 });
     const { text, ...entry } = found;
+    // Whoever looks at no version has no use for it.
+    const { configDiff } = await import('../src/control/diff.ts');
     const diff =
       previous === undefined
         ? undefined

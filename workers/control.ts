@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../src/lib/clock.ts';
-import { createLog } from '../src/lib/log.ts';
+import { createLog } from '../src/lib/create-log.ts';
 import { assert } from '../src/lib/result.ts';
 import { nameThread } from '../src/lib/thread-name.ts';
 import type { ToControl } from '../src/serve/control-messages.ts';

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ToExport } from '../src/export/messages.ts';
 import { systemClock } from '../src/lib/clock.ts';
-import { createLog } from '../src/lib/log.ts';
+import { createLog } from '../src/lib/create-log.ts';
 import { assert } from '../src/lib/result.ts';
 import { nameThread } from '../src/lib/thread-name.ts';
 import { stepBack } from '../src/lib/thread-priority.ts';

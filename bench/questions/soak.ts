@@ -80,8 +80,8 @@ async function ask(bench: Bench): Promise<Answer> {
       ],
       judgements: [
         {
-          target: `slope of resident memory in its standard errors (less than ${MOST_ERRORS}: zero within its noise)`,
-          measured: soaked.whole.void.length > 0 ? Number.NaN : Math.abs(soaked.errors),
+          target: `growth of resident memory in its slope's standard errors (less than ${MOST_ERRORS}: none beyond its noise)`,
+          measured: soaked.whole.void.length > 0 ? Number.NaN : soaked.errors,
           bound: 'at most',
           limit: MOST_ERRORS,
         },

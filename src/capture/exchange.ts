@@ -1,6 +1,6 @@
 import { INDEXED_HEADER_CHARS } from '../contract/capture.ts';
 import type { Capture, IndexedHeader } from '../contract/capture.ts';
-import type { Opened } from '../contract/exchange.ts';
+import type { Closed, Opened } from '../contract/exchange.ts';
 import { isReadable, LeftOutCapture, RequestCapture, ResponseCapture } from './body.ts';
 import type { BodyCapture } from './body.ts';
 import type { CaptureOrder, CaptureSettings } from './messages.ts';
@@ -13,7 +13,7 @@ export type CaptureFrame =
   | { kind: 'opened'; opened: Opened }
   | { kind: 'head'; headers: [string, string][] }
   | { kind: 'request' | 'response'; bytes: Uint8Array }
-  | { kind: 'closed' };
+  | { kind: 'closed'; closed: Closed | undefined };
 
 /** One exchange on its way from frames to a capture. */
 export class ExchangeCapture {
@@ -23,6 +23,7 @@ export class ExchangeCapture {
   #responseHeaders: [string, string][] = [];
   #request: BodyCapture | undefined;
   #response: BodyCapture | undefined;
+  #responsePace: number[] = [];
   #frames = 0;
   #lastSequence = -1;
 
@@ -56,6 +57,7 @@ export class ExchangeCapture {
         this.#response.add(frame.bytes);
         return;
       case 'closed':
+        this.#responsePace = frame.closed?.response_pace ?? [];
         return;
     }
   }
@@ -77,6 +79,7 @@ export class ExchangeCapture {
       responseHeaders: this.#responseHeaders,
       request: this.#request?.end() ?? null,
       response: this.#response?.end() ?? null,
+      responsePace: this.#responsePace.length === 0 ? null : this.#responsePace,
       missingFrames: this.#lastSequence + 1 - this.#frames,
       indexedHeaders: [
         ...this.#indexed('request', requestHeaders),

@@ -35,6 +35,11 @@ export interface Capture {
   request: CapturedBody | null;
   /** As the provider sent it; null where there is none. */
   response: CapturedBody | null;
+  /**
+   * When the bytes of a streamed response came, as the journal's closed note tells it (`Closed.response_pace`); null where it
+   * was no stream, or its end is missing.
+   */
+  responsePace: number[] | null;
   /** Frames that the journal dropped or lost: above zero, a body is not whole. */
   missingFrames: number;
   /** Those of `database.headers.filterable`. */

@@ -67,6 +67,12 @@ export interface Closed {
   verdicts?: Verdict[];
   request_bytes: number;
   response_bytes: number;
+  /**
+   * When the bytes of a stream came, packed as `lib/pace.ts` has it: times since the request was received, bytes of the body
+   * as it is kept, at the moment when they were appended to the journal. Where rules hold a response back, that is when they
+   * let it go. Absent where it was no stream.
+   */
+  response_pace?: number[];
   provider_request_id: string | null;
   error: { code: string; message: string } | null;
 }

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { ENCODINGS, unpack } from '../capture/pack.ts';
 import { cook } from '../capture/recipe.ts';
+import { paceMarks } from '../lib/pace.ts';
 import { decodeWhole } from '../protocols/decode.ts';
 import { emptyRequestFacts } from '../protocols/facts.ts';
 import { parseJson } from '../protocols/json.ts';
@@ -48,12 +49,13 @@ export async function wholeBody(
   return Buffer.concat(parts);
 }
 
-/** A capture beside its record: headers, and what there is of the bodies. */
+/** A capture beside its record: headers, what there is of the bodies, and when a stream came. */
 export function captureInShort({
   requestHeaders,
   responseHeaders,
   request,
   response,
+  responsePace,
   missingFrames,
 }: StoredCapture): unknown {
   const short = (body: StoredBody | null): unknown =>
@@ -63,6 +65,7 @@ export function captureInShort({
     response_headers: responseHeaders,
     request: short(request),
     response: short(response),
+    response_pace: responsePace === null ? null : paceMarks(responsePace),
     missing_frames: missingFrames,
   };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Opened } from '../contract/exchange.ts';
+import type { Closed, Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import { readOpened, readResponseHead } from './notes.ts';
+import { readClosed, readOpened, readResponseHead } from './notes.ts';
 import { JOIN_GAP_BYTES } from './places.ts';
 import type { Extent } from './places.ts';
 import { readExtents } from './scan.ts';
@@ -18,7 +18,8 @@ export interface CapturedFrame {
     | { kind: 'head'; status: number; headers: [string, string][] }
     /** `bytes` are a view that stays valid, on a window of 256 KiB or more: copy what is kept for long. */
     | { kind: 'request' | 'response'; bytes: Uint8Array }
-    | { kind: 'closed' };
+    /** Undefined where this build does not understand it. */
+    | { kind: 'closed'; closed: Closed | undefined };
 }
 
 /**
@@ -50,7 +51,7 @@ function joined(extents: readonly Extent[]): Extent[] {
   return runs;
 }
 
-/** Nothing where this build does not understand the payload. */
+/** Nothing where this build does not understand the payload; an end is one in any case. */
 function captured({ exchange, sequence, kind, payload }: RawFrame): CapturedFrame[] {
   switch (kind) {
     case 'opened': {
@@ -65,7 +66,7 @@ function captured({ exchange, sequence, kind, payload }: RawFrame): CapturedFram
     case 'response':
       return [{ exchange, sequence, says: { kind, bytes: payload } }];
     case 'closed':
-      return [{ exchange, sequence, says: { kind } }];
+      return [{ exchange, sequence, says: { kind, closed: readClosed(payload) } }];
     case 'charged':
       return []; // may come after whoever reads here has been
   }

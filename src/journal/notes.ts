@@ -73,6 +73,8 @@ const ClosedNote: z.ZodType<Closed> = z.object({
   verdicts: z.array(VerdictNote).catch([]).exactOptional(),
   request_bytes: z.number(),
   response_bytes: z.number(),
+  // No record depends on it.
+  response_pace: z.array(z.number()).catch([]).exactOptional(),
   provider_request_id: z.string().nullable(),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
 });

@@ -1,12 +1,3 @@
-import { pino } from 'pino';
-
-/** Fields that may hold a credential, at any depth that our own log calls use. */
-const REDACTED = ['authorization', 'apikey', 'api_key', 'secret', 'password', 'token', 'cookie'].flatMap((name) => [
-  name,
-  `*.${name}`,
-  `*.*.${name}`,
-]);
-
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type Fields = Record<string, unknown>;
 
@@ -15,14 +6,6 @@ export interface Log {
   info(fields: Fields, message: string): void;
   warn(fields: Fields, message: string): void;
   error(fields: Fields, message: string): void;
-}
-
-/** Structured lines on stderr; redaction happens here, whoever logs. */
-export function createLog(level: LogLevel, thread: string): Log {
-  return pino(
-    { level, base: { thread }, redact: { paths: REDACTED, censor: '[redacted]' } },
-    pino.destination({ fd: 2, sync: true }),
-  );
 }
 
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };

@@ -8,6 +8,7 @@ import { CLIENT_UNSENT_BYTES } from '../contract/limits.ts';
 import type { Release } from '../contract/messages.ts';
 import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Clock } from '../lib/clock.ts';
+import { Pace } from '../lib/pace.ts';
 import { unreachable } from '../lib/result.ts';
 import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
 import type { ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
@@ -102,6 +103,8 @@ export class Exchange implements UpstreamEvents, Watched {
   #filter: WireFilter | undefined;
   #providerRequestId: string | null = null;
   #responseBytes = 0;
+  /** Of a stream alone. */
+  #pace: Pace | undefined;
   /** Bytes that arrived and that the client's socket has not taken. */
   #unsentBytes = 0;
   #paused = false;
@@ -189,6 +192,7 @@ export class Exchange implements UpstreamEvents, Watched {
     if (last) this.#verdicts = verdicts;
     if (kept.byteLength > 0) {
       this.#responseBytes += kept.byteLength;
+      this.#pace?.note(this.#responseBytes, this.#sinceReceivedMs(this.#services.clock.nowMs()));
       this.#services.journal.append(opened.id, 'response', kept);
     }
     const onward = sent ?? kept;
@@ -228,6 +232,8 @@ export class Exchange implements UpstreamEvents, Watched {
     const encoded = (valueOf(headers, 'content-encoding') ?? 'identity') !== 'identity';
     this.#eventStream = contentType.startsWith('text/event-stream');
     if (this.#eventStream && (!encoded || gated) && status === 200) this.#filter = wireFilter?.();
+    // Some streams are a JSON array, or in a binary format.
+    if (this.#eventStream || (opened.stream && status === 200)) this.#pace = new Pace();
     this.#providerRequestId = valueOf(headers, 'x-request-id') ?? valueOf(headers, 'request-id') ?? null;
     tap.head(status, redactHeaders(headers));
     if (gated) {
@@ -259,6 +265,7 @@ export class Exchange implements UpstreamEvents, Watched {
       return;
     }
     this.#responseBytes += chunk.byteLength;
+    this.#pace?.note(this.#responseBytes, this.#sinceReceivedMs(nowMs));
     this.#services.journal.append(opened.id, 'response', chunk);
     tap.response(chunk);
     this.#forward(this.#filter === undefined ? [chunk] : this.#filter.push(chunk));
@@ -490,6 +497,7 @@ export class Exchange implements UpstreamEvents, Watched {
       ...(this.#verdicts === undefined ? {} : { verdicts: this.#verdicts }),
       request_bytes: requestBytes,
       response_bytes: this.#responseBytes,
+      ...(this.#pace === undefined ? {} : { response_pace: this.#pace.packed() }),
       provider_request_id: this.#providerRequestId,
       error: fault === null ? null : { code: `gateway_${fault.code}`, message: answerTo(fault).message },
     };
@@ -502,6 +510,11 @@ export class Exchange implements UpstreamEvents, Watched {
     });
     this.#endTap(streamed && state === 'complete' ? 'complete' : 'cut');
     onClosed(closed);
+  }
+
+  /** In whole milliseconds: enough for a reader's eye, and short in the journal. */
+  #sinceReceivedMs(nowMs: number): number {
+    return Math.trunc(nowMs - this.#plan.opened.received_at_ms);
   }
 
   #outcome(outcome: string): void {

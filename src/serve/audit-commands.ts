@@ -1,18 +1,15 @@
 import type { Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
-import { createLog } from '../lib/log.ts';
+import { createLog } from '../lib/create-log.ts';
 import type { Log } from '../lib/log.ts';
-import { listAudit, showAuditKey } from './audit-list.ts';
 import type { ListOptions } from './audit-list.ts';
-import { auditReceipt } from './audit-receipt.ts';
 import type { ReceiptOptions } from './audit-receipt.ts';
-import { exportAudit, verifyAudit } from './audit-verify.ts';
 import type { VerifyOptions } from './audit-verify.ts';
 
 const GATEWAY_URL = ['--url <url>', 'the gateway', 'http://127.0.0.1:8080'] as const;
 const DATA_DIR = ['--data-dir <folder>', 'the gateway’s (APERTURE_DATA_DIR)'] as const;
 
-/** `aperture audit …`. */
+/** `aperture audit …`. As all commands, these load what they run when they run. */
 export function addAuditCommands(
   program: Command,
   { environment, say }: { environment: () => Environment; say: (text: string) => void },
@@ -31,6 +28,7 @@ export function addAuditCommands(
     .option('--limit <number>', 'at most so many', '100')
     .option('--json', 'print JSON', false)
     .action(async (options: ListOptions) => {
+      const { listAudit } = await import('./audit-list.ts');
       process.exitCode = await listAudit(options, say);
     });
   audit
@@ -43,6 +41,7 @@ export function addAuditCommands(
     .option('--json', 'print JSON', false)
     .action(async ({ dataDir, ...options }: VerifyOptions & { dataDir?: string }) => {
       const place = at(environment(), dataDir);
+      const { verifyAudit } = await import('./audit-verify.ts');
       process.exitCode = await verifyAudit(options, place, logOf(place), say);
     });
   audit
@@ -52,6 +51,7 @@ export function addAuditCommands(
     .option(...DATA_DIR)
     .action(async ({ dataDir, ...options }: { from: string; dataDir?: string }) => {
       const place = at(environment(), dataDir);
+      const { exportAudit } = await import('./audit-verify.ts');
       process.exitCode = await exportAudit(options, place, logOf(place), say);
     });
   audit
@@ -60,6 +60,7 @@ export function addAuditCommands(
     .option(...GATEWAY_URL)
     .option('--json', 'print JSON', false)
     .action(async (options: { url: string; json: boolean }) => {
+      const { showAuditKey } = await import('./audit-list.ts');
       process.exitCode = await showAuditKey(options, say);
     });
   audit
@@ -73,6 +74,7 @@ export function addAuditCommands(
     .option('--public-key <file>', 'verify with this key, not with the gateway’s')
     .option('--json', 'print JSON', false)
     .action(async (id: string | undefined, options: ReceiptOptions) => {
+      const { auditReceipt } = await import('./audit-receipt.ts');
       process.exitCode = await auditReceipt(id, options, say);
     });
 }

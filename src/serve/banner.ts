@@ -32,6 +32,7 @@ export function banner(input: {
     `  database   ${input.database}`,
     `  queue      ${input.queue}`,
     `  data       ${input.dataDir}`,
+    ...(input.urls.length === 0 ? [] : [`  pages      ${url}/ui/`]),
     '',
     ...(model === undefined || input.urls.length === 0
       ? []

@@ -1,14 +1,14 @@
-// Compiles the gateway to dist/ and builds the dashboard to dist/ui, each when a source is newer than its last build.
+// Builds the gateway, with the programs of tests and benchmarks, to dist/, and the dashboard to dist/ui, each when a source is
+// newer than its last build. Types are `npm run check`'s.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, run } from './install.mjs';
+import { root } from './install.mjs';
 
 const APP = join('src', 'dashboard', 'app');
-const FOLDERS = ['src', 'workers', 'config', 'bench', 'test'];
 
-/** Changes when one of these files is added, removed or touched. */
-function fingerprint(folders, isSource, settings) {
+/** Changes when a file below these folders is added, removed or touched. */
+function fingerprint(folders, isSource) {
   const hash = createHash('sha256');
   for (const folder of folders) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
@@ -18,35 +18,33 @@ function fingerprint(folders, isSource, settings) {
       hash.update(`${path}\0${mtimeMs}\0${size}\n`);
     }
   }
-  for (const file of settings) hash.update(readFileSync(join(root, file)));
-  return hash.digest('hex');
+  return hash.update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
 }
 
-async function whenStale(stamp, now, make) {
+async function whenStale(name, now, make) {
+  const stamp = join(root, 'dist', `.built-${name}`);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return;
   await make();
   writeFileSync(stamp, now);
 }
 
-function compile() {
-  console.log('Building ...');
-  // What a source that is gone was compiled to must not live on. The dashboard is not ours to remove.
-  for (const folder of FOLDERS) rmSync(join(root, 'dist', folder), { recursive: true, force: true });
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
-}
-
-async function buildPages() {
-  console.log('Building the dashboard ...');
-  const { buildUi } = await import('./build-ui.mjs');
-  await buildUi();
-}
-
 export async function build() {
-  const inApp = (path) => path.startsWith(join(root, APP));
-  const gateway = fingerprint(FOLDERS, (path) => path.endsWith('.ts') && !inApp(path), ['tsconfig.json']);
-  await whenStale(join(root, 'dist', '.built'), gateway, compile);
-  const pages = fingerprint([APP], () => true, ['package-lock.json']);
-  await whenStale(join(root, 'dist', '.built-ui'), pages, buildPages);
+  const isCode = (path) => path.endsWith('.ts') || path.endsWith('.mjs');
+  const gateway = fingerprint(
+    ['src', 'workers', 'config', 'bench', 'test'],
+    (path) => isCode(path) && !path.startsWith(join(root, APP)),
+  );
+  await whenStale('gateway', gateway, async () => {
+    console.log('Building ...');
+    const { buildGateway } = await import('./build-gateway.mjs');
+    await buildGateway();
+  });
+  const pages = fingerprint([APP], () => true);
+  await whenStale('ui', pages, async () => {
+    console.log('Building the dashboard ...');
+    const { buildUi } = await import('./build-ui.mjs');
+    await buildUi();
+  });
 }
 
 if (process.argv[1] === import.meta.filename) await build();

@@ -111,6 +111,8 @@ export interface StoredCapture {
   responseHeaders: [string, string][];
   request: StoredBody | null;
   response: StoredBody | null;
+  /** Packed (`lib/pace.ts`). */
+  responsePace: number[] | null;
   missingFrames: number;
 }
 export interface StoredBody {
@@ -160,6 +162,7 @@ function storedCapture(row: z.infer<typeof CaptureRow>): StoredCapture {
     responseHeaders: row.response_headers,
     request: body(row.request_recipe, row.request_bytes, row.request_left_out),
     response: body(row.response_recipe, row.response_bytes, row.response_left_out),
+    responsePace: row.response_pace,
     missingFrames: row.missing_frames,
   };
 }
@@ -186,7 +189,8 @@ export async function findBlobs(
 
 const SELECT_CAPTURES = `
   SELECT id::text, capture.login, api, status, request_headers, response_headers, request_recipe, capture.request_bytes,
-         request_left_out, response_recipe, capture.response_bytes, response_left_out, missing_frames
+         request_left_out, response_recipe, capture.response_bytes, response_left_out, response_pace,
+         missing_frames
     FROM ${withHeld('captures')} AS capture JOIN aperture.records USING (id)`;
 const Bytes = z.custom<Buffer>((value) => Buffer.isBuffer(value));
 const Headers = z.array(z.tuple([z.string(), z.string()]));
@@ -203,6 +207,7 @@ const CaptureRow = z.object({
   response_recipe: Bytes.nullable(),
   response_bytes: z.coerce.number().nullable(),
   response_left_out: z.string().nullable(),
+  response_pace: z.array(z.number()).nullable(),
   missing_frames: z.int(),
 });
 const FoundBlob = z.object({ sha256: Bytes, bytes: z.int(), encoding: z.string(), body: Bytes });
@@ -240,7 +245,8 @@ function ownerOf(login: string): Buffer {
 }
 
 function rowOf(capture: Capture): unknown {
-  const { id, login, segment, requestHeaders, responseHeaders, request, response, missingFrames } = capture;
+  const { id, login, segment, requestHeaders, responseHeaders, request, response, responsePace, missingFrames } =
+    capture;
   return {
     id,
     login,
@@ -249,6 +255,7 @@ function rowOf(capture: Capture): unknown {
     response_headers: responseHeaders,
     ...columnsOf('request', request),
     ...columnsOf('response', response),
+    response_pace: responsePace,
     missing_frames: missingFrames,
     indexed_headers: capture.indexedHeaders,
   };
@@ -282,16 +289,17 @@ WITH input AS (
     request_headers jsonb, response_headers jsonb,
     request_recipe text, request_bytes bigint, request_left_out text,
     response_recipe text, response_bytes bigint, response_left_out text,
-    missing_frames int, indexed_headers json
+    response_pace jsonb, missing_frames int, indexed_headers json
   )
 ), inserted AS (
   INSERT INTO aperture.captures (
     id, login, request_headers, response_headers,
-    request_recipe, request_bytes, request_left_out, response_recipe, response_bytes, response_left_out, missing_frames
+    request_recipe, request_bytes, request_left_out, response_recipe, response_bytes, response_left_out,
+    response_pace, missing_frames
   )
   SELECT id, login, request_headers, response_headers,
     decode(request_recipe, 'base64'), request_bytes, request_left_out,
-    decode(response_recipe, 'base64'), response_bytes, response_left_out, missing_frames
+    decode(response_recipe, 'base64'), response_bytes, response_left_out, response_pace, missing_frames
   FROM input WHERE id = ANY($3::uuid[]) ORDER BY id
   ON CONFLICT (id) DO NOTHING
   RETURNING id

@@ -50,6 +50,7 @@ beforeAll(async () => {
       responseHeaders: [],
       request: null,
       response: null,
+      responsePace: null,
       missingFrames: 0,
       indexedHeaders: INDEXED[index]?.headers ?? [],
     })),

@@ -1,13 +1,18 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../bench/targets.ts';
 import { bodyOf } from '../../src/dashboard/bodies.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { findCapture } from '../../src/store/captures.ts';
 import type { StoredBody, StoredCapture } from '../../src/store/captures.ts';
 import { databaseUrl, startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
-import { bodyOf as askedBody, startFlow } from './support.ts';
+import { ADMIN_GRANT, bodyOf as askedBody, newTag, PROVIDER_KEY, startFlow } from './support.ts';
 import type { Flow } from './support.ts';
+
+/** Rules look at the responses of this one. */
+const RULED_MODEL = 'gpt-5-ruled';
 
 /** What goes through the gateway, and what the database gives back of it. */
 let postgres: TestPostgres;
@@ -18,7 +23,20 @@ beforeAll(async () => {
   postgres = await startTestPostgres('captures');
   const database = await postgres.migrated();
   pool = database.pool;
-  flow = await startFlow({ env: { DATABASE_URL: databaseUrl(database.address) } });
+  const port = await freePort();
+  flow = await startFlow({
+    env: { DATABASE_URL: databaseUrl(database.address) },
+    simulator: { port },
+    providers: { ruled: { baseurl: `http://127.0.0.1:${port}`, apikey: PROVIDER_KEY, models: [RULED_MODEL] } },
+    hooks: { birds: { builtin: { kind: 'words', action: 'block', sides: ['response'], words: ['heron nest'] } } },
+    grants: [
+      ADMIN_GRANT,
+      {
+        src: ['(loopback)'],
+        app: { 'tailscale.com/cap/aperture': [{ models: 'ruled/**', send_hooks: [{ name: 'birds' }] }] },
+      },
+    ],
+  });
 });
 afterAll(async () => {
   await flow.close();
@@ -189,6 +207,68 @@ describe('a capture', () => {
     const stored = (await storedBytes()) - before;
     console.log(`60 turns: ${rawBytes} bytes raw, ${stored} stored, ${(rawBytes / stored).toFixed(1)} times smaller`);
     expect(rawBytes / stored).toBeGreaterThan(10);
+  });
+});
+
+describe('the pace of a response', () => {
+  type Mark = [bytes: number, ms: number];
+  interface Told {
+    received_at: string;
+    first_byte_at: string;
+    ended_at: string;
+    response_bytes: number;
+    verdicts: unknown[];
+    capture: { response_pace: Mark[] | null; response: { bytes: number } };
+  }
+  const told = async (response: Response): Promise<Told> => {
+    const { id } = await captureOf(response);
+    return (await flow.gateway.json(`/api/requests/${id}`)) as Told;
+  };
+  const firstAndLast = ({ capture }: Told): [Mark, Mark] => {
+    const marks = capture.response_pace ?? [];
+    return [marks[0] ?? [0, 0], marks.at(-1) ?? [0, 0]];
+  };
+  const EVENTS = 12;
+  const PACE_MS = 30;
+
+  test('tells when the first byte of a stream came, when the last did, and how many there were', async () => {
+    const tag = newTag();
+    const sim = `events=${EVENTS};pace=${PACE_MS}ms;tag=${tag}`;
+    const response = await flow.ask('anthropic', { stream: true, sim });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    const firstSeenMs = systemClock.nowMs();
+    while ((await reader?.read())?.done === false);
+    const record = await told(response);
+    const sinceReceivedMs = (time: string): number => Date.parse(time) - Date.parse(record.received_at);
+    const [first, last] = firstAndLast(record);
+    expect(Math.abs(first[1] - sinceReceivedMs(record.first_byte_at))).toBeLessThanOrEqual(1);
+    // The provider keeps to its schedule, so the last byte cannot have come sooner, whoever was slow on the way.
+    const lastSentMs = (await flow.ended(tag)).started_at_ms + EVENTS * PACE_MS;
+    expect(last[1]).toBeGreaterThanOrEqual(EVENTS * PACE_MS - 1);
+    expect(last[1] - first[1]).toBeGreaterThanOrEqual(lastSentMs - firstSeenMs - 2);
+    expect(last[1]).toBeLessThanOrEqual(sinceReceivedMs(record.ended_at) + 1);
+    expect(last[0]).toBe(record.capture.response.bytes);
+    expect(last[0]).toBe(record.response_bytes);
+  });
+
+  test('that rules let go is that of their letting go, of all bytes', async () => {
+    const sim = `events=${EVENTS};pace=${PACE_MS}ms`;
+    const response = await flow.ask('openai', { stream: true, sim, body: { model: RULED_MODEL } });
+    await response.arrayBuffer();
+    const record = await told(response);
+    const [, last] = firstAndLast(record);
+    expect(record.verdicts).toHaveLength(1);
+    expect(last[1]).toBeGreaterThanOrEqual(EVENTS * PACE_MS - 1);
+    expect(last[0]).toBe(record.capture.response.bytes);
+  });
+
+  test('is not told of one that is no stream', async () => {
+    for (const sim of ['events=3', 'status=429']) {
+      const { capture } = await told(await flow.ask('openai', { sim, stream: sim.startsWith('status') }));
+      expect(capture.response.bytes).toBeGreaterThan(0);
+      expect(capture.response_pace).toBeNull();
+    }
   });
 });
 

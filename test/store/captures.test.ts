@@ -46,6 +46,7 @@ function aCapture(changes: Partial<Capture> = {}): Capture {
     responseHeaders: [],
     request: { recipe: Buffer.from([0x00, 0x02, 0x7b, 0x7d]), bytes: 2, leftOut: null },
     response: { recipe: null, bytes: 7, leftOut: 'binary' },
+    responsePace: null,
     missingFrames: 0,
     indexedHeaders: [],
     ...changes,

