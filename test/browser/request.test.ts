@@ -38,7 +38,7 @@ beforeAll(async () => {
     headers: {
       'anthropic-version': '2023-06-01',
       authorization: 'Bearer sk-ant-not-to-be-seen-0123456789',
-      'x-note': 'a "quoted" value, isn’t it',
+      'x-note': 'a "quoted" value, isn\'t it',
     },
     sim: `text=${encodeURIComponent(SAID)};reasoning=40;input=900;cached=5000;output=220;pace=30ms`,
   });

@@ -1,4 +1,4 @@
-import { useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import type { KeyboardEvent, ReactNode } from 'react';
 import styles from './choice.module.css';
 
@@ -47,9 +47,12 @@ interface TabsProps<T extends string> extends ChoiceProps<T> {
 /** Views of one thing. */
 export function Tabs<T extends string>({ label, options, chosen, onChoose, children }: TabsProps<T>) {
   const panel = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => showChosen(list.current), [chosen]);
   return (
     <>
       <div
+        ref={list}
         className={styles.tabs}
         role="tablist"
         aria-label={label}
@@ -75,6 +78,14 @@ export function Tabs<T extends string>({ label, options, chosen, onChoose, child
       </div>
     </>
   );
+}
+
+/** On a narrow screen tabs scroll aside; the page itself stays where it is. */
+function showChosen(list: HTMLElement | null): void {
+  const chosen = list?.querySelector('[aria-selected=true]');
+  if (list === null || chosen === null || chosen === undefined) return;
+  const [frame, tab] = [list.getBoundingClientRect(), chosen.getBoundingClientRect()];
+  if (tab.left < frame.left || tab.right > frame.right) list.scrollLeft += tab.left - frame.left - frame.width / 3;
 }
 
 /** Arrow keys go to the neighbour and choose it, as in any group of tabs. */

@@ -55,7 +55,7 @@ function Attempts({ record }: { record: RequestRecord }) {
       {record.attempts.length === 0 ? (
         <div className={styles.nothing} />
       ) : (
-        <Table caption="Attempts" columns={columns} rows={placed(record.attempts)} id={place} />
+        <Table caption="What each attempt came to" columns={columns} rows={placed(record.attempts)} id={place} />
       )}
     </Card>
   );
@@ -97,7 +97,7 @@ function Verdicts({ record }: { record: RequestRecord }) {
   ];
   return (
     <Card flush title="Verdicts" note="Of the guardrails, in their order">
-      <Table caption="Verdicts" columns={columns} rows={placed(record.verdicts)} id={place} />
+      <Table caption="What each rule said" columns={columns} rows={placed(record.verdicts)} id={place} />
     </Card>
   );
 }
@@ -119,7 +119,7 @@ function Edits({ record }: { record: RequestRecord }) {
   ];
   return (
     <Card flush title="Edits" note="What the gateway changed on the way">
-      <Table caption="Edits" columns={columns} rows={placed(record.edits)} id={place} />
+      <Table caption="What was changed" columns={columns} rows={placed(record.edits)} id={place} />
     </Card>
   );
 }
@@ -138,7 +138,7 @@ function Charges({ record }: { record: RequestRecord }) {
   ];
   return (
     <Card flush title="Quotas" note="What it was charged in each bucket">
-      <Table caption="Quota charges" columns={columns} rows={record.quota_charges} id={({ bucket }) => bucket} />
+      <Table caption="What was charged" columns={columns} rows={record.quota_charges} id={({ bucket }) => bucket} />
     </Card>
   );
 }
@@ -156,10 +156,10 @@ function Proof({ record }: { record: RequestRecord }) {
       }
     >
       <dl className={styles.proof}>
-        <Line name="Request sent">
+        <Line name="Request sent, SHA-256">
           <Hash of={record.request_sha256} bytes={record.request_bytes} />
         </Line>
-        <Line name="Response kept">
+        <Line name="Response kept, SHA-256">
           <Hash of={record.response_sha256} bytes={record.response_bytes} />
         </Line>
         <Line name="Id of the request">
@@ -208,7 +208,7 @@ function Hash({ of, bytes: size }: { of: string | null; bytes: number }) {
   if (of === null) return <span className={styles.quiet}>nothing</span>;
   return (
     <>
-      <code>{of}</code> <span className={styles.quiet}>SHA-256 of {bytes(size)}</span>
+      {bytes(size)} <code className={styles.hash}>{of}</code>
     </>
   );
 }

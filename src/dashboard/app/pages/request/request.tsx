@@ -2,6 +2,7 @@ import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { useApi } from '../../api/use-api.ts';
 import { ApiError } from '../../api/client.ts';
+import { PageHead } from '../../design/card.tsx';
 import { Empty, Failure, Loading } from '../../design/states.tsx';
 import { Tabs } from '../../design/choice.tsx';
 import { isYoung } from './availability.ts';
@@ -33,7 +34,12 @@ export function RequestPage() {
   if (answer.data !== undefined) return <Whole record={answer.data} />;
   if (answer.error === null) return <Loading lines={10} />;
   if (answer.error instanceof ApiError && answer.error.status === 404) {
-    return <Empty title="There is no such request">Nobody made it, or it is somebody else’s.</Empty>;
+    return (
+      <>
+        <PageHead title="Request" />
+        <Empty title="There is no such request">Nobody made it, or it is somebody else’s.</Empty>
+      </>
+    );
   }
   return <Failure error={answer.error} again={() => void refetch()} />;
 }

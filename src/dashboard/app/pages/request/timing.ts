@@ -37,7 +37,7 @@ export function spansOf(record: RequestRecord): Span[] {
       fromMs: 0,
       toMs: sentMs,
       tone: 'gateway',
-      note: 'read, judged, quotas reserved, key put on',
+      note: 'read and judged',
     },
   ];
   spans.push(...rulesOn(record, 'request', within));
@@ -49,11 +49,11 @@ export function spansOf(record: RequestRecord): Span[] {
     spans.push({
       key: `attempt-${at}`,
       name,
-      of: provider,
+      of: '',
       fromMs,
       toMs: Math.max(fromMs, toMs),
       tone: 'wait',
-      note: outcome,
+      note: `${provider}: ${outcome}`,
     });
   });
   if (firstMs !== null) {

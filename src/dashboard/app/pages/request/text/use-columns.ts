@@ -34,6 +34,8 @@ function columnsIn(element: HTMLElement): number {
   probe.textContent = PROBE;
   probe.style.position = 'absolute';
   probe.style.visibility = 'hidden';
+  // In a narrow frame it would break, and seem narrow itself.
+  probe.style.whiteSpace = 'pre';
   element.append(probe);
   const characterPx = probe.getBoundingClientRect().width / PROBE.length;
   probe.remove();
