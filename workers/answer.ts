@@ -1,4 +1,4 @@
-import type { ApiAnswer } from '../src/dashboard/routes.ts';
+import type { ApiAnswer } from '../src/dashboard/asked.ts';
 import type { Answer } from '../src/serve/ask-thread.ts';
 
 const encoder = new TextEncoder();

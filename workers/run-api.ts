@@ -2,7 +2,7 @@ import { auditKeyOf } from '../src/audit/key.ts';
 import type { Fault } from '../src/contract/fault.ts';
 import type { FromApi, ToApi } from '../src/dashboard/messages.ts';
 import { answer, refusal } from '../src/dashboard/routes.ts';
-import type { ApiAnswer } from '../src/dashboard/routes.ts';
+import type { ApiAnswer } from '../src/dashboard/asked.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';

@@ -8,7 +8,7 @@ import type { Fault } from '../src/contract/fault.ts';
 import type { QuotaStore } from '../src/contract/quota.ts';
 import { answerQuotas, shownBucket } from '../src/dashboard/quotas.ts';
 import { refusal } from '../src/dashboard/routes.ts';
-import type { ApiAnswer } from '../src/dashboard/routes.ts';
+import type { ApiAnswer } from '../src/dashboard/asked.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import type { Log } from '../src/lib/log.ts';
 import { failed, ok, unreachable } from '../src/lib/result.ts';

@@ -22,6 +22,8 @@ export interface ApiRequest {
   query: string;
   /** The header of this name: what the answer should be. */
   accept?: string;
+  /** Keys of the buckets that the caller's requests are charged to, where the question is about buckets. */
+  ownBuckets?: readonly string[];
   caller: ApiCaller;
 }
 

@@ -64,6 +64,15 @@ export class Parameters<Name extends string> {
     return number;
   }
 
+  /** Whole nanodollars, as text: more than a number holds exactly. */
+  nanodollars(name: Name): string | undefined {
+    const value = this.#values.get(name);
+    if (value !== undefined && !/^\d{1,18}$/.test(value)) {
+      throw new BadParameter(name, 'must be a whole number of nanodollars, of up to 18 digits');
+    }
+    return value;
+  }
+
   /** Milliseconds since the epoch. */
   time(name: Name): number | undefined {
     const value = this.#values.get(name);

@@ -6,7 +6,7 @@ import { BadParameter, Parameters } from './parameters.ts';
 import { pageOf } from './queries.ts';
 import type { Page } from './queries.ts';
 import { refusal } from './routes.ts';
-import type { ApiAnswer } from './routes.ts';
+import type { ApiAnswer } from './asked.ts';
 
 const LIMIT = 100;
 const MOST = 1000;

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { Conditions } from './conditions.ts';
+import { membersOf } from './members.ts';
 import { amendedPage, CALLS_IN_SHORT, MONEY_NOW, pageOf, pairs, shownNow, timeOf } from './queries.ts';
 import type { Page } from './queries.ts';
 
@@ -10,6 +11,12 @@ export interface SessionFilter {
   login: string | undefined;
   agent: string | undefined;
   model: string | undefined;
+  /** A group that the caller was in at one of its requests. */
+  memberOf: string | undefined;
+  /** The name of a tool that was called in it; found as long as tool use is kept. */
+  tool: string | undefined;
+  /** What it cost at least, in nanodollars; text, as it may be more than a number holds. */
+  leastCost: string | undefined;
   /** Sessions with a request in between, milliseconds since the epoch: from inclusive, to exclusive. */
   fromMs: number | undefined;
   toMs: number | undefined;
@@ -33,17 +40,45 @@ export async function listSessions(pool: Pool, filter: SessionFilter): Promise<P
   conditions.add('login = ?', filter.login);
   conditions.add('? = ANY(agents)', filter.agent);
   conditions.add('? = ANY(models)', filter.model);
+  if (filter.memberOf !== undefined) addMembers(conditions, filter.memberOf, await membersOf(pool, filter.memberOf));
+  addTool(conditions, filter);
+  conditions.add('cost_nanodollars >= ?', filter.leastCost);
   conditions.addTimes(filter, 'last_record_id', 'first_record_id');
   conditions.add('last_record_id < ?', filter.before);
   const limit = conditions.parameter(filter.limit + 1);
   const answer = await pool.query(
     `SELECT last_record_id, row_to_json(shown) AS item FROM (
-       SELECT ${SUMMARY} FROM aperture.sessions ${conditions.where} ORDER BY last_record_id DESC LIMIT ${limit}
+       SELECT ${SUMMARY} FROM aperture.sessions AS session ${conditions.where} ORDER BY last_record_id DESC LIMIT ${limit}
      ) AS shown`,
     conditions.values,
   );
   return pageOf(Rows.parse(answer.rows), filter.limit, ({ last_record_id }) => last_record_id);
 }
+
+/** Sessions know no groups, and records do: only those of members are looked at. */
+function addMembers(conditions: Conditions, group: string, members: readonly string[]): void {
+  conditions.add('login = ANY(?)', members);
+  conditions.always(`EXISTS (
+    SELECT FROM aperture.records AS record
+     WHERE ${OF_SESSION('record', 'id')} AND ${conditions.parameter(group)} = ANY(record.groups)
+  )`);
+}
+
+function addTool(conditions: Conditions, { tool, owner, login }: SessionFilter): void {
+  if (tool === undefined) return;
+  const inner = conditions.within();
+  inner.add('call.name = ?', tool);
+  inner.add('call.login = ?', owner);
+  inner.add('call.login = ?', login);
+  conditions.always(
+    `EXISTS (SELECT FROM aperture.tool_calls AS call ${inner.whereAlso(OF_SESSION('call', 'record_id'))})`,
+  );
+}
+
+/** SQL: a row of `table` is of the session. The range lets partitions of other days be left out. */
+const OF_SESSION = (table: string, id: string): string =>
+  `${table}.session_id = session.session_id AND ${table}.login = session.login
+     AND ${table}.${id} >= session.first_record_id AND ${table}.${id} <= session.last_record_id`;
 
 export interface SessionReport {
   session: unknown;
@@ -93,7 +128,7 @@ export async function findSession(
   const requests = await pool.query(
     `SELECT row_to_json(shown) AS item FROM (
        SELECT ${REQUEST_IN_SHORT}
-         FROM ${amendedPage('WHERE session_id = $1 AND login = $2 AND id >= $3 AND id <= $4 ORDER BY id DESC LIMIT $5')}
+         FROM ${amendedPage('SELECT * FROM aperture.records WHERE session_id = $1 AND login = $2 AND id >= $3 AND id <= $4 ORDER BY id DESC LIMIT $5')}
         ORDER BY id DESC
      ) AS shown`,
     [id, of.login, of.first_record_id, of.last_record_id, MOST_REQUESTS + 1],

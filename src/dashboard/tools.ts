@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { uuid7Floor } from '../lib/uuid7.ts';
 import { Conditions } from './conditions.ts';
 import { pageOf, timeOf } from './queries.ts';
-import type { Page, UsageInterval } from './queries.ts';
+import type { Page } from './queries.ts';
+import type { UsageInterval } from './usage.ts';
 
 /** Which tool calls; each filter narrows. `owner` is set for users and beats everything. */
 export interface ToolFilter {

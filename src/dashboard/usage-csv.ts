@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { USAGE_KINDS } from '../contract/usage.ts';
-import { BEGINS, COUNTED, EACH_GROUP, rollups, SUMS, USAGE_COLUMNS } from './queries.ts';
-import type { UsageGroup, UsageInterval, UsageRange } from './queries.ts';
+import { BEGINS, COUNTED, EACH_GROUP, rollups, SUMS, USAGE_COLUMNS } from './usage.ts';
+import type { UsageGroup, UsageInterval, UsageRange } from './usage.ts';
 
 export interface UsageRowsFilter extends UsageRange {
   groups: readonly UsageGroup[];

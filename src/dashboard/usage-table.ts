@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { UsageKind } from '../contract/usage.ts';
-import { UsageItem, UsageSums } from './queries.ts';
+import { UsageItem, UsageSums } from './usage.ts';
 import { dollars, printable, textTable, thousands } from './text-table.ts';
 
 const UsageAnswer = z.object({

@@ -1,5 +1,6 @@
 import { REPLAY_PATH } from '../contract/delivery.ts';
 import type { Fault } from '../contract/fault.ts';
+import type { BucketTerms } from '../contract/quota.ts';
 import { mintExchangeId } from '../contract/ids.ts';
 import { providersAnswer } from '../routing/providers-list.ts';
 import { answerExplain } from './explain-door.ts';
@@ -25,6 +26,9 @@ const LETTERS_PATH = /^\/api\/dead-letters(?:\/|$)/;
 
 /** What the thread that keeps balances answers: to everybody of their own, to admins of all. */
 const QUOTAS_PATH = /^\/api\/quotas(?:\/|$)/;
+
+/** What needs the keys of the caller's buckets, which the thread that answers it does not know. */
+const QUOTA_SPEND_PATH = '/api/quota-spend';
 
 /** Ids of what is to be delivered again, or a bucket's name. */
 const ADMIN_BODY_BYTES = 64 * 1024;
@@ -100,6 +104,7 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     path: request.path,
     query: request.query,
     ...(accept === undefined ? {} : { accept }),
+    ...(request.path === QUOTA_SPEND_PATH ? { ownBuckets: ownBuckets(services, arrival).map(({ key }) => key) } : {}),
     caller: {
       login: caller.login,
       nodeId: caller.nodeId,
@@ -115,12 +120,16 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
 
 /** Looks are everybody's, at what is theirs; a refill is an admin's. */
 function answerQuotas(services: FrontServices, arrival: Arrival): Promise<void> {
-  const { access, caller, request } = arrival;
-  const own = services.quotas.bucketsOf(access.quotas, { user: caller.login, node: caller.nodeId });
+  const { request } = arrival;
+  const own = ownBuckets(services, arrival);
   const ask: Ask = (question) => services.askQuotas({ ...question, own });
   return request.method === 'GET'
     ? answerQuestion(services, arrival, ask, new Uint8Array())
     : answerChange(services, arrival, ask, ADMIN_BODY_BYTES);
+}
+
+function ownBuckets(services: FrontServices, { access, caller }: Arrival): BucketTerms[] {
+  return services.quotas.bucketsOf(access.quotas, { user: caller.login, node: caller.nodeId });
 }
 
 type Ask = FrontServices['askControl'];

@@ -20,6 +20,14 @@ export interface Amendment {
   body: AmendmentBody;
 }
 
+const KINDS = AMENDMENT_KINDS.map((kind) => `'${kind}'`).join(', ');
+
+/** SQL: what amendments say of costs; of one record, the greatest `id` has the last word. Null: it is not known. */
+export const COST_AMENDMENTS = `(
+  SELECT record_id, id, (body ->> 'cost_nanodollars')::bigint AS cost
+    FROM aperture.amendments WHERE kind IN (${KINDS}) AND body ? 'cost_nanodollars'
+)`;
+
 /**
  * SQL to join to a record: `changes`, what its amendments say of its money, as one object with the last word on each
  * member; null where there is none. `id` is SQL for the record's. A join rather than a column, which the planner would
@@ -29,7 +37,7 @@ export function joinChanges(id: string): string {
   return `CROSS JOIN LATERAL (
     SELECT jsonb_object_agg(member.key, member.value ORDER BY amendment.id) AS changes
       FROM aperture.amendments AS amendment CROSS JOIN LATERAL jsonb_each(amendment.body) AS member
-     WHERE amendment.record_id = ${id} AND amendment.kind IN (${AMENDMENT_KINDS.map((kind) => `'${kind}'`).join(', ')})
+     WHERE amendment.record_id = ${id} AND amendment.kind IN (${KINDS})
   ) AS amended_by`;
 }
 

@@ -10,6 +10,7 @@ import { bury } from './dead-letters.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
 import { DAY_MS, dayOf, daysAround, ensurePartitions, NOTHING_PURGED } from './partitions.ts';
 import type { Day, PurgedThrough } from './partitions.ts';
+import { QUOTA_PARTS } from './quota-hours.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
 import { isToBePlaced, placedAsIs, placeSessions, SESSION_PARTS } from './sessions.ts';
 import type { PlacedRecord } from './sessions.ts';
@@ -330,7 +331,7 @@ const list = (names: readonly string[], of: (name: string) => string): string =>
 
 /**
  * One statement, hence one transaction and one round trip: the rows; of those that were new, the watermark; of those,
- * the roll-ups, sessions and tool calls. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
+ * the roll-ups, sessions, tool calls and charges. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
  */
 const INSERT = `
 WITH input AS (
@@ -356,11 +357,11 @@ WITH input AS (
   ORDER BY id
   ON CONFLICT (id) DO NOTHING
   RETURNING id, gateway, segment, ended_at, state, session_id, session_base, parent_session_id, tool_call_count,
-    ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
+    quota_charges, ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
   SELECT gateway, segment, count(*) FROM inserted GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
-), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}
+), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}, ${QUOTA_PARTS}
 SELECT coalesce(array_agg(id::text), '{}') AS inserted FROM inserted`;

@@ -404,7 +404,7 @@ describe('GET /api/usage', () => {
     ['group=team', 'group'],
     ['interval=week', 'interval'],
     ['from=2026-11-23&to=2026-11-22', 'from'],
-    ['login=x', 'login'],
+    ['session=x', 'session'],
   ])('?%s is a 400 that names the parameter', async (query, name) => {
     const { status, body } = await get(`/api/usage?${query}`);
     expect(status).toBe(400);

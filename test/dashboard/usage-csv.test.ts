@@ -249,7 +249,9 @@ describe('GET /api/usage as CSV', () => {
     ['format=csv&group=model,', 'group'],
     ['group=model,login', 'group'],
     ['format=csv&interval=week', 'interval'],
-    ['format=csv&login=x', 'login'],
+    ['format=csv&session=x', 'session'],
+    ['format=csv&status=ok', 'status'],
+    ['api=soap', 'api'],
   ])('?%s is a 400 that names the parameter', async (query, name) => {
     const { status, text } = await ask(query);
     expect([status, JSON.parse(text)]).toEqual([

@@ -229,6 +229,25 @@ describe('one gateway', () => {
     }
   });
 
+  test('what was charged is told by the hour: to admins of all buckets, to users of their own and the shared', async () => {
+    const spent = async (login: string): Promise<Record<string, number>> => {
+      const answer = await get(gateway, login, '/api/quota-spend?interval=day');
+      expect(answer.status).toBe(200);
+      const { items } = (await answer.json()) as { items: { bucket: string; nanodollars: string }[] };
+      const sums: Record<string, number> = {};
+      for (const { bucket, nanodollars } of items) sums[bucket] = (sums[bucket] ?? 0) + Number(nanodollars);
+      return sums;
+    };
+    // By the two tests before: the same statement stores a record and its charges, and the records were there.
+    const carols = { [`plain:${CAROL}`]: 300_000 };
+    const alices = { [`opus:${ALICE}`]: 800_000_000, [`daily:${ALICE}`]: 500_000_000 };
+    const shared = { reserve: 300_000_000 };
+    expect(await spent(CAROL)).toEqual({ ...carols, ...shared });
+    expect(await spent(ALICE)).toEqual({ ...alices, ...shared });
+    expect(await spent(DAVE)).toEqual({});
+    expect(await spent(ROOT)).toEqual({ ...carols, ...alices, ...shared, [`plain:${BOB}`]: 300_000 });
+  });
+
   test('a request of 300 KB, scanned on another thread, is charged too', async () => {
     const answer = await ask(gateway, ALICE, {
       sim: 'input=100000;output=10',

@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ExchangeRecord, LateUsage } from '../../src/contract/record.ts';
 import { zeroUsage } from '../../src/contract/usage.ts';
-import { findRequest, listRequests } from '../../src/dashboard/queries.ts';
+import { findRequest } from '../../src/dashboard/queries.ts';
+import { listRequests } from '../../src/dashboard/requests.ts';
 import { openPool } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import type { RecordStore } from '../../src/store/records.ts';
@@ -150,6 +151,11 @@ describe('usage that is told late', () => {
       fromMs: undefined,
       toMs: undefined,
       before: undefined,
+      after: undefined,
+      tool: undefined,
+      leastCost: undefined,
+      memberOf: undefined,
+      agent: undefined,
     };
     const page = await listRequests(pool, { ...filter, limit: 10 });
     expect(page.items).toMatchObject([

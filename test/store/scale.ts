@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { summarize } from '../../bench/load/samples.ts';
 import type { ApiCaller } from '../../src/dashboard/messages.ts';
-import type { ApiAnswer } from '../../src/dashboard/routes.ts';
+import type { ApiAnswer } from '../../src/dashboard/asked.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { uuid7Floor } from '../../src/lib/uuid7.ts';
@@ -53,6 +53,15 @@ export function questions(request: string, session: string): string[] {
       'model=model-3&provider=azure',
       'login=person-3@example.com&provider=google',
       `model=model-3&state=error&from=${at(9)}`,
+      'agent=curl',
+      'agent=nothing',
+      'member_of=group:team-3',
+      'member_of=nothing',
+      'tool=Bash',
+      'tool=nothing',
+      'min_cost_nanodollars=1000000',
+      'min_cost_nanodollars=900000000',
+      `after=${uuid7Floor(END_MS - 2 * DAY_MS)}&agent=curl&status=200`,
     ],
     sessions: [
       '',
@@ -61,6 +70,10 @@ export function questions(request: string, session: string): string[] {
       'agent=nothing',
       'model=model-3',
       'model=nothing',
+      'member_of=group:team-3',
+      'tool=Bash',
+      'tool=nothing',
+      'min_cost_nanodollars=900000000',
       `from=${at(20)}&to=${at(19)}`,
     ],
     tools: [
@@ -99,6 +112,10 @@ export function questions(request: string, session: string): string[] {
     `/api/sessions/${session}`,
     ...counts,
     ...usage,
+    `/api/usage?${month}&interval=hour&agent=curl`,
+    `/api/usage?${month}&member_of=group:team-3`,
+    `/api/adoption?${month}`,
+    `/api/quota-spend?${month}`,
   ];
 }
 

@@ -1,0 +1,85 @@
+import type { Pool } from 'pg';
+import type { Clock } from '../lib/clock.ts';
+import { ABOUT, aboutOf } from './about.ts';
+import { DAY_MS, HOUR_MS } from './asked.ts';
+import type { Asked, Found } from './asked.ts';
+import { reportAdoption } from './adoption.ts';
+import { BadParameter, Parameters } from './parameters.ts';
+import { listQuotaSpend } from './quota-spend.ts';
+import { sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './usage.ts';
+import { asksForCsv, CSV_ROWS, csvHeaders, usageCsv, usageRows } from './usage-csv.ts';
+import type { UsageRowsFilter } from './usage-csv.ts';
+
+/** As Aperture's download has it: of each day, by model and user. */
+const CSV_GROUPS = ['login', 'model'] as const;
+
+/** The last 24 hours by model, unless asked otherwise. The range is widened to whole hours, and told as it was used. */
+export async function usage({ pool, query, accept, owner, clock }: Asked): Promise<Found> {
+  const given = new Parameters(query, [...ABOUT, 'from', 'to', 'group', 'interval', 'format']);
+  const { fromMs, toMs } = wholeHours(given, clock);
+  const range = { ...aboutOf(given, owner), fromMs, toMs };
+  const interval = given.oneOf('interval', USAGE_INTERVALS);
+  if ((given.oneOf('format', ['json', 'csv']) ?? (asksForCsv(accept) ? 'csv' : 'json')) === 'csv') {
+    const groups = given.several('group', USAGE_GROUPS) ?? CSV_GROUPS;
+    return usageDownload(pool, { ...range, groups, interval: interval ?? 'day' });
+  }
+  const group = given.oneOf('group', USAGE_GROUPS) ?? 'model';
+  const report = await sumUsage(pool, { ...range, group, interval });
+  return { body: { ...told({ fromMs, toMs }), group, interval: interval ?? null, ...report } };
+}
+
+/** The same sums, to be downloaded: a row for each group and day. */
+async function usageDownload(pool: Pool, filter: UsageRowsFilter): Promise<Found> {
+  const { rows, truncated } = await usageRows(pool, filter);
+  if (truncated) {
+    const why = `leaves more than ${CSV_ROWS} rows, the most of one file; ask for a shorter time, or for fewer groups`;
+    throw new BadParameter('from', why);
+  }
+  return { csv: usageCsv(filter.groups, rows), headers: csvHeaders(filter.fromMs, filter.toMs) };
+}
+
+/** What buckets were charged: of the last 24 hours, unless asked otherwise; users see their own. */
+export async function quotaSpend({ pool, query, owner, ownBuckets, clock }: Asked): Promise<Found> {
+  const given = new Parameters(query, ['from', 'to', 'interval', 'bucket']);
+  const range = wholeHours(given, clock);
+  const interval = given.oneOf('interval', USAGE_INTERVALS) ?? 'hour';
+  const buckets = owner === undefined ? undefined : ownBuckets;
+  const spend = await listQuotaSpend(pool, { ...range, interval, buckets, bucket: given.text('bucket') });
+  return { body: { ...told(range), interval, ...spend } };
+}
+
+/** More than a year; the days before the first are read too. */
+const ADOPTION_DAYS = 400;
+const ADOPTION_DEFAULT_DAYS = 30;
+
+/** Of the last 30 days, today among them, unless asked otherwise; the range is widened to whole days. */
+export async function adoption({ pool, query, owner, clock }: Asked): Promise<Found> {
+  if (owner !== undefined) return { fault: { code: 'forbidden', what: '/api/adoption needs admin' } };
+  const given = new Parameters(query, ['from', 'to']);
+  const toMs = Math.ceil((given.time('to') ?? clock.nowMs()) / DAY_MS) * DAY_MS;
+  const askedFrom = given.time('from') ?? toMs - ADOPTION_DEFAULT_DAYS * DAY_MS;
+  const fromMs = Math.floor(askedFrom / DAY_MS) * DAY_MS;
+  if (fromMs >= toMs) throw new BadParameter('from', 'must be before to');
+  if (toMs - fromMs > ADOPTION_DAYS * DAY_MS) {
+    throw new BadParameter('from', `must be at most ${ADOPTION_DAYS} days before to`);
+  }
+  return { body: { ...told({ fromMs, toMs }), ...(await reportAdoption(pool, { fromMs, toMs })) } };
+}
+
+interface Range {
+  fromMs: number;
+  toMs: number;
+}
+
+/** The last 24 hours, unless asked otherwise, widened to whole ones. */
+function wholeHours(given: Parameters<'from' | 'to'>, clock: Clock): Range {
+  const toMs = given.time('to') ?? clock.nowMs();
+  const fromMs = given.time('from') ?? toMs - DAY_MS;
+  if (fromMs >= toMs) throw new BadParameter('from', 'must be before to');
+  return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: Math.ceil(toMs / HOUR_MS) * HOUR_MS };
+}
+
+/** A range as it was used. */
+function told({ fromMs, toMs }: Range): { from: string; to: string } {
+  return { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() };
+}

@@ -1,0 +1,149 @@
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { USAGE_KINDS } from '../contract/usage.ts';
+import { Conditions } from './conditions.ts';
+import type { About } from './conditions.ts';
+import { pairs, timeOf } from './queries.ts';
+
+const DAY_MS = 86_400_000;
+
+export const USAGE_GROUPS = ['login', 'group', 'node', 'model', 'provider', 'agent', 'api', 'status'] as const;
+export type UsageGroup = (typeof USAGE_GROUPS)[number];
+export const USAGE_INTERVALS = ['hour', 'day'] as const;
+export type UsageInterval = (typeof USAGE_INTERVALS)[number];
+
+export interface UsageRange extends About {
+  /** Whole hours, milliseconds since the epoch: from inclusive, to exclusive. */
+  fromMs: number;
+  toMs: number;
+}
+
+export interface UsageFilter extends UsageRange {
+  group: UsageGroup;
+  interval: UsageInterval | undefined;
+}
+
+/** What is summed of a set of exchanges. */
+export const UsageSums = z.object({
+  requests: z.number(),
+  /** Nothing was sent to a provider: denied, or blocked before. */
+  refused: z.number(),
+  /** Exchanges whose tokens `usage` lacks. */
+  usage_absent: z.number(),
+  usage_partial: z.number(),
+  usage_estimated: z.number(),
+  /** Exchanges whose cost `cost_nanodollars` lacks. */
+  cost_unknown: z.number(),
+  usage: z.record(z.enum(USAGE_KINDS), z.number()),
+  cost_nanodollars: z.string(),
+  request_bytes: z.number(),
+  response_bytes: z.number(),
+});
+export type UsageSums = z.infer<typeof UsageSums>;
+
+/**
+ * Under the name of the grouping (`model`, `login`, …) stands what was grouped by, empty where a record has none; `time`
+ * is when the interval begins, where one was asked for.
+ */
+export const UsageItem = z.looseObject({ ...UsageSums.shape, time: z.string().optional() });
+export type UsageItem = z.infer<typeof UsageItem>;
+
+export interface UsageReport {
+  /** Each a `UsageItem`. */
+  items: unknown[];
+  /** Of everything in the range, each exchange once: someone in two groups counts in both, and here once. */
+  total: UsageSums;
+  /** There are more items than are told. */
+  truncated: boolean;
+}
+
+/** A year by the hour, or the models of a large company by the day. */
+const USAGE_ITEMS = 10_000;
+
+/** What is grouped by, in the roll-ups. */
+export const USAGE_COLUMNS: Record<UsageGroup, string> = {
+  login: 'login',
+  group: 'each_group',
+  node: 'node_id',
+  model: 'model',
+  provider: 'provider',
+  agent: 'agent',
+  api: 'api',
+  status: 'status',
+};
+
+/** A row for each group of a login: what is grouped by them adds up to more than there is. */
+export const EACH_GROUP = `CROSS JOIN LATERAL unnest(CASE WHEN groups = '{}' THEN ARRAY[''] ELSE groups END) AS each_group`;
+
+const COUNTS = ['requests', 'refused', 'usage_absent', 'usage_partial', 'usage_estimated', 'cost_unknown'];
+export const COUNTED = [...COUNTS, 'request_bytes', 'response_bytes'];
+export const SUMS = [...COUNTED, ...USAGE_KINDS, 'cost_nanodollars']
+  .map((name) => `coalesce(sum(${name}), 0) AS ${name}`)
+  .join(', ');
+const SHOWN_SUMS = `
+  ${COUNTED.join(', ')}, json_build_object(${pairs((kind) => kind)}) AS usage, cost_nanodollars::text AS cost_nanodollars`;
+
+/** SQL, and the values that it names. */
+interface Rollups {
+  sql: string;
+  values: unknown[];
+}
+
+/**
+ * The roll-ups of a range: by the hour, or whole days by the day with the hours at both ends, which are tens of times
+ * fewer rows.
+ */
+export function rollups(range: UsageRange, byHour: boolean): Rollups {
+  const { fromMs, toMs } = range;
+  const first = Math.ceil(fromMs / DAY_MS) * DAY_MS;
+  const last = Math.floor(toMs / DAY_MS) * DAY_MS;
+  const values: unknown[] = [];
+  const of = (table: 'hour' | 'day', from: number, to: number): string => {
+    const conditions = new Conditions(values);
+    conditions.add(`${table} >= ?`, new Date(from));
+    conditions.add(`${table} < ?`, new Date(to));
+    conditions.addAbout(range);
+    return `SELECT * FROM aperture.rollup_${table} ${conditions.where}`;
+  };
+  const parts =
+    byHour || first >= last
+      ? [of('hour', fromMs, toMs)]
+      : [of('hour', fromMs, first), of('day', first, last), of('hour', last, toMs)];
+  return { sql: `(${parts.join(' UNION ALL ')}) AS rollup`, values };
+}
+
+export const BEGINS: Record<UsageInterval, string> = { hour: 'hour', day: `date_trunc('day', hour, 'UTC')` };
+
+/** Sums of roll-ups. Without an interval, one item per group, the dearest first. */
+export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageReport> {
+  const { interval, group } = filter;
+  const from = rollups(filter, interval === 'hour');
+  const timed = interval !== undefined;
+  // Times become text and sums become objects once it is known which items are told.
+  const items = await pool.query(
+    `SELECT row_to_json(item) AS item FROM (
+       SELECT ${timed ? `${timeOf('begins')} AS time,` : ''} grouped AS "${group}", ${SHOWN_SUMS}
+         FROM (
+           SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${USAGE_COLUMNS[group]} AS grouped, ${SUMS}
+             FROM ${from.sql} ${group === 'group' ? EACH_GROUP : ''}
+            GROUP BY ${timed ? '1, 2' : '1'}
+            ORDER BY ${timed ? '1, 2' : 'sum(rollup.cost_nanodollars) DESC, 1'}
+            LIMIT ${USAGE_ITEMS + 1}
+         ) AS summed
+     ) AS item`,
+    from.values,
+  );
+  const whole = rollups(filter, false);
+  const total = await pool.query(
+    `SELECT row_to_json(item) AS item FROM (
+       SELECT ${SHOWN_SUMS} FROM (SELECT ${SUMS} FROM ${whole.sql}) AS summed
+     ) AS item`,
+    whole.values,
+  );
+  const all = z.array(z.object({ item: z.unknown() })).parse(items.rows);
+  return {
+    items: all.slice(0, USAGE_ITEMS).map(({ item }) => item),
+    total: z.object({ item: UsageSums }).parse(total.rows[0]).item,
+    truncated: all.length > USAGE_ITEMS,
+  };
+}
