@@ -1,4 +1,3 @@
-import { Download } from 'lucide-react';
 import { useMe } from '../../shell/me.tsx';
 import { Card } from '../../design/card.tsx';
 import { Choice } from '../../design/choice.tsx';
@@ -6,6 +5,7 @@ import { bytes as size } from '../../design/format.ts';
 import { Failure, Loading } from '../../design/states.tsx';
 import { bodyState } from './availability.ts';
 import type { BodyState } from './availability.ts';
+import { FileButton } from './file-button.tsx';
 import { Lost } from './lost.tsx';
 import { Missing } from './missing.tsx';
 import styles from './raw-tab.module.css';
@@ -53,9 +53,9 @@ export function RawTab({ record, search, change }: RawTabProps) {
               onChoose={(to) => change({ form: to })}
             />
             {state.at === 'there' && (
-              <a className={styles.file} href={state.path} download={`${record.id}-${side}`}>
-                <Download size={15} aria-hidden /> File
-              </a>
+              <FileButton path={state.path} name={`${record.id}-${side}`}>
+                File
+              </FileButton>
             )}
           </>
         }

@@ -1,4 +1,3 @@
-import { Download } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Badge } from '../../design/badge.tsx';
 import type { Tone } from '../../design/badge.tsx';
@@ -8,6 +7,7 @@ import { Foreign } from '../../design/hostile.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
 import { CodeBlock, Time } from '../../design/texts.tsx';
+import { FileButton } from './file-button.tsx';
 import type { RequestRecord, Verdict } from './record.ts';
 import styles from './record-tab.module.css';
 import { msOf } from './timing.ts';
@@ -150,9 +150,9 @@ function Proof({ record }: { record: RequestRecord }) {
       title="Proof"
       note="A receipt has the hashes of what passed and all that was changed, signed by the gateway"
       actions={
-        <a className={styles.file} href={receipt} download={`receipt-${record.id}.json`}>
-          <Download size={15} aria-hidden /> Receipt
-        </a>
+        <FileButton path={receipt} name={`receipt-${record.id}.json`}>
+          Receipt
+        </FileButton>
       }
     >
       <dl className={styles.proof}>

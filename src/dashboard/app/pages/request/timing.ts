@@ -3,12 +3,18 @@ import type { RequestRecord } from './record.ts';
 
 /** Times of the API have microseconds; a `Date` has not. */
 export function msOf(at: string): number {
-  const micro = /\.\d{3}(\d{1,3})/.exec(at)?.[1] ?? '';
-  return Date.parse(at) + (micro === '' ? 0 : Number(micro.padEnd(3, '0')) / 1000);
+  return Date.parse(at) + microsOf(at) / 1000;
 }
 
+/** Apart from the epoch, as no float has its milliseconds and microseconds behind them. */
 export function msBetween(from: string, to: string): number {
-  return Math.max(0, msOf(to) - msOf(from));
+  return Math.max(0, Date.parse(to) - Date.parse(from) + (microsOf(to) - microsOf(from)) / 1000);
+}
+
+/** What a time has below its milliseconds. */
+function microsOf(at: string): number {
+  const digits = /\.\d{3}(\d{1,3})/.exec(at)?.[1];
+  return digits === undefined ? 0 : Number(digits.padEnd(3, '0'));
 }
 
 export interface Span {

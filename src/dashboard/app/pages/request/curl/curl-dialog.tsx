@@ -1,4 +1,3 @@
-import { Download } from 'lucide-react';
 import { useMe } from '../../../shell/me.tsx';
 import { CopyButton } from '../../../design/button.tsx';
 import { Dialog } from '../../../design/dialog.tsx';
@@ -7,6 +6,7 @@ import { Failure, Loading } from '../../../design/states.tsx';
 import { bodyPath, bodyState, isEventStream } from '../availability.ts';
 import type { BodyState } from '../availability.ts';
 import type { RequestRecord } from '../record.ts';
+import { FileButton } from '../file-button.tsx';
 import { useBody } from '../use-body.ts';
 import { useNow } from '../use-now.ts';
 import styles from './curl-dialog.module.css';
@@ -75,9 +75,9 @@ function Command({ record, state, curl }: { record: RequestRecord; state: BodySt
         {curl.file !== undefined && (
           <li>
             Its body is too large or too strange for a command.{' '}
-            <a href={bodyPath(record.id, 'request')} download={curl.file}>
-              <Download size={14} aria-hidden /> Download it
-            </a>{' '}
+            <FileButton path={bodyPath(record.id, 'request')} name={curl.file}>
+              Download it
+            </FileButton>
             as <code>{curl.file}</code>, beside which the command runs.
           </li>
         )}
