@@ -63,6 +63,8 @@ export interface WorldOptions {
   /** Beside what there is: more of the config. */
   config?: Record<string, unknown>;
   grants?: unknown[];
+  /** Beside those in front of the simulator. */
+  providers?: Record<string, unknown>;
 }
 
 const DAY_MS = 86_400_000;
@@ -128,7 +130,7 @@ async function captured(pool: Pool, id: string): Promise<void> {
   }
 }
 
-function configFor(url: string, { config = {}, grants = [] }: WorldOptions): unknown {
+function configFor(url: string, { config = {}, grants = [], providers = {} }: WorldOptions): unknown {
   const provider = { baseurl: url, apikey: 'sk-browser-test-0123456789' };
   return {
     providers: {
@@ -152,6 +154,7 @@ function configFor(url: string, { config = {}, grants = [] }: WorldOptions): unk
         models: [MODELS.gemini, 'gemini-2.5-pro'],
         compatibility: { openai_chat: false, gemini_generate_content: true },
       },
+      ...providers,
     },
     grants: [
       {

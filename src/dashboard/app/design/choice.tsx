@@ -47,13 +47,19 @@ interface TabsProps<T extends string> extends ChoiceProps<T> {
 /** Views of one thing. */
 export function Tabs<T extends string>({ label, options, chosen, onChoose, children }: TabsProps<T>) {
   const panel = useRef<HTMLDivElement>(null);
+<<<<<<< HEAD
   // On a narrow screen the row scrolls, and the chosen one may be beyond its edge.
   useEffect(() => {
     document.getElementById(`tab-${chosen}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [chosen]);
+=======
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => showChosen(list.current), [chosen]);
+>>>>>>> request
   return (
     <>
       <div
+        ref={list}
         className={styles.tabs}
         role="tablist"
         aria-label={label}
@@ -79,6 +85,14 @@ export function Tabs<T extends string>({ label, options, chosen, onChoose, child
       </div>
     </>
   );
+}
+
+/** On a narrow screen tabs scroll aside; the page itself stays where it is. */
+function showChosen(list: HTMLElement | null): void {
+  const chosen = list?.querySelector('[aria-selected=true]');
+  if (list === null || chosen === null || chosen === undefined) return;
+  const [frame, tab] = [list.getBoundingClientRect(), chosen.getBoundingClientRect()];
+  if (tab.left < frame.left || tab.right > frame.right) list.scrollLeft += tab.left - frame.left - frame.width / 3;
 }
 
 /** Arrow keys go to the neighbour and choose it, as in any group of tabs. */

@@ -69,7 +69,8 @@ export function ForeignText({ text, code = false }: { text: string; code?: boole
   );
 }
 
-function Marked({ text }: { text: string }) {
+/** Foreign text with what is not seen marked; whoever shows it keeps it apart (`Foreign`) and bounds its length. */
+export function Marked({ text }: { text: string }) {
   const parts = partsOf(text);
   if (parts.length > MOST_PARTS) return text.replace(UNSEEN, '\ufffd');
   return parts.map((part, at) =>
