@@ -178,7 +178,7 @@ function requestsSearch({ filters, search }: View, by: Dimension, name: string) 
   const isCustom = from !== undefined || to !== undefined;
   const range = isCustom ? undefined : (search.range ?? '30d');
   const status = filters.status === undefined ? undefined : String(filters.status);
-  return { ...filters, status, ...filterBy(by, name), from, to, range };
+  return { ...filters, ...filterBy(by, name), status, from, to, range };
 }
 
 function Foot({ total }: { total: UsageSums }) {
