@@ -46,16 +46,8 @@ interface TabsProps<T extends string> extends ChoiceProps<T> {
 
 /** Views of one thing. */
 export function Tabs<T extends string>({ label, options, chosen, onChoose, children }: TabsProps<T>) {
-  const panel = useRef<HTMLDivElement>(null);
-<<<<<<< HEAD
-  // On a narrow screen the row scrolls, and the chosen one may be beyond its edge.
-  useEffect(() => {
-    document.getElementById(`tab-${chosen}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  }, [chosen]);
-=======
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => showChosen(list.current), [chosen]);
->>>>>>> request
   return (
     <>
       <div
@@ -80,7 +72,7 @@ export function Tabs<T extends string>({ label, options, chosen, onChoose, child
           </button>
         ))}
       </div>
-      <div ref={panel} id="tab-panel" role="tabpanel" aria-labelledby={`tab-${chosen}`} className={styles.panel}>
+      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${chosen}`} className={styles.panel}>
         {children}
       </div>
     </>
