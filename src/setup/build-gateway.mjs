@@ -18,6 +18,7 @@ const PROGRAMS = [
   ...filesIn('bench/micro'),
   ...filesIn('test/agents'),
   'test/support/network-host.ts',
+  'test/browser/screenshots.ts',
   ...['thread-name', 'thread-priority', 'whole-file'].map((name) => `src/lib/${name}.ts`),
 ];
 

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/lib/package-root.ts';
+import { COMPANY } from './company-config.ts';
 import { ADMIN, USER } from './organisation.ts';
 import { MODELS, startWorld } from './world.ts';
 import type { BrowserWorld, Look } from './world.ts';
@@ -17,7 +18,7 @@ const MOST_PIXELS = 3_200;
 
 const folder = process.argv[2] ?? join(packageRoot(), 'dist', 'screenshots');
 mkdirSync(folder, { recursive: true });
-const world = await startWorld('screenshots', { records: 6_000, config: RULES_AND_QUOTAS() });
+const world = await startWorld('screenshots', { records: 6_000, ...COMPANY });
 try {
   for (const [name, { login, path }] of Object.entries(await pages(world))) {
     for (const [look, how] of Object.entries(LOOKS)) await picture(`${name}-${look}`, login, path, how);
@@ -29,7 +30,9 @@ console.log(`pictures are in ${folder}`);
 
 async function pages({ month }: BrowserWorld): Promise<Record<string, { login: string; path: string }>> {
   const request = await conversation();
-  const longest = month.map(({ session_id }) => session_id).find((id, _, all) => all.filter((other) => other === id).length > 10);
+  const longest = month
+    .map(({ session_id }) => session_id)
+    .find((id, _, all) => all.filter((other) => other === id).length > 10);
   const admin = (path: string) => ({ login: ADMIN, path: `/ui/${path}` });
   return {
     overview: admin('?range=30d'),
@@ -61,7 +64,13 @@ function conversation(): Promise<string> {
       max_tokens: 2_000,
       stream: true,
       system: 'You are a coding assistant. Work in small steps, and run the tests after each.',
-      tools: [{ name: 'Read', description: 'Reads a file', input_schema: { type: 'object', properties: { path: { type: 'string' } } } }],
+      tools: [
+        {
+          name: 'Read',
+          description: 'Reads a file',
+          input_schema: { type: 'object', properties: { path: { type: 'string' } } },
+        },
+      ],
       messages: [
         { role: 'user', content: 'The test of the parser fails since yesterday. Please find out why.' },
         {
@@ -74,7 +83,12 @@ function conversation(): Promise<string> {
         {
           role: 'user',
           content: [
-            { type: 'tool_result', tool_use_id: 'toolu_1', content: "import { parse } from '../src/parser.ts';\n\ntest('an empty line is no entry', () => {\n  expect(parse('\\n')).toEqual([]);\n});" },
+            {
+              type: 'tool_result',
+              tool_use_id: 'toolu_1',
+              content:
+                "import { parse } from '../src/parser.ts';\n\ntest('an empty line is no entry', () => {\n  expect(parse('\\n')).toEqual([]);\n});",
+            },
           ],
         },
       ],

@@ -177,8 +177,8 @@ function requestsSearch({ filters, search }: View, by: Dimension, name: string) 
   const { from, to } = search;
   const isCustom = from !== undefined || to !== undefined;
   const range = isCustom ? undefined : (search.range ?? '30d');
-  const status = filters.status === undefined ? undefined : String(filters.status);
-  return { ...filters, ...filterBy(by, name), status, from, to, range };
+  const { status, ...others } = { ...filters, ...filterBy(by, name) };
+  return { ...others, status: status === undefined ? undefined : String(status), from, to, range };
 }
 
 function Foot({ total }: { total: UsageSums }) {
