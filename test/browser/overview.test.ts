@@ -315,9 +315,7 @@ test('a foreign name is shown as what it is, on a phone and by night too', async
 test('a gateway that fails is told of, and asked once more', async () => {
   const visit = await world.visit(ADMIN, '/ui/requests');
   const { page } = visit;
-  await page.route(USAGE, (route) =>
-    route.fulfill({ status: 500, json: { error: { message: 'The books are closed.' } } }),
-  );
+  await page.route(USAGE, (route) => route.fulfill({ status: 500, json: { error: 'The books are closed.' } }));
   await page.goto(`${world.gateway.url}/ui/`);
   await page.getByText('The books are closed.').waitFor();
   expect(await visit.axe()).toEqual([]);
