@@ -146,6 +146,7 @@ function rowOf(sums: Sums): string[] {
   ];
 }
 
+const USAGE = /\/api\/usage\?/;
 const polled = { timeout: 30_000, interval: 100 };
 
 test('an admin sees what everybody used: the figures, and each breakdown, are those of the books', async () => {
@@ -180,7 +181,7 @@ test('filters narrow everything, stand in the address, and are taken off again, 
   const visit = await world.visit(ADMIN, '/ui/');
   const { page } = visit;
   const model = 'claude-opus-4-6';
-  await page.getByRole('button', { name: 'Model', exact: true }).focus();
+  await page.getByRole('search').getByRole('button', { name: 'Model' }).focus();
   await page.keyboard.press('Enter');
   await page.getByRole('option', { name: model }).waitFor();
   await page.keyboard.type('opus');
@@ -314,13 +315,13 @@ test('a foreign name is shown as what it is, on a phone and by night too', async
 test('a gateway that fails is told of, and asked once more', async () => {
   const visit = await world.visit(ADMIN, '/ui/requests');
   const { page } = visit;
-  await page.route('**/api/usage?**', (route) =>
+  await page.route(USAGE, (route) =>
     route.fulfill({ status: 500, json: { error: { message: 'The books are closed.' } } }),
   );
   await page.goto(`${world.gateway.url}/ui/`);
   await page.getByText('The books are closed.').waitFor();
   expect(await visit.axe()).toEqual([]);
-  await page.unroute('**/api/usage?**');
+  await page.unroute(USAGE);
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect.poll(() => figures(page), polled).toEqual(figuresOf(await booked()));
   await visit.close();
