@@ -1,4 +1,4 @@
-import { useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import type { KeyboardEvent, ReactNode } from 'react';
 import styles from './choice.module.css';
 
@@ -47,6 +47,10 @@ interface TabsProps<T extends string> extends ChoiceProps<T> {
 /** Views of one thing. */
 export function Tabs<T extends string>({ label, options, chosen, onChoose, children }: TabsProps<T>) {
   const panel = useRef<HTMLDivElement>(null);
+  // On a narrow screen the row scrolls, and the chosen one may be beyond its edge.
+  useEffect(() => {
+    document.getElementById(`tab-${chosen}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [chosen]);
   return (
     <>
       <div

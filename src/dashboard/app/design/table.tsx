@@ -81,6 +81,8 @@ function Head<Row>({
   setOrder: (order: Order) => void;
 }) {
   const isSorted = order?.key === column.key;
+  // A column of buttons has no name, and a heading must have one.
+  if (column.head === '') return <td className={classOf(column)} />;
   if (column.sort === undefined) {
     return (
       <th scope="col" className={classOf(column)}>
