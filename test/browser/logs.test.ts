@@ -289,6 +289,8 @@ test('a name that several people gave their sessions asks whose is meant', async
   const visit = await world.visit(ADMIN, `/ui/sessions/${SHARED}`);
   const { page } = visit;
   await page.getByText('Several people have a session of this name').waitFor();
+  await page.getByRole('link', { name: USER }).waitFor();
+  expect(await visit.axe()).toEqual([]);
   await page.getByRole('link', { name: USER }).click();
   await page.getByRole('table', { name: 'Turns' }).waitFor();
   expect(new URL(page.url()).searchParams.get('login')).toBe(USER);
