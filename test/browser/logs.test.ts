@@ -339,7 +339,7 @@ test('nothing there, nothing found, and a gateway that is away are said as they 
   await page.getByText('No requests like that').waitFor();
   await wellMade(visit);
   await page.goto(`${world.gateway.url}/ui/sessions/nobodys`);
-  await page.getByText('Not found').waitFor();
+  await page.getByText('Not found', { exact: true }).waitFor();
   await page.route('**/api/sessions?*', (route) => route.abort());
   await page.goto(`${world.gateway.url}/ui/sessions`);
   await page.getByText('The gateway does not answer.').waitFor();
