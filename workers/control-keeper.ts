@@ -84,6 +84,10 @@ export class ControlKeeper implements ConfigDesk {
     return this.#running !== undefined;
   }
 
+  get isReadonly(): boolean {
+    return this.#parts.readonly;
+  }
+
   get contacted(): boolean {
     return this.#contacted;
   }

@@ -48,6 +48,8 @@ export type Saved =
 export interface ConfigDesk {
   /** The newest version, with references in place of keys. */
   current(): ControlConfig;
+  /** The file is deployed (`--config-readonly`): every save is refused. */
+  readonly isReadonly: boolean;
   check(text: string, caller: Caller): Verdict;
   save(save: ConfigSave): Promise<Saved>;
   /** Brings back the text of an older version as a new one; undefined where there is none. Warnings do not refuse it. */

@@ -65,7 +65,7 @@ async function route(desk: ConfigDesk, question: AdminQuestion): Promise<AdminAn
   const { method, path } = question;
   switch (path) {
     case '/api/config':
-      if (method === 'GET') return answer({ ...shownConfig(desk), exists: true });
+      if (method === 'GET') return answer({ ...shownConfig(desk), exists: true, ...about(desk) });
       return method === 'PUT' ? save(desk, question) : wrongMethod(question, 'GET, PUT');
     case '/aperture/config':
       if (method === 'GET') return answer(shownConfig(desk));
@@ -87,6 +87,11 @@ async function route(desk: ConfigDesk, question: AdminQuestion): Promise<AdminAn
 function shownConfig(desk: ConfigDesk): { config: string; hash: string } {
   const { text, hash } = desk.current();
   return { config: text, hash };
+}
+
+/** For the pages: which version it is (0 while it is not recorded), and whether it can be saved at all. */
+function about(desk: ConfigDesk): { number: number; read_only: boolean } {
+  return { number: desk.current().number, read_only: desk.isReadonly };
 }
 
 async function save(desk: ConfigDesk, { body, caller }: AdminQuestion): Promise<AdminAnswer> {

@@ -6,12 +6,14 @@ import type { Provider } from '../contract/provider.ts';
  * too, every compatibility flag by name.
  */
 export function providersAnswer(providers: readonly Provider[]): unknown[] {
-  return providers.map(({ id, name, description, models, compatibility, authMode }) => ({
+  return providers.map(({ id, name, description, models, compatibility, authMode, disabled }) => ({
     id,
     name,
     description,
     models,
     compatibility: Object.fromEntries(COMPATIBILITIES.map((flag) => [flag, compatibility.includes(flag)])),
     ...(authMode === 'passthrough' ? { requires_client_auth: true } : {}),
+    // Ours: an enabled one looks as it does in Aperture.
+    ...(disabled ? { disabled: true } : {}),
   }));
 }

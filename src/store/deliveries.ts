@@ -320,7 +320,8 @@ const NextRow = z
 
 /**
  * Attempts that were made are noted whoever holds the destination by now; of its circuit, its holder tells. What was
- * delivered stays so: somebody whose lease had run out may have failed with it afterwards. Its body is not kept.
+ * delivered stays so: somebody whose lease had run out may have failed with it afterwards. Its body is not kept. What
+ * became too old during its attempt stays dead, unless it was taken.
  */
 const SETTLE = `
   WITH settled AS (
@@ -329,7 +330,7 @@ const SETTLE = `
            last_error = o.error, next_attempt_at = ${inMs('o.wait_ms')},
            finished_at = CASE WHEN o.state <> 'waiting' THEN clock_timestamp() END
       FROM json_to_recordset($3::json) AS o (id uuid, state text, wait_ms bigint, rejected boolean, error text)
-     WHERE d.id = o.id AND d.state <> 'delivered'
+     WHERE d.id = o.id AND (d.state = 'waiting' OR d.state = 'dead' AND o.state = 'delivered')
     RETURNING d.id, d.state
   ), told AS (
     DELETE FROM aperture.hook_payloads WHERE delivery_id IN (SELECT id FROM settled WHERE state = 'delivered')

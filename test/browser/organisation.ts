@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
+import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { Dice } from '../support/dice.ts';
 import { aRecord } from '../support/records.ts';
@@ -155,6 +156,11 @@ export function recordsOf({ records: wanted, days, seed, endMs }: Month): Exchan
   return sessions.flat().sort((left, right) => left.received_at - right.received_at);
 }
 
+/** An id of its time, whatever was made before: the gateway's own ids only ever increase. */
+export function idAt(ms: number): string {
+  return `${uuid7Floor(ms).slice(0, 24)}${randomBytes(6).toString('hex')}`;
+}
+
 /** An agent's work on one task: each turn resends what was said, most of it read from the cache. */
 function sessionOf(dice: Dice, person: Person, atMs: number): ExchangeRecord[] {
   const tool = dice.pick(person.tools);
@@ -179,7 +185,7 @@ function sessionOf(dice: Dice, person: Person, atMs: number): ExchangeRecord[] {
     const calls = isMetered && turn < turns - 1 ? dice.between(0, 2) : 0;
     const cost = fresh * inputPrice + Math.round((cached * inputPrice) / 10) + (output + reasoning) * outputPrice;
     return aRecord({
-      id: uuid7(receivedAt),
+      id: idAt(receivedAt),
       received_at: receivedAt,
       first_byte_at: isRefused ? null : receivedAt + 180 + dice.below(1_400),
       ended_at: isRefused ? receivedAt + 3 : receivedAt + 1_600 + tookMs,

@@ -55,6 +55,7 @@ describe('saving', () => {
       const { body } = await control.ask('GET', path);
       expect(body).toMatchObject({ config: text, hash: saved.body['hash'] });
       expect(body['exists']).toBe(path === '/api/config' ? true : undefined);
+      expect(body).toMatchObject(path === '/api/config' ? { number: 2, read_only: false } : {});
     }
     const { body } = await control.ask('GET', '/api/config/versions');
     expect(body).toMatchObject({
@@ -377,6 +378,7 @@ describe('the file as the truth', () => {
     const control = await started({ truth: 'file', readonly: true });
     const saved = await control.save(aConfig({ flags: {} }));
     expect(saved).toMatchObject({ status: 403, body: { code: 'gateway_config_readonly' } });
+    expect((await control.ask('GET', '/api/config')).body).toMatchObject({ read_only: true });
     expect((await control.ask('POST', '/aperture/config:validate', { config: aConfig() })).body['Valid']).toBe(true);
   });
 

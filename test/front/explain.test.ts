@@ -143,7 +143,7 @@ test('the list of providers is an array with every flag, disabled providers too'
   expect(providersAnswer([...PROVIDERS, provider('plan', ['x'], { authMode: 'passthrough' })])).toMatchObject([
     { id: 'low', models: ['m', 'only-low'], compatibility: { openai_chat: true, anthropic_messages: false } },
     { id: 'high' },
-    { id: 'gone' },
+    { id: 'gone', disabled: true },
     { id: 'plan', requires_client_auth: true },
   ]);
 });

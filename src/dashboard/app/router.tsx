@@ -3,7 +3,7 @@ import { Failure, Loading } from './design/states.tsx';
 import { OverviewSearch } from './pages/overview/search.ts';
 import { AdoptionSearch } from './pages/adoption/search.ts';
 import { ConfigurationSearch } from './pages/configuration/search.ts';
-import { RequestsSearch, SessionsSearch } from './pages/logs/search.ts';
+import { RequestsSearch, SessionSearch, SessionsSearch } from './pages/logs/search.ts';
 import { RequestSearch } from './pages/request/search.ts';
 import { Shell } from './shell/shell.tsx';
 
@@ -29,6 +29,7 @@ const sessions = createRoute({
 const session = createRoute({
   getParentRoute: () => root,
   path: '/sessions/$id',
+  validateSearch: (search) => SessionSearch.parse(search),
   component: lazyRouteComponent(() => import('./pages/logs/session.tsx'), 'Session'),
 });
 const requests = createRoute({

@@ -17,7 +17,8 @@ export class ApiError extends Error {
   }
 }
 
-const Fault = z.looseObject({ error: z.looseObject({ message: z.string(), code: z.optional(z.string()) }) });
+/** As our own API says it (`src/protocols/plain-fault.ts`). */
+const Fault = z.looseObject({ error: z.string(), code: z.optional(z.string()) });
 
 export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
@@ -70,7 +71,7 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   const body: unknown = await response.json().catch(() => undefined);
   const fault = Fault.safeParse(body);
   if (!fault.success) throw new ApiError(response.status, '', `The gateway answered ${response.status}.`, body);
-  throw new ApiError(response.status, fault.data.error.code ?? '', fault.data.error.message, body);
+  throw new ApiError(response.status, fault.data.code ?? '', fault.data.error, body);
 }
 
 async function readJson<T>(response: Response, schema: z.ZodMiniType<T>): Promise<T> {

@@ -87,4 +87,5 @@ export function pageOf<T>(item: z.ZodMiniType<T>) {
 export const STATES = ['complete', 'aborted', 'error', 'denied', 'blocked', 'interrupted'] as const;
 export type State = (typeof STATES)[number];
 
-export const ToolCallInShort = z.looseObject({ id: z.string(), name: z.string(), bytes: z.number() });
+/** Some APIs give calls no id. */
+export const ToolCallInShort = z.looseObject({ id: z.nullable(z.string()), name: z.string(), bytes: z.number() });

@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import type { UseQueryResult } from '@tanstack/react-query';
 import type * as z from 'zod/mini';
 import { ApiError, getJson } from './client.ts';
@@ -21,6 +21,17 @@ export function useApi<T>(path: string, schema: z.ZodMiniType<T>, options: AskOp
     retry: mayRetry,
     ...(options.everyMs === undefined ? {} : { refetchInterval: options.everyMs }),
     ...(options.keep === true ? { placeholderData: keepPreviousData } : {}),
+  });
+}
+
+/** Several questions of one kind, in their order. */
+export function useApis<T>(paths: readonly string[], schema: z.ZodMiniType<T>): UseQueryResult<T>[] {
+  return useQueries({
+    queries: paths.map((path) => ({
+      queryKey: [path],
+      queryFn: ({ signal }: { signal: AbortSignal }) => getJson(path, schema, signal),
+      retry: mayRetry,
+    })),
   });
 }
 

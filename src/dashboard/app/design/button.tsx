@@ -18,6 +18,16 @@ export function Button({ look = 'plain', icon, children, className, ...rest }: B
   );
 }
 
+/** Looks like a button and is a link: what it leads to is a file. */
+export function DownloadLink({ href, icon, children }: { href: string; icon?: ReactNode; children: ReactNode }) {
+  return (
+    <a className={`${styles.button} ${styles.plain} ${styles.link}`} href={href} download>
+      {icon}
+      {children}
+    </a>
+  );
+}
+
 /** A picture alone: `label` is its name for those who do not see it, and its tooltip. */
 export function IconButton({ label, children, ...rest }: { label: string } & Omit<ButtonProps, 'icon' | 'look'>) {
   return (

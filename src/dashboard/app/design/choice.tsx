@@ -47,8 +47,15 @@ interface TabsProps<T extends string> extends ChoiceProps<T> {
 /** Views of one thing. */
 export function Tabs<T extends string>({ label, options, chosen, onChoose, children }: TabsProps<T>) {
   const panel = useRef<HTMLDivElement>(null);
+<<<<<<< HEAD
+  // On a narrow screen the row scrolls, and the chosen one may be beyond its edge.
+  useEffect(() => {
+    document.getElementById(`tab-${chosen}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [chosen]);
+=======
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => showChosen(list.current), [chosen]);
+>>>>>>> request
   return (
     <>
       <div

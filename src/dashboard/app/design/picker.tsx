@@ -18,12 +18,16 @@ interface PickerProps {
   onPick: (value: string | undefined) => void;
   /** A value that is not among the options may be typed. */
   free?: boolean;
+  /** It was opened, or is about to be: options that are asked for only then can come. */
+  onOpen?: () => void;
+  /** The options are on their way. */
+  loading?: boolean;
 }
 
 const MOST_SHOWN = 200;
 
 /** A filter of which one value holds, or none: a button that opens a list one can type into. */
-export function Picker({ label, options, picked, onPick, free = false }: PickerProps) {
+export function Picker({ label, options, picked, onPick, free = false, onOpen, loading = false }: PickerProps) {
   const [open, setOpen] = useState(false);
   const frame = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -42,7 +46,12 @@ export function Picker({ label, options, picked, onPick, free = false }: PickerP
         data-picked={picked !== undefined}
         aria-haspopup="listbox"
         aria-expanded={open}
-        onClick={() => setOpen(!open)}
+        onPointerEnter={onOpen}
+        onFocus={onOpen}
+        onClick={() => {
+          onOpen?.();
+          setOpen(!open);
+        }}
       >
         <span className={styles.label}>{label}</span>
         {name !== undefined && <b className={styles.name}>{name === '' ? '(none)' : name}</b>}
@@ -64,6 +73,7 @@ export function Picker({ label, options, picked, onPick, free = false }: PickerP
           options={options}
           picked={picked}
           free={free}
+          loading={loading}
           onPick={(value) => {
             onPick(value);
             close();
@@ -75,7 +85,9 @@ export function Picker({ label, options, picked, onPick, free = false }: PickerP
   );
 }
 
-function List({ label, options, picked, free = false, onPick, onLeave }: PickerProps & { onLeave: () => void }) {
+type ListProps = Omit<PickerProps, 'onOpen'> & { onLeave: () => void };
+
+function List({ label, options, picked, free = false, loading = false, onPick, onLeave }: ListProps) {
   const id = useId();
   const [typed, setTyped] = useState('');
   const [at, setAt] = useState(0);
@@ -137,7 +149,7 @@ function List({ label, options, picked, free = false, onPick, onLeave }: PickerP
           </li>
         ))}
       </ul>
-      {shown.length === 0 && <p className={styles.nothing}>Nothing like that</p>}
+      {shown.length === 0 && <p className={styles.nothing}>{loading ? 'Loading' : 'Nothing like that'}</p>}
     </div>
   );
 }

@@ -1,6 +1,8 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { useState } from 'react';
 import type { ReactNode } from 'react';
+import { Button } from './button.tsx';
+import { countExact } from './format.ts';
 import styles from './table.module.css';
 
 export interface Column<Row> {
@@ -30,6 +32,8 @@ interface TableProps<Row> {
   sortedBy?: string;
   /** A row that is chosen, or new. */
   marked?: ((row: Row) => boolean) | undefined;
+  /** So many rows at first, and the rest when asked. */
+  most?: number;
   foot?: ReactNode;
 }
 
@@ -38,36 +42,47 @@ interface Order {
   down: boolean;
 }
 
-export function Table<Row>({ caption, columns, rows, id, sortedBy, marked, foot }: TableProps<Row>) {
+export function Table<Row>({ caption, columns, rows, id, sortedBy, marked, most, foot }: TableProps<Row>) {
+  const [isWhole, showWhole] = useState(false);
   const [order, setOrder] = useState<Order | undefined>(
     sortedBy === undefined ? undefined : { key: sortedBy, down: true },
   );
-  const shown = sorted(rows, columns, order);
+  const inOrder = sorted(rows, columns, order);
+  const shown = most === undefined || isWhole ? inOrder : inOrder.slice(0, most);
   return (
-    <div className={styles.frame} role="region" aria-label={caption} tabIndex={0}>
-      <table className={styles.table}>
-        <caption className="hidden">{caption}</caption>
-        <thead>
-          <tr>
-            {columns.map((column) => (
-              <Head key={column.key} column={column} order={order} setOrder={setOrder} />
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((row) => (
-            <tr key={id(row)} data-row={id(row)} data-marked={marked?.(row)}>
+    <>
+      <div className={styles.frame} role="region" aria-label={caption} tabIndex={0}>
+        <table className={styles.table}>
+          <caption className="hidden">{caption}</caption>
+          <thead>
+            <tr>
               {columns.map((column) => (
-                <td key={column.key} className={classOf(column)} data-cell={column.key} title={column.title?.(row)}>
-                  {column.cell(row)}
-                </td>
+                <Head key={column.key} column={column} order={order} setOrder={setOrder} />
               ))}
             </tr>
-          ))}
-        </tbody>
-        {foot !== undefined && <tfoot>{foot}</tfoot>}
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {shown.map((row) => (
+              <tr key={id(row)} data-row={id(row)} data-marked={marked?.(row)}>
+                {columns.map((column) => (
+                  <td key={column.key} className={classOf(column)} data-cell={column.key} title={column.title?.(row)}>
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+          {foot !== undefined && <tfoot>{foot}</tfoot>}
+        </table>
+      </div>
+      {shown.length < rows.length && (
+        <div className={styles.more}>
+          <Button look="quiet" onClick={() => showWhole(true)}>
+            Show all {countExact(rows.length)}
+          </Button>
+        </div>
+      )}
+    </>
   );
 }
 
@@ -81,6 +96,8 @@ function Head<Row>({
   setOrder: (order: Order) => void;
 }) {
   const isSorted = order?.key === column.key;
+  // A column of buttons has no name, and a heading must have one.
+  if (column.head === '') return <td className={classOf(column)} />;
   if (column.sort === undefined) {
     return (
       <th scope="col" className={classOf(column)}>

@@ -26,7 +26,7 @@ interface TimeChartProps {
   height?: number;
 }
 
-/** What happened over time. Arrow keys go from interval to interval; the figures of one are told in words. */
+/** What happened over time. Arrow keys go from interval to interval, Home and End to the ends; the figures of one are told in words. */
 export function TimeChart({ label, times, series, interval, kind = 'bars', format, height = 240 }: TimeChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
@@ -57,10 +57,11 @@ export function TimeChart({ label, times, series, interval, kind = 'bars', forma
   }, [drawn, times, height, kind, interval, format, series.length, isDark]);
 
   const go = (event: KeyboardEvent) => {
-    const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
-    if (step === 0) return;
+    const last = times.length - 1;
+    const wanted = { ArrowRight: (at ?? -1) + 1, ArrowLeft: (at ?? last + 1) - 1, Home: 0, End: last }[event.key];
+    if (wanted === undefined) return;
     event.preventDefault();
-    const next = Math.min(times.length - 1, Math.max(0, (at ?? (step > 0 ? -1 : times.length)) + step));
+    const next = Math.min(last, Math.max(0, wanted));
     const chart = plot.current;
     chart?.setCursor({ left: chart.valToPos(chart.data[0][next] ?? 0, 'x'), top: 10 });
     setAt(next);
@@ -75,7 +76,7 @@ export function TimeChart({ label, times, series, interval, kind = 'bars', forma
           <p className={styles.when}>{intervalName(when, interval)}</p>
           <ul>
             {series.map(({ name, values }, index) =>
-              values[at] === 0 ? null : (
+              values[at] === 0 && series.length > 1 ? null : (
                 <li key={name}>
                   <i className={styles.dot} style={{ background: seriesColour(index) }} />
                   <span>{name}</span>
@@ -146,7 +147,7 @@ function optionsOf({ width, height, kind, interval, format, count, onCursor }: L
   return {
     width,
     height,
-    padding: [8, 0, 0, 0],
+    padding: [8, 12, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: kind === 'lines' }, drag: { x: false, y: false } },
     // The books are kept by UTC days; hours are shown in the reader's own time.
@@ -160,6 +161,8 @@ function optionsOf({ width, height, kind, interval, format, count, onCursor }: L
         ...axis,
         grid: { show: false },
         space: 64,
+        // A line for the day, and for hours one more.
+        size: interval === 'day' ? 30 : 46,
         ...(interval === 'day'
           ? {
               values: (_: uPlot, at: number[]) => at.map((seconds) => day(new Date(seconds * 1000).toISOString())),

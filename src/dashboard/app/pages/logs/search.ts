@@ -1,6 +1,18 @@
 import * as z from 'zod/mini';
 import { rangeSearch } from '../../design/range.tsx';
+import { loginSearch, requestSearch, sessionSearch } from './filter-search.ts';
 
-/** What the address of these pages says. What it says wrongly counts as not said. */
-export const SessionsSearch = z.object({ ...rangeSearch });
-export const RequestsSearch = z.object({ ...rangeSearch });
+/** What the addresses of these pages say. */
+export const SessionsSearch = z.object({ ...rangeSearch, ...sessionSearch });
+export type SessionsSearch = z.infer<typeof SessionsSearch>;
+
+export const RequestsSearch = z.object({
+  ...rangeSearch,
+  ...requestSearch,
+  /** New requests come in by themselves. */
+  live: z.catch(z.optional(z.boolean()), undefined),
+});
+export type RequestsSearch = z.infer<typeof RequestsSearch>;
+
+/** Whose session, where several people have one of this name. */
+export const SessionSearch = z.object(loginSearch);

@@ -1,0 +1,148 @@
+import { useMemo } from 'react';
+import { UsageReport } from '../../api/shapes.ts';
+import type { UsageSums } from '../../api/shapes.ts';
+import { useApi, useApis } from '../../api/use-api.ts';
+import { Card } from '../../design/card.tsx';
+import { Choice } from '../../design/choice.tsx';
+import { count, money } from '../../design/format.ts';
+import { intervalsOf } from '../../design/range.tsx';
+import { Answer, Empty } from '../../design/states.tsx';
+import { TimeChart } from '../../design/time-chart.tsx';
+import type { Series } from '../../design/time-chart.tsx';
+import styles from './overview.module.css';
+import type { View } from './overview.tsx';
+import { DIMENSIONS, filterBy, MEASURES, OWN_DIMENSIONS } from './dimensions.ts';
+import type { Dimension, Measure } from './dimensions.ts';
+import { leadersOf, seriesOf, seriesOfEach } from './series.ts';
+import { plainName } from './names.ts';
+import { dimensionOf, usagePath } from './usage.ts';
+
+export const DIMENSION_NAMES: Record<Dimension, string> = {
+  model: 'Model',
+  agent: 'Agent',
+  provider: 'Provider',
+  login: 'User',
+  group: 'Group',
+};
+export const MEASURE_NAMES: Record<Measure, string> = { cost: 'Cost', tokens: 'Tokens', requests: 'Requests' };
+
+const FORMATS: Record<Measure, (value: number) => string> = {
+  cost: (value) =>
+    value >= 1 && Number.isInteger(value) ? `$${count(value)}` : money(BigInt(Math.round(value * 1e9))),
+  tokens: count,
+  requests: count,
+};
+
+/** The chart, and what it and the table below it are about. */
+export function OverTime({ view }: { view: View }) {
+  const { filters, range, by, measure, isAdmin, change } = view;
+  const report = useApi(usagePath(filters, range, { group: by }), UsageReport, { keep: true });
+  return (
+    <Card
+      title={`${MEASURE_NAMES[measure]} by ${DIMENSION_NAMES[by].toLowerCase()}`}
+      note={range.interval === 'day' ? 'Each day, UTC' : 'Each hour'}
+      actions={
+        <>
+          <Choice
+            label="By"
+            options={(isAdmin ? DIMENSIONS : OWN_DIMENSIONS).map((value) => ({ value, name: DIMENSION_NAMES[value] }))}
+            chosen={by}
+            onChoose={(value) => change({ by: value })}
+          />
+          <Choice
+            label="Measure"
+            options={MEASURES.map((value) => ({ value, name: MEASURE_NAMES[value] }))}
+            chosen={measure}
+            onChoose={(value) => change({ measure: value })}
+          />
+        </>
+      }
+    >
+      <div className={styles.chart}>
+        <Answer
+          of={report}
+          lines={10}
+          empty={{
+            when: ({ total }) => total.requests === 0,
+            say: <Empty title="Nothing matches">No request of this time passes the filters.</Empty>,
+          }}
+        >
+          {(data) => <Chart key={dimensionOf(data)} view={{ ...view, by: dimensionOf(data) }} items={data.items} />}
+        </Answer>
+      </div>
+    </Card>
+  );
+}
+
+/** A report by name and time has an item for each that there was: above this many, only the leaders are asked for. */
+const MANY_ITEMS = 3000;
+
+function Chart({ view, items }: { view: View; items: readonly UsageSums[] }) {
+  const { by, measure } = view;
+  const { from, to, interval } = view.range;
+  const times = useMemo(() => intervalsOf({ from, to, interval }), [from, to, interval]);
+  const leaders = useMemo(() => leadersOf(items, by, measure), [items, by, measure]);
+  const isMany = items.length * times.length > MANY_ITEMS;
+  const made = { view, times, leaders };
+  return isMany ? <ChartOfLeaders {...made} /> : <ChartOfAll {...made} />;
+}
+
+interface MadeProps {
+  view: View;
+  times: readonly string[];
+  leaders: readonly string[];
+}
+
+function ChartOfAll({ view, times, leaders }: MadeProps) {
+  const { filters, range, by, measure } = view;
+  const path = usagePath(filters, range, { group: by, interval: range.interval });
+  const report = useApi(path, UsageReport, { keep: true });
+  const series = useMemo(
+    () => seriesOf(times, report.data?.items ?? [], by, measure, leaders, (name) => plainName(name, by)),
+    [times, report.data, by, measure, leaders],
+  );
+  return (
+    <Answer of={report} lines={10}>
+      {() => <Drawn view={view} times={times} series={series} />}
+    </Answer>
+  );
+}
+
+function ChartOfLeaders({ view, times, leaders }: MadeProps) {
+  const { filters, range, by, measure } = view;
+  const ask = { group: 'api', interval: range.interval };
+  const asked = leaders.filter((name) => name !== '');
+  const each = useApis(
+    asked.map((name) => usagePath({ ...filters, ...filterBy(by, name) }, range, ask)),
+    UsageReport,
+  );
+  const all = useApi(usagePath(filters, range, ask), UsageReport, { keep: true });
+  const missing = each.find(({ data }) => data === undefined);
+  if (missing !== undefined) return <Answer of={missing}>{() => null}</Answer>;
+  const found = each.flatMap(({ data }, at) => (data === undefined ? [] : [{ name: asked[at] ?? '', ...data }]));
+  return (
+    <Answer of={all} lines={10}>
+      {({ items }) => (
+        <Drawn
+          view={view}
+          times={times}
+          series={seriesOfEach(times, found, items, by, measure, (name) => plainName(name, by))}
+        />
+      )}
+    </Answer>
+  );
+}
+
+function Drawn({ view, times, series }: { view: View; times: readonly string[]; series: readonly Series[] }) {
+  const { range, by, measure } = view;
+  return (
+    <TimeChart
+      label={`${MEASURE_NAMES[measure]} over time, by ${DIMENSION_NAMES[by].toLowerCase()}`}
+      times={times}
+      series={series}
+      interval={range.interval}
+      format={FORMATS[measure]}
+      height={320}
+    />
+  );
+}
