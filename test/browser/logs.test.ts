@@ -289,6 +289,8 @@ test('a name that several people gave their sessions asks whose is meant', async
   const visit = await world.visit(ADMIN, `/ui/sessions/${SHARED}`);
   const { page } = visit;
   await page.getByText('Several people have a session of this name').waitFor();
+  await page.getByRole('link', { name: USER }).waitFor();
+  expect(await visit.axe()).toEqual([]);
   await page.getByRole('link', { name: USER }).click();
   await page.getByRole('table', { name: 'Turns' }).waitFor();
   expect(new URL(page.url()).searchParams.get('login')).toBe(USER);
@@ -337,7 +339,7 @@ test('nothing there, nothing found, and a gateway that is away are said as they 
   await page.getByText('No requests like that').waitFor();
   await wellMade(visit);
   await page.goto(`${world.gateway.url}/ui/sessions/nobodys`);
-  await page.getByText('Not found').waitFor();
+  await page.getByText('Not found', { exact: true }).waitFor();
   await page.route('**/api/sessions?*', (route) => route.abort());
   await page.goto(`${world.gateway.url}/ui/sessions`);
   await page.getByText('The gateway does not answer.').waitFor();

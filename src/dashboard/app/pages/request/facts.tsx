@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { ChevronDown } from 'lucide-react';
 import { useState, useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
+import { useMe } from '../../shell/me.tsx';
 import { totalTokens } from '../../api/shapes.ts';
 import { countExact, money, moneyExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
@@ -140,12 +141,19 @@ function Price({ record }: { record: RequestRecord }) {
 }
 
 function Origin({ record }: { record: RequestRecord }) {
+  // Two people may have a session of the same name.
+  const isMine = useMe().login === record.login;
   const groups = record.groups.map((group) => group.replace(/^group:/, ''));
   return (
     <Group title="Origin">
       {record.session_id !== '' && (
         <Fact name="Session" title={record.session_id}>
-          <Link to="/sessions/$id" params={{ id: record.session_id }} className={styles.session}>
+          <Link
+            to="/sessions/$id"
+            params={{ id: record.session_id }}
+            search={isMine ? {} : { login: record.login }}
+            className={styles.session}
+          >
             <Foreign most={24}>{record.session_id}</Foreign>
           </Link>
         </Fact>

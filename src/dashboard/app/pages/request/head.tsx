@@ -103,14 +103,14 @@ export function Figures({ record }: { record: RequestRecord }) {
         label="Tokens in"
         value={usage === null ? 'Unknown' : count(input)}
         {...(usage === null ? {} : { exact: countExact(input) })}
-        note={cached === 0 ? 'none from cache' : `${count(cached)} from cache`}
+        note={usage === null ? 'not told' : cached === 0 ? 'none from cache' : `${count(cached)} from cache`}
       />
       <Stat
         name="output"
         label="Tokens out"
         value={usage === null ? 'Unknown' : count(output)}
         {...(usage === null ? {} : { exact: countExact(output) })}
-        note={reasoning === 0 ? 'no reasoning' : `${count(reasoning)} reasoning`}
+        note={usage === null ? 'not told' : reasoning === 0 ? 'no reasoning' : `${count(reasoning)} reasoning`}
       />
     </Stats>
   );
