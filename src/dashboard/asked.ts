@@ -37,7 +37,11 @@ export interface Asked extends ApiParts {
 }
 
 export type Found =
-  { body: unknown } | { bytes: Uint8Array } | { csv: string; headers: [string, string][] } | { fault: Fault };
+  | { body: unknown }
+  | { json: string }
+  | { bytes: Uint8Array }
+  | { csv: string; headers: [string, string][] }
+  | { fault: Fault };
 
 /** Rows of a page, unless asked otherwise, and at most. */
 export const LIMIT = 100;

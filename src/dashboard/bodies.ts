@@ -88,3 +88,13 @@ export async function readableBody(
   reader.end('complete');
   return reader.rebuilt?.() ?? null;
 }
+
+/** A value as JSON. One that is nested more deeply than can be written counts as one that cannot be read: null. */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value ?? null);
+  } catch (error) {
+    if (error instanceof RangeError) return 'null';
+    throw error;
+  }
+}

@@ -7,7 +7,7 @@ import { findCapture } from '../store/captures.ts';
 import { LIMIT, MOST, NO_KEY } from './asked.ts';
 import type { Asked, Found } from './asked.ts';
 import { ABOUT, aboutOf } from './about.ts';
-import { captureInShort, readableBody, wholeBody } from './bodies.ts';
+import { captureInShort, jsonText, readableBody, wholeBody } from './bodies.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { findRequest } from './queries.ts';
 import { receiptOf } from './receipt.ts';
@@ -102,5 +102,5 @@ export async function capturedBody(id: string, asked: Asked): Promise<Found> {
   if (body.recipe === null) return { fault: { code: 'not_found', what: 'the body (binary bodies are not kept)' } };
   await noteReading(asked, capture.login, id.toLowerCase(), [side]);
   const bytes = await wholeBody(pool, { id: id.toLowerCase(), login: capture.login, body });
-  return form === 'raw' ? { bytes } : { body: { body: await readableBody(capture, side, bytes) } };
+  return form === 'raw' ? { bytes } : { json: `{"body":${jsonText(await readableBody(capture, side, bytes))}}` };
 }

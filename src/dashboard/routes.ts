@@ -43,6 +43,7 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
     });
     if (found === undefined) return refusal({ code: 'path_unknown', method: request.method, path: request.path });
     if ('bytes' in found) return { status: 200, headers: RAW_HEADERS, body: found.bytes };
+    if ('json' in found) return { status: 200, headers: [JSON_TYPE], body: found.json };
     if ('csv' in found) return { status: 200, headers: found.headers, body: found.csv };
     return 'fault' in found
       ? refusal(found.fault)

@@ -37,6 +37,8 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
+  // The one that names the reader's worker (pages/request/reader).
+  'trusted-types aperture-worker',
 ].join('; ');
 
 const GUARDS: [string, string][] = [
@@ -50,8 +52,8 @@ const GUARDS: [string, string][] = [
 
 const YEAR = 'public, max-age=31536000, immutable';
 
-/** Aperture's own paths for its pages. */
-const MOVED = /^\/(?:admin|chat)(?:\/|$)/;
+/** Aperture's own paths for its pages. `/chat/completions` is none of them. */
+const MOVED = /^\/(?:admin(?:\/.*)?|chat)$/;
 
 export function isUiPath(path: string): boolean {
   return path === '/ui' || path.startsWith('/ui/') || MOVED.test(path);

@@ -46,6 +46,8 @@ test('a browser at the root is led to the pages, Aperture’s own addresses too;
   expect(await at('/ui')).toEqual([302, '/ui/']);
   expect((await at('/ui/assets/none.js'))[0]).toBe(404);
   expect((await fetch(`${url}/ui/`, { method: 'POST' })).status).toBe(405);
+  // A path of a provider's API: not ours to lead away.
+  expect((await fetch(`${url}/chat/completions`, { redirect: 'manual' })).headers.get('location')).toBeNull();
 });
 
 test('pages come with a policy that lets nothing in and nothing out, compressed, and with names that may be kept', async () => {

@@ -1,6 +1,9 @@
 import address from './reader.worker.ts?worker&url';
 import type { JobName, Jobs, Told } from './jobs.ts';
 
+/** The pages' policy lets nobody start a script without naming what they trust: this one file, by this one name. */
+const policy = globalThis.trustedTypes?.createPolicy('aperture-worker', { createScriptURL: onlyOurs });
+
 let worker: Worker | undefined;
 const waiting = new Map<number, (told: Told) => void>();
 let asked = 0;
@@ -39,9 +42,7 @@ function settle(told: Told): void {
   waiting.delete(told.id);
 }
 
-/** The pages' policy lets nobody start a script without naming what they trust: this one file. */
 function trusted(url: string): string {
-  const policy = globalThis.trustedTypes?.createPolicy('aperture-worker', { createScriptURL: onlyOurs });
   return policy?.createScriptURL(url) ?? url;
 }
 
