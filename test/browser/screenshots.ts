@@ -2,9 +2,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/lib/package-root.ts';
+import { AGENT_TURN } from './agent-turn.ts';
 import { COMPANY } from './company-config.ts';
 import { ADMIN, USER } from './organisation.ts';
-import { MODELS, startWorld } from './world.ts';
+import { startWorld } from './world.ts';
 import type { BrowserWorld, Look } from './world.ts';
 
 const LOOKS: Record<string, Look> = {
@@ -53,46 +54,13 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
   };
 }
 
-/** A coding agent's third turn: a system prompt, tools, a call and its result. */
+/** A coding agent's turn: what was said before, a call and its result. */
 function conversation(): Promise<string> {
   return world.exchange(ADMIN, {
     path: '/v1/messages',
     headers: { 'anthropic-version': '2023-06-01', 'user-agent': 'claude-cli/2.1.4 (external, cli)' },
     sim: 'events=40;pace=15ms;reasoning=60;input=900;cached=14000;output=180',
-    body: {
-      model: MODELS.messages,
-      max_tokens: 2_000,
-      stream: true,
-      system: 'You are a coding assistant. Work in small steps, and run the tests after each.',
-      tools: [
-        {
-          name: 'Read',
-          description: 'Reads a file',
-          input_schema: { type: 'object', properties: { path: { type: 'string' } } },
-        },
-      ],
-      messages: [
-        { role: 'user', content: 'The test of the parser fails since yesterday. Please find out why.' },
-        {
-          role: 'assistant',
-          content: [
-            { type: 'text', text: 'I begin with the test that fails.' },
-            { type: 'tool_use', id: 'toolu_1', name: 'Read', input: { path: 'test/parser.test.ts' } },
-          ],
-        },
-        {
-          role: 'user',
-          content: [
-            {
-              type: 'tool_result',
-              tool_use_id: 'toolu_1',
-              content:
-                "import { parse } from '../src/parser.ts';\n\ntest('an empty line is no entry', () => {\n  expect(parse('\\n')).toEqual([]);\n});",
-            },
-          ],
-        },
-      ],
-    },
+    body: AGENT_TURN,
   });
 }
 

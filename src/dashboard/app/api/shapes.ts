@@ -7,21 +7,6 @@ import * as z from 'zod/mini';
 /** Money: whole nanodollars as decimal text. Sum as BigInt, show with `money` (design/format.ts). */
 export const Nanodollars = z.string().check(z.regex(/^-?\d+$/));
 
-export const USAGE_KINDS = [
-  'input_uncached',
-  'cache_read',
-  'cache_write_5m',
-  'cache_write_1h',
-  'cache_write_other',
-  'output',
-  'reasoning',
-  'audio_in',
-  'image_in',
-  'audio_out',
-  'image_out',
-] as const;
-export type UsageKind = (typeof USAGE_KINDS)[number];
-
 /** Tokens of each kind; the kinds are disjoint, so their sum is all of them. */
 export const Usage = z.record(z.string(), z.number());
 export type Usage = z.infer<typeof Usage>;
@@ -89,3 +74,14 @@ export type State = (typeof STATES)[number];
 
 /** Some APIs give calls no id. */
 export const ToolCallInShort = z.looseObject({ id: z.nullable(z.string()), name: z.string(), bytes: z.number() });
+
+/** An item of `GET /api/quotas`. */
+export const Bucket = z.looseObject({
+  bucket: z.string(),
+  capacity_nanodollars: Nanodollars,
+  rate: z.looseObject({ nanodollars: Nanodollars, per_ms: z.number() }),
+  balance_nanodollars: Nanodollars,
+  held_nanodollars: Nanodollars,
+  updated_at: z.nullable(z.string()),
+});
+export type Bucket = z.infer<typeof Bucket>;

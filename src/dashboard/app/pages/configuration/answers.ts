@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { Nanodollars, pageOf } from '../../api/shapes.ts';
+import { Bucket, pageOf } from '../../api/shapes.ts';
 
 /* What the pages of the configuration read of the API (docs/control-state.md, quotas.md, guardrails.md, access.md). */
 
@@ -70,15 +70,6 @@ export const Provider = z.looseObject({
 export type Provider = z.infer<typeof Provider>;
 export const Providers = z.array(Provider);
 
-export const Bucket = z.looseObject({
-  bucket: z.string(),
-  capacity_nanodollars: Nanodollars,
-  rate: z.looseObject({ nanodollars: Nanodollars, per_ms: z.number() }),
-  balance_nanodollars: Nanodollars,
-  held_nanodollars: Nanodollars,
-  updated_at: z.nullable(z.string()),
-});
-export type Bucket = z.infer<typeof Bucket>;
 export const BucketPage = pageOf(Bucket);
 
 const CapabilityExplanation = z.looseObject({

@@ -1,17 +1,7 @@
 import * as z from 'zod/mini';
 import { Nanodollars } from '../../api/shapes.ts';
+import type { Bucket } from '../../api/shapes.ts';
 import { duration, money } from '../../design/format.ts';
-
-/** An item of `GET /api/quotas`. */
-export const Bucket = z.looseObject({
-  bucket: z.string(),
-  capacity_nanodollars: Nanodollars,
-  rate: z.looseObject({ nanodollars: Nanodollars, per_ms: z.number() }),
-  balance_nanodollars: Nanodollars,
-  held_nanodollars: Nanodollars,
-  updated_at: z.nullable(z.string()),
-});
-export type Bucket = z.infer<typeof Bucket>;
 
 /** `GET /api/quota-spend`. */
 export const QuotaSpend = z.looseObject({

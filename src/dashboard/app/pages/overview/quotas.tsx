@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { pageOf } from '../../api/shapes.ts';
+import { Bucket, pageOf } from '../../api/shapes.ts';
 import { useApi } from '../../api/use-api.ts';
 import { Badge } from '../../design/badge.tsx';
 import { Button } from '../../design/button.tsx';
@@ -9,7 +9,7 @@ import { countExact, money, moneyExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
 import { Answer, Loading } from '../../design/states.tsx';
 import { useMe } from '../../shell/me.tsx';
-import { Bucket, QuotaSpend, refillSpoken, spoken, standingsOf } from './forecast.ts';
+import { QuotaSpend, refillSpoken, spoken, standingsOf } from './forecast.ts';
 import type { Standing } from './forecast.ts';
 import styles from './quotas.module.css';
 

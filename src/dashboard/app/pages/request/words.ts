@@ -1,4 +1,4 @@
-import type { UsageKind } from '../../api/shapes.ts';
+import type { UsageKind } from '../../../../contract/usage.ts';
 import type { RequestRecord } from './record.ts';
 
 /** What the words of a record mean, for people. */

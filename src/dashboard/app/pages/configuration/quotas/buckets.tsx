@@ -12,7 +12,7 @@ import { Table } from '../../../design/table.tsx';
 import type { Column } from '../../../design/table.tsx';
 import { Time } from '../../../design/texts.tsx';
 import { BucketPage } from '../answers.ts';
-import type { Bucket } from '../answers.ts';
+import type { Bucket } from '../../../api/shapes.ts';
 import { usePlace } from '../use-place.ts';
 import { justBefore, rateWords } from './amounts.ts';
 import styles from './quotas.module.css';

@@ -6,7 +6,7 @@ import { Dialog } from '../../../design/dialog.tsx';
 import { Field } from '../../../design/filter-bar.tsx';
 import { money, moneyExact } from '../../../design/format.ts';
 import { Foreign } from '../../../design/hostile.tsx';
-import { Bucket } from '../answers.ts';
+import { Bucket } from '../../../api/shapes.ts';
 import { afterRefill, amountOf, amountText } from './amounts.ts';
 import { BUCKETS_KEY } from './buckets.tsx';
 import styles from './quotas.module.css';
