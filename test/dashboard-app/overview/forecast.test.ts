@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { outlookOf, refillSpoken, spoken, standingsOf } from '../../../src/dashboard/app/pages/overview/forecast.ts';
-import type { Bucket } from '../../../src/dashboard/app/pages/overview/forecast.ts';
+import type { Bucket } from '../../../src/dashboard/app/api/shapes.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
