@@ -46,8 +46,6 @@ export type Found =
 /** Rows of a page, unless asked otherwise, and at most. */
 export const LIMIT = 100;
 export const MOST = 1000;
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 24 * HOUR_MS;
 
 /** Of what is signed, where there is no key for it. */
 export const NO_KEY: Found = {

@@ -8,8 +8,7 @@ import type { About } from './conditions.ts';
 import { membersOf } from './members.ts';
 import { amendedPage, CALLS_IN_SHORT, pageOf, SHOWN } from './queries.ts';
 import type { Page } from './queries.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from './range.ts';
 
 /** Which rows; each filter narrows. */
 export interface RequestFilter extends About {

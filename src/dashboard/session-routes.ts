@@ -1,6 +1,7 @@
-import { LIMIT, MOST, DAY_MS } from './asked.ts';
+import { LIMIT, MOST } from './asked.ts';
 import type { Asked, Found } from './asked.ts';
 import { BadParameter, Parameters } from './parameters.ts';
+import { askedRange, told } from './range.ts';
 import { findSession, listSessions } from './sessions.ts';
 import { countToolCalls, listToolCalls, TOOL_GROUPS } from './tools.ts';
 import type { ToolFilter } from './tools.ts';
@@ -89,10 +90,7 @@ export async function tools({ pool, query, owner, clock }: Asked): Promise<Found
   }
   if (before !== undefined) throw new BadParameter('before', 'does not go with group');
   if (limit !== undefined) throw new BadParameter('limit', 'does not go with group');
-  const toMs = filter.toMs ?? clock.nowMs();
-  const fromMs = filter.fromMs ?? toMs - DAY_MS;
-  if (fromMs >= toMs) throw new BadParameter('from', 'must be before to');
-  const report = await countToolCalls(pool, { ...filter, fromMs, toMs }, group, interval);
-  const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
-  return { body: { from, to, group, interval: interval ?? null, ...report } };
+  const range = askedRange(given, clock);
+  const report = await countToolCalls(pool, { ...filter, ...range }, group, interval);
+  return { body: { ...told(range), group, interval: interval ?? null, ...report } };
 }

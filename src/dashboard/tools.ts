@@ -4,6 +4,7 @@ import { uuid7Floor } from '../lib/uuid7.ts';
 import { Conditions } from './conditions.ts';
 import { pageOf, timeOf } from './queries.ts';
 import type { Page } from './queries.ts';
+import { DAY_MS } from './range.ts';
 import type { UsageInterval } from './usage.ts';
 
 /** Which tool calls; each filter narrows. `owner` is set for users and beats everything. */
@@ -27,7 +28,6 @@ export interface CallPlace {
 
 /** A result that comes later than this is not looked for: an agent that rests so long has begun another conversation. */
 const RESULT_WITHIN_DAYS = 7;
-const DAY_MS = 86_400_000;
 
 /** The smallest UUIDv7 of a time: the upper edge of where a call's result is. */
 const LATEST_RESULT = `(

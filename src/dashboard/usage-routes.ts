@@ -1,11 +1,10 @@
 import type { Pool } from 'pg';
-import type { Clock } from '../lib/clock.ts';
 import { ABOUT, aboutOf } from './about.ts';
-import { DAY_MS, HOUR_MS } from './asked.ts';
 import type { Asked, Found } from './asked.ts';
 import { reportAdoption } from './adoption.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { listQuotaSpend } from './quota-spend.ts';
+import { DAY_MS, told, wholeHours } from './range.ts';
 import { sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './usage.ts';
 import { asksForCsv, CSV_ROWS, csvHeaders, usageCsv, usageRows } from './usage-csv.ts';
 import type { UsageRowsFilter } from './usage-csv.ts';
@@ -64,22 +63,4 @@ export async function adoption({ pool, query, owner, clock }: Asked): Promise<Fo
     throw new BadParameter('from', `must be at most ${ADOPTION_DAYS} days before to`);
   }
   return { body: { ...told({ fromMs, toMs }), ...(await reportAdoption(pool, { fromMs, toMs })) } };
-}
-
-interface Range {
-  fromMs: number;
-  toMs: number;
-}
-
-/** The last 24 hours, unless asked otherwise, widened to whole ones. */
-function wholeHours(given: Parameters<'from' | 'to'>, clock: Clock): Range {
-  const toMs = given.time('to') ?? clock.nowMs();
-  const fromMs = given.time('from') ?? toMs - DAY_MS;
-  if (fromMs >= toMs) throw new BadParameter('from', 'must be before to');
-  return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: Math.ceil(toMs / HOUR_MS) * HOUR_MS };
-}
-
-/** A range as it was used. */
-function told({ fromMs, toMs }: Range): { from: string; to: string } {
-  return { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() };
 }

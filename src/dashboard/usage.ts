@@ -4,8 +4,7 @@ import { USAGE_KINDS } from '../contract/usage.ts';
 import { Conditions } from './conditions.ts';
 import type { About } from './conditions.ts';
 import { pairs, timeOf } from './queries.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from './range.ts';
 
 export const USAGE_GROUPS = ['login', 'group', 'node', 'model', 'provider', 'agent', 'api', 'status'] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];

@@ -18,18 +18,12 @@ import { requestLife, sendFault } from './request-life.ts';
 import type { Arrival } from './request-life.ts';
 import type { FrontServices } from './services.ts';
 import type { Accept, ClientRequest, ClientResponse } from './socket.ts';
-import { answerUi, isBrowserAtRoot, isUiPath } from './ui-door.ts';
+import { answerUi, isBrowserAtRoot, isUiPath, leadToPages } from './ui-door.ts';
 import { withoutTokens } from './without-tokens.ts';
 import type { World } from './world.ts';
 
 /** Methods that change or cost something: these must not come from a page of another site. */
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
-
-const TO_PAGES: [string, string][] = [
-  ['location', '/ui/'],
-  ['cache-control', 'no-store'],
-  ['vary', 'accept'],
-];
 
 /** Everything that knocks comes through here: probes, models, the JSON API, and requests to models. */
 export function createFrontDoor(services: FrontServices): Accept {
@@ -59,7 +53,7 @@ async function receive(
     return;
   }
   if (isBrowserAtRoot(received)) {
-    response.send(302, TO_PAGES, '');
+    leadToPages(response, [['vary', 'accept']]);
     return;
   }
   if (answerProbe(services, received, response)) return;

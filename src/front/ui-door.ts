@@ -74,7 +74,7 @@ export function answerUi(files: UiFiles, request: ClientRequest, response: Clien
     return failed({ code: 'method_not_allowed', method, path: path.slice(0, 255), allow: 'GET, HEAD' });
   }
   if (!path.startsWith('/ui/')) {
-    response.send(302, [['location', '/ui/'], ['cache-control', 'no-store'], ...GUARDS], '');
+    leadToPages(response, GUARDS);
     return ok(undefined);
   }
   const file = fileAt(files, path.slice('/ui/'.length));
@@ -93,6 +93,10 @@ export function answerUi(files: UiFiles, request: ClientRequest, response: Clien
   const { encoding, bytes } = encoded(file, request.header('accept-encoding') ?? '');
   response.send(200, encoding === undefined ? headers : [...headers, ['content-encoding', encoding]], bytes);
   return ok(undefined);
+}
+
+export function leadToPages(response: ClientResponse, more: readonly [string, string][]): void {
+  response.send(302, [['location', '/ui/'], ['cache-control', 'no-store'], ...more], '');
 }
 
 /** A path without a dot in its last part is one of the page's own views. */

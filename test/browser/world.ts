@@ -8,6 +8,7 @@ import type { Simulator } from '../../src/simulator/provider.ts';
 import { startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
 import { databaseUrl, startTestPostgres } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
 import { ADMIN, storeMonth, USER } from './organisation.ts';
 
 export const MODELS = {
@@ -119,15 +120,18 @@ export async function startWorld(name: string, options: WorldOptions = {}): Prom
   };
 }
 
-async function captured(pool: Pool, id: string): Promise<void> {
-  for (;;) {
-    const { rowCount } = await pool.query(
-      'SELECT FROM aperture.records AS record JOIN aperture.captures AS capture USING (id) WHERE record.id = $1',
-      [id],
-    );
-    if (rowCount === 1) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+function captured(pool: Pool, id: string): Promise<boolean> {
+  return until(
+    `${id} is captured`,
+    async () => {
+      const { rowCount } = await pool.query(
+        'SELECT FROM aperture.records AS record JOIN aperture.captures AS capture USING (id) WHERE record.id = $1',
+        [id],
+      );
+      return rowCount === 1;
+    },
+    60_000,
+  );
 }
 
 function configFor(url: string, { config = {}, grants = [], providers = {} }: WorldOptions): unknown {

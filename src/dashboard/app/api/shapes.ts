@@ -85,3 +85,16 @@ export const Bucket = z.looseObject({
   updated_at: z.nullable(z.string()),
 });
 export type Bucket = z.infer<typeof Bucket>;
+
+/** What a rule said, of an exchange or in a trial. */
+export const Verdict = z.looseObject({
+  rule: z.string(),
+  type: z.string(),
+  side: z.string(),
+  action: z.string(),
+  shadow: z.boolean(),
+  took_ms: z.number(),
+  scanned_chars: z.nullable(z.number()),
+  counts: z.record(z.string(), z.number()),
+  error: z.nullable(z.string()),
+});

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { Bucket, pageOf } from '../../api/shapes.ts';
+import { Bucket, pageOf, Verdict as SomeVerdict } from '../../api/shapes.ts';
 
 /* What the pages of the configuration read of the API (docs/control-state.md, quotas.md, guardrails.md, access.md). */
 
@@ -133,19 +133,7 @@ export const Explanation = z.looseObject({
 });
 export type Explanation = z.infer<typeof Explanation>;
 
-export const Verdict = z.looseObject({
-  rule: z.string(),
-  type: z.string(),
-  side: z.string(),
-  action: z.string(),
-  shadow: z.boolean(),
-  took_ms: z.number(),
-  scanned_chars: z.nullable(z.number()),
-  scanned: z.array(z.string()),
-  counts: z.record(z.string(), z.number()),
-  untouched: z.number(),
-  error: z.nullable(z.string()),
-});
+export const Verdict = z.extend(SomeVerdict, { scanned: z.array(z.string()), untouched: z.number() });
 export type Verdict = z.infer<typeof Verdict>;
 
 export const TriedText = z.looseObject({

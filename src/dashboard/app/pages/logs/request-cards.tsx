@@ -4,6 +4,7 @@ import { inputTokens, outputTokens } from '../../api/shapes.ts';
 import { duration } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
 import { Cost, ModelName, Outcome, RuleMark, Tokens } from './cells.tsx';
+import { DayCards } from './by-day.tsx';
 import { clock, tookMs } from './days.ts';
 import type { RequestRowProps, RequestRowsProps } from './request-rows.ts';
 import styles from './list.module.css';
@@ -11,25 +12,13 @@ import styles from './list.module.css';
 /** On a phone: two lines a request. */
 export function RequestCards({ days, marked, showUser, inTabOrder }: RequestRowsProps) {
   return (
-    <div className={styles.cards}>
-      {days.map(({ name, rows }) => (
-        <section key={name} aria-label={name}>
-          <h2 className={styles.day}>{name}</h2>
-          <ul>
-            {rows.map((row) => (
-              <li key={row.id} data-row={row.id}>
-                <CardRow
-                  row={row}
-                  showUser={showUser}
-                  isMarked={marked.has(row.id)}
-                  isInTabOrder={row.id === inTabOrder}
-                />
-              </li>
-            ))}
-          </ul>
-        </section>
-      ))}
-    </div>
+    <DayCards days={days}>
+      {(row) => (
+        <li key={row.id} data-row={row.id}>
+          <CardRow row={row} showUser={showUser} isMarked={marked.has(row.id)} isInTabOrder={row.id === inTabOrder} />
+        </li>
+      )}
+    </DayCards>
   );
 }
 

@@ -5,6 +5,7 @@ import { cachedTokens, inputTokens, outputTokens } from '../../api/shapes.ts';
 import { duration } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
 import { Cost, ModelName, Outcome, RuleMark, Tokens, ToolNames } from './cells.tsx';
+import { DayBodies, FigureHeads } from './by-day.tsx';
 import { clock, tookMs } from './days.ts';
 import { openedBy } from './open-row.ts';
 import type { RequestRowProps, RequestRowsProps } from './request-rows.ts';
@@ -32,38 +33,20 @@ export function RequestTable({ days, marked, showUser, inTabOrder }: RequestRows
           <th scope="col" className={styles.figure}>
             Took
           </th>
-          <th scope="col" className={styles.figure} title="Tokens that went in, cached or not">
-            In
-          </th>
-          <th scope="col" className={styles.figure} title="Of those, tokens that were read from the cache">
-            Cached
-          </th>
-          <th scope="col" className={styles.figure} title="Tokens that came out">
-            Out
-          </th>
-          <th scope="col" className={styles.figure}>
-            Cost
-          </th>
+          <FigureHeads />
         </tr>
       </thead>
-      {days.map(({ name, rows }) => (
-        <tbody key={name}>
-          <tr>
-            <th scope="rowgroup" className={styles.day} colSpan={showUser ? 12 : 11}>
-              {name}
-            </th>
-          </tr>
-          {rows.map((row) => (
-            <TableRow
-              key={row.id}
-              row={row}
-              showUser={showUser}
-              isMarked={marked.has(row.id)}
-              isInTabOrder={row.id === inTabOrder}
-            />
-          ))}
-        </tbody>
-      ))}
+      <DayBodies days={days} columns={showUser ? 12 : 11}>
+        {(row) => (
+          <TableRow
+            key={row.id}
+            row={row}
+            showUser={showUser}
+            isMarked={marked.has(row.id)}
+            isInTabOrder={row.id === inTabOrder}
+          />
+        )}
+      </DayBodies>
     </table>
   );
 }

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { count, duration } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
 import { Names, SumOfMoney } from './cells.tsx';
+import { DayCards } from './by-day.tsx';
 import { clock, tookMs } from './days.ts';
 import { keyOf, linkTo } from './session-rows.ts';
 import type { SessionRowProps, SessionRowsProps } from './session-rows.ts';
@@ -10,20 +11,13 @@ import styles from './list.module.css';
 /** On a phone: two lines a session. */
 export function SessionCards({ days, showUser, inTabOrder }: SessionRowsProps) {
   return (
-    <div className={styles.cards}>
-      {days.map(({ name, rows }) => (
-        <section key={name} aria-label={name}>
-          <h2 className={styles.day}>{name}</h2>
-          <ul>
-            {rows.map((row) => (
-              <li key={keyOf(row)} data-row={row.session_id}>
-                <CardRow row={row} showUser={showUser} isInTabOrder={keyOf(row) === inTabOrder} />
-              </li>
-            ))}
-          </ul>
-        </section>
-      ))}
-    </div>
+    <DayCards days={days}>
+      {(row) => (
+        <li key={keyOf(row)} data-row={row.session_id}>
+          <CardRow row={row} showUser={showUser} isInTabOrder={keyOf(row) === inTabOrder} />
+        </li>
+      )}
+    </DayCards>
   );
 }
 

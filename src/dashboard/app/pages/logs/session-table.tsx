@@ -5,6 +5,7 @@ import { cachedTokens, inputTokens, outputTokens } from '../../api/shapes.ts';
 import { count, countExact, duration, time } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
 import { Names, SumOfMoney, SumOfTokens } from './cells.tsx';
+import { DayBodies, FigureHeads } from './by-day.tsx';
 import { clock, tookMs } from './days.ts';
 import { openedBy } from './open-row.ts';
 import { keyOf, linkTo } from './session-rows.ts';
@@ -41,32 +42,12 @@ export function SessionTable({ days, showUser, inTabOrder }: SessionRowsProps) {
           <th scope="col" className={styles.figure}>
             Tool calls
           </th>
-          <th scope="col" className={styles.figure} title="Tokens that went in, cached or not">
-            In
-          </th>
-          <th scope="col" className={styles.figure} title="Of those, tokens that were read from the cache">
-            Cached
-          </th>
-          <th scope="col" className={styles.figure} title="Tokens that came out">
-            Out
-          </th>
-          <th scope="col" className={styles.figure}>
-            Cost
-          </th>
+          <FigureHeads />
         </tr>
       </thead>
-      {days.map(({ name, rows }) => (
-        <tbody key={name}>
-          <tr>
-            <th scope="rowgroup" className={styles.day} colSpan={showUser ? 12 : 11}>
-              {name}
-            </th>
-          </tr>
-          {rows.map((row) => (
-            <TableRow key={keyOf(row)} row={row} showUser={showUser} isInTabOrder={keyOf(row) === inTabOrder} />
-          ))}
-        </tbody>
-      ))}
+      <DayBodies days={days} columns={showUser ? 12 : 11}>
+        {(row) => <TableRow key={keyOf(row)} row={row} showUser={showUser} isInTabOrder={keyOf(row) === inTabOrder} />}
+      </DayBodies>
     </table>
   );
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { Nanodollars, STATES, Usage } from '../../api/shapes.ts';
+import { Nanodollars, STATES, Usage, Verdict as SomeVerdict } from '../../api/shapes.ts';
 
 /* `GET /api/requests/{id}`: the record with all that is known of it, and what was captured beside it. */
 
@@ -22,18 +22,7 @@ export const Capture = z.looseObject({
 });
 export type Capture = z.infer<typeof Capture>;
 
-export const Verdict = z.looseObject({
-  rule: z.string(),
-  type: z.string(),
-  side: z.string(),
-  action: z.string(),
-  shadow: z.boolean(),
-  at_ms: z.number(),
-  took_ms: z.number(),
-  scanned_chars: z.nullable(z.number()),
-  counts: z.record(z.string(), z.number()),
-  error: z.nullable(z.string()),
-});
+export const Verdict = z.extend(SomeVerdict, { at_ms: z.number() });
 export type Verdict = z.infer<typeof Verdict>;
 
 const Attempt = z.looseObject({ provider: z.string(), started_at_ms: z.number(), outcome: z.string() });

@@ -1,5 +1,6 @@
 import type { Answer, Block, Conversation, ToolOffer, Turn } from './model.ts';
 import {
+  areResults,
   blocksOf,
   conversationOf,
   errorIn,
@@ -9,10 +10,11 @@ import {
   offers,
   other,
   readableJson,
-  roleOf,
+  systemOf,
   text,
   textOf,
   thinking,
+  turnBy,
 } from './parts.ts';
 import type { Members } from './parts.ts';
 
@@ -21,7 +23,7 @@ import type { Members } from './parts.ts';
 export function messagesAsked(body: Members): Conversation {
   const system = blocksOf(body['system'], part);
   return conversationOf(body, {
-    system: system.length === 0 ? [] : [{ role: 'system', name: '', blocks: system }],
+    system: systemOf(system),
     tools: offers(objectsOf(body['tools']), offer),
     turns: objectsOf(body['messages']).map((message) => () => turnOf(message)),
   });
@@ -42,11 +44,8 @@ function offer(tool: Members): ToolOffer {
 
 /** Results of tools come in the user's name here. A turn of nothing else is the tools'. */
 function turnOf(message: Members): Turn {
-  const name = textOf(message['role']);
-  const role = roleOf(name);
-  const blocks = blocksOf(message['content'], part);
-  const areResults = blocks.length > 0 && blocks.every(({ kind }) => kind === 'result');
-  return { role: role === 'user' && areResults ? 'tool' : role, name: role === 'other' ? name : '', blocks };
+  const turn = turnBy(textOf(message['role']), blocksOf(message['content'], part));
+  return turn.role === 'user' && areResults(turn.blocks) ? { ...turn, role: 'tool' } : turn;
 }
 
 function part(of: Members): Block[] {

@@ -1,5 +1,6 @@
 import type { Answer, Block, Conversation, ToolOffer, Turn } from './model.ts';
 import {
+  areResults,
   blocksOf,
   conversationOf,
   errorIn,
@@ -9,10 +10,11 @@ import {
   offers,
   other,
   readableJson,
-  roleOf,
+  systemOf,
   text,
   textOf,
   thinking,
+  turnBy,
 } from './parts.ts';
 import type { Members } from './parts.ts';
 
@@ -25,7 +27,7 @@ export function geminiAsked(body: Members): Conversation {
     return declared.length > 0 ? declared : [tool];
   });
   return conversationOf(body, {
-    system: system.length === 0 ? [] : [{ role: 'system', name: '', blocks: system }],
+    system: systemOf(system),
     tools: offers(tools, offer),
     turns: objectsOf(body['contents']).map((content) => () => turnOf(content)),
   });
@@ -53,11 +55,8 @@ function offer(tool: Members): ToolOffer {
 }
 
 function turnOf(content: Members): Turn {
-  const name = textOf(content['role']) || 'user';
-  const blocks = blocksOf(content['parts'], part);
-  const areResults = blocks.length > 0 && blocks.every(({ kind }) => kind === 'result');
-  const role = roleOf(name);
-  return { role: areResults ? 'tool' : role, name: role === 'other' ? name : '', blocks };
+  const turn = turnBy(textOf(content['role']) || 'user', blocksOf(content['parts'], part));
+  return areResults(turn.blocks) ? { ...turn, role: 'tool' } : turn;
 }
 
 function part(of: Members): Block[] {

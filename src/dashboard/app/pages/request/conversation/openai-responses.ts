@@ -12,10 +12,11 @@ import {
   other,
   readableArguments,
   readableJson,
-  roleOf,
+  systemOf,
   text,
   textOf,
   thinking,
+  turnBy,
 } from './parts.ts';
 import type { Members } from './parts.ts';
 
@@ -26,7 +27,7 @@ export function responsesAsked(body: Members): Conversation {
   const items = typeof input === 'string' ? [{ role: 'user', content: input }] : objectsOf(input);
   const instructions = text(body['instructions']);
   return conversationOf(body, {
-    system: instructions.length === 0 ? [] : [{ role: 'system', name: 'instructions', blocks: instructions }],
+    system: systemOf(instructions, 'instructions'),
     tools: offers(objectsOf(body['tools']), offer),
     turns: items.map((item) => () => turnOf(item)),
     continues: textOf(body['previous_response_id']),
@@ -48,9 +49,7 @@ function offer(tool: Members): ToolOffer {
 function turnOf(item: Members): Turn {
   const type = textOf(item['type']) || 'message';
   if (type === 'message') {
-    const name = textOf(item['role']);
-    const role = roleOf(name);
-    return { role, name: role === 'other' ? name : '', blocks: blocksOf(item['content'], part) };
+    return turnBy(textOf(item['role']), blocksOf(item['content'], part));
   }
   if (type === 'reasoning') return { role: 'assistant', name: '', blocks: reasoning(item) };
   if (type.endsWith('_call')) return { role: 'assistant', name: '', blocks: [callOf(type, item)] };

@@ -92,6 +92,22 @@ export function mediaAt(what: string, address: unknown): Block {
     : media(what, { type: inline[1], data: given.slice(inline[0].length) });
 }
 
+/** What was said before all else; nothing where there is none. */
+export function systemOf(blocks: Block[], name = ''): Turn[] {
+  return blocks.length === 0 ? [] : [{ role: 'system', name, blocks }];
+}
+
+/** A turn of whoever is named; the name itself is told where it is none that we know. */
+export function turnBy(name: string, blocks: Block[]): Turn {
+  const role = roleOf(name);
+  return { role, name: role === 'other' ? name : '', blocks };
+}
+
+/** A turn of results alone is the tools', in whosever name it comes. */
+export function areResults(blocks: readonly Block[]): boolean {
+  return blocks.length > 0 && blocks.every(({ kind }) => kind === 'result');
+}
+
 export function offers(tools: readonly Members[], read: (tool: Members) => ToolOffer): ToolOffer[] {
   return tools.slice(0, MOST_TOOLS).map(read);
 }
