@@ -61,6 +61,7 @@ function notesOn(total: UsageSums, truncated: boolean): string[] {
     total.cost_unknown > 0 ? `${MARKS.cost} ${requests(total.cost_unknown)} of unknown cost: in no sum of money` : '',
     total.usage_estimated > 0 ? `  ${requests(total.usage_estimated)} with estimated usage` : '',
     total.refused > 0 ? `  ${requests(total.refused)} refused before any provider was asked` : '',
+    total.errors > 0 ? `  ${requests(total.errors)} answered with an error` : '',
     truncated ? '  there are more rows than these: narrow the range' : '',
   ].filter((note) => note !== '');
   return notes.length > 0 ? ['', ...notes] : [];

@@ -27,6 +27,8 @@ export const UsageSums = z.object({
   requests: z.number(),
   /** Nothing was sent to a provider: denied, or blocked before. */
   refused: z.number(),
+  /** Sent to a provider, and answered with a status of 400 or above. */
+  errors: z.number(),
   /** Exchanges whose tokens `usage` lacks. */
   usage_absent: z.number(),
   usage_partial: z.number(),
@@ -74,13 +76,15 @@ export const USAGE_COLUMNS: Record<UsageGroup, string> = {
 /** A row for each group of a login: what is grouped by them adds up to more than there is. */
 export const EACH_GROUP = `CROSS JOIN LATERAL unnest(CASE WHEN groups = '{}' THEN ARRAY[''] ELSE groups END) AS each_group`;
 
-const COUNTS = ['requests', 'refused', 'usage_absent', 'usage_partial', 'usage_estimated', 'cost_unknown'];
+const COUNTS = ['requests', 'refused', 'errors', 'usage_absent', 'usage_partial', 'usage_estimated', 'cost_unknown'];
 export const COUNTED = [...COUNTS, 'request_bytes', 'response_bytes'];
 export const SUMS = [...COUNTED, ...USAGE_KINDS, 'cost_nanodollars']
   .map((name) => `coalesce(sum(${name}), 0) AS ${name}`)
   .join(', ');
 const SHOWN_SUMS = `
   ${COUNTED.join(', ')}, json_build_object(${pairs((kind) => kind)}) AS usage, cost_nanodollars::text AS cost_nanodollars`;
+
+const ERRORS = 'CASE WHEN status >= 400 THEN requests - refused ELSE 0 END AS errors';
 
 /** SQL, and the values that it names. */
 interface Rollups {
@@ -102,7 +106,7 @@ export function rollups(range: UsageRange, byHour: boolean): Rollups {
     conditions.add(`${table} >= ?`, new Date(from));
     conditions.add(`${table} < ?`, new Date(to));
     conditions.addAbout(range);
-    return `SELECT * FROM aperture.rollup_${table} ${conditions.where}`;
+    return `SELECT *, ${ERRORS} FROM aperture.rollup_${table} ${conditions.where}`;
   };
   const parts =
     byHour || first >= last
@@ -118,31 +122,34 @@ export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageRe
   const { interval, group } = filter;
   const from = rollups(filter, interval === 'hour');
   const timed = interval !== undefined;
-  // Times become text and sums become objects once it is known which items are told.
-  const items = await pool.query(
-    `SELECT row_to_json(item) AS item FROM (
-       SELECT ${timed ? `${timeOf('begins')} AS time,` : ''} grouped AS "${group}", ${SHOWN_SUMS}
-         FROM (
-           SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${USAGE_COLUMNS[group]} AS grouped, ${SUMS}
-             FROM ${from.sql} ${group === 'group' ? EACH_GROUP : ''}
-            GROUP BY ${timed ? '1, 2' : '1'}
-            ORDER BY ${timed ? '1, 2' : 'sum(rollup.cost_nanodollars) DESC, 1'}
-            LIMIT ${USAGE_ITEMS + 1}
-         ) AS summed
-     ) AS item`,
+  // Times become text and sums become objects once it is known which items are told. The last row is the total: of
+  // the items, unless somebody in several groups is in several of them.
+  const { rows } = await pool.query(
+    `WITH summed AS MATERIALIZED (
+       SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${USAGE_COLUMNS[group]} AS grouped, ${SUMS}
+         FROM ${from.sql} ${group === 'group' ? EACH_GROUP : ''}
+        GROUP BY ${timed ? '1, 2' : '1'}
+     )
+     (SELECT row_to_json(item) AS item FROM (
+        SELECT ${timed ? `${timeOf('begins')} AS time,` : ''} grouped AS "${group}", ${SHOWN_SUMS}
+          FROM summed
+         ORDER BY ${timed ? 'begins, grouped' : 'summed.cost_nanodollars DESC, grouped'}
+         LIMIT ${USAGE_ITEMS + 1}
+      ) AS item)
+     UNION ALL
+     SELECT row_to_json(total) FROM (
+       SELECT ${SHOWN_SUMS} FROM (SELECT ${SUMS} FROM ${group === 'group' ? from.sql : 'summed'}) AS sums
+     ) AS total`,
     from.values,
   );
-  const whole = rollups(filter, false);
-  const total = await pool.query(
-    `SELECT row_to_json(item) AS item FROM (
-       SELECT ${SHOWN_SUMS} FROM (SELECT ${SUMS} FROM ${whole.sql}) AS summed
-     ) AS item`,
-    whole.values,
-  );
-  const all = z.array(z.object({ item: z.unknown() })).parse(items.rows);
+  const all = z
+    .array(z.object({ item: z.unknown() }))
+    .parse(rows)
+    .map(({ item }) => item);
+  const items = all.slice(0, -1);
   return {
-    items: all.slice(0, USAGE_ITEMS).map(({ item }) => item),
-    total: z.object({ item: UsageSums }).parse(total.rows[0]).item,
-    truncated: all.length > USAGE_ITEMS,
+    items: items.slice(0, USAGE_ITEMS),
+    total: UsageSums.parse(all.at(-1)),
+    truncated: items.length > USAGE_ITEMS,
   };
 }

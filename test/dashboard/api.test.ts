@@ -315,6 +315,7 @@ describe('GET /api/usage', () => {
         model: 'claude-sonnet-4-5',
         requests: 30,
         refused: 0,
+        errors: 0,
         usage_absent: 0,
         usage_partial: 0,
         usage_estimated: 0,
@@ -328,6 +329,7 @@ describe('GET /api/usage', () => {
         model: 'gpt-5',
         requests: 30,
         refused: 0,
+        errors: 6,
         usage_absent: 6,
         usage_partial: 0,
         usage_estimated: 0,
@@ -340,6 +342,7 @@ describe('GET /api/usage', () => {
     ]);
     expect(body.total).toMatchObject({
       requests: 60,
+      errors: 6,
       cost_unknown: 6,
       cost_nanodollars: (54n * 1_000_000_007n).toString(),
     });

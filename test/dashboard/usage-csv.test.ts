@@ -124,6 +124,7 @@ const records = Array.from({ length: 60 }, (_, index) => {
     login: index % 4 === 0 ? 'bob@example.com' : '+alice@example.com',
     groups: index % 4 === 0 ? ['group:ops', 'group:dev'] : [],
     model: MODELS[index % 3]!,
+    status: index % 7 === 0 ? 503 : 200,
     cost_nanodollars: index % 10 === 0 ? null : String(1_000_000_007 * (index + 1)),
   });
 });
@@ -161,22 +162,24 @@ describe('GET /api/usage as CSV', () => {
     expect(headers.get('content-disposition')).toBe('attachment; filename="aperture-usage-2026-11-01-2026-12-01.csv"');
     const found = table(text);
     expect(parsed(text)[0]).toEqual([
-      ...['time', 'login', 'model', 'requests', 'refused', 'usage_absent', 'usage_partial', 'usage_estimated'],
-      ...['cost_unknown', 'request_bytes', 'response_bytes', ...USAGE_KINDS, 'cost_dollars'],
+      ...['time', 'login', 'model', 'requests', 'refused', 'errors', 'usage_absent', 'usage_partial'],
+      ...['usage_estimated', 'cost_unknown', 'request_bytes', 'response_bytes', ...USAGE_KINDS, 'cost_dollars'],
     ]);
     const { rows } = await pool.query<Record<string, string>>(
       `SELECT (received_at AT TIME ZONE 'UTC')::date::text AS time, login, model, count(*) AS requests,
-              sum(cache_read) AS cache_read, sum(output) AS output, sum(response_bytes) AS response_bytes,
+              count(*) FILTER (WHERE status >= 400) AS errors, sum(cache_read) AS cache_read, sum(output) AS output, sum(response_bytes) AS response_bytes,
               count(*) FILTER (WHERE cost_nanodollars IS NULL) AS cost_unknown,
               coalesce(sum(cost_nanodollars), 0) AS nanodollars
          FROM aperture.records GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
     );
     expect(rows.length).toBeGreaterThan(15);
     expect(
-      found.map(({ time, login, model, requests, cache_read, output, response_bytes, cost_unknown, cost_dollars }) => {
-        const counts = { requests, cache_read, output, response_bytes, cost_unknown };
-        return { time, login, model, ...counts, nanodollars: nanodollars(cost_dollars!).toString() };
-      }),
+      found.map(
+        ({ time, login, model, requests, errors, cache_read, output, response_bytes, cost_unknown, cost_dollars }) => {
+          const counts = { requests, errors, cache_read, output, response_bytes, cost_unknown };
+          return { time, login, model, ...counts, nanodollars: nanodollars(cost_dollars!).toString() };
+        },
+      ),
     ).toEqual(rows.map((row) => ({ ...row, login: inert(row['login']!), model: inert(row['model']!) })));
     expect(text).not.toMatch(/(?:^|,|\n)"?[=+@\t]/);
   });

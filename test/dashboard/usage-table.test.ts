@@ -9,6 +9,7 @@ function sums(change: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     requests: 1,
     refused: 0,
+    errors: 0,
     usage_absent: 0,
     usage_partial: 0,
     usage_estimated: 0,
@@ -56,6 +57,7 @@ const answer = {
   total: sums({
     requests: 1239,
     refused: 1,
+    errors: 3,
     usage_absent: 1,
     cost_unknown: 2,
     usage: {
@@ -86,6 +88,7 @@ describe('the usage table', () => {
       '* 1 request without usage: in no sum of tokens',
       '+ 2 requests of unknown cost: in no sum of money',
       '  1 request refused before any provider was asked',
+      '  3 requests answered with an error',
     ]);
   });
 

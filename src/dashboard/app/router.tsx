@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { Failure, Loading } from './design/states.tsx';
+import { Overview } from './pages/overview/overview.tsx';
 import { OverviewSearch } from './pages/overview/search.ts';
 import { AdoptionSearch } from './pages/adoption/search.ts';
 import { ConfigurationSearch } from './pages/configuration/search.ts';
@@ -9,7 +10,7 @@ import { Shell } from './shell/shell.tsx';
 
 /*
  * The address says what a page shows: each filter and tab is a parameter, so that a view can be sent to somebody. A page's
- * code comes when it is first looked at.
+ * code comes when it is first looked at; that of the overview, where most begin, comes at once.
  */
 
 const root = createRootRoute({ component: Shell });
@@ -18,7 +19,7 @@ const overview = createRoute({
   getParentRoute: () => root,
   path: '/',
   validateSearch: (search) => OverviewSearch.parse(search),
-  component: lazyRouteComponent(() => import('./pages/overview/overview.tsx'), 'Overview'),
+  component: Overview,
 });
 const sessions = createRoute({
   getParentRoute: () => root,

@@ -7,6 +7,7 @@ function item(name: string, output: number, more: Partial<UsageSums> = {}): Usag
   return {
     requests: 1,
     refused: 0,
+    errors: 0,
     usage_absent: 0,
     usage_partial: 0,
     usage_estimated: 0,

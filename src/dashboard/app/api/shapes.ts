@@ -43,6 +43,7 @@ export type Whoami = z.infer<typeof Whoami>;
 export const UsageSums = z.looseObject({
   requests: z.number(),
   refused: z.number(),
+  errors: z.number(),
   usage_absent: z.number(),
   usage_partial: z.number(),
   usage_estimated: z.number(),

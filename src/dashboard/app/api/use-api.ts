@@ -1,5 +1,5 @@
-import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
-import type { UseQueryResult } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions, useQueries, useQuery } from '@tanstack/react-query';
+import type { QueryClient, UseQueryResult } from '@tanstack/react-query';
 import type * as z from 'zod/mini';
 import { ApiError, getJson } from './client.ts';
 
@@ -15,10 +15,8 @@ export interface AskOptions {
 /** What the API says at a path, asked once for all who want to know. */
 export function useApi<T>(path: string, schema: z.ZodMiniType<T>, options: AskOptions = {}): UseQueryResult<T> {
   return useQuery({
-    queryKey: [path],
-    queryFn: ({ signal }) => getJson(path, schema, signal),
+    ...asking(path, schema),
     enabled: options.enabled ?? true,
-    retry: mayRetry,
     ...(options.everyMs === undefined ? {} : { refetchInterval: options.everyMs }),
     ...(options.keep === true ? { placeholderData: keepPreviousData } : {}),
   });
@@ -27,12 +25,22 @@ export function useApi<T>(path: string, schema: z.ZodMiniType<T>, options: AskOp
 /** Several questions of one kind, in their order. */
 export function useApis<T>(paths: readonly string[], schema: z.ZodMiniType<T>): UseQueryResult<T>[] {
   return useQueries({
-    queries: paths.map((path) => ({
-      queryKey: [path],
-      queryFn: ({ signal }: { signal: AbortSignal }) => getJson(path, schema, signal),
-      retry: mayRetry,
-    })),
+    queries: paths.map((path) => asking(path, schema)),
   });
+}
+
+/** One question and its answer, whoever asks. */
+function asking<T>(path: string, schema: z.ZodMiniType<T>) {
+  return queryOptions({
+    queryKey: [path],
+    queryFn: ({ signal }) => getJson(path, schema, signal),
+    retry: mayRetry,
+  });
+}
+
+/** Begins to ask before anybody wants to know; whoever then does waits for the same answer, and hears what went wrong. */
+export function askAhead<T>(queries: QueryClient, path: string, schema: z.ZodMiniType<T>): void {
+  queries.query(asking(path, schema)).catch(() => undefined);
 }
 
 /** What was refused is refused again; what was away may be back. */

@@ -1,24 +1,31 @@
+import type { UseQueryResult } from '@tanstack/react-query';
 import * as z from 'zod/mini';
 import { pathOf } from '../../api/client.ts';
-import { cachedTokens, inputTokens, outputTokens, pageOf, totalTokens, UsageReport } from '../../api/shapes.ts';
+import { cachedTokens, inputTokens, outputTokens, pageOf, totalTokens } from '../../api/shapes.ts';
+import type { UsageReport, UsageSums } from '../../api/shapes.ts';
 import { useApi } from '../../api/use-api.ts';
 import { Stat, Stats } from '../../design/card.tsx';
 import { count, countExact, money, percent } from '../../design/format.ts';
 import type { View } from './overview.tsx';
-import { costInFull, costPerMillion, costShown, nameIn, usagePath } from './usage.ts';
+import { costInFull, costPerMillion, costShown } from './usage.ts';
 
 /** What is not there yet, as tall as what comes. */
 const COMING = '…';
 const NO_NOTE = '\u00a0';
 
+interface FiguresProps {
+  view: View;
+  total: UsageSums | undefined;
+  /** Asked for admins only. */
+  byLogin: UseQueryResult<UsageReport>;
+}
+
 /** The answer at one look: what it costs, how much it is, how many people, what went wrong. */
-export function Figures({ view, byStatus }: { view: View; byStatus: UsageReport | undefined }) {
-  if (byStatus === undefined) return <FiguresToCome />;
-  const { total } = byStatus;
-  const { usage } = total;
+export function Figures({ view, total, byLogin }: FiguresProps) {
+  if (total === undefined) return <FiguresToCome />;
+  const { usage, errors } = total;
   const [input, output, cached] = [inputTokens(usage), outputTokens(usage), cachedTokens(usage)];
   const perMillion = costPerMillion(total);
-  const errors = errorsOf(byStatus);
   const lacking = total.usage_absent + total.usage_partial;
   return (
     <Stats>
@@ -63,7 +70,7 @@ export function Figures({ view, byStatus }: { view: View; byStatus: UsageReport 
         exact={countExact(output)}
         note={`${count(usage['reasoning'] ?? 0)} reasoning`}
       />
-      {view.isAdmin ? <Users view={view} /> : <OwnSessions view={view} />}
+      {view.isAdmin ? <Users byLogin={byLogin} /> : <OwnSessions view={view} />}
       <Stat
         name="errors"
         label="Errors"
@@ -75,16 +82,8 @@ export function Figures({ view, byStatus }: { view: View; byStatus: UsageReport 
   );
 }
 
-/** Sent to a provider, and answered with an error. What the gateway refused is told beside it. */
-export function errorsOf({ items }: UsageReport): number {
-  return items
-    .filter((item) => Number(nameIn(item, 'status')) >= 400)
-    .reduce((sum, { requests, refused }) => sum + requests - refused, 0);
-}
-
 /** Those with at least one request that was not refused. */
-function Users({ view: { filters, range } }: { view: View }) {
-  const byLogin = useApi(usagePath(filters, range, { group: 'login' }), UsageReport, { keep: true });
+function Users({ byLogin }: Pick<FiguresProps, 'byLogin'>) {
   const label = 'Active users';
   if (byLogin.data === undefined)
     return <Stat name="users" label={label} value={comingOr(byLogin.error)} note={NO_NOTE} />;

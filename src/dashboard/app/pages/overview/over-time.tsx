@@ -37,6 +37,8 @@ const FORMATS: Record<Measure, (value: number) => string> = {
 export function OverTime({ view }: { view: View }) {
   const { filters, range, by, measure, isAdmin, change } = view;
   const report = useApi(usagePath(filters, range, { group: by }), UsageReport, { keep: true });
+  // What the chart will ask, unless there are too many names: of users there often are.
+  useApi(byTimePath(view), UsageReport, { enabled: by !== 'login' });
   return (
     <Card
       title={`${MEASURE_NAMES[measure]} by ${DIMENSION_NAMES[by].toLowerCase()}`}
@@ -87,6 +89,10 @@ function Chart({ view, items }: { view: View; items: readonly UsageSums[] }) {
   return isMany ? <ChartOfLeaders {...made} /> : <ChartOfAll {...made} />;
 }
 
+function byTimePath({ filters, range, by }: View): string {
+  return usagePath(filters, range, { group: by, interval: range.interval });
+}
+
 interface MadeProps {
   view: View;
   times: readonly string[];
@@ -94,9 +100,8 @@ interface MadeProps {
 }
 
 function ChartOfAll({ view, times, leaders }: MadeProps) {
-  const { filters, range, by, measure } = view;
-  const path = usagePath(filters, range, { group: by, interval: range.interval });
-  const report = useApi(path, UsageReport, { keep: true });
+  const { by, measure } = view;
+  const report = useApi(byTimePath(view), UsageReport, { keep: true });
   const series = useMemo(
     () => seriesOf(times, report.data?.items ?? [], by, measure, leaders, (name) => plainName(name, by)),
     [times, report.data, by, measure, leaders],

@@ -54,9 +54,10 @@ function useView(): View {
 export function Overview() {
   const view = useView();
   const { search, filters, range, by, isAdmin, change } = view;
-  const byStatus = useApi(usagePath(filters, range, { group: 'status' }), UsageReport, { keep: true });
+  const report = useApi(usagePath(filters, range, { group: by }), UsageReport, { keep: true });
+  const byLogin = useApi(usagePath(filters, range, { group: 'login' }), UsageReport, { enabled: isAdmin, keep: true });
   const isNarrowed = Object.values(filters).some((value) => value !== undefined);
-  const isNothing = byStatus.data?.total.requests === 0;
+  const isNothing = report.data?.total.requests === 0;
   return (
     <>
       <PageHead
@@ -72,11 +73,11 @@ export function Overview() {
         }
       />
       <UsageFilters view={view} />
-      {byStatus.data === undefined && byStatus.error !== null ? (
-        <Failure error={byStatus.error} again={() => void byStatus.refetch()} />
+      {report.data === undefined && report.error !== null ? (
+        <Failure error={report.error} again={() => void Promise.all([report.refetch(), byLogin.refetch()])} />
       ) : (
         <>
-          {isNothing && !isNarrowed ? <Begin /> : <Figures view={view} byStatus={byStatus.data} />}
+          {isNothing && !isNarrowed ? <Begin /> : <Figures view={view} total={report.data?.total} byLogin={byLogin} />}
           <div className={styles.beside}>
             {isNothing && !isNarrowed ? null : <OverTime view={view} />}
             <Quotas />
