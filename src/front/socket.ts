@@ -27,6 +27,37 @@ export interface ClientResponse extends ClientStream {
   onData(take: (chunk: Uint8Array<ArrayBuffer>, last: boolean) => void): void;
   pauseBody(): void;
   resumeBody(): void;
+  /** In place of an answer: undefined where the client asked for no WebSocket, or is gone. Call at most once. */
+  upgrade(options: UpgradeOptions, events: WebSocketEvents): ClientWebSocket | undefined;
+}
+
+export interface UpgradeOptions {
+  /** One of those that the client offered in `sec-websocket-protocol`; undefined: none is named. */
+  protocol: string | undefined;
+  /** With the 101. */
+  headers: [string, string][];
+  /** A longer message closes the socket with 1009. */
+  maxMessageBytes: number;
+}
+
+/** What a client's WebSocket tells. Nothing after `closed`, which comes once, whoever closed it. */
+export interface WebSocketEvents {
+  /** A whole message, in order; the bytes belong to the receiver. */
+  message(bytes: Uint8Array<ArrayBuffer>, binary: boolean): void;
+  /** All that was handed in is in the system's hands. */
+  drained(): void;
+  /** 1005: the client gave no code. 1006: the connection was cut. */
+  closed(code: number, reason: string): void;
+}
+
+/** A client's WebSocket. After `closed` nothing may be done with it; every method then does nothing. */
+export interface ClientWebSocket {
+  /** Handed in, and not in the system's hands yet. */
+  readonly unsentBytes: number;
+  /** A whole message; the bytes are consumed before it returns. */
+  send(bytes: Uint8Array | string, binary: boolean): void;
+  /** Says goodbye; `closed` follows, at the latest a second later. 1005 says it without a code, 1006 cuts the connection. */
+  close(code: number, reason: string): void;
 }
 
 export type Accept = (request: ClientRequest, response: ClientResponse, listener: number) => void;

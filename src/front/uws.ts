@@ -125,6 +125,10 @@ class UwsResponse implements ClientResponse {
     if (!this.gone && !this.#ended) this.#res.resume();
   }
 
+  upgrade(): undefined {
+    return undefined;
+  }
+
   send(status: number, headers: Headers, body: string | Uint8Array): void {
     if (this.gone || this.#ended) return;
     this.#ended = true;
