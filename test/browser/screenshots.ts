@@ -45,6 +45,8 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
     'request-stream': admin(`requests/${request}?tab=stream`),
     'request-timing': admin(`requests/${request}?tab=timing`),
     'request-record': admin(`requests/${request}?tab=record`),
+    models: admin('models'),
+    'set-up': admin('set-up'),
     adoption: admin('adoption'),
     'configuration-editor': admin('configuration'),
     'configuration-providers': admin('configuration?tab=providers'),

@@ -14,7 +14,15 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
   const admin = await world.visit(ADMIN, '/ui/');
   const places = admin.page.getByRole('navigation', { name: 'Pages' }).getByRole('listitem');
   await places.first().waitFor();
-  expect(await places.allInnerTexts()).toEqual(['Overview', 'Sessions', 'Requests', 'Adoption', 'Configuration']);
+  expect(await places.allInnerTexts()).toEqual([
+    'Overview',
+    'Sessions',
+    'Requests',
+    'Models',
+    'Set up',
+    'Adoption',
+    'Configuration',
+  ]);
   expect(await admin.axe()).toEqual([]);
   expect(admin.problems()).toEqual([]);
   await admin.close();
@@ -25,6 +33,8 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
     'Overview',
     'Sessions',
     'Requests',
+    'Models',
+    'Set up',
   ]);
   await user.close();
 

@@ -5,7 +5,9 @@ import { OverviewSearch } from './pages/overview/search.ts';
 import { AdoptionSearch } from './pages/adoption/search.ts';
 import { ConfigurationSearch } from './pages/configuration/search.ts';
 import { RequestsSearch, SessionSearch, SessionsSearch } from './pages/logs/search.ts';
+import { ModelsSearch } from './pages/models/search.ts';
 import { RequestSearch } from './pages/request/search.ts';
+import { SetUpSearch } from './pages/set-up/search.ts';
 import { Shell } from './shell/shell.tsx';
 
 /*
@@ -45,6 +47,18 @@ const request = createRoute({
   validateSearch: (search) => RequestSearch.parse(search),
   component: lazyRouteComponent(() => import('./pages/request/request.tsx'), 'RequestPage'),
 });
+const models = createRoute({
+  getParentRoute: () => root,
+  path: '/models',
+  validateSearch: (search) => ModelsSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/models/models.tsx'), 'ModelsPage'),
+});
+const setUp = createRoute({
+  getParentRoute: () => root,
+  path: '/set-up',
+  validateSearch: (search) => SetUpSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/set-up/set-up.tsx'), 'SetUp'),
+});
 const adoption = createRoute({
   getParentRoute: () => root,
   path: '/adoption',
@@ -59,7 +73,7 @@ const configuration = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, sessions, session, requests, request, adoption, configuration]),
+  routeTree: root.addChildren([overview, sessions, session, requests, request, models, setUp, adoption, configuration]),
   basepath: '/ui',
   defaultPreload: 'intent',
   scrollRestoration: true,

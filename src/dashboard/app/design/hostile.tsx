@@ -32,6 +32,12 @@ export function partsOf(text: string): Part[] {
   return parts;
 }
 
+/** A foreign text where only a bare string can stand: in a legend, in a list. What is not seen is written out. */
+export function plainText(text: string, most = 60): string {
+  const parts = partsOf(text.slice(0, most)).map((part) => part.text);
+  return parts.join('') + (text.length > most ? '…' : '');
+}
+
 /** A short foreign text within a line: a name, a header's value. */
 export function Foreign({ children, most = 300 }: { children: string; most?: number }) {
   const cut = children.length > most;

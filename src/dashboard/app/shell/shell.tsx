@@ -1,10 +1,12 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import {
+  Boxes,
   ChartColumn,
   Menu,
   MessagesSquare,
   Monitor,
   Moon,
+  Plug,
   ScrollText,
   SlidersHorizontal,
   Sun,
@@ -19,7 +21,7 @@ import { Identified, useMe } from './me.tsx';
 import styles from './shell.module.css';
 
 interface Place {
-  to: '/' | '/sessions' | '/requests' | '/adoption' | '/configuration';
+  to: '/' | '/sessions' | '/requests' | '/models' | '/set-up' | '/adoption' | '/configuration';
   name: string;
   icon: typeof Menu;
   adminsOnly?: boolean;
@@ -29,6 +31,8 @@ const PLACES: readonly Place[] = [
   { to: '/', name: 'Overview', icon: ChartColumn },
   { to: '/sessions', name: 'Sessions', icon: MessagesSquare },
   { to: '/requests', name: 'Requests', icon: ScrollText },
+  { to: '/models', name: 'Models', icon: Boxes },
+  { to: '/set-up', name: 'Set up', icon: Plug },
   { to: '/adoption', name: 'Adoption', icon: Users, adminsOnly: true },
   { to: '/configuration', name: 'Configuration', icon: SlidersHorizontal, adminsOnly: true },
 ];

@@ -1,8 +1,10 @@
+import { firstRequest } from '../../api/first-request.ts';
+import { Models } from '../../api/models.ts';
 import { useApi } from '../../api/use-api.ts';
 import { Card } from '../../design/card.tsx';
 import { Loading } from '../../design/states.tsx';
 import { CodeBlock } from '../../design/texts.tsx';
-import { firstRequest, Models } from './first-request.ts';
+
 import styles from './overview.module.css';
 
 /** Nothing was asked yet: how one begins. */

@@ -1,10 +1,4 @@
-import * as z from 'zod/mini';
-
-/** `GET /v1/models`: what one may ask, and where. */
-export const Models = z.looseObject({
-  data: z.array(z.looseObject({ id: z.string(), supported_endpoints: z.array(z.string()) })),
-});
-export type Models = z.infer<typeof Models>;
+import type { Model } from './models.ts';
 
 const HELLO = [{ role: 'user', content: 'Hello' }];
 /** A body that says hello, by path, in the order in which they are tried. */
@@ -14,13 +8,22 @@ const BODIES: Record<string, object> = {
   '/v1/responses': { input: 'Hello' },
 };
 
-/** A command that asks the first model that one may use; a model by name where none is known. */
-export function firstRequest(origin: string, models: Models['data']): string {
+/** What is needed of a model. */
+type Usable = Pick<Model, 'id' | 'supported_endpoints'>;
+
+/** A command that asks the first model that one may use; a model by name where none is known. `token`: for who needs one. */
+export function firstRequest(origin: string, models: readonly Usable[], token?: string): string {
   const paths = Object.keys(BODIES);
   const path = paths.find((each) => models.some((model) => model.supported_endpoints.includes(each))) ?? paths[0] ?? '';
   const model = models.find(({ supported_endpoints }) => supported_endpoints.includes(path))?.id ?? 'MODEL';
   const body = JSON.stringify({ model, ...BODIES[path] });
-  return [`curl ${origin}${path} \\`, `  -H 'content-type: application/json' \\`, `  -d ${quoted(body)}`].join('\n');
+  const headers = token === undefined ? [] : [`  -H ${quoted(`authorization: Bearer ${token}`)} \\`];
+  return [
+    `curl ${origin}${path} \\`,
+    ...headers,
+    `  -H 'content-type: application/json' \\`,
+    `  -d ${quoted(body)}`,
+  ].join('\n');
 }
 
 /** For a shell: a name of a model is somebody else's text. */

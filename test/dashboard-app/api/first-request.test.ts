@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { firstRequest } from '../../../src/dashboard/app/pages/overview/first-request.ts';
+import { firstRequest } from '../../../src/dashboard/app/api/first-request.ts';
 
 /** What a shell makes of a command: its words, a line each. */
 function words(command: string): string[] {
