@@ -139,7 +139,7 @@ export const CLIENTS: Record<ClientId, Client> = {
               ]),
         ),
       },
-      environment({ OPENAI_BASE_URL: `${origin}/v1` }, { OPENAI_API_KEY: key }),
+      environment({ OPENAI_BASE_URL: `${origin}/v1`, OPENAI_API_KEY: key }),
     ],
   },
   anthropic: {
@@ -172,7 +172,7 @@ export const CLIENTS: Record<ClientId, Client> = {
           '});',
         ),
       },
-      environment({ ANTHROPIC_BASE_URL: origin }, { ANTHROPIC_API_KEY: key }),
+      environment({ ANTHROPIC_BASE_URL: origin, ANTHROPIC_API_KEY: key }),
     ],
   },
   google: {
@@ -199,7 +199,7 @@ export const CLIENTS: Record<ClientId, Client> = {
           'console.log(answer.text);',
         ),
       },
-      environment({ GOOGLE_GEMINI_BASE_URL: origin }, { GEMINI_API_KEY: key }),
+      environment({ GOOGLE_GEMINI_BASE_URL: origin, GEMINI_API_KEY: key }),
     ],
   },
   'ai-sdk': {
@@ -241,8 +241,8 @@ function json(value: unknown): string {
   return JSON.stringify(value, null, 2);
 }
 
-function environment(...variables: Record<string, string>[]): Snippet {
-  return { place: 'Or by the environment, with code as it is', text: shell(Object.assign({}, ...variables)) };
+function environment(variables: Record<string, string>): Snippet {
+  return { place: 'Or by the environment, with code as it is', text: shell(variables) };
 }
 
 function shell(variables: Record<string, string>, ...commands: string[]): string {
