@@ -45,6 +45,7 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
     'request-stream': admin(`requests/${request}?tab=stream`),
     'request-timing': admin(`requests/${request}?tab=timing`),
     'request-record': admin(`requests/${request}?tab=record`),
+    tools: admin('tools?range=30d'),
     models: admin('models'),
     'set-up': admin('set-up'),
     adoption: admin('adoption'),

@@ -18,6 +18,7 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
     'Overview',
     'Sessions',
     'Requests',
+    'Tools',
     'Models',
     'Set up',
     'Adoption',
@@ -33,6 +34,7 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
     'Overview',
     'Sessions',
     'Requests',
+    'Tools',
     'Models',
     'Set up',
   ]);

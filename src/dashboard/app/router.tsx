@@ -8,6 +8,7 @@ import { RequestsSearch, SessionSearch, SessionsSearch } from './pages/logs/sear
 import { ModelsSearch } from './pages/models/search.ts';
 import { RequestSearch } from './pages/request/search.ts';
 import { SetUpSearch } from './pages/set-up/search.ts';
+import { ToolsSearch } from './pages/tools/search.ts';
 import { Shell } from './shell/shell.tsx';
 
 /*
@@ -47,6 +48,12 @@ const request = createRoute({
   validateSearch: (search) => RequestSearch.parse(search),
   component: lazyRouteComponent(() => import('./pages/request/request.tsx'), 'RequestPage'),
 });
+const tools = createRoute({
+  getParentRoute: () => root,
+  path: '/tools',
+  validateSearch: (search) => ToolsSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/tools/tools.tsx'), 'Tools'),
+});
 const models = createRoute({
   getParentRoute: () => root,
   path: '/models',
@@ -73,7 +80,18 @@ const configuration = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, sessions, session, requests, request, models, setUp, adoption, configuration]),
+  routeTree: root.addChildren([
+    overview,
+    sessions,
+    session,
+    requests,
+    request,
+    tools,
+    models,
+    setUp,
+    adoption,
+    configuration,
+  ]),
   basepath: '/ui',
   defaultPreload: 'intent',
   scrollRestoration: true,

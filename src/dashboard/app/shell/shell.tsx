@@ -11,6 +11,7 @@ import {
   SlidersHorizontal,
   Sun,
   Users,
+  Wrench,
   X,
 } from 'lucide-react';
 import { useState } from 'react';
@@ -21,7 +22,7 @@ import { Identified, useMe } from './me.tsx';
 import styles from './shell.module.css';
 
 interface Place {
-  to: '/' | '/sessions' | '/requests' | '/models' | '/set-up' | '/adoption' | '/configuration';
+  to: '/' | '/sessions' | '/requests' | '/tools' | '/models' | '/set-up' | '/adoption' | '/configuration';
   name: string;
   icon: typeof Menu;
   adminsOnly?: boolean;
@@ -31,6 +32,7 @@ const PLACES: readonly Place[] = [
   { to: '/', name: 'Overview', icon: ChartColumn },
   { to: '/sessions', name: 'Sessions', icon: MessagesSquare },
   { to: '/requests', name: 'Requests', icon: ScrollText },
+  { to: '/tools', name: 'Tools', icon: Wrench },
   { to: '/models', name: 'Models', icon: Boxes },
   { to: '/set-up', name: 'Set up', icon: Plug },
   { to: '/adoption', name: 'Adoption', icon: Users, adminsOnly: true },
