@@ -49,6 +49,7 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
     models: admin('models'),
     'set-up': admin('set-up'),
     adoption: admin('adoption'),
+    'access-tokens': admin('access?tab=tokens'),
     'configuration-editor': admin('configuration'),
     'configuration-providers': admin('configuration?tab=providers'),
     'configuration-grants': admin('configuration?tab=grants'),

@@ -22,6 +22,7 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
     'Models',
     'Set up',
     'Adoption',
+    'Access',
     'Configuration',
   ]);
   expect(await admin.axe()).toEqual([]);

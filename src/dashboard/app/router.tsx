@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { Failure, Loading } from './design/states.tsx';
 import { Overview } from './pages/overview/overview.tsx';
+import { AccessSearch } from './pages/access/search.ts';
 import { OverviewSearch } from './pages/overview/search.ts';
 import { AdoptionSearch } from './pages/adoption/search.ts';
 import { ConfigurationSearch } from './pages/configuration/search.ts';
@@ -66,6 +67,12 @@ const setUp = createRoute({
   validateSearch: (search) => SetUpSearch.parse(search),
   component: lazyRouteComponent(() => import('./pages/set-up/set-up.tsx'), 'SetUp'),
 });
+const access = createRoute({
+  getParentRoute: () => root,
+  path: '/access',
+  validateSearch: (search) => AccessSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/access/access.tsx'), 'AccessPage'),
+});
 const adoption = createRoute({
   getParentRoute: () => root,
   path: '/adoption',
@@ -90,6 +97,7 @@ export const router = createRouter({
     models,
     setUp,
     adoption,
+    access,
     configuration,
   ]),
   basepath: '/ui',

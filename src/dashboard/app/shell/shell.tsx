@@ -2,6 +2,7 @@ import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import {
   Boxes,
   ChartColumn,
+  KeyRound,
   Menu,
   MessagesSquare,
   Monitor,
@@ -22,7 +23,7 @@ import { Identified, useMe } from './me.tsx';
 import styles from './shell.module.css';
 
 interface Place {
-  to: '/' | '/sessions' | '/requests' | '/tools' | '/models' | '/set-up' | '/adoption' | '/configuration';
+  to: '/' | '/sessions' | '/requests' | '/tools' | '/models' | '/set-up' | '/adoption' | '/access' | '/configuration';
   name: string;
   icon: typeof Menu;
   adminsOnly?: boolean;
@@ -36,6 +37,7 @@ const PLACES: readonly Place[] = [
   { to: '/models', name: 'Models', icon: Boxes },
   { to: '/set-up', name: 'Set up', icon: Plug },
   { to: '/adoption', name: 'Adoption', icon: Users, adminsOnly: true },
+  { to: '/access', name: 'Access', icon: KeyRound, adminsOnly: true },
   { to: '/configuration', name: 'Configuration', icon: SlidersHorizontal, adminsOnly: true },
 ];
 
