@@ -6,6 +6,7 @@ import type { CallFacts, Decided, Deciding, RulesSlice, Verdict, Wired } from '.
 import type { Holding } from './holding.ts';
 import type { ExchangeId } from './ids.ts';
 import type { PriceOverride } from './price.ts';
+import type { NamedResource } from './resource.ts';
 import type { Result } from '../lib/result.ts';
 
 /** `watch` gets copies of a running exchange, `decide` releases its bytes, `reread` reads one that has ended from the journal. */
@@ -114,4 +115,6 @@ export interface BodyFields {
   stream: boolean;
   /** `stream_options.include_usage`, where the member exists. */
   includeUsage: boolean | undefined;
+  /** What the body names of what providers keep, an earlier response aside; absent where it names none. */
+  resources?: NamedResource[];
 }

@@ -6,6 +6,8 @@ import type { Result } from '../lib/result.ts';
 import { IN_SCHEMAS, isGemini, KEY_BYTES, modelPlaces, usedKey } from './body-keys.ts';
 import type { ModelPlaces } from './body-keys.ts';
 import { stringValue } from './json-walk.ts';
+import { batchModels } from './resources/batch-models.ts';
+import { namedResources } from './resources/named-resources.ts';
 import { Utf8Check } from './utf8-check.ts';
 
 /** No client nests deeper; a provider's parser has a limit too, and ours must not be the laxer one. */
@@ -115,7 +117,19 @@ export function textField(body: Uint8Array, fields: BodyFields, key: string): st
 export function scanBody(api: Api, body: Uint8Array): Result<BodyFields, Fault> {
   const scanner = new BodyScanner(api);
   scanner.push(body);
-  return scanner.end();
+  const scanned = scanner.end();
+  return scanned.ok ? withNamed(api, body, scanned.value) : scanned;
+}
+
+/** What stands deeper, and is looked at only where it can be there: objects that providers keep, a batch's models. */
+function withNamed(api: Api, body: Uint8Array, fields: BodyFields): Result<BodyFields, Fault> {
+  const named = namedResources(api, body, fields);
+  if (!named.ok) return named;
+  const models = batchModels(api, body, fields, scanBody);
+  if (models?.ok === false) return models;
+  if (named.value.length === 0 && models === undefined) return ok(fields);
+  const resources = named.value.length === 0 ? {} : { resources: named.value };
+  return ok({ ...fields, ...resources, ...(models === undefined ? {} : { otherModels: models.value }) });
 }
 
 /**

@@ -138,6 +138,7 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     provider_request_id: cutOrNull(closed?.provider_request_id),
     response_id: cutOrNull(response?.response_id),
     error,
+    ...(closed?.resources === undefined ? {} : { resources: closed.resources }),
   };
 }
 

@@ -4,7 +4,7 @@ import type { FromApi } from '../../src/dashboard/messages.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { uuid7 } from '../../src/lib/uuid7.ts';
-import { whoseResponse } from '../../src/store/holdings.ts';
+import { whose } from '../../src/store/holdings.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { runApi } from '../../workers/run-api.ts';
 import { startTestPostgres } from '../support/postgres.ts';
@@ -38,21 +38,25 @@ afterAll(async () => {
 describe('whose a stored response is', () => {
   test("its maker's, with the provider and the model as asked", async () => {
     const holding = { login: ALICE, provider: 'openai', model: 'openai/gpt-5' };
-    expect(await whoseResponse(pool, 'resp_1', ALICE)).toEqual({ of: 'caller', holding });
+    expect(await whose(pool, { kind: 'response', id: 'resp_1' }, ALICE)).toEqual({ of: 'caller', holding });
   });
 
   test("another's tells nothing but that", async () => {
-    expect(await whoseResponse(pool, 'resp_1', BOB)).toEqual({ of: 'another' });
+    expect(await whose(pool, { kind: 'response', id: 'resp_1' }, BOB)).toEqual({ of: 'another' });
   });
 
   test("the caller's own newest first, where a provider gave an id twice", async () => {
-    expect(await whoseResponse(pool, 'resp_twice', ALICE)).toMatchObject({ holding: { provider: 'new' } });
-    expect(await whoseResponse(pool, 'resp_twice', BOB)).toMatchObject({ holding: { provider: 'bobs' } });
+    expect(await whose(pool, { kind: 'response', id: 'resp_twice' }, ALICE)).toMatchObject({
+      holding: { provider: 'new' },
+    });
+    expect(await whose(pool, { kind: 'response', id: 'resp_twice' }, BOB)).toMatchObject({
+      holding: { provider: 'bobs' },
+    });
   });
 
   test("nobody's: an id that is not there, another API's, and what only looks like SQL", async () => {
     for (const id of ['resp_2', 'msg_1', "' OR 1=1 --", '']) {
-      expect(await whoseResponse(pool, id, BOB)).toEqual({ of: 'nobody' });
+      expect(await whose(pool, { kind: 'response', id: id }, BOB)).toEqual({ of: 'nobody' });
     }
   });
 });
@@ -72,7 +76,7 @@ test.each([
     log: silentLog,
     post: (message) => told.push(message),
   });
-  api.take({ kind: 'whose', ask: 7, responseId: 'resp_1', login: BOB });
+  api.take({ kind: 'whose', ask: 7, resource: { kind: 'response', id: 'resp_1' }, login: BOB });
   expect(await until('it is answered', () => told[0])).toMatchObject({ kind: 'whose', ask: 7, outcome });
   await api.close();
 });
