@@ -59,8 +59,8 @@ export type FromInspector =
   | { kind: 'refuse'; exchange: ExchangeId; fault: Fault; verdicts: Verdict[] }
   /** This much was taken in; as much more may come. */
   | { kind: 'credit'; bytes: number }
-  /** A response that can be asked for again was made; told as soon as its id is known, and before `inspected`. */
-  | { kind: 'made'; responseId: string; holding: Holding }
+  /** What can be asked for again was made, a response above all; told as soon as its id is known, and before `inspected`. */
+  | { kind: 'made'; resource: NamedResource; holding: Holding }
   | { kind: 'inspected'; exchange: ExchangeId; outcome: Result<Facts, Fault> }
   /** The exchange is of a session that is revoked. */
   | { kind: 'session_revoked'; exchange: ExchangeId; session: string }

@@ -36,8 +36,9 @@ export const RESOURCE_WORDS: Record<ResourceKind, string> = {
   operation: 'the operation',
 };
 
-/** Models that a batch's file may name: more is refused. */
+/** Models that the requests of one batch may name, and those of a file for one, which are remembered: more is refused. */
 export const BATCH_MODELS = 64;
+export const BATCH_FILE_MODELS = 8;
 
 /**
  * What an exchange did to a resource, as its record carries it to the database. Whose it is, and where, the record says
@@ -49,7 +50,7 @@ export const ResourceNote = z.object({
   id: z.string().min(1).max(256),
   at_ms: z.number(),
   /** Of a file for a batch: the models that its lines name. Absent: nobody looked. */
-  models: z.array(z.string()).max(BATCH_MODELS).optional(),
+  models: z.array(z.string()).max(BATCH_FILE_MODELS).optional(),
   /** Where the provider told it. */
   expires_at_ms: z.number().optional(),
 });

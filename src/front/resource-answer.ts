@@ -3,7 +3,7 @@ import type { Fault } from '../contract/fault.ts';
 import type { NamedResource, ResourceNote } from '../contract/resource.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { keptOf, listed, toldIn, withOwnAddresses } from '../protocols/resources/answers.ts';
+import { filesInList, keptOf, listed, toldIn, withOwnAddresses } from '../protocols/resources/answers.ts';
 import type { Answered, AnswerReader } from '../proxy/client.ts';
 import { parameterOf } from '../lib/query.ts';
 import type { Holder, Resources } from '../resources/resources.ts';
@@ -13,6 +13,8 @@ import { uploadIdOf } from '../protocols/resources/endpoints.ts';
 /** A list of 10,000 files, OpenAI's longest page, has about 3 MB. */
 const HELD_BYTES = 16 * 1024 * 1024;
 
+/** Behind whatever the provider's base URL has before it. */
+const UPLOAD_PATH = /\/upload\/v1(?:beta|alpha)?\/files$/;
 const UPLOAD_URL = 'x-goog-upload-url';
 
 /** What the answer to a request about what providers keep is read for, and what of it reaches the caller. */
@@ -77,7 +79,6 @@ async function readAnswer(
 function withNotes({ resources, endpoint, holder, batchFile, nowMs }: Reader, answered: Answered): Answered {
   const told = toldIn(endpoint, answered.body);
   const notes = (told?.made ?? []).flatMap((resource): ResourceNote[] => {
-    // A batch tells of its files each time that it is read.
     if (endpoint.answer === 'told' && resources.isKnown(resource, holder)) return [];
     const expires = told?.expiresAtMs === undefined ? {} : { expires_at_ms: told.expiresAtMs };
     const models = batchFile === undefined ? {} : { models: batchFile };
@@ -95,11 +96,19 @@ async function withOwnItems(reader: Reader, answered: Answered): Promise<Result<
   const ids = items.map(({ id }) => id).filter((id) => id !== '');
   const own = await resources.own({ kind: endpoint.kind, ids, login, provider });
   if (!own.ok) return own;
+  const kept = items.filter(({ id }) => own.value.has(id));
+  const notes = endpoint.kind === 'batch' ? filesOf(reader, filesInList(answered.body, kept)) : [];
   const body = keptOf(endpoint.api, answered.body, items, ({ id }) => own.value.has(id));
-  const dropped = items.filter(({ id }) => !own.value.has(id)).length;
+  const dropped = items.length - kept.length;
   const edit: Edit = { kind: 'list_filter', side: 'response', detail: `${dropped} of ${items.length} left out` };
   const edits = dropped === 0 ? answered.edits : [...answered.edits, edit];
-  return ok(withAddresses(reader, { ...answered, body, edits }));
+  return ok(withAddresses(reader, { ...answered, body, edits, notes }));
+}
+
+/** A batch tells of its files each time that it is read. */
+function filesOf({ resources, holder, nowMs }: Reader, files: readonly NamedResource[]): ResourceNote[] {
+  const fresh = files.filter((resource) => !resources.isKnown(resource, holder));
+  return fresh.map((resource) => ({ op: 'made', ...resource, at_ms: nowMs() }));
 }
 
 /** Addresses of Anthropic's in an answer lead to us. */
@@ -118,11 +127,12 @@ function withUploadUrl({ endpoint, ownOrigin, nowMs }: Reader, answered: Answere
   const [, given] = answered.headers.find(([name]) => name === UPLOAD_URL) ?? [];
   if (given === undefined) return answered;
   const rest = answered.headers.filter(([name]) => name !== UPLOAD_URL && name !== 'x-goog-upload-control-url');
-  const query = URL.canParse(given) ? new URL(given).search.slice(1) : '';
+  const { pathname, search } = new URL(URL.canParse(given) ? given : 'none:/');
+  const query = search.slice(1);
   const id = uploadIdOf(query);
   if (endpoint.api !== 'gemini_files' || id === undefined) return { ...answered, headers: rest };
   const kept = query.split('&').filter((part) => KEPT.has(parameterOf(part).name));
-  const path = `${endpoint.path}?${kept.join('&')}`;
+  const path = `${UPLOAD_PATH.exec(pathname)?.[0] ?? endpoint.path}?${kept.join('&')}`;
   return {
     ...answered,
     headers: [...rest, [UPLOAD_URL, ownOrigin + path]],

@@ -125,11 +125,12 @@ export function scanBody(api: Api, body: Uint8Array): Result<BodyFields, Fault> 
 function withNamed(api: Api, body: Uint8Array, fields: BodyFields): Result<BodyFields, Fault> {
   const named = namedResources(api, body, fields);
   if (!named.ok) return named;
-  const models = batchModels(api, body, fields, scanBody);
-  if (models?.ok === false) return models;
-  if (named.value.length === 0 && models === undefined) return ok(fields);
-  const resources = named.value.length === 0 ? {} : { resources: named.value };
-  return ok({ ...fields, ...resources, ...(models === undefined ? {} : { otherModels: models.value }) });
+  const batch = batchModels(api, body, fields, scanBody);
+  if (batch?.ok === false) return batch;
+  const resources = [...named.value, ...(batch?.value.resources ?? [])];
+  if (batch === undefined && resources.length === 0) return ok(fields);
+  const inBatch = batch === undefined ? {} : { otherModels: batch.value.models };
+  return ok({ ...fields, ...inBatch, ...(resources.length === 0 ? {} : { resources }) });
 }
 
 /**

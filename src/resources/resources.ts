@@ -118,6 +118,16 @@ export class Resources {
     }
   }
 
+  /** An inspector read it in a response: a response itself, or what tools made beside it. */
+  told(resource: NamedResource, holding: Holding): void {
+    const { keyId } = holding;
+    if (resource.kind === 'response' || keyId === undefined) this.learn(resource, holding);
+    // Named again in the next response of the same conversation.
+    else if (this.#whose(resource, holding.login) === undefined) {
+      void this.note([{ op: 'made', ...resource, at_ms: this.#clock.nowMs() }], { ...holding, keyId });
+    }
+  }
+
   /** What an exchange made and deleted: known when this returns, and for the next start when it resolves. */
   async note(notes: readonly ResourceNote[], holder: Holder): Promise<void> {
     if (notes.length === 0) return;

@@ -198,8 +198,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     file: built('inspector.js'),
     lanes,
     log,
-    onMade: (responseId, holding) => {
-      resources.learn({ kind: 'response', id: responseId }, holding);
+    onMade: (resource, holding) => {
+      resources.told(resource, holding);
     },
     ruleKeys: ruleKeysOf(local.secretKey),
   });

@@ -9,7 +9,6 @@ import { HoldingsFile } from '../../src/resources/holdings-file.ts';
 import type { KeptNote } from '../../src/resources/holdings-file.ts';
 import { Resources } from '../../src/resources/resources.ts';
 
-
 const NOW_MS = Date.UTC(2026, 10, 29);
 const DAY_MS = 86_400_000;
 
@@ -97,8 +96,7 @@ test('with the database away, the own objects of an earlier process are there an
   });
   expect(await find('file-1', 'bob@example.com')).toMatchObject({ fault: { code: 'not_found', what: 'the file' } });
   expect(await find('file-2', 'alice@example.com')).toEqual(away);
-  const list = (ids: string[], login: string) =>
-    resources.own({ kind: 'file', ids, login, provider: 'openai' });
+  const list = (ids: string[], login: string) => resources.own({ kind: 'file', ids, login, provider: 'openai' });
   expect(await list(['file-1'], 'alice@example.com')).toEqual({ ok: true, value: new Set(['file-1']) });
   expect(await list(['file-1'], 'bob@example.com')).toEqual({ ok: true, value: new Set() });
   expect(await list(['file-1', 'file-7'], 'bob@example.com')).toEqual(away);

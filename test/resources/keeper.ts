@@ -80,7 +80,8 @@ export async function startKeeper(key: string): Promise<Keeper> {
     const thing = of(collection).get(id ?? '');
     if (thing === undefined) return json_({ error: { message: `No such thing: ${id ?? ''}` } }, 404);
     if (inner === 'parts') return json_(make('parts', PREFIXES['parts'] ?? '', { object: 'upload.part' }));
-    if (inner === 'complete') return json_({ ...thing, file: make('files', PREFIXES['files'] ?? '', { object: 'file' }) });
+    if (inner === 'complete')
+      return json_({ ...thing, file: make('files', PREFIXES['files'] ?? '', { object: 'file' }) });
     if (inner === 'content' && collection === 'files') return { body: contents.get(id ?? '') ?? 'content' };
     if (kept.method === 'DELETE' && inner === undefined) {
       of(collection).delete(id ?? '');
@@ -149,7 +150,7 @@ export async function startKeeper(key: string): Promise<Keeper> {
     const path = kept.url.replace(/\?.*$/s, '');
     const model = MODEL_ANSWERS.find(([pattern]) => pattern.test(path));
     if (model !== undefined) return json_(model[1]);
-    if (/^\/(?:upload\/|download\/)?v1beta\//.test(path) || kept.headers['x-goog-api-key'] !== undefined) {
+    if (/^\/(?:upload|download|v1beta)\//.test(path) || kept.headers['x-goog-api-client'] !== undefined) {
       return google(kept, path);
     }
     const parts = path.split('/').slice(2);
@@ -182,13 +183,25 @@ export async function startKeeper(key: string): Promise<Keeper> {
   };
 }
 
+const CODE = { type: 'code_interpreter_call', id: 'ci_1', container_id: 'cntr_auto', status: 'completed', code: '' };
 const MODEL_ANSWERS: [RegExp, Thing][] = [
-  [/\/responses$/, { id: 'resp_1', object: 'response', status: 'completed', model: 'm-openai', output: [], usage: null }],
+  [
+    /\/responses$/,
+    { id: 'resp_1', object: 'response', status: 'completed', model: 'm-openai', output: [CODE], usage: null },
+  ],
   [
     /\/v1\/messages$/,
-    { id: 'msg_1', type: 'message', role: 'assistant', model: 'm-anthropic', content: [], stop_reason: 'end_turn' },
+    {
+      id: 'msg_1',
+      type: 'message',
+      role: 'assistant',
+      model: 'm-anthropic',
+      content: [],
+      stop_reason: 'end_turn',
+      container: { id: 'container_auto', expires_at: '2030-01-01T00:00:00Z' },
+    },
   ],
-  [/:generateContent$/, { candidates: [] }],
+  [/:(?:generateContent|streamGenerateContent)$/, { candidates: [] }],
   [/\/chat\/completions$/, { id: 'chat_1', object: 'chat.completion', model: 'm-openai', choices: [] }],
 ];
 

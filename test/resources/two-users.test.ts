@@ -45,7 +45,7 @@ beforeAll(async () => {
         listen: [{ address: '127.0.0.1:0', identity: ['proxy_headers'] }],
       },
       quotas: { daily: { capacity: '$1.00', rate: '$1.00/day' } },
-      hooks: { words: { builtin: { type: 'keywords', keywords: ['secret'], action: 'block' } } },
+      hooks: { words: { builtin: { kind: 'words', action: 'block', words: ['secret'] } } },
       grants: [
         grant(ALICE, '**'),
         grant(BOB, '**'),
@@ -194,9 +194,11 @@ describe('two users', () => {
       expect(keeper.seen.at(-1)).toMatchObject({ method: endpoint.method, url: path });
     }
     // Deleted, it is nobody's.
-    for (const endpoint of order.filter(({ does }) => does === 'delete')) {
-      expect((await ask(ALICE, 'GET', pathOf(endpoint, made), { headers: headersOf(endpoint) })).status).toBe(404);
-    }
+    const deleted = order.filter(({ does }) => does === 'delete');
+    const answers = await Promise.all(
+      deleted.map((endpoint) => ask(ALICE, 'GET', pathOf(endpoint, made), { headers: headersOf(endpoint) })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(deleted.map(() => 404));
   }, 60_000);
 
   test('lists hold what is the own, and say what was left out', async () => {
@@ -219,7 +221,11 @@ describe('two users', () => {
 
   const inPrompt = (made: Made, of: string): string => made.get(of) ?? '';
   const BODIES: [name: string, path: string, body: (made: Made) => string][] = [
-    ['conversation', '/v1/responses', (made) => `{"model":"m-1","conversation":"${inPrompt(made, 'openai conversation')}"}`],
+    [
+      'conversation',
+      '/v1/responses',
+      (made) => `{"model":"m-1","conversation":"${inPrompt(made, 'openai conversation')}"}`,
+    ],
     [
       'conversation as an object',
       '/v1/responses',
@@ -299,15 +305,43 @@ describe('two users', () => {
     ],
   ];
 
-  test.each(BODIES)('a body that names another’s: %s', async (_, path, body) => {
-    const headers = path.startsWith('/v1/messages') ? { 'anthropic-version': '2023-06-01' } : {};
+  test('a body that names another’s is a 404 and reaches no provider; its owner’s passes as it is', async () => {
+    const asking = (login: string, path: string, body: string): Promise<Response> =>
+      ask(login, 'POST', path, {
+        body,
+        headers: path.startsWith('/v1/messages') ? { 'anthropic-version': '2023-06-01' } : {},
+      });
     const before = keeper.seen.length;
-    const foreign = await ask(BOB, 'POST', path, { body: body(alices), headers });
-    expect([foreign.status, await foreign.text()]).toEqual([404, expect.stringContaining('was not found')]);
+    const foreign = await Promise.all(
+      BODIES.map(async ([name, path, body]) => {
+        const answer = await asking(BOB, path, body(alices));
+        return [name, answer.status, /was not found/.test(await answer.text())];
+      }),
+    );
+    expect(foreign).toEqual(BODIES.map(([name]) => [name, 404, true]));
     expect(asked(keeper.seen.slice(before))).toEqual([]);
-    const own = await ask(ALICE, 'POST', path, { body: body(alices), headers });
-    expect([own.status, await own.text()]).toEqual([200, expect.anything()]);
-    expect(keeper.seen.at(-1)?.body.toString()).toBe(body(alices));
+    for (const [name, path, body] of BODIES) {
+      const own = await asking(ALICE, path, body(alices));
+      expect([name, own.status, await own.text()]).toEqual([name, 200, expect.anything()]);
+      expect(keeper.seen.at(-1)?.body.toString()).toBe(body(alices));
+    }
+  });
+
+  test('a container that a response made is its caller’s: its files, and to go on in', async () => {
+    const code = { model: 'm-1', input: 'run code' };
+    await (await ask(ALICE, 'POST', '/v1/responses', { body: JSON.stringify(code) })).text();
+    await (await ask(ALICE, 'GET', '/v1/containers/cntr_auto/files')).text();
+    expect(keeper.seen.at(-1)?.url).toBe('/v1/containers/cntr_auto/files');
+    const message = { model: 'm-1', max_tokens: 1, messages: [{ role: 'user', content: 'run code' }] };
+    const headers = { 'anthropic-version': '2023-06-01' };
+    await (await ask(ALICE, 'POST', '/v1/messages', { body: JSON.stringify(message), headers })).text();
+    const next = JSON.stringify({ ...message, container: 'container_auto' });
+    const [own, foreign, file] = await Promise.all([
+      ask(ALICE, 'POST', '/v1/messages', { body: next, headers }),
+      ask(BOB, 'POST', '/v1/messages', { body: next, headers }),
+      ask(BOB, 'GET', '/v1/containers/cntr_auto/files'),
+    ]);
+    expect([own.status, foreign.status, file.status]).toEqual([200, 404, 404]);
   });
 
   test('what a client’s own tools call so is no object of a provider’s', async () => {
@@ -332,8 +366,25 @@ describe('two users', () => {
   test('ids with odd characters never reach a provider', async () => {
     const file = alices.get('openai file') ?? '';
     const odd = [
-      ...['%2e%2e', '..%2ffiles', `${file}%2fcontent`, `${file}%00`, `${file};x`, `.%2e/${file}`, `${file}/..`, '%66ile-1'],
-      ...[`${file}%20`, `${file}%3fx`, `x%5c..%5c${file}`, `${file}/content/`, `/${file}`, `${file}:download`, 'a'.repeat(300)],
+      ...[
+        '%2e%2e',
+        '..%2ffiles',
+        `${file}%2fcontent`,
+        `${file}%00`,
+        `${file};x`,
+        `.%2e/${file}`,
+        `${file}/..`,
+        '%66ile-1',
+      ],
+      ...[
+        `${file}%20`,
+        `${file}%3fx`,
+        `x%5c..%5c${file}`,
+        `${file}/content/`,
+        `/${file}`,
+        `${file}:download`,
+        'a'.repeat(300),
+      ],
     ];
     const before = keeper.seen.length;
     for (const id of odd) {
@@ -354,13 +405,19 @@ describe('what may be billed, and where it goes', () => {
     for (const asking of [lines('m-1', 'm-2'), lines('second/m-1'), lines('m-9')]) {
       expect((await ask(NARROW, 'POST', '/v1/files', asking)).status).toBe(404);
     }
-    const params = (model: string): string => JSON.stringify({ requests: [{ params: { model: 'm-1' } }, { params: { model } }] });
+    const params = (model: string): string =>
+      JSON.stringify({ requests: [{ params: { model: 'm-1' } }, { params: { model } }] });
     expect((await ask(NARROW, 'POST', '/v1/messages/batches', { body: params('m-2') })).status).toBe(404);
     const nested = JSON.stringify({ batch: { requests: [{ request: { model: 'models/m-2' } }] } });
     const gemini = '/v1beta/models/m-1:batchGenerateContent';
     expect((await ask(NARROW, 'POST', gemini, { body: nested })).status).toBe(404);
-    expect((await ask(NARROW, 'POST', gemini, { body: '{"batch":{"inputConfig":{"fileName":"files/x"}}}' })).status).toBe(400);
-    const broken = form({ purpose: 'batch', file: `${batchLine('m-1')}\n{"body":{"model":"m-1"},"body":{"model":"m-2"}}` });
+    expect(
+      (await ask(NARROW, 'POST', gemini, { body: '{"batch":{"inputConfig":{"fileName":"files/x"}}}' })).status,
+    ).toBe(400);
+    const broken = form({
+      purpose: 'batch',
+      file: `${batchLine('m-1')}\n{"body":{"model":"m-1"},"body":{"model":"m-2"}}`,
+    });
     expect((await ask(NARROW, 'POST', '/v1/files', broken)).status).toBe(400);
     expect(asked(keeper.seen.slice(before))).toEqual([]);
     expect((await ask(NARROW, 'POST', '/v1/files', lines('m-1'))).status).toBe(200);
@@ -368,14 +425,21 @@ describe('what may be billed, and where it goes', () => {
   }, 30_000);
 
   test('a file that nobody looked into is no input of a batch', async () => {
-    const made = (await (await ask(ALICE, 'POST', '/v1/files', form({ purpose: 'user_data', file: 'x' }))).json()) as NamedResource;
+    const made = (await (
+      await ask(ALICE, 'POST', '/v1/files', form({ purpose: 'user_data', file: 'x' }))
+    ).json()) as NamedResource;
     const answer = await ask(ALICE, 'POST', '/v1/batches', { body: JSON.stringify({ input_file_id: made.id }) });
     expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('input_file_id')]);
   });
 
   test('a form of two readings is refused', async () => {
     const twice = form({ purpose: 'batch', file: batchLine('m-1') });
-    const doubled = twice.body.toString().replace('--of-the-test--', '--of-the-test\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n--of-the-test--');
+    const doubled = twice.body
+      .toString()
+      .replace(
+        '--of-the-test--',
+        '--of-the-test\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n--of-the-test--',
+      );
     const headers = twice.headers;
     for (const body of [doubled, 'preamble\r\n' + twice.body.toString(), twice.body.toString().slice(0, -6)]) {
       expect((await ask(ALICE, 'POST', '/v1/files', { body, headers })).status).toBe(400);
@@ -400,7 +464,11 @@ describe('what may be billed, and where it goes', () => {
     const { id } = (await answer.json()) as NamedResource;
     expect(second.seen.at(-1)?.headers['x-aperture-provider']).toBeUndefined();
     expect((await ask(ALICE, 'GET', `/v1/files/${id}`)).status).toBe(200);
-    expect(second.seen.at(-1)).toMatchObject({ method: 'GET', url: `/v1/files/${id}`, headers: { authorization: `Bearer ${KEY}` } });
+    expect(second.seen.at(-1)).toMatchObject({
+      method: 'GET',
+      url: `/v1/files/${id}`,
+      headers: { authorization: `Bearer ${KEY}` },
+    });
     // A model of both providers goes where the file is; a model of the first alone cannot.
     const prompt = (model: string): Asking => ({
       body: JSON.stringify({ model, input: [{ content: [{ file_id: id }] }] }),

@@ -24,24 +24,41 @@ export interface Told {
 export function toldIn({ kind, answer, api }: ResourceEndpoint, body: Uint8Array): Told | undefined {
   const value = parsed(body);
   if (value === undefined) return undefined;
-  const made: NamedResource[] = [];
-  const add = (of: ResourceKind, id: string): void => {
-    if (id !== '' && id.length <= RESPONSE_ID_CHARS) made.push({ kind: of, id });
-  };
+  const { made, add } = collecting();
   const isGoogle = api.startsWith('gemini_');
   if (answer === 'made') {
     if (isGoogle) add(kind, nameIn(objectOf(value['file'])['name'] ?? value['name']));
     else add(kind, textOf(value['id']));
   }
-  if (kind === 'batch') {
-    add('file', textOf(value['output_file_id']));
-    add('file', textOf(value['error_file_id']));
-    if (isGoogle) for (const name of responseFiles(value)) add('file', name);
-  }
+  if (kind === 'batch') made.push(...filesOfBatch(value));
   if (kind === 'upload') add('file', textOf(objectOf(value['file'])['id']));
   const expiresAtMs =
     kind === 'batch' ? undefined : expiryOf(isGoogle ? { ...objectOf(value['file']), ...value } : value);
   return expiresAtMs === undefined ? { made } : { made, expiresAtMs };
+}
+
+function collecting(): { made: NamedResource[]; add: (kind: ResourceKind, id: string) => void } {
+  const made: NamedResource[] = [];
+  return {
+    made,
+    add: (kind, id) => {
+      if (id !== '' && id.length <= RESPONSE_ID_CHARS) made.push({ kind, id });
+    },
+  };
+}
+
+/** Files that a batch made: OpenAI's, or Gemini's. */
+function filesOfBatch(batch: JsonObject): NamedResource[] {
+  const { made, add } = collecting();
+  add('file', textOf(batch['output_file_id']));
+  add('file', textOf(batch['error_file_id']));
+  for (const name of responseFiles(batch)) add('file', name);
+  return made;
+}
+
+/** Of a list of batches, the files of those that are kept. */
+export function filesInList(body: Uint8Array, items: readonly ListItem[]): NamedResource[] {
+  return items.flatMap(({ start, end }) => filesOfBatch(parsed(body.subarray(start, end)) ?? {}));
 }
 
 /** `files/abc` -> `abc`; `models/x/operations/y` -> `y`. */

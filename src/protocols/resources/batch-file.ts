@@ -1,6 +1,6 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Fault } from '../../contract/fault.ts';
-import { BATCH_MODELS } from '../../contract/resource.ts';
+import { BATCH_FILE_MODELS } from '../../contract/resource.ts';
 import type { NamedResource } from '../../contract/resource.ts';
 import { failed, ok } from '../../lib/result.ts';
 import type { Result } from '../../lib/result.ts';
@@ -35,7 +35,7 @@ export async function readBatchFile(file: Buffer): Promise<Result<BatchFile, Fau
     if (!read.ok) return inLine(number, read.fault);
     for (const model of read.value.models) models.add(model);
     for (const named of read.value.resources) resources.set(`${named.kind} ${named.id}`, named);
-    if (models.size > BATCH_MODELS) return bad(`the file names more than ${BATCH_MODELS} models`);
+    if (models.size > BATCH_FILE_MODELS) return bad(`the file names more than ${BATCH_FILE_MODELS} models`);
     if (resources.size > NAMED_MAX) return bad(`the file names more than ${NAMED_MAX} objects`);
     untilTurn -= line.length;
     if (untilTurn > 0) continue;
