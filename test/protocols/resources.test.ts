@@ -42,7 +42,7 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
 /** Each letter of a text that is a key may be written as an escape. */
 function escaped(text: string, which: readonly boolean[]): string {
   return text.replace(/file_id|vector_store_ids/g, (name) =>
-    [...name]
+    Array.from(name)
       .map((letter, at) =>
         which[at % which.length] === true ? `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}` : letter,
       )
