@@ -25,6 +25,10 @@ export interface OwnQuestion {
 
 /** Where notes outlive the process, beside the database. */
 export interface NoteFile {
+  /** Objects that it tells of. */
+  readonly lines: number;
+  /** Notes that it did not take. */
+  readonly failures: number;
   append(notes: readonly KeptNote[]): Promise<void>;
 }
 
@@ -86,6 +90,11 @@ export class Resources {
 
   get remembered(): number {
     return this.#responses.size + this.#others.size;
+  }
+
+  /** Objects in the file, and what it did not take. */
+  get kept(): { lines: number; failures: number } {
+    return { lines: this.#file?.lines ?? 0, failures: this.#file?.failures ?? 0 };
   }
 
   /** Ids that are being looked for. */

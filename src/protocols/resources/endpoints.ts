@@ -78,6 +78,15 @@ const OPENAI: readonly ResourceEndpoint[] = [
   row('openai_vector_stores', 'POST', '/v1/vector_stores/{vector_store}/files', 'change', 'vector_store', 'json'),
   row('openai_vector_stores', 'GET', '/v1/vector_stores/{vector_store}/files', 'read', 'vector_store'),
   row('openai_vector_stores', 'GET', '/v1/vector_stores/{vector_store}/files/{file}', 'read', 'vector_store'),
+  row('openai_vector_stores', 'GET', '/v1/vector_stores/{vector_store}/files/{file}/content', 'read', 'vector_store'),
+  row(
+    'openai_vector_stores',
+    'POST',
+    '/v1/vector_stores/{vector_store}/files/{file}',
+    'change',
+    'vector_store',
+    'json',
+  ),
   row('openai_vector_stores', 'DELETE', '/v1/vector_stores/{vector_store}/files/{file}', 'change', 'vector_store'),
 ];
 
