@@ -280,9 +280,12 @@ async function ask(
   }
   const model = endpoint.modelIn === 'path' ? endpoint.model : scanned.fields.model;
   if (model === undefined) return failed({ code: 'model_missing' });
-  const named = await namedHoldings(resources, caller.login, scanned.fields.resources ?? []);
-  if (!named.ok) return named;
-  const { held } = named.value;
+  let held: HeldBy | undefined;
+  if (scanned.fields.resources !== undefined) {
+    const named = await namedHoldings(resources, caller.login, scanned.fields.resources);
+    if (!named.ok) return named;
+    held = named.value.held;
+  }
   const previous = previousResponse(endpoint, scanned);
   if (previous === undefined) return ok({ scanned, model, holder: held?.provider, held });
   const whose = await resources.whose({ kind: 'response', id: previous }, caller.login);

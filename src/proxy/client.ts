@@ -63,5 +63,7 @@ export interface Answered {
 export interface AnswerReader {
   /** An answer with a good status is held whole, up to so much. Undefined: it passes as it comes, and no body is read. */
   heldBytes: number | undefined;
+  /** A longer one passes, and is not read: it must not be filtered, nor tell of what was made by this request. */
+  mayPass: boolean;
   read(status: number, headers: [string, string][], body: Uint8Array): Promise<Result<Answered, Fault>>;
 }

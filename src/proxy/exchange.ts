@@ -278,7 +278,9 @@ export class Exchange implements UpstreamEvents, Watched {
     }
     if (this.#held !== undefined) {
       const fault = this.#held.take(chunk, this.#plan.provider);
-      if (fault !== undefined) this.refuse(fault);
+      if (fault === undefined) return;
+      if (this.#plan.reader?.mayPass === true) this.#letPass(this.#held);
+      else this.refuse(fault);
       return;
     }
     this.#responseBytes += chunk.byteLength;
@@ -331,12 +333,22 @@ export class Exchange implements UpstreamEvents, Watched {
     const { headers, body, edits, notes } = read.value;
     this.#notes = notes;
     this.#plan.edits.push(...edits);
-    if (held !== undefined) this.#releaseWhole(headers, body, held.atMs);
+    if (held !== undefined) {
+      this.#releaseWhole(headers, body, held.atMs, NO_BODY.has(this.#status) ? undefined : body.byteLength);
+    }
     this.#complete();
   }
 
+  /** It is too long to be read whole, and goes on as it comes. */
+  #letPass(held: HeldAnswer): void {
+    const body = held.body();
+    held.end();
+    this.#held = undefined;
+    this.#releaseWhole(held.headers, body, held.atMs, undefined);
+  }
+
   /** An answer that was held, as the client gets it: so it is journaled, and so an inspector sees it. */
-  #releaseWhole(headers: [string, string][], body: Uint8Array, atMs: number): void {
+  #releaseWhole(headers: [string, string][], body: Uint8Array, atMs: number, length: number | undefined): void {
     const { opened, tap } = this.#plan;
     this.#services.journal.append(opened.id, 'head', { status: this.#status, headers: redactHeaders(headers) });
     if (body.byteLength > 0) {
@@ -344,7 +356,7 @@ export class Exchange implements UpstreamEvents, Watched {
       this.#services.journal.append(opened.id, 'response', body);
       tap.response(body);
     }
-    this.#releaseHead(this.#status, headers, atMs, NO_BODY.has(this.#status) ? undefined : body.byteLength);
+    this.#releaseHead(this.#status, headers, atMs, length);
     this.#forward([body]);
   }
 

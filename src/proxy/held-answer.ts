@@ -18,14 +18,15 @@ export class HeldAnswer {
     this.atMs = atMs;
   }
 
-  /** Why no more can be held; undefined where it was. */
+  /** Why it cannot be held; undefined where it was taken. */
   take(chunk: Uint8Array, provider: string): Fault | undefined {
-    const encoding = this.headers.find(([name]) => name === 'content-encoding')?.[1] ?? 'identity';
-    if (encoding !== 'identity')
-      return invalid(provider, `it was asked for no content-encoding, and came as ${encoding}`);
     this.#bytes += chunk.byteLength;
     this.#budget.take(chunk.byteLength);
     this.#chunks.push(chunk);
+    const encoding = this.headers.find(([name]) => name === 'content-encoding')?.[1] ?? 'identity';
+    if (encoding !== 'identity') {
+      return invalid(provider, `it was asked for no content-encoding, and came as ${encoding}`);
+    }
     if (this.#bytes <= this.#limitBytes) return undefined;
     return invalid(provider, `its answer has to be read whole, and has more than ${this.#limitBytes} bytes`);
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -62,7 +62,11 @@ export class HoldingsFile {
     const own = `${name}.log`;
     const file = new HoldingsFile(join(folder, own), log);
     const notes: KeptNote[] = [];
-    for (const each of readdirSync(folder).filter((entry) => FILE.test(entry))) {
+    const names = readdirSync(folder);
+    // What this file was being written anew to when its process was killed.
+    const unfinished = names.filter((each) => each.startsWith(`${own}.`) && each.endsWith('.new'));
+    for (const each of unfinished) rmSync(join(folder, each), { force: true });
+    for (const each of names.filter((entry) => FILE.test(entry))) {
       const read = readNotes(join(folder, each), log);
       if (each === own) file.#keep(read, nowMs);
       notes.push(...read);

@@ -142,6 +142,9 @@ export async function startKeeper(key: string): Promise<Keeper> {
     const thing = of(`google ${kind}`).get(rest);
     if (thing === undefined) return json_({ error: { code: 404, status: 'NOT_FOUND', message: 'no' } }, 404);
     if (path.endsWith(':download')) return { body: 'content' };
+    if (kept.method === 'GET' && url_(kept).searchParams.has('large')) {
+      return json_({ ...thing, response: { inlinedResponses: 'x'.repeat(LARGE_BYTES) } });
+    }
     if (kept.method === 'DELETE') of(`google ${kind}`).delete(rest);
     return json_(kept.method === 'DELETE' ? {} : thing);
   };
@@ -181,6 +184,13 @@ export async function startKeeper(key: string): Promise<Keeper> {
       await new Promise((closed) => server.close(closed));
     },
   };
+}
+
+/** Longer than what the gateway holds of an answer. */
+export const LARGE_BYTES = 17 * 1024 * 1024;
+
+function url_({ url }: Kept): URL {
+  return new URL(url, 'http://keeper');
 }
 
 const CODE = { type: 'code_interpreter_call', id: 'ci_1', container_id: 'cntr_auto', status: 'completed', code: '' };

@@ -5,7 +5,7 @@ import type { ResourceEndpoint } from '../../src/protocols/resources/endpoints.t
 import { startGateway } from '../support/gateway.ts';
 import type { RecordRow, TestGateway } from '../support/gateway.ts';
 import { until } from '../support/until.ts';
-import { startKeeper } from './keeper.ts';
+import { LARGE_BYTES, startKeeper } from './keeper.ts';
 import type { Keeper } from './keeper.ts';
 
 const KEY = 'sk-of-the-provider';
@@ -361,6 +361,13 @@ describe('two users', () => {
     const told = (await (await ask(ALICE, 'GET', `/v1/batches/${batch}`)).json()) as { output_file_id: string };
     expect(await (await ask(ALICE, 'GET', `/v1/files/${told.output_file_id}/content`)).text()).toContain('custom_id');
     expect((await ask(BOB, 'GET', `/v1/files/${told.output_file_id}/content`)).status).toBe(404);
+  });
+
+  test('a batch of Gemini’s with all of its answers in it passes, however long it is', async () => {
+    const answer = await ask(ALICE, 'GET', `/v1beta/batches/${alices.get('gemini batch') ?? ''}?large`);
+    const text = await answer.text();
+    expect([answer.status, text.length > LARGE_BYTES, text.endsWith('x"}}')]).toEqual([200, true, true]);
+    expect(await record(answer)).toMatchObject({ state: 'complete', response_bytes: text.length });
   });
 
   test('ids with odd characters never reach a provider', async () => {
