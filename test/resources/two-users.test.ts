@@ -484,6 +484,12 @@ describe('what may be billed, and where it goes', () => {
     expect(second.seen.at(-1)?.url).toBe('/v1/responses');
     const apart = await ask(ALICE, 'POST', '/v1/responses', prompt('m-2'));
     expect([apart.status, await apart.text()]).toEqual([400, expect.stringContaining('gateway_resource_elsewhere')]);
+    const here = (await (await ask(ALICE, 'POST', '/v1/files', asking)).json()) as NamedResource;
+    const both = JSON.stringify({ model: 'm-1', input: [{ file_id: here.id }, { file_id: id }] });
+    const torn = await ask(ALICE, 'POST', '/v1/responses', { body: both });
+    expect([torn.status, await torn.text()]).toEqual([400, expect.stringContaining('gateway_resource_elsewhere')]);
+    const list = (await (await ask(ALICE, 'GET', '/v1/files', { headers })).json()) as { data: NamedResource[] };
+    expect(list.data.map((file) => file.id)).toEqual([id]);
     const denied = await ask(NARROW, 'POST', '/v1/files', { ...asking, headers: { ...asking.headers, ...headers } });
     expect(denied.status).toBe(400);
   });
