@@ -8,7 +8,7 @@ import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
 import { failed, ok, unreachable } from '../src/lib/result.ts';
 import { isAway, openPool } from '../src/store/database.ts';
-import { whoseResponse } from '../src/store/holdings.ts';
+import { ownOf, whose } from '../src/store/holdings.ts';
 import { answerTo } from './answer.ts';
 import type { ReaderData } from './thread-data.ts';
 
@@ -71,11 +71,20 @@ export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
           asked(message);
           return;
         case 'whose': {
-          const { ask, responseId, login } = message;
-          void whoseResponse(lookups, responseId, login)
+          const { ask, resource, login } = message;
+          void whose(lookups, resource, login)
             .then(ok, (error: unknown) => failed(lookupFault(error, log)))
             .then((outcome) => {
               post({ kind: 'whose', ask, outcome });
+            });
+          return;
+        }
+        case 'own': {
+          const { ask, of, ids, login, provider } = message;
+          void ownOf(lookups, { kind: of, ids, login, provider })
+            .then(ok, (error: unknown) => failed(lookupFault(error, log)))
+            .then((outcome) => {
+              post({ kind: 'own', ask, outcome });
             });
           return;
         }

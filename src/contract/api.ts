@@ -27,6 +27,19 @@ export const APIS = [
   'anthropic_count_tokens',
   'gemini_count_tokens',
   'gemini_embed_content',
+  // What providers keep for their callers (`protocols/resources/`).
+  'openai_files',
+  'openai_uploads',
+  'openai_batches',
+  'openai_conversations',
+  'openai_containers',
+  'openai_vector_stores',
+  'anthropic_files',
+  'anthropic_batches',
+  'gemini_files',
+  'gemini_batches',
+  'gemini_cached_contents',
+  'gemini_operations',
 ] as const;
 export type Api = (typeof APIS)[number];
 

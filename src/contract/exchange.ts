@@ -2,6 +2,7 @@ import type { Api } from './api.ts';
 import type { IdentitySource } from './caller.ts';
 import type { PostHook, Verdict } from './guardrail.ts';
 import type { ExchangeId } from './ids.ts';
+import type { ResourceNote } from './resource.ts';
 
 /**
  * What the front door knows when a request is accepted: the payload of the journal's `opened` frame and of an
@@ -46,7 +47,7 @@ export interface Opened {
 
 /** Every edit of the bytes that the gateway made on purpose (promise 1), recorded with the exchange. */
 export interface Edit {
-  kind: 'inject_usage' | 'drop_usage_event' | 'model_name' | 'content_encoding' | 'rule';
+  kind: 'inject_usage' | 'drop_usage_event' | 'model_name' | 'content_encoding' | 'rule' | 'list_filter' | 'own_url';
   side: 'request' | 'response';
   detail: string;
 }
@@ -75,4 +76,6 @@ export interface Closed {
   response_pace?: number[];
   provider_request_id: string | null;
   error: { code: string; message: string } | null;
+  /** What was made or deleted at the provider; absent for nearly all. */
+  resources?: ResourceNote[];
 }

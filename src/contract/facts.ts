@@ -1,4 +1,5 @@
 import type { Verdict } from './guardrail.ts';
+import type { NamedResource } from './resource.ts';
 import type { History, LateUsage } from './record.ts';
 import type { StopReason, Usage, UsageState } from './usage.ts';
 
@@ -33,6 +34,8 @@ export interface ResponseFacts {
   terminator: string | null;
   /** Cost in nanodollars that the provider itself reports (OpenRouter and others), decimal string. */
   reported_cost_nanodollars: string | null;
+  /** What tools of the provider's made beside the answer, and the caller may ask for; absent for nearly all. */
+  made?: NamedResource[];
 }
 
 export interface ProviderError {

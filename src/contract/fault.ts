@@ -27,6 +27,10 @@ export type Fault =
   | { code: 'model_unknown'; model: string }
   | { code: 'model_other_api'; model: string; asked: string; served: string[] }
   | { code: 'previous_response_not_found'; id: string }
+  /** What the request names is kept at another provider than the one that it goes to. */
+  | { code: 'resource_elsewhere'; why: string }
+  /** It is kept under a key of the provider's that the config has no more. */
+  | { code: 'resource_key_gone'; provider: string }
   /**
    * `empty`: too little is left. `unbounded`: the quota must know the most that a request can cost, and nothing bounds this
    * one; `detail` says what, as "server tools". `undefined`: a grant names a quota that the config does not have.
@@ -233,6 +237,14 @@ export function answerTo(fault: Fault): FaultAnswer {
     case 'previous_response_not_found':
       // In OpenAI's words, which clients look for: they then send the whole conversation.
       return say(404, `Previous response with id '${fault.id}' not found.`);
+    case 'resource_elsewhere':
+      return say(400, fault.why);
+    case 'resource_key_gone':
+      return say(
+        409,
+        `what the request names was made with another key of provider "${fault.provider}", which is configured no more`,
+        { shouldRetry: false },
+      );
     case 'quota_exceeded':
       return say(fault.status, quotaMessage(fault), { ...quotaDelay(fault), shouldRetry: false });
     case 'quota_unavailable':

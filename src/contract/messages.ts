@@ -6,6 +6,7 @@ import type { CallFacts, Decided, Deciding, RulesSlice, Verdict, Wired } from '.
 import type { Holding } from './holding.ts';
 import type { ExchangeId } from './ids.ts';
 import type { PriceOverride } from './price.ts';
+import type { NamedResource } from './resource.ts';
 import type { Result } from '../lib/result.ts';
 
 /** `watch` gets copies of a running exchange, `decide` releases its bytes, `reread` reads one that has ended from the journal. */
@@ -58,8 +59,8 @@ export type FromInspector =
   | { kind: 'refuse'; exchange: ExchangeId; fault: Fault; verdicts: Verdict[] }
   /** This much was taken in; as much more may come. */
   | { kind: 'credit'; bytes: number }
-  /** A response that can be asked for again was made; told as soon as its id is known, and before `inspected`. */
-  | { kind: 'made'; responseId: string; holding: Holding }
+  /** What can be asked for again was made, a response above all; told as soon as its id is known, and before `inspected`. */
+  | { kind: 'made'; resource: NamedResource; holding: Holding }
   | { kind: 'inspected'; exchange: ExchangeId; outcome: Result<Facts, Fault> }
   /** The exchange is of a session that is revoked. */
   | { kind: 'session_revoked'; exchange: ExchangeId; session: string }
@@ -114,4 +115,6 @@ export interface BodyFields {
   stream: boolean;
   /** `stream_options.include_usage`, where the member exists. */
   includeUsage: boolean | undefined;
+  /** What the body names of what providers keep, an earlier response aside; absent where it names none. */
+  resources?: NamedResource[];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { APIS } from './api.ts';
+import { ResourceNote } from './resource.ts';
 import { USAGE_KINDS } from './usage.ts';
 import type { UsageKind } from './usage.ts';
 
@@ -132,5 +133,7 @@ export const ExchangeRecord = z.object({
   provider_request_id: z.string().nullable(),
   response_id: z.string().nullable(),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  /** What was made or deleted at the provider: goes into a table of its own. Absent for nearly all. */
+  resources: z.array(ResourceNote).optional(),
 });
 export type ExchangeRecord = z.infer<typeof ExchangeRecord>;

@@ -1,5 +1,6 @@
 import type { Fault } from '../contract/fault.ts';
 import type { Whose } from '../contract/holding.ts';
+import type { NamedResource, ResourceKind } from '../contract/resource.ts';
 import type { Result } from '../lib/result.ts';
 
 /** Whose rows may be seen: a user's own, an admin's all; and by which indexed headers, in lower case, they may be filtered. */
@@ -30,11 +31,14 @@ export interface ApiRequest {
 /** Main thread -> API thread. */
 export type ToApi =
   | { kind: 'ask'; ask: number; request: ApiRequest }
-  /** Whose a stored response is: asked for a request that waits for it. */
-  | { kind: 'whose'; ask: number; responseId: string; login: string };
+  /** Whose something is that a provider keeps: asked for a request that waits for it. */
+  | { kind: 'whose'; ask: number; resource: NamedResource; login: string }
+  /** Which of a list are the login's: asked for an answer that waits for it. */
+  | { kind: 'own'; ask: number; of: ResourceKind; ids: string[]; login: string; provider: string };
 
 /** API thread -> main thread: exactly one for each question, of its kind. */
 export type FromApi =
   /** The body is JSON, but for captured bodies and CSV. */
   | { kind: 'answer'; ask: number; status: number; headers: [string, string][]; body: Uint8Array<ArrayBuffer> }
-  | { kind: 'whose'; ask: number; outcome: Result<Whose, Fault> };
+  | { kind: 'whose'; ask: number; outcome: Result<Whose, Fault> }
+  | { kind: 'own'; ask: number; outcome: Result<string[], Fault> };

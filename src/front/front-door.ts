@@ -103,7 +103,8 @@ async function receive(
     refuse(dialect, { code: 'no_role', login: caller.login });
     return;
   }
-  const arrival: Arrival = { world, receivedAtMs, request, response, caller, access };
+  const secure = world.secure?.[listener] === true;
+  const arrival: Arrival = { world, receivedAtMs, request, response, caller, access, secure };
 
   switch (endpoint.kind) {
     case 'exchange':

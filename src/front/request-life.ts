@@ -16,13 +16,20 @@ import { textField } from '../protocols/body-scan.ts';
 import type { Endpoint } from '../protocols/registry.ts';
 import { shapeFault } from '../protocols/fault-shapes.ts';
 import { Exchange } from '../proxy/exchange.ts';
+import type { AnswerReader } from '../proxy/client.ts';
 import { redactHeaders } from '../proxy/headers.ts';
 import { agentOf } from '../records/agent.ts';
+import type { Holder } from '../resources/resources.ts';
 import { heldRoute, mayName, planRoute } from '../routing/plan.ts';
 import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
+import { elsewhere, namedHoldings } from './named-resources.ts';
+import type { HeldBy } from './named-resources.ts';
 import { reserveQuota, standingHeaders } from './quota.ts';
 import { readBody } from './read-body.ts';
+import { answerReader } from './resource-answer.ts';
+import { askResource } from './resource-life.ts';
+import type { AskedResource } from './resource-life.ts';
 import { decidingOf, judgeRequest, rulesBefore, toldAfter } from './rules.ts';
 import type { Judged } from './rules.ts';
 import { sessionSubjects } from './revoked-session.ts';
@@ -43,6 +50,8 @@ export interface Arrival {
   response: ClientResponse;
   caller: Caller;
   access: CallerAccess;
+  /** It came over TLS of the gateway's own. */
+  secure?: boolean;
 }
 
 /** What is asked for: the scanned body, and the model by name. */
@@ -51,6 +60,10 @@ export interface Asked {
   model: string;
   /** The provider that has what the request continues, or is about. */
   holder: string | undefined;
+  /** Where all is that the request names, and must go. */
+  held?: HeldBy | undefined;
+  /** It is about what providers keep. */
+  resource?: AskedResource;
 }
 
 /**
@@ -131,7 +144,8 @@ export async function requestLife(
     }
     // Rules. Those that changed the body may have changed the model, and whether it is a stream.
     let judged: Judged = { asked: asked.value, route: routed.value, verdicts: [], placeholders: [], edits: [] };
-    if (rulesBefore(arrival, routed.value).length > 0) {
+    // Who has rules may not send what is no model's (`resource-life.ts`).
+    if (asked.value.resource === undefined && rulesBefore(arrival, routed.value).length > 0) {
       const passed = await judgeRequest(services, arrival, endpoint, id, judged, async (changed) => {
         const next = await ask(services, arrival, endpoint, changed.scanned);
         if (!next.ok) return next;
@@ -164,7 +178,7 @@ export async function requestLife(
     // `live.add` nothing waits.
     const subjects = [
       ...callerSubjects(arrival.caller),
-      ...modelSubjects(provider.id, [model, judged.route.model, ...judgedBody.fields.otherModels]),
+      ...modelSubjects(provider.id, modelsOf(judged)),
       ...sessionSubjects(services.killSwitch, arrival, endpoint, judgedBody.decoded),
     ];
     const revoked = services.killSwitch.judge(subjects) ?? leaving();
@@ -177,9 +191,14 @@ export async function requestLife(
       denied(key.fault, { model, provider: provider.id, verdicts });
       return;
     }
+    const { held, resource } = judged.asked;
+    if (held !== undefined && held.keyId !== key.value.keyId) {
+      denied({ code: 'resource_key_gone', provider: provider.id }, { model, provider: provider.id, verdicts });
+      return;
+    }
     const { edits } = judged;
     const forwarded = forwardedBody(judgedBody, endpoint, judged.route, edits);
-    const deciding = decidingOf(arrival, judged);
+    const deciding = resource === undefined ? decidingOf(arrival, judged) : undefined;
     const opened = openedFrame(arrival, endpoint, id, {
       stream,
       model,
@@ -191,7 +210,10 @@ export async function requestLife(
     if (verdicts.length > 0) opened.verdicts = verdicts;
     opened.hooks = toldAfter(services, arrival, id, judged.route);
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
-    const upstream = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, deciding !== undefined);
+    const holder = { login: arrival.caller.login, provider: provider.id, keyId: key.value.keyId, model };
+    const reader = resource === undefined ? undefined : readerOf(services, arrival, id, resource, holder);
+    const isRead = deciding !== undefined || reader?.heldBytes !== undefined;
+    const upstream = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, isRead);
 
     // Opened: in the journal before a byte leaves.
     begun = true;
@@ -224,6 +246,7 @@ export async function requestLife(
       wireFilter: forwarded.usageInjected ? usageFilter : undefined,
       tap,
       gated: deciding !== undefined,
+      reader,
       client: response,
       onClosed: (closed) => {
         settling.closed(closed);
@@ -242,29 +265,39 @@ export async function requestLife(
 
 /** Finds the model's name, and whose the earlier response is that the request names. */
 async function ask(
-  { resources }: FrontServices,
-  { caller }: Arrival,
+  services: FrontServices,
+  arrival: Arrival,
   endpoint: ExchangeEndpoint,
   scanned: ScannedBody,
 ): Promise<Result<Asked, Fault>> {
+  const { resources } = services;
+  const { caller } = arrival;
+  const { resource } = endpoint;
+  if (resource !== undefined) return askResource(services, arrival, { ...endpoint, resource }, scanned);
   if (endpoint.responseId !== undefined) {
-    const found = await resources.find(endpoint.responseId, caller.login);
+    const found = await resources.find({ kind: 'response', id: endpoint.responseId }, caller.login);
     return found.ok ? ok({ scanned, model: found.value.model, holder: found.value.provider }) : found;
   }
   const model = endpoint.modelIn === 'path' ? endpoint.model : scanned.fields.model;
   if (model === undefined) return failed({ code: 'model_missing' });
+  let held: HeldBy | undefined;
+  if (scanned.fields.resources !== undefined) {
+    const named = await namedHoldings(resources, caller.login, scanned.fields.resources);
+    if (!named.ok) return named;
+    held = named.value.held;
+  }
   const previous = previousResponse(endpoint, scanned);
-  if (previous === undefined) return ok({ scanned, model, holder: undefined });
-  const whose = await resources.whose(previous, caller.login);
+  if (previous === undefined) return ok({ scanned, model, holder: held?.provider, held });
+  const whose = await resources.whose({ kind: 'response', id: previous }, caller.login);
   if (!whose.ok) return whose;
   switch (whose.value.of) {
     case 'caller':
-      return ok({ scanned, model, holder: whose.value.holding.provider });
+      return ok({ scanned, model, holder: held?.provider ?? whose.value.holding.provider, held });
     case 'another':
       return failed({ code: 'previous_response_not_found', id: previous });
     case 'nobody':
       // Made before there was a gateway, or around it: the provider knows.
-      return ok({ scanned, model, holder: undefined });
+      return ok({ scanned, model, holder: held?.provider, held });
     default:
       return unreachable(whose.value);
   }
@@ -278,6 +311,7 @@ function previousResponse(endpoint: ExchangeEndpoint, scanned: ScannedBody): str
 
 /** Grants and route; every model that the body can select is checked, not only the first. */
 function route(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Result<Route, Fault> {
+  if (asked.resource !== undefined) return ok(asked.resource.route);
   const allows = (provider: string, model: string): readonly string[] | undefined =>
     arrival.access.may(provider, model);
   const providers = arrival.world.routing;
@@ -289,10 +323,37 @@ function route(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Resu
       : planRoute({ model, compatibility, api, providers, allows, holder });
   if (!routed.ok) return routed;
   const { provider } = routed.value;
+  const [named] = asked.scanned.fields.resources ?? [];
+  if (named !== undefined && asked.held !== undefined && asked.held.provider !== provider.id) {
+    return elsewhere(named, `the model "${model}"`);
+  }
   for (const name of asked.scanned.fields.otherModels) {
     if (!mayName({ provider, name, providers, allows })) return failed({ code: 'model_unknown', model: name });
   }
   return routed;
+}
+
+/** All that the request can use. */
+function modelsOf({ asked, route: { model } }: Judged): string[] {
+  if (asked.resource !== undefined) return asked.resource.models;
+  return [asked.model, model, ...asked.scanned.fields.otherModels];
+}
+
+function readerOf(
+  { resources, clock, log }: FrontServices,
+  arrival: Arrival,
+  id: ExchangeId,
+  resource: AskedResource,
+  holder: Holder,
+): AnswerReader {
+  const nowMs = (): number => clock.nowMs();
+  return answerReader(resources, resource, holder, ownOrigin(arrival), nowMs, (error) => faultOf(log, error, id));
+}
+
+/** The gateway as the client called it: what stands in addresses that it is given. */
+function ownOrigin({ request, secure }: Arrival): string {
+  const isSecure = secure === true || request.header('x-forwarded-proto') === 'https';
+  return `${isSecure ? 'https' : 'http'}://${request.header('host') ?? ''}`;
 }
 
 function openedFrame(

@@ -43,6 +43,17 @@ export function rulesBefore(arrival: Arrival, route: Route): readonly SendHook[]
   );
 }
 
+/** Whether rules or hooks have a say in requests for a model, or in their responses. */
+export function hasRules({ access, world }: Arrival, provider: string, model: string): boolean {
+  const { builtins, responseRules } = world;
+  return access
+    .matching(provider, model)
+    .sendHooks.some(
+      ({ name, events }) =>
+        events.length === 0 || events.includes('pre_request') || builtins.has(name) || responseRules.has(name),
+    );
+}
+
 /** The hooks and rules that the caller's grants attach to the model that the request goes to. */
 function sendHooksOf({ access }: Arrival, { provider, model }: Route): readonly SendHook[] {
   return access.matching(provider.id, model).sendHooks;

@@ -8,6 +8,7 @@ import type { Result } from '../lib/result.ts';
 import { NO_FIELDS, scanBody } from '../protocols/body-scan.ts';
 import { decodeWhole } from '../protocols/decode.ts';
 import type { Arrival, ExchangeEndpoint } from './request-life.ts';
+import { isRaw } from './resource-life.ts';
 
 export interface ScannedBody {
   /** As it came. */
@@ -32,9 +33,11 @@ export async function scannedBody(
   original: Uint8Array<ArrayBuffer>,
 ): Promise<Result<ScannedBody, Fault>> {
   const { api } = endpoint.protocol;
-  if (endpoint.modelIn === 'response' && original.byteLength === 0) {
+  const { modelIn, resource } = endpoint;
+  if (original.byteLength === 0 && (modelIn === 'response' || modelIn === 'none')) {
     return ok({ original, decoded: original, fields: NO_FIELDS, packed: false, edited: false });
   }
+  if (resource !== undefined && isRaw(arrival, resource)) return raw(arrival, original);
   const encoding = (arrival.request.header('content-encoding') ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === '') {
     const scanned = await scan(inspectors, api, original);
@@ -57,4 +60,11 @@ async function scan(
   if (body.byteLength > SCAN_ON_MAIN_BYTES) return inspectors.scan(api, body);
   const fields = scanBody(api, body);
   return fields.ok ? ok({ body, fields: fields.value }) : failed(fields.fault);
+}
+
+/** A form or a file's bytes: no JSON. Packed, it could not be looked into as it is sent on. */
+function raw({ request }: Arrival, original: Uint8Array<ArrayBuffer>): Result<ScannedBody, Fault> {
+  const encoding = request.header('content-encoding');
+  if (encoding !== undefined) return failed({ code: 'body_encoding_unsupported', encoding });
+  return ok({ original, decoded: original, fields: NO_FIELDS, packed: false, edited: false });
 }

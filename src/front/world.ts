@@ -20,6 +20,8 @@ export interface World {
   readonly configVersion: string;
   /** One per listener, in the order of `server.listen`. */
   readonly identifiers: readonly Identifier[];
+  /** Which of them have TLS. */
+  readonly secure?: readonly boolean[];
   readonly access: Access;
   readonly routing: RoutingTable;
   /** What `access` and `routing` were compiled from, for whoever has to explain them; disabled providers too. */

@@ -6,6 +6,7 @@ import type { Fault } from '../contract/fault.ts';
 import { answerTo } from '../contract/fault.ts';
 import type { Deciding, Verdict } from '../contract/guardrail.ts';
 import { RESPONSE_ID_CHARS } from '../contract/holding.ts';
+import type { NamedResource } from '../contract/resource.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { FromInspector, InspectMode, PricingSlice, ToInspector } from '../contract/messages.ts';
 import type { Released, ResponseGuard } from '../guardrails/response/guard.ts';
@@ -106,10 +107,11 @@ export class Inspector {
   }
 
   #open({ opened, mode, deciding }: Extract<ToInspector, { kind: 'open' }>): void {
-    const { login, provider, model } = opened;
+    const { login, provider, model, key_id: keyId } = opened;
     const gate = deciding === undefined ? undefined : this.#gate(opened, deciding);
-    const inspection = new Inspection(opened, mode, this.#pricesOf(opened.world), gate, (responseId) => {
-      this.#post({ kind: 'made', responseId, holding: { login, provider, model } });
+    const inspection = new Inspection(opened, mode, this.#pricesOf(opened.world), gate, (resource) => {
+      const holding = { login, provider, model };
+      this.#post({ kind: 'made', resource, holding: resource.kind === 'response' ? holding : { ...holding, keyId } });
     });
     this.#inspections.set(opened.id, inspection);
   }
@@ -224,22 +226,24 @@ class Inspection {
   #refused = false;
   /** Bytes that came and that no release has told of. */
   #untoldBytes = 0;
-  /** Told once, where the response can be asked for again; undefined when it was, or cannot. */
-  #onMade: ((responseId: string) => void) | undefined;
+  readonly #onMade: (resource: NamedResource) => void;
+  /** The response can be asked for again, and its id was not told yet. */
+  #isToBeTold: boolean;
 
   constructor(
     opened: Opened,
     mode: InspectMode,
     prices: Prices,
     gate: Gate | undefined,
-    onMade: (responseId: string) => void,
+    onMade: (resource: NamedResource) => void,
   ) {
     this.mode = mode;
     this.#gate = gate;
     this.#opened = opened;
     this.#prices = prices;
     this.#protocol = protocolFor(opened.api);
-    this.#onMade = this.#protocol.stores === true ? onMade : undefined;
+    this.#onMade = onMade;
+    this.#isToBeTold = this.#protocol.stores === true;
   }
 
   request(bytes: Uint8Array): Promise<void> | undefined {
@@ -289,6 +293,7 @@ class Inspection {
       const request = await this.#readRequest();
       const read = this.#reader?.end(how) ?? emptyResponseFacts();
       this.#made(read.response_id);
+      for (const resource of read.made ?? []) this.#onMade(resource);
       const facts = this.#facts(this.#withDecodeFault(read), request);
       if (this.#guard !== undefined) facts.verdicts = this.#guard.verdicts();
       return ok(facts);
@@ -319,7 +324,7 @@ class Inspection {
 
   #read(bytes: Uint8Array): void {
     this.#reader?.push(bytes);
-    if (this.#onMade !== undefined) this.#made(this.#reader?.responseId?.() ?? null);
+    if (this.#isToBeTold) this.#made(this.#reader?.responseId?.() ?? null);
   }
 
   /** Runs a step after those before it; undefined when it is done already. */
@@ -390,9 +395,9 @@ class Inspection {
   }
 
   #made(responseId: string | null): void {
-    if (responseId === null || responseId.length > RESPONSE_ID_CHARS) return;
-    this.#onMade?.(responseId);
-    this.#onMade = undefined;
+    if (!this.#isToBeTold || responseId === null || responseId.length > RESPONSE_ID_CHARS) return;
+    this.#onMade({ kind: 'response', id: responseId });
+    this.#isToBeTold = false;
   }
 
   #openResponse(status: number, headers: ReadonlyMap<string, string>, request: RequestFacts): void {

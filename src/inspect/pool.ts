@@ -4,6 +4,7 @@ import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { Deciding, RuleKeys, RulesSlice } from '../contract/guardrail.ts';
 import type { Holding } from '../contract/holding.ts';
+import type { NamedResource } from '../contract/resource.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { LANE_CREDIT_BYTES, LANE_EXCHANGE_BYTES } from '../contract/limits.ts';
 import type { FromInspector, PricingSlice, RequestToDecide, ToInspector } from '../contract/messages.ts';
@@ -20,7 +21,7 @@ export interface InspectorPoolOptions {
   lanes: number;
   log: Log;
   /** A response was made that can be asked for again; told before its exchange is settled, and perhaps again. */
-  onMade(responseId: string, holding: Holding): void;
+  onMade(resource: NamedResource, holding: Holding): void;
   /** For the threads that run rules; they are made with the first world that has some. Absent: none is. */
   ruleKeys?: RuleKeys;
   /** A thread that does not come round for so many looks, one a second, is hung. */
@@ -338,7 +339,7 @@ export class InspectorPool {
         return;
       }
       case 'made': {
-        this.#options.onMade(message.responseId, message.holding);
+        this.#options.onMade(message.resource, message.holding);
         return;
       }
       case 'inspected': {

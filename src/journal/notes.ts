@@ -7,6 +7,7 @@ import { parseExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { Charged } from '../contract/quota.ts';
 import { VerdictNote } from '../contract/record.ts';
+import { ResourceNote } from '../contract/resource.ts';
 import type { ResponseHeadNote } from './segment.ts';
 
 /*
@@ -65,7 +66,15 @@ const ClosedNote: z.ZodType<Closed> = z.object({
   attempts: z.array(z.object({ provider: z.string(), started_at_ms: z.number(), outcome: z.string() })),
   edits: z.array(
     z.object({
-      kind: z.enum(['inject_usage', 'drop_usage_event', 'model_name', 'content_encoding', 'rule']),
+      kind: z.enum([
+        'inject_usage',
+        'drop_usage_event',
+        'model_name',
+        'content_encoding',
+        'rule',
+        'list_filter',
+        'own_url',
+      ]),
       side: z.enum(['request', 'response']),
       detail: z.string(),
     }),
@@ -77,6 +86,8 @@ const ClosedNote: z.ZodType<Closed> = z.object({
   response_pace: z.array(z.number()).catch([]).exactOptional(),
   provider_request_id: z.string().nullable(),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  // The process's own file has them too (`resources/holdings-file.ts`).
+  resources: z.array(ResourceNote).catch([]).exactOptional(),
 });
 
 const ChargedNote: z.ZodType<Charged> = z.object({

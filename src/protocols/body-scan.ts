@@ -6,6 +6,8 @@ import type { Result } from '../lib/result.ts';
 import { IN_SCHEMAS, isGemini, KEY_BYTES, modelPlaces, usedKey } from './body-keys.ts';
 import type { ModelPlaces } from './body-keys.ts';
 import { stringValue } from './json-walk.ts';
+import { batchModels } from './resources/batch-models.ts';
+import { namedResources } from './resources/named-resources.ts';
 import { Utf8Check } from './utf8-check.ts';
 
 /** No client nests deeper; a provider's parser has a limit too, and ours must not be the laxer one. */
@@ -115,7 +117,20 @@ export function textField(body: Uint8Array, fields: BodyFields, key: string): st
 export function scanBody(api: Api, body: Uint8Array): Result<BodyFields, Fault> {
   const scanner = new BodyScanner(api);
   scanner.push(body);
-  return scanner.end();
+  const scanned = scanner.end();
+  return scanned.ok ? withNamed(api, body, scanned.value) : scanned;
+}
+
+/** What stands deeper, and is looked at only where it can be there: objects that providers keep, a batch's models. */
+function withNamed(api: Api, body: Uint8Array, fields: BodyFields): Result<BodyFields, Fault> {
+  const named = namedResources(api, body, fields);
+  if (!named.ok) return named;
+  const batch = batchModels(api, body, fields, scanBody);
+  if (batch?.ok === false) return batch;
+  const resources = [...named.value, ...(batch?.value.resources ?? [])];
+  if (batch === undefined && resources.length === 0) return ok(fields);
+  const inBatch = batch === undefined ? {} : { otherModels: batch.value.models };
+  return ok({ ...fields, ...inBatch, ...(resources.length === 0 ? {} : { resources }) });
 }
 
 /**

@@ -14,6 +14,9 @@ import {
 import { storedCall } from './openai-responses/stored-path.ts';
 import type { StoredCall } from './openai-responses/stored-path.ts';
 import type { Protocol } from './protocol.ts';
+import { resourceCall } from './resources/endpoints.ts';
+import type { ResourceCall } from './resources/endpoints.ts';
+import { RESOURCE_PROTOCOLS } from './resources/protocols.ts';
 
 /** What a request is for, by its method, path, query and headers. */
 export type Endpoint =
@@ -21,12 +24,14 @@ export type Endpoint =
       kind: 'exchange';
       protocol: Protocol;
       dialect: Dialect;
-      /** `response`: a stored response names it, by its maker's request. */
-      modelIn: 'body' | 'path' | 'response';
+      /** `response`: a stored response names it, by its maker's request. `none`: what `resource` is about may have none. */
+      modelIn: 'body' | 'path' | 'response' | 'none';
       /** From the path, decoded. */
       model?: string;
       /** The stored response that the path names. */
       responseId?: string;
+      /** It is about what providers keep, other than a response. */
+      resource?: ResourceCall;
       /** Where the path's verb or the query says it. */
       stream?: boolean;
       /** As the client wrote it, but for a prefix that is ours. */
@@ -53,6 +58,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   gemini,
   geminiCountTokens,
   geminiEmbedContent,
+  ...RESOURCE_PROTOCOLS,
 ];
 const BY_API = new Map(PROTOCOLS.map((protocol): [Api, Protocol] => [protocol.api, protocol]));
 
@@ -117,6 +123,9 @@ export function matchEndpoint(method: string, path: string, query: string, heade
   const stored = storedCall(method, path);
   if (stored !== undefined) return storedEndpoint(path, query, stored);
 
+  const resource = resourceCall(method, path, query, header);
+  if (resource !== undefined) return resourceEndpoint(path, resource);
+
   const call = GEMINI_CALL.exec(path);
   const verb = GEMINI_VERBS.get(call?.[5] ?? '');
   if (call !== null && verb !== undefined) return geminiCall(method, path, call, verb, header);
@@ -164,6 +173,13 @@ function storedEndpoint(path: string, query: string, stored: StoredCall | { allo
     stream: new URLSearchParams(query).get('stream') === 'true',
     upstreamPath: path.startsWith(CODEX) ? path.slice(CODEX.length - 1) : path,
   };
+}
+
+function resourceEndpoint(path: string, resource: ResourceCall | { allow: string; dialect: Dialect }): Endpoint {
+  if ('allow' in resource) return { kind: 'wrong_method', ...resource };
+  const protocol = protocolFor(resource.endpoint.api);
+  const { dialect } = protocol;
+  return { kind: 'exchange', protocol, dialect, modelIn: 'none', resource, stream: false, upstreamPath: path };
 }
 
 function geminiCall(

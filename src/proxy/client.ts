@@ -1,5 +1,8 @@
-import type { Closed } from '../contract/exchange.ts';
+import type { Closed, Edit } from '../contract/exchange.ts';
+import type { Fault } from '../contract/fault.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { ResourceNote } from '../contract/resource.ts';
+import type { Result } from '../lib/result.ts';
 
 /** The client's side of an exchange, as the proxy needs it; the front door's response satisfies it. */
 export interface ClientStream {
@@ -46,4 +49,21 @@ export interface WireFilter {
   end(): Uint8Array[];
   /** What it changed, for the record; undefined when nothing was. */
   edit(): string | undefined;
+}
+
+/** What is left of an answer for the client, and what it tells of objects at the provider. */
+export interface Answered {
+  headers: [string, string][];
+  body: Uint8Array;
+  edits: Edit[];
+  notes: ResourceNote[];
+}
+
+/** Reads an answer before the client has it, or has its end. */
+export interface AnswerReader {
+  /** An answer with a good status is held whole, up to so much. Undefined: it passes as it comes, and no body is read. */
+  heldBytes: number | undefined;
+  /** A longer one passes, and is not read: it must not be filtered, nor tell of what was made by this request. */
+  mayPass: boolean;
+  read(status: number, headers: [string, string][], body: Uint8Array): Promise<Result<Answered, Fault>>;
 }

@@ -6,12 +6,14 @@ import type { Verdict } from '../contract/guardrail.ts';
 import { editsOf } from '../contract/guardrail.ts';
 import { CLIENT_UNSENT_BYTES } from '../contract/limits.ts';
 import type { Release } from '../contract/messages.ts';
+import type { ResourceNote } from '../contract/resource.ts';
 import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Pace } from '../lib/pace.ts';
 import { unreachable } from '../lib/result.ts';
 import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
-import type { ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
+import type { AnswerReader, ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
+import { HeldAnswer } from './held-answer.ts';
 import { clientResponseHeaders, redactHeaders } from './headers.ts';
 import type { UpstreamCall, UpstreamEvents, UpstreamFailure, UpstreamRequest, Upstreams } from './upstream.ts';
 import type { Watchdog, Watched } from './watchdog.ts';
@@ -60,6 +62,8 @@ export interface ExchangePlan {
    * `refusedByRule`.
    */
   gated: boolean;
+  /** Of requests about what providers keep; never together with `gated`. */
+  reader?: AnswerReader | undefined;
   client: ClientStream;
   /** Called once, when the record's facts at the wire are known. */
   onClosed: (closed: Closed) => void;
@@ -119,6 +123,9 @@ export class Exchange implements UpstreamEvents, Watched {
   /** The client got bytes that the journal has not: values for placeholders. */
   #restored = false;
   #tapEnded = false;
+  /** An answer that is read whole before anything of it goes on. */
+  #held: HeldAnswer | undefined;
+  #notes: ResourceNote[] = [];
 
   constructor(services: ExchangeServices, plan: ExchangePlan) {
     this.#services = services;
@@ -246,6 +253,11 @@ export class Exchange implements UpstreamEvents, Watched {
       if (this.#eventStream) this.#releaseHeldHead(undefined);
       return;
     }
+    const heldBytes = this.#plan.reader?.heldBytes;
+    if (heldBytes !== undefined && status >= 200 && status <= 299) {
+      this.#held = new HeldAnswer(this.#services.budget, headers, heldBytes, nowMs);
+      return;
+    }
     this.#services.journal.append(opened.id, 'head', { status, headers: redactHeaders(headers) });
     const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
     const length = Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined;
@@ -264,6 +276,13 @@ export class Exchange implements UpstreamEvents, Watched {
       this.#undecided(chunk.byteLength);
       return;
     }
+    if (this.#held !== undefined) {
+      const fault = this.#held.take(chunk, this.#plan.provider);
+      if (fault === undefined) return;
+      if (this.#plan.reader?.mayPass === true) this.#letPass(this.#held);
+      else this.refuse(fault);
+      return;
+    }
     this.#responseBytes += chunk.byteLength;
     this.#pace?.note(this.#responseBytes, this.#sinceReceivedMs(nowMs));
     this.#services.journal.append(opened.id, 'response', chunk);
@@ -277,10 +296,12 @@ export class Exchange implements UpstreamEvents, Watched {
       this.#decide(undefined);
       return;
     }
+    if (this.#plan.reader !== undefined) {
+      void this.#readAnswer(this.#plan.reader);
+      return;
+    }
     if (this.#filter !== undefined) this.#forward(this.#filter.end());
-    this.#close('complete', null, () => {
-      this.#plan.client.end();
-    });
+    this.#complete();
   }
 
   failed(failure: UpstreamFailure): void {
@@ -299,6 +320,51 @@ export class Exchange implements UpstreamEvents, Watched {
   }
 
   // -- Inside -------------------------------------------------------------------------------------------------------
+
+  /** The provider is done. What its answer tells is known before the client has it, or its end. */
+  async #readAnswer(reader: AnswerReader): Promise<void> {
+    const held = this.#held;
+    const read = await reader.read(this.#status, held?.headers ?? [], held?.body() ?? NOTHING);
+    if (this.#state.at !== 'streaming') return;
+    if (!read.ok) {
+      this.#fail(read.fault);
+      return;
+    }
+    const { headers, body, edits, notes } = read.value;
+    this.#notes = notes;
+    this.#plan.edits.push(...edits);
+    if (held !== undefined) {
+      this.#releaseWhole(headers, body, held.atMs, NO_BODY.has(this.#status) ? undefined : body.byteLength);
+    }
+    this.#complete();
+  }
+
+  /** It is too long to be read whole, and goes on as it comes. */
+  #letPass(held: HeldAnswer): void {
+    const body = held.body();
+    held.end();
+    this.#held = undefined;
+    this.#releaseWhole(held.headers, body, held.atMs, undefined);
+  }
+
+  /** An answer that was held, as the client gets it: so it is journaled, and so an inspector sees it. */
+  #releaseWhole(headers: [string, string][], body: Uint8Array, atMs: number, length: number | undefined): void {
+    const { opened, tap } = this.#plan;
+    this.#services.journal.append(opened.id, 'head', { status: this.#status, headers: redactHeaders(headers) });
+    if (body.byteLength > 0) {
+      this.#responseBytes = body.byteLength;
+      this.#services.journal.append(opened.id, 'response', body);
+      tap.response(body);
+    }
+    this.#releaseHead(this.#status, headers, atMs, length);
+    this.#forward([body]);
+  }
+
+  #complete(): void {
+    this.#close('complete', null, () => {
+      this.#plan.client.end();
+    });
+  }
 
   #send(): void {
     const nowMs = this.#services.clock.nowMs();
@@ -356,13 +422,8 @@ export class Exchange implements UpstreamEvents, Watched {
   }
 
   #endDecided(fault: Fault | undefined): void {
-    if (fault !== undefined) {
-      this.#fail(fault);
-      return;
-    }
-    this.#close('complete', null, () => {
-      this.#plan.client.end();
-    });
+    if (fault !== undefined) this.#fail(fault);
+    else this.#complete();
   }
 
   #endTap(how: 'complete' | 'cut'): void {
@@ -484,6 +545,7 @@ export class Exchange implements UpstreamEvents, Watched {
     const streamed = this.#state.at === 'streaming' || this.#state.at === 'deciding';
     this.#state = { at: 'ended' };
     this.#decided(this.#undecidedBytes);
+    this.#held?.end();
     this.#services.watchdog.remove(this);
     const closed: Closed = {
       state,
@@ -500,6 +562,7 @@ export class Exchange implements UpstreamEvents, Watched {
       ...(this.#pace === undefined ? {} : { response_pace: this.#pace.packed() }),
       provider_request_id: this.#providerRequestId,
       error: fault === null ? null : { code: `gateway_${fault.code}`, message: answerTo(fault).message },
+      ...(this.#notes.length === 0 ? {} : { resources: this.#notes }),
     };
     this.#services.journal.append(opened.id, 'closed', closed);
     this.#services.journal.barrier(opened.id, () => {
@@ -551,6 +614,8 @@ export class Exchange implements UpstreamEvents, Watched {
     return own;
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 /** Answers that have neither a body nor a length. */
 const NO_BODY: ReadonlySet<number> = new Set([204, 304]);

@@ -47,6 +47,8 @@ const OF_THE_WAY_HERE: ReadonlySet<string> = new Set([
   'true-client-ip',
   'cf-connecting-ip',
   'cf-access-authenticated-user-email',
+  // A word to us (docs/extensions.md).
+  'x-aperture-provider',
   // A signature over headers that we change.
   'x-amz-date',
   'x-amz-content-sha256',

@@ -138,7 +138,16 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     provider_request_id: cutOrNull(closed?.provider_request_id),
     response_id: cutOrNull(response?.response_id),
     error,
+    ...resourcesOf(input),
   };
+}
+
+/** What the front door saw made and deleted, and what an inspector read that tools made. */
+function resourcesOf({ opened, closed, facts }: AssembleInput): Pick<ExchangeRecord, 'resources'> {
+  const at_ms = opened.received_at_ms;
+  const made = (facts?.response.made ?? []).map((resource) => ({ op: 'made' as const, ...resource, at_ms }));
+  const resources = [...(closed?.resources ?? []), ...made];
+  return resources.length === 0 ? {} : { resources };
 }
 
 /** The first ones, those of the request before those of the response: more than any sensible config attaches to a model. */

@@ -1,24 +1,55 @@
 import type { Fault } from '../contract/fault.ts';
 import type { Holding, Whose } from '../contract/holding.ts';
+import { RESOURCE_WORDS } from '../contract/resource.ts';
+import type { NamedResource, ResourceKind, ResourceNote } from '../contract/resource.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Lru } from '../lib/lru.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import type { KeptNote } from './holdings-file.ts';
 
 /** What the books know of resources, also of earlier processes and of other gateways; a root hands it in. */
 export interface HoldingStore {
   /** Answers within seconds; `store_unavailable` where it cannot say. */
-  whose(responseId: string, login: string): Promise<Result<Whose, Fault>>;
+  whose(resource: NamedResource, login: string): Promise<Result<Whose, Fault>>;
+  /** Those of the ids that are the login's at that provider. */
+  own(question: OwnQuestion): Promise<Result<string[], Fault>>;
+}
+
+export interface OwnQuestion {
+  kind: ResourceKind;
+  ids: string[];
+  login: string;
+  provider: string;
+}
+
+/** Where notes outlive the process, beside the database. */
+export interface NoteFile {
+  /** Objects that it tells of. */
+  readonly lines: number;
+  /** Notes that it did not take. */
+  readonly failures: number;
+  append(notes: readonly KeptNote[]): Promise<void>;
+}
+
+/** At which provider, by whom, with which key and for which model something was done. */
+export interface Holder {
+  login: string;
+  provider: string;
+  keyId: string;
+  model: string;
 }
 
 export interface ResourcesOptions {
   store: HoldingStore;
+  /** Absent: what this process saw is known to the database alone. */
+  file?: NoteFile;
   clock: Clock;
   /** How long an id that nobody knows is looked for. */
   booksLagMs?: number;
 }
 
-/** Responses remembered, about 300 bytes each. What is forgotten is looked up in the database. */
+/** Responses remembered, and as many of all else, about 300 bytes each. What is forgotten is looked up in the database. */
 const REMEMBERED = 65_536;
 
 /** Makers remembered of one id. Ids are unique; only a provider that gives the same ones again has more than one. */
@@ -40,21 +71,30 @@ const FIRST_PAUSE_MS = 50;
  */
 export class Resources {
   readonly #store: HoldingStore;
+  readonly #file: NoteFile | undefined;
   readonly #clock: Clock;
   readonly #booksLagMs: number;
-  readonly #holdings = new Lru<string, readonly Holding[]>(REMEMBERED);
+  readonly #responses = new Lru<string, readonly Holding[]>(REMEMBERED);
+  /** By themselves: of responses there may be hundreds a second. */
+  readonly #others = new Lru<string, readonly Holding[]>(REMEMBERED);
   readonly #waiting = new Map<string, Set<() => void>>();
   #lookups = 0;
   refused = 0;
 
-  constructor({ store, clock, booksLagMs = BOOKS_LAG_MS }: ResourcesOptions) {
+  constructor({ store, file, clock, booksLagMs = BOOKS_LAG_MS }: ResourcesOptions) {
     this.#store = store;
+    this.#file = file;
     this.#clock = clock;
     this.#booksLagMs = booksLagMs;
   }
 
   get remembered(): number {
-    return this.#holdings.size;
+    return this.#responses.size + this.#others.size;
+  }
+
+  /** Objects in the file, and what it did not take. */
+  get kept(): { lines: number; failures: number } {
+    return { lines: this.#file?.lines ?? 0, failures: this.#file?.failures ?? 0 };
   }
 
   /** Ids that are being looked for. */
@@ -62,50 +102,119 @@ export class Resources {
     return this.#lookups;
   }
 
-  /** A response was made. Told again, it changes nothing. */
-  learn(responseId: string, holding: Holding): void {
-    const others = (this.#holdings.get(responseId) ?? []).filter(({ login }) => login !== holding.login);
-    this.#holdings.set(responseId, [holding, ...others.slice(0, MAKERS - 1)]);
-    for (const wake of this.#waiting.get(responseId) ?? []) wake();
+  /** It was made. Told again, it changes nothing. */
+  learn(resource: NamedResource, holding: Holding): void {
+    const key = keyOf(resource);
+    const holdings = this.#holdingsOf(resource);
+    const others = (holdings.get(key) ?? []).filter((other) => !isReplaced(resource, other, holding));
+    holdings.set(key, [holding, ...others.slice(0, MAKERS - 1)]);
+    for (const wake of this.#waiting.get(key) ?? []) wake();
+  }
+
+  /** It was deleted. The provider says so from now on; here its id may be somebody else's one day. */
+  forget(resource: NamedResource, { login, provider }: Pick<Holding, 'login' | 'provider'>): void {
+    const key = keyOf(resource);
+    const holdings = this.#holdingsOf(resource);
+    const left = (holdings.get(key) ?? []).filter((other) => other.login !== login || other.provider !== provider);
+    if (left.length === 0) holdings.delete(key);
+    else holdings.set(key, left);
+  }
+
+  /** What earlier processes noted, in order. */
+  recall(notes: readonly KeptNote[]): void {
+    for (const { login, provider, key_id: keyId, model, ...note } of notes) {
+      this.#take(note, { login, provider, keyId, model });
+    }
+  }
+
+  /** An inspector read it in a response: a response itself, or what tools made beside it. */
+  told(resource: NamedResource, holding: Holding): void {
+    const { keyId } = holding;
+    if (resource.kind === 'response' || keyId === undefined) this.learn(resource, holding);
+    // Named again in the next response of the same conversation.
+    else if (this.#whose(resource, holding.login) === undefined) {
+      void this.note([{ op: 'made', ...resource, at_ms: this.#clock.nowMs() }], { ...holding, keyId });
+    }
+  }
+
+  /** What an exchange made and deleted: known when this returns, and for the next start when it resolves. */
+  async note(notes: readonly ResourceNote[], holder: Holder): Promise<void> {
+    if (notes.length === 0) return;
+    for (const note of notes) this.#take(note, holder);
+    const { login, provider, keyId, model } = holder;
+    await this.#file?.append(notes.map((note) => ({ ...note, login, provider, key_id: keyId, model })));
+  }
+
+  /** Whether it is the holder's own, as far as memory knows. */
+  isKnown(resource: NamedResource, { login, provider }: Pick<Holder, 'login' | 'provider'>): boolean {
+    return this.#own(resource, login)?.provider === provider;
+  }
+
+  /** Those of the ids that are the login's at that provider: by memory, and where it does not know one, by the database. */
+  async own({ ids, ...question }: OwnQuestion): Promise<Result<ReadonlySet<string>, Fault>> {
+    const { kind, login } = question;
+    const own = new Set<string>();
+    const open: string[] = [];
+    for (const id of new Set(ids)) {
+      const known = this.#whose({ kind, id }, login);
+      if (known === undefined) open.push(id);
+      else if (known.of === 'caller' && known.holding.provider === question.provider) own.add(id);
+    }
+    if (open.length === 0) return ok(own);
+    return this.#lookUp(async () => {
+      const stored = await this.#store.own({ ...question, ids: open });
+      if (!stored.ok) return stored;
+      for (const id of stored.value) own.add(id);
+      return ok(own);
+    });
+  }
+
+  #take(note: ResourceNote, { login, provider, keyId, model }: Holder): void {
+    const { kind, id, models } = note;
+    if (note.op === 'deleted') this.forget({ kind, id }, { login, provider });
+    else this.learn({ kind, id }, { login, provider, model, keyId, ...(models === undefined ? {} : { models }) });
   }
 
   /**
-   * Where a response is that the caller made. `not_found` is the answer for an id that nobody made and for somebody
+   * Where something is that the caller made. `not_found` is the answer for an id that nobody made and for somebody
    * else's, after the same time.
    */
-  async find(responseId: string, login: string): Promise<Result<Holding, Fault>> {
-    const remembered = this.#own(responseId, login);
-    return remembered === undefined ? this.#lookUp(() => this.#search(responseId, login)) : ok(remembered);
+  async find(resource: NamedResource, login: string): Promise<Result<Holding, Fault>> {
+    const remembered = this.#own(resource, login);
+    return remembered === undefined ? this.#lookUp(() => this.#search(resource, login)) : ok(remembered);
   }
 
-  /** Whose a response is, as far as memory and the database know at once. */
-  async whose(responseId: string, login: string): Promise<Result<Whose, Fault>> {
-    const remembered = this.#whose(responseId, login);
+  /** Whose something is, as far as memory and the database know at once. */
+  async whose(resource: NamedResource, login: string): Promise<Result<Whose, Fault>> {
+    const remembered = this.#whose(resource, login);
     if (remembered !== undefined) return ok(remembered);
     return this.#lookUp(async () => {
-      const stored = await this.#store.whose(responseId, login);
-      const meanwhile = this.#whose(responseId, login);
+      const stored = await this.#store.whose(resource, login);
+      const meanwhile = this.#whose(resource, login);
       if (meanwhile !== undefined) return ok(meanwhile);
-      if (stored.ok && stored.value.of === 'caller') this.learn(responseId, stored.value.holding);
+      if (stored.ok && stored.value.of === 'caller') this.learn(resource, stored.value.holding);
       return stored;
     });
   }
 
-  async #search(responseId: string, login: string): Promise<Result<Holding, Fault>> {
+  async #search(resource: NamedResource, login: string): Promise<Result<Holding, Fault>> {
+    const notFound = failed<Fault>({ code: 'not_found', what: RESOURCE_WORDS[resource.kind] });
     const untilMs = this.#clock.nowMs() + this.#booksLagMs;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-      const stored = await this.#store.whose(responseId, login);
-      const meanwhile = this.#own(responseId, login);
+      const stored = await this.#store.whose(resource, login);
+      const meanwhile = this.#own(resource, login);
       if (meanwhile !== undefined) return ok(meanwhile);
-      if (!stored.ok) return stored;
+      // What memory knows to be another's, no database could make the caller's. Of responses it could: equal ids happen.
+      if (!stored.ok)
+        return resource.kind !== 'response' && this.#whose(resource, login) !== undefined ? notFound : stored;
       if (stored.value.of === 'caller') {
-        this.learn(responseId, stored.value.holding);
+        this.learn(resource, stored.value.holding);
         return ok(stored.value.holding);
       }
       const leftMs = untilMs - this.#clock.nowMs();
-      if (leftMs <= 0) return failed({ code: 'not_found', what: 'the response' });
-      await this.#learnt(responseId, Math.min(pauseMs, leftMs));
-      const learnt = this.#own(responseId, login);
+      if (leftMs <= 0) return notFound;
+      await this.#learnt(keyOf(resource), Math.min(pauseMs, leftMs));
+      const learnt = this.#own(resource, login);
       if (learnt !== undefined) return ok(learnt);
     }
   }
@@ -123,29 +232,46 @@ export class Resources {
     }
   }
 
-  #own(responseId: string, login: string): Holding | undefined {
-    return this.#holdings.get(responseId)?.find((holding) => holding.login === login);
+  #holdingsOf({ kind }: NamedResource): Lru<string, readonly Holding[]> {
+    return kind === 'response' ? this.#responses : this.#others;
   }
 
-  #whose(responseId: string, login: string): Whose | undefined {
-    const holding = this.#own(responseId, login);
+  #own(resource: NamedResource, login: string): Holding | undefined {
+    const holdings = this.#holdingsOf(resource).get(keyOf(resource));
+    return holdings?.find((holding) => holding.login === login);
+  }
+
+  #whose(resource: NamedResource, login: string): Whose | undefined {
+    const holding = this.#own(resource, login);
     if (holding !== undefined) return { of: 'caller', holding };
-    return this.#holdings.get(responseId) === undefined ? undefined : { of: 'another' };
+    return this.#holdingsOf(resource).get(keyOf(resource)) === undefined ? undefined : { of: 'another' };
   }
 
   /** Resolves when the id is learnt, or when the time is up. */
-  #learnt(responseId: string, withinMs: number): Promise<void> {
+  #learnt(key: string, withinMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const waiting = this.#waiting.get(responseId) ?? new Set();
-      this.#waiting.set(responseId, waiting);
+      const waiting = this.#waiting.get(key) ?? new Set();
+      this.#waiting.set(key, waiting);
       const wake = (): void => {
         clearTimeout(timer);
         waiting.delete(wake);
-        if (waiting.size === 0) this.#waiting.delete(responseId);
+        if (waiting.size === 0) this.#waiting.delete(key);
         resolve();
       };
       const timer = setTimeout(wake, withinMs);
       waiting.add(wake);
     });
   }
+}
+
+function keyOf({ kind, id }: NamedResource): string {
+  return `${kind} ${id}`;
+}
+
+/**
+ * Whether what was known of an id is over when it is made again. Google lets callers choose names, and a name is free again
+ * once its object is gone: then it is its new maker's alone. Equal ids of responses are each maker's own.
+ */
+function isReplaced({ kind }: NamedResource, known: Holding, made: Holding): boolean {
+  return known.login === made.login || (kind !== 'response' && known.provider === made.provider);
 }

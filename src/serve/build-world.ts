@@ -46,6 +46,7 @@ export function buildWorld(
     identifiers: parts.listeners.map(({ identity, trustedProxies }) =>
       createIdentifier({ listener: { sources: identity, trustedProxies }, whois: parts.whois, tokens: parts.tokens }),
     ),
+    secure: parts.listeners.map(({ tls }) => tls !== undefined),
     access: compileAccess(grants),
     routing: compileRouting(providers),
     grants,

@@ -123,6 +123,12 @@ export function gatewayMetrics(
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
   metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => services.resources.remembered);
   metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => services.resources.lookups);
+  metrics.gauge('aperture_resources_kept', 'Objects at providers that the own file knows', () => {
+    return services.resources.kept.lines;
+  });
+  metrics.total('aperture_resources_not_kept_total', 'Notes that the own file did not take', () => {
+    return services.resources.kept.failures;
+  });
   metrics.total('aperture_stored_response_lookups_refused_total', 'Refusals for want of room', () => {
     return services.resources.refused;
   });

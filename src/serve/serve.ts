@@ -34,6 +34,7 @@ import { Watchdog } from '../proxy/watchdog.ts';
 import { assemble } from '../records/assemble.ts';
 import type { JobsSettings } from '../records/messages.ts';
 import { Settler } from '../records/settle.ts';
+import { HoldingsFile } from '../resources/holdings-file.ts';
 import { Resources } from '../resources/resources.ts';
 import { isRecordEvent } from '../sinks/record-events.ts';
 import type { JournaledExchange } from '../records/settle.ts';
@@ -197,8 +198,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     file: built('inspector.js'),
     lanes,
     log,
-    onMade: (responseId, holding) => {
-      resources.learn(responseId, holding);
+    onMade: (resource, holding) => {
+      resources.told(resource, holding);
     },
     ruleKeys: ruleKeysOf(local.secretKey),
   });
@@ -353,7 +354,9 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     books.tick();
   }, BOOKS_EVERY_MS);
   const api = new ApiThread(built('api.js'), { ...workerData, auditSeed: auditSeedOf(local.secretKey) }, log);
-  const resources = new Resources({ store: api, clock });
+  const holdings = HoldingsFile.open(join(local.dataDir, 'resources'), slot.gatewayId, clock.nowMs(), log);
+  const resources = new Resources({ store: api, file: holdings.file, clock });
+  resources.recall(holdings.notes);
   const settler = new Settler({
     assemble: ship.assemble,
     ship: ship.ship,

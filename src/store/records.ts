@@ -11,6 +11,7 @@ import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
 import { DAY_MS, dayOf, daysAround, ensurePartitions, NOTHING_PURGED } from './partitions.ts';
 import type { Day, PurgedThrough } from './partitions.ts';
 import { QUOTA_PARTS } from './quota-hours.ts';
+import { hasResources, noteResources } from './resources.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
 import { isToBePlaced, placedAsIs, placeSessions, SESSION_PARTS } from './sessions.ts';
 import type { PlacedRecord } from './sessions.ts';
@@ -117,7 +118,8 @@ export function createRecordStore(
     const kept = (placed: PlacedRecord[]): StorableRecord[] =>
       placed.map((record) => withoutPurged(record, purged, keepsTools()));
     const following = follower?.follows === true ? follower : undefined;
-    if (responses.length === 0 && !places && following === undefined) {
+    const notes = records.some(hasResources);
+    if (responses.length === 0 && !places && !notes && following === undefined) {
       return (await insertPlaced(pool, kept(records.map(placedAsIs)))).length;
     }
     return inTransaction(pool, async (client) => {
@@ -125,6 +127,12 @@ export function createRecordStore(
       const placed = places ? await placeSessions(client, records) : records.map(placedAsIs);
       const inserted = await insertPlaced(client, kept(placed));
       if (responses.length > 0) await bookLateUsage(client, responses, clock.nowMs());
+      if (notes) {
+        await noteResources(
+          client,
+          records.filter(({ id }) => inserted.includes(id)),
+        );
+      }
       if (following !== undefined && inserted.length > 0) {
         await following.stored(
           client,

@@ -477,7 +477,7 @@ describe('the API', () => {
     });
     const late = aRecord({ received_at: TEST_TIME_MS - 90 * 24 * HOUR, id: uuid7Floor(TEST_TIME_MS - 90 * 24 * HOUR) });
     expect(await createRecordStore(ledger, clock).store([late])).toEqual({ inserted: 1, dead: 0 });
-    api.take({ kind: 'whose', ask: 21, responseId: 'resp-of-nobody', login: alice.login });
+    api.take({ kind: 'whose', ask: 21, resource: { kind: 'response', id: 'resp-of-nobody' }, login: alice.login });
     await until('it is looked up', () => told.length === 1);
     expect(told[0]).toMatchObject({ kind: 'whose', ask: 21, outcome: { ok: true } });
     await blocker.query('COMMIT');

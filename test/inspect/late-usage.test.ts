@@ -68,7 +68,7 @@ async function read(method: string, target: string, body = '', sim = ''): Promis
   inspector.take({ kind: 'end', exchange: exchange.id, how: 'complete' });
   const inspected = await until('it is inspected', () => told.find((message) => message.kind === 'inspected'));
   if (!inspected.outcome.ok) throw new Error(JSON.stringify(inspected.outcome.fault));
-  const made = told.flatMap((message) => (message.kind === 'made' ? [message.responseId] : []));
+  const made = told.flatMap((message) => (message.kind === 'made' ? [message.resource.id] : []));
   const record = assemble({
     opened: exchange,
     closed: closed({ status: answer.status }),

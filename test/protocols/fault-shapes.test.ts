@@ -36,6 +36,8 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
   model_unknown: { code: 'model_unknown', model: 'gpt-9 "quoted"\n' },
   model_other_api: { code: 'model_other_api', model: 'm', asked: 'openai_chat', served: ['openai_responses'] },
   previous_response_not_found: { code: 'previous_response_not_found', id: 'resp_1' },
+  resource_elsewhere: { code: 'resource_elsewhere', why: 'kept at another provider' },
+  resource_key_gone: { code: 'resource_key_gone', provider: 'openai' },
   quota_exceeded: {
     code: 'quota_exceeded',
     buckets: ['daily:eve'],

@@ -88,7 +88,7 @@ describe("Gemini's paths", () => {
 
   test.each([
     '/v1beta/models/x:predict',
-    '/v1beta/models/x:batchGenerateContent',
+    '/v1beta/models/x:asyncBatchEmbedContent',
     '/v1beta/models/x:generatecontent',
     '/v1beta/models/x:generateContent/',
     '/v1beta/models/x%ff:generateContent',
@@ -205,13 +205,13 @@ describe('no other spelling of a path', () => {
   test.each<[string, Record<string, string>, string]>([
     ['/v1/nothing', {}, 'openai'],
     ['/openai/v1/chat/completions', {}, 'openai'],
-    ['/v1/messages/batches', {}, 'anthropic'],
+    ['/v1/messages/others', {}, 'anthropic'],
     ['/anthropic/v1/messages', {}, 'anthropic'],
     ['/v1/responses/resp_1/output', {}, 'openai_responses'],
     ['/v1/responses/r%20s', {}, 'openai_responses'],
     [`/v1/responses/${'r'.repeat(257)}`, {}, 'openai_responses'],
     ['/codex/x', {}, 'openai_responses'],
-    ['/v1beta/files', {}, 'google'],
+    ['/v1beta/corpora', {}, 'google'],
     ['/v1/projects/p/locations/l', {}, 'google'],
     ['/bedrock/model/x/invoke', {}, 'aws'],
     ['/model/x/converse', {}, 'aws'],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Fault } from '../../src/contract/fault.ts';
 import type { Holding, Whose } from '../../src/contract/holding.ts';
+import type { NamedResource } from '../../src/contract/resource.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { failed, ok } from '../../src/lib/result.ts';
 import type { Result } from '../../src/lib/result.ts';
@@ -8,6 +9,7 @@ import { Resources } from '../../src/resources/resources.ts';
 
 const ALICE: Holding = { login: 'alice@example.com', provider: 'openai', model: 'gpt-5' };
 const BOB: Holding = { login: 'bob@example.com', provider: 'second', model: 'gpt-5' };
+const response = (id: string): NamedResource => ({ kind: 'response', id });
 const AWAY: Fault = { code: 'store_unavailable', why: 'test' };
 const NOT_FOUND: Fault = { code: 'not_found', what: 'the response' };
 
@@ -18,9 +20,10 @@ function books(answer: (responseId: string, login: string) => Result<Whose, Faul
     clock: systemClock,
     booksLagMs: 100,
     store: {
-      whose: (responseId, login) => {
-        asked.push(responseId);
-        return Promise.resolve(answer(responseId, login));
+      own: () => Promise.resolve(failed(AWAY)),
+      whose: ({ id }, login) => {
+        asked.push(id);
+        return Promise.resolve(answer(id, login));
       },
     },
   });
@@ -31,18 +34,18 @@ const empty = (): Result<Whose, Fault> => ok({ of: 'nobody' });
 
 test("what was learnt is its maker's, and needs no database", async () => {
   const { resources, asked } = books(() => failed(AWAY));
-  resources.learn('resp_1', ALICE);
-  expect(await resources.find('resp_1', ALICE.login)).toEqual(ok(ALICE));
-  expect(await resources.whose('resp_1', ALICE.login)).toEqual(ok({ of: 'caller', holding: ALICE }));
-  expect(await resources.whose('resp_1', BOB.login)).toEqual(ok({ of: 'another' }));
+  resources.learn(response('resp_1'), ALICE);
+  expect(await resources.find(response('resp_1'), ALICE.login)).toEqual(ok(ALICE));
+  expect(await resources.whose(response('resp_1'), ALICE.login)).toEqual(ok({ of: 'caller', holding: ALICE }));
+  expect(await resources.whose(response('resp_1'), BOB.login)).toEqual(ok({ of: 'another' }));
   expect(asked).toEqual([]);
 });
 
 test("another's response and nobody's are looked for alike, and are not found", async () => {
   const { resources, asked } = books(empty);
-  resources.learn('resp_1', ALICE);
-  expect(await resources.find('resp_1', BOB.login)).toEqual(failed(NOT_FOUND));
-  expect(await resources.find('resp_2', BOB.login)).toEqual(failed(NOT_FOUND));
+  resources.learn(response('resp_1'), ALICE);
+  expect(await resources.find(response('resp_1'), BOB.login)).toEqual(failed(NOT_FOUND));
+  expect(await resources.find(response('resp_2'), BOB.login)).toEqual(failed(NOT_FOUND));
   for (const id of ['resp_1', 'resp_2']) expect(asked.filter((each) => each === id).length).toBeGreaterThan(1);
   expect(resources.lookups).toBe(0);
 });
@@ -52,12 +55,12 @@ test('an id that is learnt while it is looked for is found at once', async () =>
   const slow = new Resources({
     clock: systemClock,
     booksLagMs: 60_000,
-    store: { whose: () => Promise.resolve(empty()) },
+    store: { own: () => Promise.resolve(failed(AWAY)), whose: () => Promise.resolve(empty()) },
   });
   for (const each of [resources, slow]) {
-    const found = each.find('resp_1', ALICE.login);
+    const found = each.find(response('resp_1'), ALICE.login);
     setTimeout(() => {
-      each.learn('resp_1', ALICE);
+      each.learn(response('resp_1'), ALICE);
     }, 5);
     expect(await found).toEqual(ok(ALICE));
   }
@@ -67,10 +70,10 @@ test('what the database knows is remembered', async () => {
   const { resources, asked } = books((_, login) =>
     ok(login === BOB.login ? { of: 'another' } : { of: 'caller', holding: ALICE }),
   );
-  expect(await resources.find('resp_1', ALICE.login)).toEqual(ok(ALICE));
-  expect(await resources.find('resp_1', ALICE.login)).toEqual(ok(ALICE));
+  expect(await resources.find(response('resp_1'), ALICE.login)).toEqual(ok(ALICE));
+  expect(await resources.find(response('resp_1'), ALICE.login)).toEqual(ok(ALICE));
   expect(asked).toHaveLength(1);
-  expect(await resources.whose('resp_9', BOB.login)).toEqual(ok({ of: 'another' }));
+  expect(await resources.whose(response('resp_9'), BOB.login)).toEqual(ok({ of: 'another' }));
 });
 
 test('a record that comes late is waited for', async () => {
@@ -79,34 +82,37 @@ test('a record that comes late is waited for', async () => {
     asked += 1;
     return asked < 3 ? empty() : ok({ of: 'caller', holding: ALICE });
   });
-  expect(await resources.find('resp_1', ALICE.login)).toEqual(ok(ALICE));
+  expect(await resources.find(response('resp_1'), ALICE.login)).toEqual(ok(ALICE));
 });
 
 test('without the database there is no guess', async () => {
   const { resources } = books(() => failed(AWAY));
-  resources.learn('resp_1', BOB);
-  expect(await resources.find('resp_1', ALICE.login)).toEqual(failed(AWAY));
-  expect(await resources.find('resp_2', ALICE.login)).toEqual(failed(AWAY));
-  expect(await resources.whose('resp_2', ALICE.login)).toEqual(failed(AWAY));
+  resources.learn(response('resp_1'), BOB);
+  expect(await resources.find(response('resp_1'), ALICE.login)).toEqual(failed(AWAY));
+  expect(await resources.find(response('resp_2'), ALICE.login)).toEqual(failed(AWAY));
+  expect(await resources.whose(response('resp_2'), ALICE.login)).toEqual(failed(AWAY));
 });
 
 test("an id that a provider gave twice is each maker's own", async () => {
   const { resources } = books(empty);
-  resources.learn('resp_1', ALICE);
-  resources.learn('resp_1', BOB);
-  resources.learn('resp_1', { ...BOB, provider: 'third' });
-  expect(await resources.find('resp_1', ALICE.login)).toEqual(ok(ALICE));
-  expect(await resources.find('resp_1', BOB.login)).toEqual(ok({ ...BOB, provider: 'third' }));
+  resources.learn(response('resp_1'), ALICE);
+  resources.learn(response('resp_1'), BOB);
+  resources.learn(response('resp_1'), { ...BOB, provider: 'third' });
+  expect(await resources.find(response('resp_1'), ALICE.login)).toEqual(ok(ALICE));
+  expect(await resources.find(response('resp_1'), BOB.login)).toEqual(ok({ ...BOB, provider: 'third' }));
 });
 
 test('256 ids are looked for at once; one more is refused and counted, and what is remembered is not', async () => {
   const held: ((answer: Result<Whose, Fault>) => void)[] = [];
   const { resources } = books(() => new Promise((resolve) => held.push(resolve)));
-  const looking = Array.from({ length: 256 }, (_, index) => resources.find(`resp_${index}`, ALICE.login));
-  expect(await resources.find('resp_more', ALICE.login)).toMatchObject({ ok: false, fault: { code: 'overloaded' } });
+  const looking = Array.from({ length: 256 }, (_, index) => resources.find(response(`resp_${index}`), ALICE.login));
+  expect(await resources.find(response('resp_more'), ALICE.login)).toMatchObject({
+    ok: false,
+    fault: { code: 'overloaded' },
+  });
   expect(resources.refused).toBe(1);
-  resources.learn('resp_known', ALICE);
-  expect(await resources.find('resp_known', ALICE.login)).toEqual(ok(ALICE));
+  resources.learn(response('resp_known'), ALICE);
+  expect(await resources.find(response('resp_known'), ALICE.login)).toEqual(ok(ALICE));
   for (const answer of held) answer(ok({ of: 'caller', holding: ALICE }));
   for (const found of await Promise.all(looking)) expect(found).toEqual(ok(ALICE));
   expect(resources.lookups).toBe(0);
@@ -114,8 +120,8 @@ test('256 ids are looked for at once; one more is refused and counted, and what 
 
 test('what was not asked for in the longest time is forgotten first', async () => {
   const { resources } = books(empty);
-  for (let id = 0; id < 65_537; id += 1) resources.learn(`resp_${id}`, ALICE);
+  for (let id = 0; id < 65_537; id += 1) resources.learn(response(`resp_${id}`), ALICE);
   expect(resources.remembered).toBe(65_536);
-  expect(await resources.whose('resp_0', ALICE.login)).toEqual(ok({ of: 'nobody' }));
-  expect(await resources.whose('resp_65536', ALICE.login)).toMatchObject({ value: { of: 'caller' } });
+  expect(await resources.whose(response('resp_0'), ALICE.login)).toEqual(ok({ of: 'nobody' }));
+  expect(await resources.whose(response('resp_65536'), ALICE.login)).toMatchObject({ value: { of: 'caller' } });
 });

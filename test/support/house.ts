@@ -155,7 +155,10 @@ export async function openHouse(config: unknown): Promise<House> {
     metrics,
     log,
     state: { phase: 'serving', unready: () => ({}), notes: () => ({}) },
-    resources: new Resources({ store: { whose: () => Promise.resolve(NO_STORE) }, clock }),
+    resources: new Resources({
+      store: { whose: () => Promise.resolve(NO_STORE), own: () => Promise.resolve(NO_STORE) },
+      clock,
+    }),
     askApi: () => Promise.resolve(NO_STORE),
     askControl: () => Promise.resolve(NO_STORE),
     askDeliveries: () => Promise.resolve(NO_STORE),

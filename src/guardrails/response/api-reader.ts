@@ -38,6 +38,9 @@ export function readerFor(api: Api): ApiReader {
     case 'gemini_count_tokens':
     case 'gemini_embed_content':
       return PLAIN;
+    default:
+      // About what providers keep: whoever has rules may not use it (docs/access.md).
+      return PLAIN;
   }
 }
 

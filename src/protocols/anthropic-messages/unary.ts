@@ -4,6 +4,7 @@ import { emptyResponseFacts } from '../facts.ts';
 import { countOrNull, isObject, jsonText, objectOf, objectsOf, textOf, textOrNull } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import { providerError } from '../provider-error.ts';
+import { madeByMessage } from '../resources/made-in-response.ts';
 import { detail } from '../tally.ts';
 import { serverToolsOfMessages, usageDetailOfMessages, usageOfMessages } from './usage.ts';
 
@@ -41,6 +42,8 @@ export function factsOfMessage(body: unknown, inputs: ReadonlyMap<number, string
   facts.usage_state = facts.usage === null ? 'absent' : 'final';
   usageDetailOfMessages(usage, facts.usage_detail, facts.usage_flags);
   facts.server_tools = serverToolsOfMessages(usage);
+  const made = madeByMessage(body, content);
+  if (made.length > 0) facts.made = made;
 
   const raw = textOrNull(body['stop_reason']);
   if (raw !== null) {

@@ -5,6 +5,7 @@ import { countOf, countOrNull, isObject, objectOf, objectsOf, textOf, textOrNull
 import type { JsonObject } from '../json.ts';
 import { reportedCost } from '../openai-chat/usage.ts';
 import { providerError } from '../provider-error.ts';
+import { madeByItems } from '../resources/made-in-response.ts';
 import { detail } from '../tally.ts';
 import { usageDetailOfResponse, usageOfResponse } from './usage.ts';
 
@@ -47,6 +48,8 @@ export function factsOfResponse(body: unknown): ResponseFacts {
   usageDetailOfResponse(body['usage'], facts.usage_detail);
   imageTokens(objectOf(body['tool_usage']), facts.usage_detail);
   detail(facts.usage_detail, 'refusal', refusal);
+  const made = madeByItems(items);
+  if (made.length > 0) facts.made = made;
 
   if (status !== null) facts.stop_reason = stopOf(status, body, facts.tool_calls.length > 0, refusal !== '');
   if (isObject(body['error'])) {
