@@ -134,7 +134,9 @@ export class Http1 {
   /** It has no request, so it is counted nowhere. */
   #malformed(error: NodeJS.ErrnoException, stream: Duplex): void {
     const connection = this.#connections.get(stream);
-    if (connection === undefined || !stream.writable || connection.isBusy || connection.leaving) {
+    // It has its answer, and is not through with sending.
+    if (connection?.leaving === true) return;
+    if (connection === undefined || !stream.writable || connection.isBusy) {
       stream.destroy();
       return;
     }

@@ -167,11 +167,11 @@ class Http2Wire implements NodeWire {
   /** The window is open as it is. */
   wantBody(): void {}
 
-  /** A reset drops what has not left. */
+  /** A reset drops what has not left. `close` would end the stream before it, and the answer would pass for whole. */
   reset(): void {
     const reset = (): void => {
       clearTimeout(timer);
-      this.out.close(NGHTTP2_INTERNAL_ERROR);
+      this.out.destroy(new Error('the answer is broken off'));
     };
     const timer = setTimeout(reset, RESET_WITHIN_MS);
     if (this.out.headersSent && this.out.writable) this.out.write(new Uint8Array(0), reset);
