@@ -57,7 +57,9 @@ export class NodeResponse implements ClientResponse {
     wire.out.on('error', () => undefined);
     wire.body.on('error', () => undefined);
     wire.out.on('finish', () => {
-      this.#finish();
+      // A stream that the client resets is ended by Node, not by us.
+      if (this.#ended) this.#finish();
+      else this.left();
     });
     wire.out.on('drain', () => {
       if (!this.#ended && !this.gone) this.#onDrain?.();

@@ -5,24 +5,28 @@ import { connect, constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/gateway.ts';
 import { slowness } from '../support/machine.ts';
+import { removeDataDir } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 import { MODELS, PATHS, bodyOf, errorOf, newTag, startFlow } from './support.ts';
 import type { Flow } from './support.ts';
 
 /** The real binary with `server.socket: node`, and an address that takes HTTP/2 in the clear. */
+const dataDir = temporaryFolder();
 let flow: Flow;
 let url: string;
 let client: ClientHttp2Session;
 
 beforeAll(async () => {
-  flow = await startFlow({ server: { socket: 'node', listen_h2c: [{ address: '127.0.0.1:0' }] } });
+  flow = await startFlow({ dataDir, server: { socket: 'node', listen_h2c: [{ address: '127.0.0.1:0' }] } });
   url = flow.gateway.urls[1] ?? '';
   client = connect(url);
 });
 afterAll(async () => {
   client.destroy();
   await flow.close();
+  removeDataDir(dataDir);
 });
 
 function ask(sim: string, tag: string, stream = true): ClientHttp2Stream {
@@ -32,7 +36,7 @@ function ask(sim: string, tag: string, stream = true): ClientHttp2Stream {
     'content-type': 'application/json',
     'accept-encoding': 'identity',
     'user-agent': tag,
-    'x-sim': sim,
+    'x-sim': `tag=${tag};${sim}`,
   });
   const options = stream ? { stream_options: { include_usage: true } } : {};
   asked.end(JSON.stringify({ ...bodyOf('openai'), stream, ...options }));
@@ -44,7 +48,8 @@ async function answerOf(stream: ClientHttp2Stream): Promise<{ headers: IncomingH
   let headers: IncomingHttpHeaders = {};
   stream.on('response', (received) => (headers = received));
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await once(stream, 'close');
+  stream.on('error', () => undefined);
+  await new Promise((resolve) => stream.on('close', resolve));
   return { headers, text: Buffer.concat(chunks).toString() };
 }
 
@@ -83,18 +88,15 @@ test('a client that resets its request aborts the provider within 100 ms', async
   const stream = ask('events=1000;pace=20ms', tag);
   stream.on('error', () => undefined);
   await once(stream, 'data');
-  const began = performance.now();
   const beganAtMs = Date.now();
   stream.close(constants.NGHTTP2_CANCEL);
   const entry = await flow.ended(tag);
   expect((entry.ended_at_ms ?? Infinity) - beganAtMs).toBeLessThan(100 * slowness());
-  expect(performance.now()).toBeGreaterThan(began);
   expect(await flow.recordOf(tag)).toMatchObject({ state: 'aborted' });
 });
 
 test("a broken stream of the provider's has no clean end", async () => {
   const stream = ask('cut_at=700;cut=rst;events=20', newTag());
-  stream.on('error', () => undefined);
   await answerOf(stream);
   expect(stream.rstCode).toBe(constants.NGHTTP2_INTERNAL_ERROR);
 });
@@ -125,5 +127,15 @@ test('a gateway that leaves says so, and ends what is under way first', async ()
   expect((await told)[0]).toBe(constants.NGHTTP2_NO_ERROR);
   expect((await answering).text).toMatch(/data: \[DONE\]\n\n$/);
   if (!client.closed) await once(client, 'close');
-  await until('the process has ended', async () => (await flow.gateway.stop()) === 0);
+  // A second signal would cut what the first let end.
+  await until('the process has ended', () => !isAlive(flow.gateway.pid));
+  expect(await flow.gateway.stop()).toBe(0);
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false; // There is no such process.
+  }
+}

@@ -8,6 +8,11 @@ export type SocketLayer = 'uws' | 'node';
 /** The layer that every gateway of a test listens with: `APERTURE_TEST_SOCKET=node npx vitest run …`. */
 export const TEST_SOCKET: SocketLayer = process.env['APERTURE_TEST_SOCKET'] === 'node' ? 'node' : 'uws';
 
+const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number);
+
+/** Whether two processes may listen on one port: Node's own layer lets them from 22.12 on. */
+export const SHARES_PORTS = TEST_SOCKET === 'uws' || MAJOR > 22 || (MAJOR === 22 && MINOR >= 12);
+
 /** Of a gateway inside the test's process. */
 export function createTestSocket(accept: Accept, listener: number): FrontSocket {
   return TEST_SOCKET === 'node' ? createNodeSocket(accept, listener) : createUwsSocket(accept, listener);
