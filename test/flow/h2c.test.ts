@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, constants } from 'node:http2';
@@ -53,19 +54,11 @@ async function answerOf(stream: ClientHttp2Stream): Promise<{ headers: IncomingH
   return { headers, text: Buffer.concat(chunks).toString() };
 }
 
-const WITHOUT_TIME = /"created":\d+/g;
-
-test('a stream over HTTP/2 has the bytes of one over HTTP/1.1, and a record as that', async () => {
-  const [tag, straightTag] = [newTag(), newTag()];
+test('a stream over HTTP/2 has the bytes that the provider sent, and a record like any other', async () => {
+  const tag = newTag();
   const { headers, text } = await answerOf(ask('events=9;output=45', tag));
-  const straight = await flow.ask('openai', {
-    sim: 'events=9;output=45',
-    stream: true,
-    body: { stream_options: { include_usage: true } },
-    headers: { 'accept-encoding': 'identity', 'user-agent': straightTag },
-  });
-  expect(headers).toMatchObject({ ':status': 200, 'content-type': straight.headers.get('content-type') });
-  expect(text.replaceAll(WITHOUT_TIME, '')).toBe((await straight.text()).replaceAll(WITHOUT_TIME, ''));
+  expect(headers).toMatchObject({ ':status': 200, 'content-type': expect.stringMatching(/^text\/event-stream/) });
+  expect(createHash('sha256').update(text).digest('hex')).toBe((await flow.ended(tag)).sha256);
   expect(await flow.recordOf(tag)).toMatchObject({ state: 'complete', model: MODELS.openai, usage: { output: 45 } });
 });
 
