@@ -1,10 +1,19 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { readKeyPair } from '../../src/front/key-pair.ts';
+import type { KeyPair } from '../../src/front/key-pair.ts';
 import { createNodeSocket } from '../../src/front/node-socket.ts';
 import type { ClientRequest, ClientResponse, ClientWebSocket, FrontSocket } from '../../src/front/socket.ts';
+import { makeCertificate, replaceCertificate } from '../support/certificates.ts';
+import type { TestCertificate } from '../support/certificates.ts';
 import { until } from '../support/until.ts';
 
 /** What Node's own socket layer does beside the promises that all layers make (`sockets.test.ts`). */
@@ -131,6 +140,48 @@ test('a body that comes with a wish for another protocol is read, and the connec
   client.write('POST /two HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\nsecond');
   await until('the second is answered', () => text.endsWith('second'));
   expect(requests.map(({ path }) => path)).toEqual(['/one', '/two']);
+});
+
+test('a port that is taken is said by name, and what it would take to share it', async () => {
+  // Without SO_REUSEPORT, so that nobody can share it.
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port: taken } = other.address() as AddressInfo;
+  const second = createNodeSocket(() => undefined, 0);
+  await expect(second.listen('127.0.0.1', taken)).rejects.toThrow(
+    new RegExp(`cannot listen on 127.0.0.1:${taken}: .*EADDRINUSE.*Node 22.12`),
+  );
+  other.close();
+});
+
+test('a renewed certificate is shown from then on, and connections that are open live on', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'aperture-test-tls-'));
+  const [first, second] = [makeCertificate(folder, 'first'), makeCertificate(folder, 'second')];
+  const files = { certFile: join(folder, 'server.crt'), keyFile: join(folder, 'server.key') };
+  const pairOf = async (certificate: TestCertificate): Promise<KeyPair> => {
+    replaceCertificate(files, certificate);
+    const pair = await readKeyPair(files.certFile, files.keyFile);
+    if (!pair.ok) throw new Error(pair.fault);
+    return pair.value;
+  };
+  const secure = createNodeSocket((_request, response) => response.send(200, [], 'ok'), 0, {
+    keyPair: await pairOf(first),
+  });
+  const securePort = await secure.listen('127.0.0.1', 0);
+  const open = async (): Promise<TLSSocket> => {
+    const opened = connectTls({ port: securePort, host: '127.0.0.1', ca: [first.cert, second.cert] });
+    await once(opened, 'secureConnect');
+    return opened;
+  };
+  const old = await open();
+  expect(secure.renew(await pairOf(second))).toBe(true);
+  const renewed = await open();
+  expect([old, renewed].map((each) => each.getPeerCertificate().subject.CN)).toEqual(['first', 'second']);
+  old.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  expect(String((await once(old, 'data'))[0])).toContain('200 OK');
+  secure.close();
+  for (const each of [old, renewed]) if (!each.closed) await once(each, 'close');
+  rmSync(folder, { recursive: true, force: true });
 });
 
 describe('WebSocket', () => {

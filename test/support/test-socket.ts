@@ -1,4 +1,5 @@
 import { applyEdits, modify } from 'jsonc-parser';
+import type { KeyPair } from '../../src/front/key-pair.ts';
 import { createNodeSocket } from '../../src/front/node-socket.ts';
 import type { Accept, FrontSocket } from '../../src/front/socket.ts';
 import { createUwsSocket } from '../../src/front/uws.ts';
@@ -14,8 +15,10 @@ const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number);
 export const SHARES_PORTS = TEST_SOCKET === 'uws' || MAJOR > 22 || (MAJOR === 22 && MINOR >= 12);
 
 /** Of a gateway inside the test's process. */
-export function createTestSocket(accept: Accept, listener: number): FrontSocket {
-  return TEST_SOCKET === 'node' ? createNodeSocket(accept, listener) : createUwsSocket(accept, listener);
+export function createTestSocket(accept: Accept, listener: number, keyPair?: KeyPair): FrontSocket {
+  return TEST_SOCKET === 'node'
+    ? createNodeSocket(accept, listener, { keyPair })
+    : createUwsSocket(accept, listener, keyPair);
 }
 
 /** A config's text, with `server.socket`; untouched where it is the default, or broken. */
