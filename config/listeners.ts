@@ -10,6 +10,8 @@ export function identityOf(listener: ListenerConfig): readonly IdentitySource[] 
   return listener.address.loopback ? ['loopback'] : undefined;
 }
 
+const IN_THE_CLEAR = { atKey: true, message: 'HTTP/2 in the clear has no certificate', advisory: false };
+
 /** Whether identity is established safely at every listener (design, section 7). */
 export function listenerFindings(server: ServerConfig): Finding[] {
   const findings: Finding[] = [];
@@ -42,7 +44,9 @@ export function listenerFindings(server: ServerConfig): Finding[] {
     check(listener, ['server', 'listen', index]);
   });
   server.listen_h2c.forEach((listener, index) => {
-    check(listener, ['server', 'listen_h2c', index]);
+    const path = ['server', 'listen_h2c', index];
+    check(listener, path);
+    if (listener.tls !== undefined) findings.push({ severity: 'error', path: [...path, 'tls'], ...IN_THE_CLEAR });
   });
   return findings;
 }

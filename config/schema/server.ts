@@ -100,8 +100,13 @@ export const ServerConfig = z.strictObject({
   listen_h2c: z
     .array(ListenerConfig)
     .default([])
-    .describe("Further addresses that speak HTTP/2 in the clear, always on Node's own socket layer"),
-  socket: z.enum(['uws', 'node']).default('uws').describe("Socket layer: uWebSockets.js, or Node's own http"),
+    .describe(
+      "Further addresses, in the clear, where clients may begin with HTTP/2 (prior knowledge) as well as HTTP/1.1: always on Node's own socket layer, without tls",
+    ),
+  socket: z
+    .enum(['uws', 'node'])
+    .default('uws')
+    .describe("Socket layer: uWebSockets.js, or Node's own http (docs/operations.md says how they differ)"),
   processes: z.int().min(1).max(64).default(1).describe('Processes that share the listen addresses'),
   inspectors: z
     .int()
@@ -123,9 +128,7 @@ export const ServerConfig = z.strictObject({
       inflight_bytes: size('1MiB', '1TiB')
         .prefault('512MiB')
         .describe('All bodies in flight in one process; beyond it, 503'),
-      headers: size('4KiB', '1MiB')
-        .prefault('64KiB')
-        .describe('Request headers. uWebSockets.js has a cap of its own on their number: 100'),
+      headers: size('4KiB', '1MiB').prefault('64KiB').describe('Request headers, which are 100 at most'),
       concurrent: z.int().min(1).max(1_000_000).default(10_000).describe('Requests in one process; beyond it, 503'),
     })
     .prefault({})

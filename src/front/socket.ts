@@ -1,4 +1,5 @@
 import type { ClientStream } from '../proxy/client.ts';
+import type { KeyPair } from './key-pair.ts';
 
 /**
  * The socket layer as the front door sees it: small, so that uWebSockets.js (`front/uws.ts`) and Node's own http can
@@ -65,6 +66,8 @@ export type Accept = (request: ClientRequest, response: ClientResponse, listener
 export interface FrontSocket {
   /** Listens; rejects when the address is taken. Resolves with the port (useful with port 0). */
   listen(host: string, port: number): Promise<number>;
+  /** Connections from now on are shown a renewed key pair. False: this layer cannot, and another socket must take its place. */
+  renew(keyPair: KeyPair): boolean;
   /** From now on every response tells the client to open a new connection for its next request. */
   dismiss(): void;
   /** No new connections; open ones live on. */

@@ -311,6 +311,7 @@ export function createUwsSocket(accept: Accept, listener: number, keyPair?: KeyP
         });
       });
     },
+    renew: () => false,
     dismiss() {
       shared.dismissed = true;
     },

@@ -51,8 +51,8 @@ interface Site {
 
 /**
  * Owns the sockets that the gateway listens on. A listener on `tailscale:` has a socket on each address of this node
- * and follows them; a renewed certificate gets a new socket on the same port (uWebSockets.js shares ports), and the old
- * one stops listening. In both cases the connections that are open live on.
+ * and follows them; a renewed certificate is taken up by its socket, or gets a new one on the same port (uWebSockets.js
+ * cannot change it, and shares ports), and the old one stops listening. In both cases the connections that are open live on.
  */
 export class Listeners {
   readonly #parts: ListenersParts;
@@ -191,6 +191,15 @@ export class Listeners {
   async #listen(site: Site, host: string, pair: KeyPair | undefined): Promise<string | undefined> {
     const before = site.open.get(host);
     if (before !== undefined && before.version === pair?.version) return undefined;
+    if (before !== undefined && pair !== undefined) {
+      const renewed = this.#renewed(before.socket, pair);
+      if (!renewed.ok) return renewed.fault;
+      if (renewed.value) {
+        before.version = pair.version;
+        this.#logListening(site, host, pair);
+        return undefined;
+      }
+    }
     const socket = this.#socket(site, pair);
     if (!socket.ok) return socket.fault;
     const opened = { socket: socket.value, version: pair?.version };
@@ -206,9 +215,21 @@ export class Listeners {
     }
     // Asked to stop meanwhile.
     if (this.#stopped) retire(site, host);
+    this.#logListening(site, host, pair);
+    return undefined;
+  }
+
+  #logListening(site: Site, host: string, pair: KeyPair | undefined): void {
     const expires = pair === undefined ? {} : { certificateExpires: new Date(pair.expiresAtMs).toISOString() };
     this.#parts.log.info({ listener: site.listener.address.text, address: host, ...expires }, 'listening');
-    return undefined;
+  }
+
+  #renewed(socket: FrontSocket, pair: KeyPair): Result<boolean, string> {
+    try {
+      return ok(socket.renew(pair));
+    } catch (error) {
+      return failed(notTaken(pair, error));
+    }
   }
 
   #socket(site: Site, pair: KeyPair | undefined): Result<FrontSocket, string> {
@@ -218,7 +239,7 @@ export class Listeners {
     try {
       return ok(this.#parts.socket(site.index, pair));
     } catch (error) {
-      return failed(`the socket layer does not take the key pair of ${pair?.certFile ?? 'none'}: ${errorChain(error)}`);
+      return failed(notTaken(pair, error));
     }
   }
 
@@ -230,6 +251,10 @@ export class Listeners {
     if (why === undefined) site.problems.delete(about);
     else site.problems.set(about, why);
   }
+}
+
+function notTaken(pair: KeyPair | undefined, error: unknown): string {
+  return `the socket layer does not take the key pair of ${pair?.certFile ?? 'none'}: ${errorChain(error)}`;
 }
 
 /** Connections that are open live on. */

@@ -11,7 +11,6 @@ import { LiveExchanges } from '../front/live.ts';
 import { postFactsOf } from '../guardrails/hooks/post-hooks.ts';
 import { ruleKeysOf } from '../guardrails/rule-keys.ts';
 import type { FrontServices, ProcessState } from '../front/services.ts';
-import { createUwsSocket } from '../front/uws.ts';
 import { Worlds } from '../front/world.ts';
 import type { World } from '../front/world.ts';
 import { TokenDirectory } from '../identity/tokens.ts';
@@ -82,6 +81,7 @@ import { replaySlot } from './replay-slot.ts';
 import type { SlotReplayParts } from './replay-slot.ts';
 import { SegmentBooks } from './segment-books.ts';
 import { SimulatorThread } from './simulator-thread.ts';
+import { socketsOf } from './sockets.ts';
 import { readUiFiles } from './ui-files.ts';
 import type { SegmentMarks } from './watermarks.ts';
 
@@ -491,7 +491,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const accept = createFrontDoor(services);
   const listeners = new Listeners({
     listeners: server.listeners,
-    socket: (listener, keyPair) => createUwsSocket(accept, listener, keyPair),
+    socket: await socketsOf(server, accept),
     localApi,
     certificate: new NodeCertificate({ localApi, folder: join(local.dataDir, 'tls'), clock }),
     log,

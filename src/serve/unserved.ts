@@ -3,10 +3,8 @@ import type { ServerSettings } from '../../config/slices.ts';
 /** What the config asks of sockets and identity and this build does not have: better no start than a door left open. */
 export function unservedBy(server: ServerSettings): string[] {
   const missing = new Set<string>();
-  if (server.socket === 'node') missing.add('server.socket "node"');
   if (server.processes > 1) missing.add('server.processes above 1');
-  for (const { identity, h2c } of server.listeners) {
-    if (h2c) missing.add('server.listen_h2c');
+  for (const { identity } of server.listeners) {
     if (identity.includes('oidc')) missing.add('identity "oidc"');
   }
   return [...missing];

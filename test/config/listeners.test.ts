@@ -120,6 +120,11 @@ test('an address is listed once', () => {
   expect(listenersOf(twice)).toEqual(refusal('server.listen_h2c[0].address', '"127.0.0.1:1" is listed twice'));
 });
 
+test('HTTP/2 in the clear has no certificate', () => {
+  const h2c = '"listen_h2c": [{ "address": "127.0.0.1:1", "tls": { "cert_file": "c", "key_file": "k" } }]';
+  expect(listenersOf(h2c)).toEqual(refusal('server.listen_h2c[0].tls', 'HTTP/2 in the clear has no certificate'));
+});
+
 test('APERTURE_LISTEN replaces the addresses and keeps how callers are known', () => {
   expect(listenersOf('', '127.0.0.1:9')).toEqual([['127.0.0.1:9', ['loopback'], []]]);
   const behindProxy =

@@ -5,6 +5,7 @@ import { ADMIN_GRANT, PROVIDER_KEY, quiescent } from '../flow/support.ts';
 import { diceOf } from '../support/dice.ts';
 import { startGateway } from '../support/gateway.ts';
 import type { RecordRow, TestGateway } from '../support/gateway.ts';
+import type { SocketLayer } from '../support/test-socket.ts';
 import { until } from '../support/until.ts';
 import { attempt, samples, userAgentOf } from './rubbish-client.ts';
 import type { Outcome, Sample } from './rubbish-client.ts';
@@ -43,6 +44,12 @@ const STORED_WITHIN_MS = 60_000;
 /** After so long of rubbish the books are judged: what is wrong is told while it is near, and a list stays short. */
 const CHAPTER_MS = 30_000;
 
+export interface FuzzOptions {
+  seed: number;
+  forMs: number;
+  socket: SocketLayer;
+}
+
 export interface FuzzReport {
   cases: number;
   records: number;
@@ -69,11 +76,11 @@ interface Chapter {
  * Rubbish from both sides until time is up, then the judgement: nothing died, hung, leaked, or was counted twice. A
  * complaint names its case; `APERTURE_FUZZ_CASE` with the seed has that one again, alone.
  */
-export async function fuzz({ seed, forMs }: { seed: number; forMs: number }): Promise<FuzzReport> {
+export async function fuzz({ seed, forMs, socket }: FuzzOptions): Promise<FuzzReport> {
   const only = process.env['APERTURE_FUZZ_CASE'];
   const all = samples();
   const provider = await startRubbishProvider(seed);
-  const gateway = await startGateway({ config: configOf(all, provider.port), env: EAGER_MEMORY });
+  const gateway = await startGateway({ config: configOf(all, provider.port), env: EAGER_MEMORY, socket });
   try {
     const complaints: string[] = [];
     const complain = (what: readonly string[]): void => {

@@ -4,7 +4,7 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test as anyTest } from 'vitest';
 import { applyLoad, rawPost } from '../../bench/load/client.ts';
 import { freePort, startProvider } from '../../bench/targets.ts';
 import type { Target } from '../../bench/targets.ts';
@@ -14,10 +14,13 @@ import { startGateway, temporaryFolder } from '../support/gateway.ts';
 import type { GatewayOptions, RecordRow, TestGateway } from '../support/gateway.ts';
 import { databaseUrl, removeDataDir, startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
+import { SHARES_PORTS } from '../support/test-socket.ts';
 import { until } from '../support/until.ts';
 
 const MODEL = 'gpt-5-mini';
 const PATH = '/v1/chat/completions';
+
+const test = anyTest.skipIf(!SHARES_PORTS);
 
 let postgres: TestPostgres;
 let provider: Target;

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readAddress } from '../../config/address.ts';
 import type { Listener, ListenerTls } from '../../config/slices.ts';
-import { createUwsSocket } from '../../src/front/uws.ts';
 import { createLocalApi } from '../../src/identity/tailscale.ts';
 import type { LocalApi } from '../../src/identity/tailscale.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -12,6 +11,7 @@ import { Listeners } from '../../src/serve/listeners.ts';
 import { NodeCertificate } from '../../src/serve/node-certificate.ts';
 import { TailscaledDouble } from '../identity/tailscaled-double.ts';
 import { HandClock } from '../support/hand-clock.ts';
+import { createTestSocket } from '../support/test-socket.ts';
 
 /** Of RFC 5737: no machine has it, so nobody can listen on it. */
 const NOT_OURS = '192.0.2.1';
@@ -38,7 +38,7 @@ function open(...addresses: (string | [string, ListenerTls])[]): Listeners {
   listeners = new Listeners({
     listeners: addresses.map((entry) => (typeof entry === 'string' ? listener(entry) : listener(...entry))),
     socket: (index, keyPair) =>
-      createUwsSocket((_request, response) => response.send(200, [], String(index)), index, keyPair),
+      createTestSocket((_request, response) => response.send(200, [], String(index)), index, keyPair),
     localApi,
     certificate: new NodeCertificate({ localApi, folder, clock: new HandClock() }),
     log: silentLog,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
@@ -8,6 +8,8 @@ import { freePort } from '../../bench/targets.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { removeDataDir } from './postgres.ts';
 import { giveCluster } from './postgres-template.ts';
+import { TEST_SOCKET, withSocket } from './test-socket.ts';
+import type { SocketLayer } from './test-socket.ts';
 import { until } from './until.ts';
 
 /** A record as `/api/requests` answers it. */
@@ -31,6 +33,8 @@ export interface GatewayOptions {
   /** Beside `serve` and the config's file. */
   args?: string[];
   simulatorPort?: number;
+  /** `server.socket`, by default that of the run. */
+  socket?: SocketLayer;
   /** With what the test itself asks of the gateway: who it is, where a proxy would say it. */
   headers?: Record<string, string>;
   /** What the command begins with, to run it elsewhere; `json` and `records` then do not reach it. */
@@ -40,6 +44,8 @@ export interface GatewayOptions {
 /** The real binary in a process of its own, with all that is embedded. */
 export interface TestGateway {
   url: string;
+  /** One for each address, in the order of the config: `server.listen`, then `server.listen_h2c`. */
+  urls: string[];
   simulatorUrl: string;
   pid: number;
   output(): string;
@@ -63,9 +69,17 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const simulatorPort = options.simulatorPort ?? (await freePort());
   const args = [join(packageRoot(), 'dist', 'src', 'main.js'), 'serve'];
   const configFile = join(dataDir, 'test-config.hujson');
+  const socket = options.socket ?? TEST_SOCKET;
+  if (options.config === undefined && socket !== 'uws') {
+    writeFileSync(
+      configFile,
+      withSocket(readFileSync(join(packageRoot(), 'config', 'aperture.hujson'), 'utf8'), socket),
+    );
+    args.push('--config', configFile);
+  }
   if (options.config !== undefined) {
     const config = typeof options.config === 'string' ? options.config : JSON.stringify(options.config);
-    writeFileSync(configFile, config);
+    writeFileSync(configFile, withSocket(config, socket));
     args.push('--config', configFile);
     // A start is most of what many tests cost: one thread less, where nobody asks it.
     const isAsked = options.simulatorPort !== undefined || config.includes('APERTURE_SIMULATOR_PORT');
@@ -109,6 +123,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   };
   return {
     url,
+    urls: [...output.matchAll(/(?:is ready|and) on (https?:\/\/\S+)/g)].flatMap(([, found]) => found ?? []),
     simulatorUrl: `http://127.0.0.1:${simulatorPort}`,
     pid: child.pid ?? 0,
     output: () => output,

@@ -11,7 +11,6 @@ import { FrontMetrics } from '../../src/front/front-metrics.ts';
 import { KillSwitch } from '../../src/front/kill-switch.ts';
 import { LiveExchanges } from '../../src/front/live.ts';
 import type { FrontSocket } from '../../src/front/socket.ts';
-import { createUwsSocket } from '../../src/front/uws.ts';
 import { Worlds } from '../../src/front/world.ts';
 import { TokenDirectory } from '../../src/identity/tokens.ts';
 import { ruleKeysOf } from '../../src/guardrails/rule-keys.ts';
@@ -34,6 +33,7 @@ import { settledCost } from '../../src/serve/quotas.ts';
 import { readBack } from '../../src/serve/replay.ts';
 import { MemoryStore } from '../quota/memory-store.ts';
 import { temporaryFolder } from './gateway.ts';
+import { createTestSocket } from './test-socket.ts';
 import { until } from './until.ts';
 
 const GATEWAY = 'gateway-of-the-test';
@@ -172,7 +172,7 @@ export async function openHouse(config: unknown): Promise<House> {
   const sockets: FrontSocket[] = [];
   const urls: string[] = [];
   for (const index of server.listeners.keys()) {
-    const socket = createUwsSocket(accept, index);
+    const socket = createTestSocket(accept, index);
     urls.push(`http://127.0.0.1:${await socket.listen('127.0.0.1', 0)}`);
     sockets.push(socket);
   }
