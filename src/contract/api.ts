@@ -27,6 +27,7 @@ export const APIS = [
   'anthropic_count_tokens',
   'gemini_count_tokens',
   'gemini_embed_content',
+  'bedrock_count_tokens',
 ] as const;
 export type Api = (typeof APIS)[number];
 

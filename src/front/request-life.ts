@@ -281,12 +281,12 @@ function route(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Resu
   const allows = (provider: string, model: string): readonly string[] | undefined =>
     arrival.access.may(provider, model);
   const providers = arrival.world.routing;
-  const { compatibility, api } = endpoint.protocol;
+  const { compatibility, alsoServedBy, api } = endpoint.protocol;
   const { model, holder } = asked;
   const routed =
     endpoint.modelIn === 'response' && holder !== undefined
       ? heldRoute({ provider: holder, model, compatibility, providers, allows })
-      : planRoute({ model, compatibility, api, providers, allows, holder });
+      : planRoute({ model, compatibility, alsoServedBy, api, providers, allows, holder });
   if (!routed.ok) return routed;
   const { provider } = routed.value;
   for (const name of asked.scanned.fields.otherModels) {

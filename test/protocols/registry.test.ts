@@ -213,8 +213,23 @@ describe('no other spelling of a path', () => {
     ['/codex/x', {}, 'openai_responses'],
     ['/v1beta/files', {}, 'google'],
     ['/v1/projects/p/locations/l', {}, 'google'],
-    ['/bedrock/model/x/invoke', {}, 'aws'],
-    ['/model/x/converse', {}, 'aws'],
+    ['/bedrock/x', {}, 'aws'],
+    ['/model/x', {}, 'aws'],
+    ['/model/x/invoke-with-bidirectional-stream', {}, 'aws'],
+    ['/bedrock/model/x/invoke-with-bidirectional-stream', { 'anthropic-version': '2023-06-01' }, 'aws'],
+    ['/model/x%20y/converse', {}, 'aws'],
+    ['/model/%2e%2e/converse', {}, 'aws'],
+    ['/model/a%2F..%2Fb/converse', {}, 'aws'],
+    ['/model/a//b/converse', {}, 'aws'],
+    ['/model/a%252Fb/converse', {}, 'aws'],
+    ['/model/a%FF/converse', {}, 'aws'],
+    [`/model/${'m'.repeat(257)}/converse`, {}, 'aws'],
+    ['/model//converse', {}, 'aws'],
+    ['/guardrail/g/version/1/apply', {}, 'aws'],
+    ['/async-invoke', {}, 'aws'],
+    ['/inference-profiles', {}, 'aws'],
+    ['/foundation-models', {}, 'aws'],
+    ['/models', {}, 'plain'],
     ['/favicon.ico', {}, 'plain'],
     ['/x', { 'anthropic-version': '2023-06-01' }, 'anthropic'],
     ['/v1/x', { 'x-goog-api-key': 'k' }, 'google'],
@@ -229,6 +244,7 @@ test('each API has its protocol', () => {
   const more: Api[] = ['openai_responses_input_tokens', 'anthropic_messages', 'anthropic_count_tokens'];
   const stored: Api[] = ['openai_responses_stored', 'openai_responses_side'];
   const google: Api[] = ['gemini_generate_content', 'gemini_count_tokens', 'gemini_embed_content'];
-  for (const api of [...apis, ...more, ...stored, ...google]) expect(protocolFor(api).api).toBe(api);
-  expect(() => protocolFor('bedrock_converse')).toThrow('bedrock_converse');
+  const aws: Api[] = ['bedrock_converse', 'bedrock_model_invoke', 'bedrock_count_tokens'];
+  for (const api of [...apis, ...more, ...stored, ...google, ...aws]) expect(protocolFor(api).api).toBe(api);
+  expect(() => protocolFor('google_raw_predict')).toThrow('google_raw_predict');
 });
