@@ -23,14 +23,14 @@ import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
 import { reserveQuota, standingHeaders } from './quota.ts';
 import { readBody } from './read-body.ts';
-import { decidingOf, judgeRequest, rulesBefore, toldAfter } from './rules.ts';
+import { decidingOf, judgeRequest, rulesBefore, toldAfter, unguardedStream } from './rules.ts';
 import type { Judged } from './rules.ts';
 import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
 import type { ScannedBody } from './scan-body.ts';
 import type { FrontServices } from './services.ts';
 import type { ClientRequest, ClientResponse } from './socket.ts';
-import { upstreamRequest } from './upstream-request.ts';
+import { signedRequest, upstreamRequest } from './upstream-request.ts';
 import type { World } from './world.ts';
 
 export type ExchangeEndpoint = Extract<Endpoint, { kind: 'exchange' }>;
@@ -146,9 +146,14 @@ export async function requestLife(
       judged = passed.value;
       stream = endpoint.stream ?? judged.asked.scanned.fields.stream;
     }
-    const { verdicts } = judged;
+    const { verdicts, edits } = judged;
     const { model, scanned: judgedBody } = judged.asked;
     const { provider, grantIds } = judged.route;
+    const unguarded = stream ? unguardedStream(arrival, endpoint, judged) : undefined;
+    if (unguarded !== undefined) {
+      denied(unguarded, { model, provider: provider.id, verdicts });
+      return;
+    }
     // From here on whatever ends the request gives back what is reserved: `denied` does, and its record.
     const reserving = reserveQuota(quotas, arrival, endpoint, id, {
       scanned: judgedBody,
@@ -160,6 +165,16 @@ export async function requestLife(
       denied(admission.fault, { model, provider: provider.id, verdicts });
       return;
     }
+    const key = world.keys.authorize(provider, request.headers);
+    if (!key.ok) {
+      denied(key.fault, { model, provider: provider.id, verdicts });
+      return;
+    }
+    const forwarded = forwardedBody(judgedBody, endpoint, judged.route, edits);
+    const deciding = decidingOf(arrival, judged);
+    const planned = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, deciding !== undefined);
+    const { sign } = key.value;
+    const upstream = sign === undefined ? planned : await signedRequest(planned, sign, services.clock.nowMs());
     // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to
     // `live.add` nothing waits.
     const subjects = [
@@ -172,14 +187,6 @@ export async function requestLife(
       denied(revoked, { model, provider: provider.id, verdicts });
       return;
     }
-    const key = world.keys.authorize(provider, request.headers);
-    if (!key.ok) {
-      denied(key.fault, { model, provider: provider.id, verdicts });
-      return;
-    }
-    const { edits } = judged;
-    const forwarded = forwardedBody(judgedBody, endpoint, judged.route, edits);
-    const deciding = decidingOf(arrival, judged);
     const opened = openedFrame(arrival, endpoint, id, {
       stream,
       model,
@@ -191,7 +198,6 @@ export async function requestLife(
     if (verdicts.length > 0) opened.verdicts = verdicts;
     opened.hooks = toldAfter(services, arrival, id, judged.route);
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
-    const upstream = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, deciding !== undefined);
 
     // Opened: in the journal before a byte leaves.
     begun = true;
@@ -381,6 +387,7 @@ function refusedState({ code }: Fault): Closed['state'] {
       return 'aborted';
     case 'guardrail_blocked':
     case 'guardrail_unavailable':
+    case 'stream_unguarded':
       return 'blocked';
     default:
       return 'denied';

@@ -117,6 +117,20 @@ export function decidingOf(arrival: Arrival, { route, placeholders }: Judged): D
   return rules.length === 0 && placeholders.length === 0 ? undefined : { rules, placeholders };
 }
 
+/**
+ * Why a stream of this API must not be begun: rules that refuse what they cannot read look at its response, or values have
+ * to be put back into it. Bedrock's streams are binary, which no rule reads; said now, it costs nothing at the provider.
+ */
+export function unguardedStream(arrival: Arrival, { protocol }: ExchangeEndpoint, judged: Judged): Fault | undefined {
+  if (protocol.dialect !== 'aws') return undefined;
+  const { strictResponseRules } = arrival.world;
+  const strict = sendHooksOf(arrival, judged.route).find(({ name }) => strictResponseRules.has(name));
+  if (strict !== undefined) return { code: 'stream_unguarded', rule: ruleId(strict.name) };
+  if (judged.placeholders.length === 0) return undefined;
+  const tokenised = judged.verdicts.find(({ action }) => action === 'tokenise');
+  return { code: 'stream_unguarded', rule: ruleId(tokenised?.rule ?? '') };
+}
+
 /** Hooks that are to be told of the exchange when it is over. */
 export function toldAfter(services: FrontServices, arrival: Arrival, id: ExchangeId, route: Route): PostHook[] {
   const hooks = sendHooksOf(arrival, route).filter(({ events }) => events.some((event) => event !== 'pre_request'));

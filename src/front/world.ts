@@ -36,6 +36,8 @@ export interface World {
   /** Names of built-in rules, and of those that look at responses. */
   readonly builtins: ReadonlySet<string>;
   readonly responseRules: ReadonlySet<string>;
+  /** Of those, the ones that refuse a response which they cannot read. */
+  readonly strictResponseRules: ReadonlySet<string>;
   readonly modelMetadata: MetadataLookup;
   /** Lower-case host names beside those that need no listing. */
   readonly allowedHosts: ReadonlySet<string>;

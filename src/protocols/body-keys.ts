@@ -49,6 +49,13 @@ const USED_KEYS = [
   'prompt',
   'preset',
   'extra_body',
+  'toolConfig',
+  'inferenceConfig',
+  'textGenerationConfig',
+  'max_gen_len',
+  'max_tokens_to_sample',
+  'additionalModelRequestFields',
+  'promptVariables',
 ];
 
 /** The JSON form of Google's protocol buffers reads both spellings of a name as one field. */

@@ -1,7 +1,7 @@
 import type { Api } from '../contract/api.ts';
 import type { BodyFields } from '../contract/messages.ts';
 import type { OutputLimit } from '../contract/output-limit.ts';
-import { inputReach } from './input-reach.ts';
+import { holds, inputReach } from './input-reach.ts';
 import { isNamed, membersOf, stringValue } from './json-walk.ts';
 import { PROTOCOLS } from './registry.ts';
 
@@ -11,6 +11,8 @@ const LIMITS: Partial<Record<Api, readonly string[]>> = {
   openai_responses: ['max_output_tokens'],
   anthropic_messages: ['max_tokens'],
   google_raw_predict: ['max_tokens'],
+  // Of the vendors' bodies; each refuses the others' words.
+  bedrock_model_invoke: ['max_tokens', 'max_gen_len', 'max_tokens_to_sample'],
 };
 
 /** Answers of such a request have no tokens. */
@@ -47,7 +49,11 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
     billed: !FREE.has(api),
     bodyBytes: decoded.byteLength,
     manyInputs: embeds,
-    maxOutputTokens: embeds ? 0 : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
+    maxOutputTokens: embeds
+      ? 0
+      : isBedrock(api)
+        ? bedrockLimit(api, decoded, fields)
+        : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
     answers: config?.answers ?? (api === 'openai_chat' ? topLevelAnswers(decoded, fields) : 1),
     otherModels: fields.otherModels,
     fast: !FAST_WHEN_ASKED.has(api) || fields.spans['speed'] !== undefined,
@@ -57,9 +63,41 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
 
 /** Of two limits the laxer: servers differ in which of them they obey. */
 function topLevelLimit(api: Api, decoded: Uint8Array, fields: BodyFields): number | undefined {
-  const said = (LIMITS[api] ?? []).map((key) => fields.spans[key]);
-  return laxest(said.map((span) => span && limitAt(decoded, span.valueStart, span.valueEnd)));
+  return laxest(topLevelLimits(api, decoded, fields));
 }
+
+function topLevelLimits(api: Api, decoded: Uint8Array, fields: BodyFields): Limit[] {
+  const said = (LIMITS[api] ?? []).map((key) => fields.spans[key]);
+  return said.map((span) => span && limitAt(decoded, span.valueStart, span.valueEnd));
+}
+
+/** Limits of Converse and Nova, and of Titan, stand one level deeper. */
+const BEDROCK_CONFIGS: [string, readonly string[]][] = [
+  ['inferenceConfig', ['maxTokens', 'max_new_tokens']],
+  ['textGenerationConfig', ['maxTokenCount']],
+];
+
+function isBedrock(api: Api): boolean {
+  return api === 'bedrock_converse' || api === 'bedrock_model_invoke';
+}
+
+/** Members that Converse hands on to the model may set another limit, by the vendor's word for it. */
+function bedrockLimit(api: Api, decoded: Uint8Array, fields: BodyFields): number | undefined {
+  const more = fields.spans['additionalModelRequestFields'];
+  if (more !== undefined && holds(decoded, more.valueStart, more.valueEnd, LIMIT_WORD)) return undefined;
+  const inConfigs = BEDROCK_CONFIGS.flatMap(([key, names]): Limit[] => {
+    const span = fields.spans[key];
+    if (span === undefined || decoded[span.valueStart] === LOWER_N) return [];
+    if (decoded[span.valueStart] !== OPEN_BRACE || span.valueEnd - span.valueStart > CONFIG_BYTES) return ['unread'];
+    return membersOf(decoded, span.valueStart)
+      .filter((member) => names.some((name) => isNamed(decoded, member, name)))
+      .map((at) => limitAt(decoded, at.valueStart, at.valueEnd));
+  });
+  return laxest([...topLevelLimits(api, decoded, fields), ...inConfigs]);
+}
+
+/** An escape may hide the word. A budget for thoughts is part of the limit, and no word of it. */
+const LIMIT_WORD = /max|length|\\/i;
 
 function topLevelAnswers(decoded: Uint8Array, fields: BodyFields): number {
   const span = fields.spans['n'];

@@ -59,6 +59,14 @@ export function buildWorld(
     responseRules: new Set(
       builtins.filter(({ builtin }) => builtin.sides.includes('response')).map(({ name }) => name),
     ),
+    strictResponseRules: new Set(
+      builtins
+        .filter(
+          ({ builtin, failPolicy }) =>
+            failPolicy === 'fail_closed' && !builtin.shadow && builtin.sides.includes('response'),
+        )
+        .map(({ name }) => name),
+    ),
     modelMetadata: parts.modelMetadata,
     allowedHosts: new Set(server.allowedHosts),
     limits: {

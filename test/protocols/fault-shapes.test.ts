@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Anthropic from '@anthropic-ai/sdk';
+import { EventStreamCodec } from '@smithy/core/event-streams';
+import { fromUtf8, toUtf8 } from '@smithy/core/serde';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Dialect } from '../../src/contract/api.ts';
@@ -51,6 +53,7 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
     status: 403,
     message: 'request blocked by guardrail',
   },
+  stream_unguarded: { code: 'stream_unguarded', rule: ruleId('pii') },
   guardrail_unavailable: { code: 'guardrail_unavailable', rule: ruleId('pii'), why: 'timeout' },
   overloaded: { code: 'overloaded', what: 'bytes in flight', limit: 1000 },
   journal_full: { code: 'journal_full', limitBytes: 1000 },

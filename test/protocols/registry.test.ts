@@ -110,6 +110,48 @@ describe("Gemini's paths", () => {
   });
 });
 
+describe("Bedrock's paths", () => {
+  const ARN = 'arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-6';
+  test.each<[string, Api, string, boolean, string]>([
+    ['/model/m/converse', 'bedrock_converse', 'm', false, '/model/m/converse'],
+    ['/bedrock/model/m/converse', 'bedrock_converse', 'm', false, '/model/m/converse'],
+    ['/model/m/converse-stream', 'bedrock_converse', 'm', true, '/model/m/converse-stream'],
+    ['/model/amazon.nova-lite-v1%3A0/invoke', 'bedrock_model_invoke', 'amazon.nova-lite-v1:0', false, ''],
+    ['/model/amazon.nova-lite-v1:0/invoke', 'bedrock_model_invoke', 'amazon.nova-lite-v1:0', false, ''],
+    [
+      '/bedrock/model/m/invoke-with-response-stream',
+      'bedrock_model_invoke',
+      'm',
+      true,
+      '/model/m/invoke-with-response-stream',
+    ],
+    ['/model/m/count-tokens', 'bedrock_count_tokens', 'm', false, ''],
+    [`/model/${encodeURIComponent(ARN)}/converse`, 'bedrock_converse', ARN, false, ''],
+    [`/model/${ARN}/converse`, 'bedrock_converse', ARN, false, ''],
+    ['/model/aws/amazon.nova-lite-v1%3A0/converse', 'bedrock_converse', 'aws/amazon.nova-lite-v1:0', false, ''],
+  ])('POST %s', (target, api, model, stream, upstreamPath) => {
+    const endpoint = match(`POST ${target}`);
+    // As the client wrote it.
+    const upstream = upstreamPath === '' ? target : upstreamPath;
+    expect(endpoint).toMatchObject({
+      kind: 'exchange',
+      dialect: 'aws',
+      modelIn: 'path',
+      model,
+      stream,
+      upstreamPath: upstream,
+    });
+    expect(endpoint.kind === 'exchange' ? endpoint.protocol.api : '').toBe(api);
+  });
+
+  test('another name goes into the path as the SDK writes it', () => {
+    expect(pathWithModel('/model/aws/x/converse', 'amazon.nova-lite-v1:0')).toBe(
+      '/model/amazon.nova-lite-v1%3A0/converse',
+    );
+    expect(pathWithModel('/model/aws%2Fx/invoke', ARN)).toBe(`/model/${encodeURIComponent(ARN)}/invoke`);
+  });
+});
+
 describe('model lists', () => {
   test.each<[string, Record<string, string>, string]>([
     ['/v1/models', {}, 'openai'],
@@ -148,6 +190,8 @@ describe('wrong methods and upgrades', () => {
     ['GET /v1/responses/compact', 'POST', 'openai_responses'],
     ['post /v1/messages', 'POST', 'anthropic'],
     ['GET /v1beta/models/x:generateContent', 'POST', 'google'],
+    ['GET /model/m/converse', 'POST', 'aws'],
+    ['PUT /bedrock/model/m/invoke', 'POST', 'aws'],
     ['POST /v1/models', 'GET', 'openai'],
     ['POST /v1beta/models/:generateContent', 'GET', 'google'],
     ['DELETE /v1/models/ft:gpt-4o:org', 'GET', 'openai'],
