@@ -456,8 +456,11 @@ export class Exchange implements UpstreamEvents, Watched {
     }
     const event = this.#closingEvent(fault);
     this.#close(state, fault, () => {
-      if (event !== undefined && this.#headReleased) client.write(Buffer.from(event));
-      client.reset();
+      const said = event !== undefined && this.#headReleased;
+      if (said) client.write(Buffer.from(event));
+      // An exception frame is an end, and no reader takes it for an answer's. A reset might overtake it.
+      if (said && typeof event !== 'string') client.end();
+      else client.reset();
     });
   }
 
