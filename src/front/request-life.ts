@@ -23,7 +23,7 @@ import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
 import { reserveQuota, standingHeaders } from './quota.ts';
 import { readBody } from './read-body.ts';
-import { decidingOf, judgeRequest, rulesBefore, toldAfter, unguardedStream } from './rules.ts';
+import { decidingOf, judgeRequest, rulesBefore, toldAfter, unguardedBy } from './rules.ts';
 import type { Judged } from './rules.ts';
 import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
@@ -149,7 +149,7 @@ export async function requestLife(
     const { verdicts, edits } = judged;
     const { model, scanned: judgedBody } = judged.asked;
     const { provider, grantIds } = judged.route;
-    const unguarded = stream ? unguardedStream(arrival, endpoint, judged) : undefined;
+    const unguarded = unguardedBy(arrival, endpoint, judged, stream);
     if (unguarded !== undefined) {
       denied(unguarded, { model, provider: provider.id, verdicts });
       return;
@@ -387,7 +387,7 @@ function refusedState({ code }: Fault): Closed['state'] {
       return 'aborted';
     case 'guardrail_blocked':
     case 'guardrail_unavailable':
-    case 'stream_unguarded':
+    case 'unguarded':
       return 'blocked';
     default:
       return 'denied';

@@ -238,7 +238,11 @@ export class Exchange implements UpstreamEvents, Watched {
     if (this.#eventStream && (!encoded || gated) && status === 200) this.#filter = wireFilter?.();
     // Some streams are a JSON array, or in a binary format.
     if (this.#eventStream || (opened.stream && status === 200)) this.#pace = new Pace();
-    this.#providerRequestId = valueOf(headers, 'x-request-id') ?? valueOf(headers, 'request-id') ?? valueOf(headers, 'x-amzn-requestid') ?? null;
+    this.#providerRequestId =
+      valueOf(headers, 'x-request-id') ??
+      valueOf(headers, 'request-id') ??
+      valueOf(headers, 'x-amzn-requestid') ??
+      null;
     tap.head(status, redactHeaders(headers));
     if (gated) {
       // Rules read, and let go, what the encoding hid; its length is theirs to know.

@@ -59,13 +59,10 @@ export function buildWorld(
     responseRules: new Set(
       builtins.filter(({ builtin }) => builtin.sides.includes('response')).map(({ name }) => name),
     ),
-    strictResponseRules: new Set(
+    strictRules: new Map(
       builtins
-        .filter(
-          ({ builtin, failPolicy }) =>
-            failPolicy === 'fail_closed' && !builtin.shadow && builtin.sides.includes('response'),
-        )
-        .map(({ name }) => name),
+        .filter(({ builtin, failPolicy }) => failPolicy === 'fail_closed' && !builtin.shadow)
+        .map(({ name, builtin }) => [name, builtin.sides]),
     ),
     modelMetadata: parts.modelMetadata,
     allowedHosts: new Set(server.allowedHosts),

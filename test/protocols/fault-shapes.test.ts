@@ -53,7 +53,7 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
     status: 403,
     message: 'request blocked by guardrail',
   },
-  stream_unguarded: { code: 'stream_unguarded', rule: ruleId('pii') },
+  unguarded: { code: 'unguarded', rule: ruleId('pii'), what: 'a binary event stream' },
   guardrail_unavailable: { code: 'guardrail_unavailable', rule: ruleId('pii'), why: 'timeout' },
   overloaded: { code: 'overloaded', what: 'bytes in flight', limit: 1000 },
   journal_full: { code: 'journal_full', limitBytes: 1000 },

@@ -51,18 +51,20 @@ export class FrameReader {
   push(bytes: Uint8Array): void {
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
-    while (at < chunk.length && !this.#broken) {
+    while (at < chunk.length && !this.broken) {
       const frameEnd = this.#pendingBytes === 0 ? this.#wholeFrame(chunk, at) : undefined;
-      if (!this.#broken) at = frameEnd ?? this.#goOn(chunk, at);
+      at = frameEnd ?? this.#goOn(chunk, at);
     }
-    if (this.#broken) this.#forget();
+    if (this.broken) this.#forget();
   }
 
   /** A frame that stands whole in the chunk is read where it stands; undefined where it goes on in the next. */
   #wholeFrame(chunk: Buffer, at: number): number | undefined {
     if (chunk.length - at < PRELUDE_BYTES) return undefined;
     const frameBytes = this.#lengthOf(chunk.subarray(at, at + PRELUDE_BYTES));
-    if (frameBytes === undefined || chunk.length - at < frameBytes) return undefined;
+    // Nothing behind it is read.
+    if (frameBytes === undefined) return chunk.length;
+    if (chunk.length - at < frameBytes) return undefined;
     this.#read(chunk.subarray(at, at + frameBytes));
     return at + frameBytes;
   }
@@ -106,7 +108,9 @@ export class FrameReader {
     const body = frame.subarray(0, frame.length - CRC_BYTES);
     const headersEnd = PRELUDE_BYTES + frame.readUInt32BE(4);
     const headers =
-      crc32(body) === frame.readUInt32BE(body.length) ? headersIn(frame.subarray(PRELUDE_BYTES, headersEnd)) : undefined;
+      crc32(body) === frame.readUInt32BE(body.length)
+        ? headersIn(frame.subarray(PRELUDE_BYTES, headersEnd))
+        : undefined;
     if (headers === undefined) this.#broken = true;
     else this.#onFrame({ headers, payload: body.subarray(headersEnd) });
   }

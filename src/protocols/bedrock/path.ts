@@ -47,7 +47,9 @@ export function bedrockPathWithModel(path: string, model: string): string | unde
 
 /** Whether a path is Bedrock's, served or not. */
 export function isBedrockPath(path: string): boolean {
-  return /^\/(?:bedrock|model|guardrail|guardrails|async-invoke|inference-profiles|foundation-models)(?:\/|$)/.test(path);
+  return /^\/(?:bedrock|model|guardrail|guardrails|async-invoke|inference-profiles|foundation-models)(?:\/|$)/.test(
+    path,
+  );
 }
 
 function decoded(name: string): string {

@@ -41,6 +41,5 @@ export const bedrockCountTokens: Protocol = {
   dialect: 'aws',
   billable: false,
   readRequest: readCountRequest,
-  openResponse: (head) =>
-    openBedrock(head, { stream: undefined, valueIn: eventOfConverse, unary: factsOfTokenCount }),
+  openResponse: (head) => openBedrock(head, { stream: undefined, valueIn: eventOfConverse, unary: factsOfTokenCount }),
 };

@@ -112,6 +112,10 @@ function config(): Record<string, unknown> {
     },
     hooks: {
       pii: { builtin: { kind: 'personal_data', action: 'redact', detect: ['email'] } },
+      lenient: {
+        fail_policy: 'fail_open',
+        builtin: { kind: 'personal_data', action: 'block', detect: ['email'], sides: ['response'] },
+      },
       watch: { builtin: { kind: 'personal_data', action: 'flag', detect: ['email'], sides: ['request'] } },
     },
     grants: [
@@ -122,12 +126,12 @@ function config(): Record<string, unknown> {
             { role: 'admin' },
             { models: '**' },
             { models: `aws/${GUARDED}`, send_hooks: [{ name: 'pii' }] },
-            { models: `aws/${NOVA}`, send_hooks: [{ name: 'watch' }] },
+            { models: `aws/${SONNET}`, send_hooks: [{ name: 'lenient' }, { name: 'watch' }] },
           ],
         },
       },
     ],
-    server: H2C_IS_SERVED ? { listen_h2c: [{ address: `127.0.0.1:${h2cPort}` }] } : {},
+    ...(TRANSPORTS.length > 1 ? { server: { listen_h2c: [{ address: `127.0.0.1:${h2cPort}` }] } } : {}),
   };
 }
 
@@ -385,6 +389,21 @@ describe.each(TRANSPORTS)("AWS's SDK over $name", ({ origin, handler }) => {
     for (const { id } of revoked) await lift(id);
   });
 
+  test('a rule that may fail open lets a binary stream pass, and its verdict says that it could not look', async () => {
+    const { stream = [] } = await client.send(new ConverseStreamCommand({ modelId: SONNET, messages: HI }));
+    let text = '';
+    for await (const event of stream) text += event.contentBlockDelta?.delta?.text ?? '';
+    expect(text).toBe('Bonjour de Paris.');
+    const { id } = await newest(SONNET);
+    const error = expect.stringContaining('application/vnd.amazon.eventstream');
+    expect(await gateway.json(`/api/requests/${id}`)).toMatchObject({
+      verdicts: [
+        { rule: 'watch', side: 'request', action: 'allow', error: null },
+        { rule: 'lenient', side: 'response', action: 'error', error },
+      ],
+    });
+  });
+
   test('a Bedrock API key goes as a bearer, whatever the client signed', async () => {
     await client.send(new ConverseCommand({ modelId: BY_KEY, messages: HI }));
     expect(seen[0]?.headers.authorization).toBe(`Bearer ${API_KEY}`);
@@ -406,9 +425,15 @@ describe.each(TRANSPORTS)("AWS's SDK over $name", ({ origin, handler }) => {
     });
     expect(seen).toHaveLength(1);
     expect(await newest(GUARDED, 'blocked')).toMatchObject({
-      denied_by: 'gateway_stream_unguarded',
+      denied_by: 'gateway_unguarded',
       stream: true,
     });
+
+    // A count by InvokeModel brings its body in base64.
+    const input = { invokeModel: { body: Buffer.from('{"messages":[]}') } };
+    const counted = client.send(new CountTokensCommand({ modelId: GUARDED, input }));
+    await expect(counted).rejects.toMatchObject({ message: expect.stringContaining('count by Converse') });
+    expect(seen).toHaveLength(1);
   });
 });
 

@@ -34,6 +34,7 @@ const API_NAMES: Record<string, string> = {
   gemini_embed_content: 'Gemini Embeddings',
   bedrock_model_invoke: 'Bedrock',
   bedrock_converse: 'Bedrock Converse',
+  bedrock_count_tokens: 'Bedrock, counting',
 };
 
 export function apiName(api: string): string {
