@@ -111,3 +111,15 @@ export function eventOfConverse(type: string, payload: JsonObject): unknown {
 export function eventOfInvoke(_type: string, payload: JsonObject): unknown {
   return parseJson(Buffer.from(textOf(payload['bytes']), 'base64').toString('utf8'));
 }
+
+/** The JSON texts of a stream's events, as AWS or the vendor wrote them. */
+export function eventTexts(bytes: Uint8Array): string[] {
+  const texts: string[] = [];
+  const frames = new FrameReader(({ payload }) => {
+    const text = payload.toString('utf8');
+    const vendors = textOrNull(objectOf(parseJson(text))['bytes']);
+    texts.push(vendors === null ? text : Buffer.from(vendors, 'base64').toString('utf8'));
+  });
+  frames.push(bytes);
+  return texts;
+}

@@ -284,13 +284,26 @@ describe.each(TRANSPORTS)("AWS's SDK over $name", ({ origin, handler }) => {
       ['/model/amazon.nova-lite-v1%3A0/converse-stream', 'right'],
       ['/model/amazon.nova-lite-v1%3A0/converse-stream', 'right'],
     ]);
-    expect(await newest(NOVA)).toMatchObject({
+    const record = await newest(NOVA);
+    expect(record).toMatchObject({
       state: 'complete',
       api: 'bedrock_converse',
       stream: true,
       usage: { input_uncached: 26, output: 8 },
       // $0.06 and $0.24 a million.
       cost_nanodollars: String(26 * 60 + 8 * 240),
+    });
+    // Captured byte for byte, and put together again where it is asked for as JSON.
+    const captured = `/api/requests/${record.id}/body?side=response`;
+    const raw = await fetch(gateway.url + captured);
+    expect(Buffer.from(await raw.arrayBuffer()).equals(file('bedrock/converse-stream.response.bin'))).toBe(true);
+    expect(await gateway.json(`${captured}&form=json`)).toEqual({
+      body: {
+        output: { message: { role: 'assistant', content: [{ text: 'Bonjour de Paris.' }] } },
+        stopReason: 'end_turn',
+        usage: { inputTokens: 26, outputTokens: 8, totalTokens: 34, serverToolUsage: {} },
+        metrics: { latencyMs: 903 },
+      },
     });
   });
 
