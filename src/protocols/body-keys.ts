@@ -56,6 +56,11 @@ const USED_KEYS = [
   'max_tokens_to_sample',
   'additionalModelRequestFields',
   'promptVariables',
+  'dimensions',
+  'normalize',
+  'embeddingTypes',
+  'embedding_types',
+  'embeddingConfig',
 ];
 
 /** The JSON form of Google's protocol buffers reads both spellings of a name as one field. */

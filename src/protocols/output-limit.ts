@@ -18,6 +18,17 @@ const LIMITS: Partial<Record<Api, readonly string[]>> = {
 /** Answers of such a request have no tokens. */
 const EMBEDDINGS: ReadonlySet<Api> = new Set<Api>(['openai_embeddings', 'gemini_embed_content']);
 
+/**
+ * Members that only bodies of embedding models have: those of others are refused with one. InvokeModel's path does not
+ * say what it is for, and a text alone (`inputText`) may be either.
+ */
+const EMBEDDING_MEMBERS = ['dimensions', 'normalize', 'embeddingTypes', 'embedding_types', 'embeddingConfig'];
+
+function asksToEmbed({ spans }: BodyFields): boolean {
+  if (spans['messages'] !== undefined || spans['prompt'] !== undefined) return false;
+  return EMBEDDING_MEMBERS.some((key) => spans[key] !== undefined);
+}
+
 /** What costs nothing: counts, and all about a response that was paid for by the request that made it. */
 const FREE: ReadonlySet<Api> = new Set(PROTOCOLS.filter(({ billable }) => billable !== true).map(({ api }) => api));
 
@@ -43,7 +54,7 @@ const CONFIG_BYTES = 64 * 1024;
  * @param decoded the bytes that were scanned; to be unchanged until `input()` was asked for the last time.
  */
 export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields): OutputLimit {
-  const embeds = EMBEDDINGS.has(api);
+  const embeds = EMBEDDINGS.has(api) || (api === 'bedrock_model_invoke' && asksToEmbed(fields));
   const config = generationConfig(api, decoded, fields);
   return {
     billed: !FREE.has(api),

@@ -70,6 +70,10 @@ describe('the most that one answer may have', () => {
     ['bedrock_model_invoke', '{"inferenceConfig":{"max_new_tokens":40}}', 40],
     ['bedrock_model_invoke', '{"textGenerationConfig":{"maxTokenCount":50}}', 50],
     ['bedrock_model_invoke', '{"max_tokens":64,"max_gen_len":"5"}', undefined],
+    ['bedrock_model_invoke', '{"inputText":"hi","dimensions":256}', 0],
+    ['bedrock_model_invoke', '{"prompt":"hi","dimensions":256}', undefined],
+    // Titan writes as well as it embeds.
+    ['bedrock_model_invoke', '{"inputText":"hi"}', undefined],
     ['openai_embeddings', '{"max_tokens":9}', 0],
     ['gemini_embed_content', '{}', 0],
   ])('%s %s: %s', (api, body, most) => {
