@@ -14,7 +14,9 @@ import { hookFindings } from './rules.ts';
 import type { Config } from './schema.ts';
 import { APERTURE_CAPABILITY } from './schema/grants.ts';
 import type { Capability } from './schema/grants.ts';
+import type { ProviderConfig } from './schema/providers.ts';
 import { UNREADABLE_REFERENCE } from '../src/access/capability.ts';
+import { awsScope, readAwsKey } from '../src/keys/aws-signature.ts';
 import { COST_BASES, isCostBasis } from '../src/pricing/basis.ts';
 import { webhookFindings } from './webhooks.ts';
 import { globMatchesSegment } from './segment-glob.ts';
@@ -141,7 +143,17 @@ function providerRemarks(id: string, config: Config, remarks: Remarks): void {
     const written = shown(remarks.written([...path, 'cost_basis']));
     remarks.advise([...path, 'cost_basis'], `provider ${id}: no prices for "${written}"; known are ${known}`);
   }
+  signingRemarks(id, provider, remarks);
   addHeaderRemarks([...path, 'add_headers'], `provider ${id}: `, provider.add_headers, remarks);
+}
+
+/** What would refuse each request to the provider. A reference to a stored key is not read here. */
+function signingRemarks(id: string, provider: ProviderConfig, remarks: Remarks): void {
+  const { authorization, apikey, baseurl, aws_region } = provider;
+  if (authorization !== 'aws_sigv4' || provider.disabled || apikey === '' || apikey.startsWith('keyid:')) return;
+  for (const read of [readAwsKey(apikey.trim()), awsScope(baseurl, aws_region)]) {
+    if (!read.ok) remarks.advise(['providers', id, 'authorization'], `provider ${id}: ${read.fault}`);
+  }
 }
 
 function baseUrlRemarks(id: string, baseurl: string, remarks: Remarks): void {

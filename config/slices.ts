@@ -17,7 +17,7 @@ import { readHeaderEntry } from './headers.ts';
 import { identityOf } from './listeners.ts';
 import { isChargeable } from './quotas.ts';
 import type { Config } from './schema.ts';
-import type { Authorization } from './schema/fields.ts';
+import type { ProviderAuthorization } from './schema/fields.ts';
 import type { Capability, TempGrantConfig } from './schema/grants.ts';
 import type { ProviderConfig } from './schema/providers.ts';
 import type { ListenerConfig } from './schema/server.ts';
@@ -50,8 +50,10 @@ export function providersOf(config: Config): Provider[] {
 export interface Credential {
   /** Secret. Empty: none. */
   apikey: string;
-  authorization: Authorization;
+  authorization: ProviderAuthorization;
   authMode: 'override' | 'passthrough' | 'none';
+  /** With `aws_sigv4`. */
+  aws?: { baseUrl: string; region: string };
   /** Lower-case name, value. May hold secrets. */
   addHeaders: [string, string][];
 }
@@ -65,6 +67,9 @@ export function credentialsOf(config: Config): Map<ProviderId, Credential> {
         apikey: provider.apikey,
         authorization: provider.authorization,
         authMode: authModeOf(provider),
+        ...(provider.authorization === 'aws_sigv4'
+          ? { aws: { baseUrl: provider.baseurl, region: provider.aws_region } }
+          : {}),
         addHeaders: headersOf(provider),
       },
     ]),

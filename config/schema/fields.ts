@@ -63,6 +63,16 @@ export function checked(format: string, holds: (text: string) => boolean, fault:
 export const AUTHORIZATIONS = ['bearer', 'x-api-key', 'x-goog-api-key', 'hec', 'cf-aig-authorization'] as const;
 export type Authorization = (typeof AUTHORIZATIONS)[number];
 
+/** A provider's key may also sign (extension). */
+export const PROVIDER_AUTHORIZATIONS = [...AUTHORIZATIONS, 'aws_sigv4'] as const;
+export type ProviderAuthorization = (typeof PROVIDER_AUTHORIZATIONS)[number];
+
+export const providerAuthorization = () =>
+  z
+    .enum(['', ...PROVIDER_AUTHORIZATIONS])
+    .transform((kind): ProviderAuthorization => (kind === '' ? 'bearer' : kind))
+    .prefault('bearer');
+
 /** In which header a key is sent. Go reads an absent value as "", so both mean the default. */
 export const authorization = () =>
   z

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Compatibility } from '../../src/contract/api.ts';
 import { COST_BASES } from '../../src/pricing/basis.ts';
 import { decimalText } from '../units.ts';
-import { authorization } from './fields.ts';
+import { checked, providerAuthorization } from './fields.ts';
 
 const FLAG_MEANING: Record<Compatibility, string> = {
   openai_chat: 'Serves /v1/chat/completions. On where the block is absent or turns nothing else on',
@@ -14,6 +14,8 @@ const FLAG_MEANING: Record<Compatibility, string> = {
   bedrock_model_invoke: 'Serves Bedrock InvokeModel',
   bedrock_converse: 'Serves Bedrock Converse',
 };
+
+const AWS_REGION = /^[a-z]{2}(?:-[a-z]+)+-\d$/;
 
 const flag = (meaning: string) => z.boolean().exactOptional().describe(meaning);
 
@@ -52,7 +54,18 @@ export const ProviderConfig = z.strictObject({
     .describe('Root of the upstream; the request path is appended. http or https, without /v1'),
   models: z.array(z.string()).default([]).describe('Exact model names as the provider knows them; no wildcards'),
   apikey: z.string().default('').describe('The key sent upstream; write "${NAME}" to take it from the environment'),
-  authorization: authorization().describe('The header in which the key is sent'),
+  authorization: providerAuthorization().describe(
+    'The header in which the key is sent; `aws_sigv4` (extension): `apikey` is "ACCESS_KEY_ID:SECRET_ACCESS_KEY", or with ":SESSION_TOKEN" behind it, and signs each request',
+  ),
+  aws_region: checked(
+    'AWS region',
+    (text) => text === '' || AWS_REGION.test(text),
+    'must be a region, such as us-east-1',
+  )
+    .default('')
+    .describe(
+      'With `aws_sigv4`, where the baseurl does not name it: the region that requests are signed for (extension)',
+    ),
   auth_mode: z
     .enum(['', 'override', 'passthrough', 'none'])
     .default('')

@@ -40,6 +40,7 @@ export const APIS = [
   'gemini_batches',
   'gemini_cached_contents',
   'gemini_operations',
+  'bedrock_count_tokens',
 ] as const;
 export type Api = (typeof APIS)[number];
 

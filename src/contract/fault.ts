@@ -48,6 +48,8 @@ export type Fault =
   | { code: 'quota_unavailable'; buckets: string[]; why: string }
   | { code: 'guardrail_blocked'; rule: RuleId; side: 'request' | 'response'; status: number; message: string }
   | { code: 'guardrail_unavailable'; rule: RuleId; why: string }
+  /** A rule that refuses what it cannot read could not read this, which can be told before it is sent. */
+  | { code: 'unguarded'; rule: RuleId; what: string }
   | { code: 'overloaded'; what: string; limit: number }
   | { code: 'journal_full'; limitBytes: number }
   | { code: 'journal_failed'; why: string }
@@ -258,6 +260,8 @@ export function answerTo(fault: Fault): FaultAnswer {
       return { ...say(fault.status, '', { shouldRetry: false }), message: fault.message };
     case 'guardrail_unavailable':
       return say(503, `the rule "${fault.rule}" could not decide (${fault.why}), and it is set to refuse then`);
+    case 'unguarded':
+      return say(400, `the rule "${fault.rule}" cannot read ${fault.what}`, { shouldRetry: false });
     case 'overloaded':
       return say(503, `too busy: ${fault.what} is at its limit of ${fault.limit}`, {
         retryAfterSeconds: BUSY_RETRY_SECONDS,

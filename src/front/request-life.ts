@@ -30,14 +30,14 @@ import { readBody } from './read-body.ts';
 import { answerReader } from './resource-answer.ts';
 import { askResource } from './resource-life.ts';
 import type { AskedResource } from './resource-life.ts';
-import { decidingOf, judgeRequest, rulesBefore, toldAfter } from './rules.ts';
+import { decidingOf, judgeRequest, rulesBefore, toldAfter, unguardedBy } from './rules.ts';
 import type { Judged } from './rules.ts';
 import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
 import type { ScannedBody } from './scan-body.ts';
 import type { FrontServices } from './services.ts';
 import type { ClientRequest, ClientResponse } from './socket.ts';
-import { upstreamRequest } from './upstream-request.ts';
+import { signedRequest, upstreamRequest } from './upstream-request.ts';
 import type { World } from './world.ts';
 
 export type ExchangeEndpoint = Extract<Endpoint, { kind: 'exchange' }>;
@@ -160,9 +160,14 @@ export async function requestLife(
       judged = passed.value;
       stream = endpoint.stream ?? judged.asked.scanned.fields.stream;
     }
-    const { verdicts } = judged;
+    const { verdicts, edits } = judged;
     const { model, scanned: judgedBody } = judged.asked;
     const { provider, grantIds } = judged.route;
+    const unguarded = unguardedBy(arrival, endpoint, judged, stream);
+    if (unguarded !== undefined) {
+      denied(unguarded, { model, provider: provider.id, verdicts });
+      return;
+    }
     // From here on whatever ends the request gives back what is reserved: `denied` does, and its record.
     const reserving = reserveQuota(quotas, arrival, endpoint, id, {
       scanned: judgedBody,
@@ -172,18 +177,6 @@ export async function requestLife(
     const admission = reserving instanceof Promise ? await reserving : reserving;
     if (!admission.ok) {
       denied(admission.fault, { model, provider: provider.id, verdicts });
-      return;
-    }
-    // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to
-    // `live.add` nothing waits.
-    const subjects = [
-      ...callerSubjects(arrival.caller),
-      ...modelSubjects(provider.id, modelsOf(judged)),
-      ...sessionSubjects(services.killSwitch, arrival, endpoint, judgedBody.decoded),
-    ];
-    const revoked = services.killSwitch.judge(subjects) ?? leaving();
-    if (revoked !== undefined) {
-      denied(revoked, { model, provider: provider.id, verdicts });
       return;
     }
     const key = world.keys.authorize(provider, request.headers);
@@ -196,9 +189,26 @@ export async function requestLife(
       denied({ code: 'resource_key_gone', provider: provider.id }, { model, provider: provider.id, verdicts });
       return;
     }
-    const { edits } = judged;
     const forwarded = forwardedBody(judgedBody, endpoint, judged.route, edits);
     const deciding = resource === undefined ? decidingOf(arrival, judged) : undefined;
+    const holder = { login: arrival.caller.login, provider: provider.id, keyId: key.value.keyId, model };
+    const reader = resource === undefined ? undefined : readerOf(services, arrival, id, resource, holder);
+    const isRead = deciding !== undefined || reader?.heldBytes !== undefined;
+    const planned = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, isRead);
+    const { sign } = key.value;
+    const upstream = sign === undefined ? planned : await signedRequest(planned, sign, services.clock.nowMs());
+    // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to
+    // `live.add` nothing waits.
+    const subjects = [
+      ...callerSubjects(arrival.caller),
+      ...modelSubjects(provider.id, modelsOf(judged)),
+      ...sessionSubjects(services.killSwitch, arrival, endpoint, judgedBody.decoded),
+    ];
+    const revoked = services.killSwitch.judge(subjects) ?? leaving();
+    if (revoked !== undefined) {
+      denied(revoked, { model, provider: provider.id, verdicts });
+      return;
+    }
     const opened = openedFrame(arrival, endpoint, id, {
       stream,
       model,
@@ -210,10 +220,6 @@ export async function requestLife(
     if (verdicts.length > 0) opened.verdicts = verdicts;
     opened.hooks = toldAfter(services, arrival, id, judged.route);
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
-    const holder = { login: arrival.caller.login, provider: provider.id, keyId: key.value.keyId, model };
-    const reader = resource === undefined ? undefined : readerOf(services, arrival, id, resource, holder);
-    const isRead = deciding !== undefined || reader?.heldBytes !== undefined;
-    const upstream = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, isRead);
 
     // Opened: in the journal before a byte leaves.
     begun = true;
@@ -315,12 +321,12 @@ function route(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Resu
   const allows = (provider: string, model: string): readonly string[] | undefined =>
     arrival.access.may(provider, model);
   const providers = arrival.world.routing;
-  const { compatibility, api } = endpoint.protocol;
+  const { compatibility, alsoServedBy, api } = endpoint.protocol;
   const { model, holder } = asked;
   const routed =
     endpoint.modelIn === 'response' && holder !== undefined
       ? heldRoute({ provider: holder, model, compatibility, providers, allows })
-      : planRoute({ model, compatibility, api, providers, allows, holder });
+      : planRoute({ model, compatibility, alsoServedBy, api, providers, allows, holder });
   if (!routed.ok) return routed;
   const { provider } = routed.value;
   const [named] = asked.scanned.fields.resources ?? [];
@@ -442,6 +448,7 @@ function refusedState({ code }: Fault): Closed['state'] {
       return 'aborted';
     case 'guardrail_blocked':
     case 'guardrail_unavailable':
+    case 'unguarded':
       return 'blocked';
     default:
       return 'denied';

@@ -8,6 +8,7 @@ import type { SendHook } from '../access/grants.ts';
 import { postHooksOf } from '../guardrails/hooks/post-hooks.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { holds } from '../protocols/input-reach.ts';
 import { redactHeaders } from '../proxy/headers.ts';
 import type { Route } from '../routing/plan.ts';
 import { quotaFacts } from './quota.ts';
@@ -126,6 +127,41 @@ export function decidingOf(arrival: Arrival, { route, placeholders }: Judged): D
   const { responseRules } = arrival.world;
   const rules = sendHooksOf(arrival, route).flatMap(({ name }) => (responseRules.has(name) ? [name] : []));
   return rules.length === 0 && placeholders.length === 0 ? undefined : { rules, placeholders };
+}
+
+/**
+ * Why a request to Bedrock must not be sent: no rule reads a binary event stream, nor a body in base64, and one that is in
+ * force refuses what it cannot read, or has to put values back. Said now, it costs nothing at the provider.
+ */
+export function unguardedBy(
+  arrival: Arrival,
+  { protocol }: ExchangeEndpoint,
+  judged: Judged,
+  stream: boolean,
+): Fault | undefined {
+  if (protocol.dialect !== 'aws') return undefined;
+  const { placeholders, verdicts, asked } = judged;
+  if (stream) {
+    const strict = strictRule(arrival, judged, 'response');
+    const restoring = placeholders.length > 0 ? verdicts.find(({ action }) => action === 'tokenise')?.rule : undefined;
+    return unguarded(strict ?? restoring, 'a binary event stream: ask without streaming');
+  }
+  const { decoded, fields } = asked.scanned;
+  const input = protocol.api === 'bedrock_count_tokens' ? fields.spans['input'] : undefined;
+  if (input === undefined || !holds(decoded, input.valueStart, input.valueEnd, IN_BASE64)) return undefined;
+  return unguarded(strictRule(arrival, judged, 'request'), 'a body in base64: count by Converse');
+}
+
+/** An escape may hide the word. */
+const IN_BASE64 = /invokeModel|\\u/;
+
+function strictRule(arrival: Arrival, { route }: Judged, side: 'request' | 'response'): string | undefined {
+  const { strictRules } = arrival.world;
+  return sendHooksOf(arrival, route).find(({ name }) => strictRules.get(name)?.includes(side) === true)?.name;
+}
+
+function unguarded(rule: string | undefined, what: string): Fault | undefined {
+  return rule === undefined ? undefined : { code: 'unguarded', rule: ruleId(rule), what };
 }
 
 /** Hooks that are to be told of the exchange when it is over. */

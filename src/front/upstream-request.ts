@@ -1,3 +1,4 @@
+import type { Sign } from '../keys/aws-signature.ts';
 import type { Authorization } from '../keys/provider-key.ts';
 import { pathWithModel } from '../protocols/registry.ts';
 import { upstreamHeaders, upstreamQuery } from '../proxy/headers.ts';
@@ -41,4 +42,17 @@ export function upstreamRequest(
     }),
     body: forwarded.body.byteLength > 0 ? forwarded.body : null,
   };
+}
+
+/** The same request, with its signature. Nothing of it may be changed afterwards. */
+export async function signedRequest(request: UpstreamRequest, sign: Sign, nowMs: number): Promise<UpstreamRequest> {
+  const made = await sign(request, nowMs);
+  const names = new Set(made.map(([name]) => name));
+  const headers: string[] = [];
+  for (let i = 0; i + 1 < request.headers.length; i += 2) {
+    const name = request.headers[i] ?? '';
+    // The operator's own header of that name would be a second one.
+    if (!names.has(name.toLowerCase())) headers.push(name, request.headers[i + 1] ?? '');
+  }
+  return { ...request, headers: [...headers, ...made.flat()] };
 }

@@ -38,6 +38,8 @@ export interface World {
   /** Names of built-in rules, and of those that look at responses. */
   readonly builtins: ReadonlySet<string>;
   readonly responseRules: ReadonlySet<string>;
+  /** Those that refuse what they cannot read, with the sides that they look at. */
+  readonly strictRules: ReadonlyMap<string, readonly string[]>;
   readonly modelMetadata: MetadataLookup;
   /** Lower-case host names beside those that need no listing. */
   readonly allowedHosts: ReadonlySet<string>;

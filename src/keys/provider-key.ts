@@ -4,6 +4,8 @@ import type { ProviderId } from '../contract/ids.ts';
 import type { Provider } from '../contract/provider.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { awsScope, awsSigner, readAwsKey } from './aws-signature.ts';
+import type { Sign } from './aws-signature.ts';
 
 /** A provider's credential as config has read it. */
 export interface Credential {
@@ -11,9 +13,13 @@ export interface Credential {
   apikey: string;
   authorization: AuthorizationKind;
   authMode: 'override' | 'passthrough' | 'none';
+  /** For `aws_sigv4`: where its signatures count. The region may be empty. */
+  aws?: { baseUrl: string; region: string };
 }
 
-export type AuthorizationKind = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'hec' | 'cf-aig-authorization';
+export type AuthorizationKind = HeaderKind | 'aws_sigv4';
+/** Those that send the key itself. */
+export type HeaderKind = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'hec' | 'cf-aig-authorization';
 
 /** The id of a key that is the client's own: whose it is, we cannot know. */
 export const CLIENT_KEY_ID = 'client';
@@ -24,11 +30,14 @@ export class Authorization {
   readonly keyId: string;
   /** The credential is the client's: then what else it says about its account goes along. */
   readonly fromClient: boolean;
+  /** For keys that are not sent but sign: to be asked when the request is as it will be sent. */
+  readonly sign: Sign | undefined;
   readonly #headers: readonly (readonly [string, string])[];
 
-  constructor(keyId: string, headers: readonly (readonly [string, string])[]) {
+  constructor(keyId: string, headers: readonly (readonly [string, string])[], sign?: Sign) {
     this.keyId = keyId;
     this.fromClient = keyId === CLIENT_KEY_ID;
+    this.sign = sign;
     this.#headers = headers;
   }
 
@@ -67,7 +76,7 @@ export class Keys {
     const way = this.#ways.get(provider.id);
     if (way === undefined) return misconfigured(provider.id, 'its credential was not loaded');
     if (way.kind === 'fixed') return way.answer;
-    const own = clientHeaders.filter(([name, value]) => way.names.includes(name) && value.trim() !== '');
+    const own = clientHeaders.filter(([name, value]) => way.names.includes(name) && isCredential(value));
     return own.length > 0 ? ok(new Authorization(CLIENT_KEY_ID, own)) : way.otherwise;
   }
 }
@@ -80,6 +89,11 @@ export function createKeys(
   return new Keys(credentials, nameKey);
 }
 
+/** A signature of the client's is none here: it is over the host and headers of its way to us. */
+function isCredential(value: string): boolean {
+  return value.trim() !== '' && !value.trimStart().startsWith('AWS4-');
+}
+
 function wayOf(id: string, credential: Credential, nameKey: string | Uint8Array): Way {
   switch (credential.authMode) {
     case 'none':
@@ -87,7 +101,8 @@ function wayOf(id: string, credential: Credential, nameKey: string | Uint8Array)
     case 'override':
       return { kind: 'fixed', answer: configured(id, credential, nameKey) };
     case 'passthrough': {
-      const own = headerOf(credential.authorization, '')[0];
+      const own =
+        credential.authorization === 'aws_sigv4' ? 'authorization' : headerOf(credential.authorization, '')[0];
       const names = CLIENT_CREDENTIALS.includes(own) ? CLIENT_CREDENTIALS : [...CLIENT_CREDENTIALS, own];
       return { kind: 'client first', names, otherwise: configured(id, credential, nameKey) };
     }
@@ -103,11 +118,26 @@ function configured(id: string, credential: Credential, nameKey: string | Uint8A
   if (!/^[\x20-\x7e]+$/.test(key)) {
     return misconfigured(id, 'its apikey holds characters that no header can carry');
   }
+  if (credential.authorization === 'aws_sigv4') return signing(id, key, credential.aws, nameKey);
   return ok(new Authorization(nameOf(key, nameKey), [headerOf(credential.authorization, key)]));
 }
 
+function signing(
+  id: string,
+  key: string,
+  aws: Credential['aws'],
+  nameKey: string | Uint8Array,
+): Result<Authorization, Fault> {
+  const read = readAwsKey(key);
+  if (!read.ok) return misconfigured(id, read.fault);
+  const scope = awsScope(aws?.baseUrl ?? '', aws?.region ?? '');
+  if (!scope.ok) return misconfigured(id, scope.fault);
+  // Temporary credentials are renewed, and stay one key's.
+  return ok(new Authorization(nameOf(read.value.accessKeyId, nameKey), [], awsSigner(read.value, scope.value)));
+}
+
 /** aperture.md, section 2.4. */
-export function headerOf(kind: AuthorizationKind, key: string): [string, string] {
+export function headerOf(kind: HeaderKind, key: string): [string, string] {
   switch (kind) {
     case 'bearer':
       return ['authorization', `Bearer ${key}`];

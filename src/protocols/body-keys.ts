@@ -49,6 +49,18 @@ const USED_KEYS = [
   'prompt',
   'preset',
   'extra_body',
+  'toolConfig',
+  'inferenceConfig',
+  'textGenerationConfig',
+  'max_gen_len',
+  'max_tokens_to_sample',
+  'additionalModelRequestFields',
+  'promptVariables',
+  'dimensions',
+  'normalize',
+  'embeddingTypes',
+  'embedding_types',
+  'embeddingConfig',
 ];
 
 /** The JSON form of Google's protocol buffers reads both spellings of a name as one field. */

@@ -34,6 +34,10 @@ const EXACT_KEYS: ReadonlySet<string> = new Set([
   'max_output_tokens',
   'n',
   'generationConfig',
+  'inferenceConfig',
+  'textGenerationConfig',
+  'max_gen_len',
+  'max_tokens_to_sample',
 ]);
 
 /** First bytes and least length of the keys that count at any depth: all others need no reading. */

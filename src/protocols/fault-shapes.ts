@@ -28,9 +28,9 @@ export function shapeFault(dialect: Dialect, fault: Fault, requestId: string): S
 
 /**
  * The event that ends a stream which we have to break off; undefined where the dialect has none, and the connection must
- * be reset instead. The caller writes a blank line first, in case the last event is half written. Only for server-sent
- * events, not for Gemini's array streams.
+ * be reset instead. Before text, the caller writes a blank line, in case the last event is half written; a frame can only
+ * stand behind a whole one. Not for Gemini's array streams.
  */
-export function faultEvent(dialect: Dialect, fault: Fault, requestId: string): string | undefined {
+export function faultEvent(dialect: Dialect, fault: Fault, requestId: string): string | Uint8Array | undefined {
   return FAULTS[dialect].event(answerTo(fault), requestId);
 }

@@ -28,7 +28,8 @@ export function inputReach(api: Api, decoded: Uint8Array, fields: BodyFields): I
   if (beyond !== undefined) return { by: 'nothing', why: beyond };
   const elsewhere = standsElsewhere(api, decoded, fields);
   if (elsewhere === undefined) {
-    return { by: 'body', moreTokens: said(decoded, fields.spans['tools']) ? MORE_WITH_TOOLS : MORE_TOKENS };
+    const tools = said(decoded, fields.spans['tools']) || said(decoded, fields.spans['toolConfig']);
+    return { by: 'body', moreTokens: tools ? MORE_WITH_TOOLS : MORE_TOKENS };
   }
   // Each of many texts has a window of its own: that bounds no sum.
   if (api === 'gemini_embed_content') return { by: 'nothing', why: elsewhere };
@@ -47,12 +48,27 @@ const GOES_ON: [string, string][] = [
   ['extra_body', 'further members'],
 ];
 
-/** APIs that we do not read the limits of. */
-const UNREAD: ReadonlySet<Api> = new Set<Api>(['bedrock_model_invoke', 'bedrock_converse']);
+/** Bedrock's: what the vendor's own words ask for beside the request, and a prompt that is stored there. */
+const ASKS_MORE = /tool|search|mcp|container|code|memory|\\/i;
+const SYSTEM_TOOL = /systemTool|\\u/;
 
-function goesOn(api: Api, decoded: Uint8Array, { spans }: BodyFields): string | undefined {
-  if (UNREAD.has(api)) return 'an API whose requests are not read';
-  const member = GOES_ON.find(([key]) => said(decoded, spans[key]));
+function bedrockGoesOn(api: Api, decoded: Uint8Array, { spans }: BodyFields): string | undefined {
+  const { promptVariables, additionalModelRequestFields: more, toolConfig } = spans;
+  if (said(decoded, promptVariables)) return 'a stored prompt';
+  if (said(decoded, more) && holds(decoded, more.valueStart, more.valueEnd, ASKS_MORE)) return 'further members';
+  if (said(decoded, toolConfig) && holds(decoded, toolConfig.valueStart, toolConfig.valueEnd, SYSTEM_TOOL)) {
+    return 'server tools';
+  }
+  return api === 'bedrock_converse' && spans['messages'] === undefined ? 'a stored prompt' : undefined;
+}
+
+function goesOn(api: Api, decoded: Uint8Array, fields: BodyFields): string | undefined {
+  const { spans } = fields;
+  const isBedrock = api.startsWith('bedrock_');
+  const ofBedrock = isBedrock ? bedrockGoesOn(api, decoded, fields) : undefined;
+  if (ofBedrock !== undefined) return ofBedrock;
+  // Vendors on Bedrock have their text in `prompt`.
+  const member = GOES_ON.find(([key]) => said(decoded, spans[key]) && !(isBedrock && key === 'prompt'));
   if (member !== undefined) return member[1];
   // Compaction is a pass of its own, at the provider's discretion. Both vendors name it so; other edits only take away.
   const edits = spans['context_management'];
@@ -148,13 +164,17 @@ const MARKS_OF_OPENAI =
   // `rs_`: reasoning that the provider stored; where it is encrypted in the body, its bytes count.
   /"(?:(?:image_url|input_image|input_audio|audio|video_url|input_video|computer_screenshot|input_file|file_data|file_id|file_url|item_reference|image_generation_call)"|rs_)|\\u00[4-7]/;
 const MARKS_OF_ANTHROPIC = /"(?:image|document|container_upload)"|\\u00[4-7]/;
+const MARKS_OF_BEDROCK =
+  /"(?:image|document|video|audio|image_url|container_upload|s3Location|searchResult|inputImage)"|\\u00[4-7]/;
 const MARKS_OF_GEMINI = /"(?:inlineData|inline_data|fileData|file_data)"|\\u00[4-7]/;
 
 function marksOf(api: Api): RegExp {
   if (isGemini(api)) return MARKS_OF_GEMINI;
+  if (api.startsWith('bedrock_')) return MARKS_OF_BEDROCK;
   return api === 'anthropic_messages' || api === 'google_raw_predict' ? MARKS_OF_ANTHROPIC : MARKS_OF_OPENAI;
 }
 
-function holds(decoded: Uint8Array, start: number, end: number, what: RegExp): boolean {
+/** Whether a value's bytes match, as Latin-1. */
+export function holds(decoded: Uint8Array, start: number, end: number, what: RegExp): boolean {
   return what.test(Buffer.from(decoded.buffer, decoded.byteOffset + start, end - start).toString('latin1'));
 }

@@ -1,7 +1,7 @@
 import type { Api } from '../contract/api.ts';
 import type { BodyFields } from '../contract/messages.ts';
 import type { OutputLimit } from '../contract/output-limit.ts';
-import { inputReach } from './input-reach.ts';
+import { holds, inputReach } from './input-reach.ts';
 import { isNamed, membersOf, stringValue } from './json-walk.ts';
 import { PROTOCOLS } from './registry.ts';
 
@@ -11,10 +11,23 @@ const LIMITS: Partial<Record<Api, readonly string[]>> = {
   openai_responses: ['max_output_tokens'],
   anthropic_messages: ['max_tokens'],
   google_raw_predict: ['max_tokens'],
+  // Of the vendors' bodies; each refuses the others' words.
+  bedrock_model_invoke: ['max_tokens', 'max_gen_len', 'max_tokens_to_sample'],
 };
 
 /** Answers of such a request have no tokens. */
 const EMBEDDINGS: ReadonlySet<Api> = new Set<Api>(['openai_embeddings', 'gemini_embed_content']);
+
+/**
+ * Members that only bodies of embedding models have: those of others are refused with one. InvokeModel's path does not
+ * say what it is for, and a text alone (`inputText`) may be either.
+ */
+const EMBEDDING_MEMBERS = ['dimensions', 'normalize', 'embeddingTypes', 'embedding_types', 'embeddingConfig'];
+
+function asksToEmbed({ spans }: BodyFields): boolean {
+  if (spans['messages'] !== undefined || spans['prompt'] !== undefined) return false;
+  return EMBEDDING_MEMBERS.some((key) => spans[key] !== undefined);
+}
 
 /** What costs nothing: counts, and all about a response that was paid for by the request that made it. */
 const FREE: ReadonlySet<Api> = new Set(PROTOCOLS.filter(({ billable }) => billable !== true).map(({ api }) => api));
@@ -41,13 +54,17 @@ const CONFIG_BYTES = 64 * 1024;
  * @param decoded the bytes that were scanned; to be unchanged until `input()` was asked for the last time.
  */
 export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields): OutputLimit {
-  const embeds = EMBEDDINGS.has(api);
+  const embeds = EMBEDDINGS.has(api) || (api === 'bedrock_model_invoke' && asksToEmbed(fields));
   const config = generationConfig(api, decoded, fields);
   return {
     billed: !FREE.has(api),
     bodyBytes: decoded.byteLength,
     manyInputs: embeds,
-    maxOutputTokens: embeds ? 0 : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
+    maxOutputTokens: embeds
+      ? 0
+      : isBedrock(api)
+        ? bedrockLimit(api, decoded, fields)
+        : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
     answers: config?.answers ?? (api === 'openai_chat' ? topLevelAnswers(decoded, fields) : 1),
     otherModels: fields.otherModels,
     fast: !FAST_WHEN_ASKED.has(api) || fields.spans['speed'] !== undefined,
@@ -57,9 +74,41 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
 
 /** Of two limits the laxer: servers differ in which of them they obey. */
 function topLevelLimit(api: Api, decoded: Uint8Array, fields: BodyFields): number | undefined {
-  const said = (LIMITS[api] ?? []).map((key) => fields.spans[key]);
-  return laxest(said.map((span) => span && limitAt(decoded, span.valueStart, span.valueEnd)));
+  return laxest(topLevelLimits(api, decoded, fields));
 }
+
+function topLevelLimits(api: Api, decoded: Uint8Array, fields: BodyFields): Limit[] {
+  const said = (LIMITS[api] ?? []).map((key) => fields.spans[key]);
+  return said.map((span) => span && limitAt(decoded, span.valueStart, span.valueEnd));
+}
+
+/** Limits of Converse and Nova, and of Titan, stand one level deeper. */
+const BEDROCK_CONFIGS: [string, readonly string[]][] = [
+  ['inferenceConfig', ['maxTokens', 'max_new_tokens']],
+  ['textGenerationConfig', ['maxTokenCount']],
+];
+
+function isBedrock(api: Api): boolean {
+  return api === 'bedrock_converse' || api === 'bedrock_model_invoke';
+}
+
+/** Members that Converse hands on to the model may set another limit, by the vendor's word for it. */
+function bedrockLimit(api: Api, decoded: Uint8Array, fields: BodyFields): number | undefined {
+  const more = fields.spans['additionalModelRequestFields'];
+  if (more !== undefined && holds(decoded, more.valueStart, more.valueEnd, LIMIT_WORD)) return undefined;
+  const inConfigs = BEDROCK_CONFIGS.flatMap(([key, names]): Limit[] => {
+    const span = fields.spans[key];
+    if (span === undefined || decoded[span.valueStart] === LOWER_N) return [];
+    if (decoded[span.valueStart] !== OPEN_BRACE || span.valueEnd - span.valueStart > CONFIG_BYTES) return ['unread'];
+    return membersOf(decoded, span.valueStart)
+      .filter((member) => names.some((name) => isNamed(decoded, member, name)))
+      .map((at) => limitAt(decoded, at.valueStart, at.valueEnd));
+  });
+  return laxest([...topLevelLimits(api, decoded, fields), ...inConfigs]);
+}
+
+/** An escape may hide the word. A budget for thoughts is part of the limit, and no word of it. */
+const LIMIT_WORD = /max|length|\\/i;
 
 function topLevelAnswers(decoded: Uint8Array, fields: BodyFields): number {
   const span = fields.spans['n'];

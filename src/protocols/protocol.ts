@@ -40,6 +40,8 @@ export interface Protocol {
   readonly api: Api;
   /** The flag a provider must have to serve it. */
   readonly compatibility: Compatibility;
+  /** Another flag that will do. */
+  readonly alsoServedBy?: Compatibility;
   readonly dialect: Dialect;
   /**
    * False for endpoints that only count: their numbers are not usage. `late`: what is told is usage, of an earlier
@@ -63,6 +65,9 @@ export interface ShapedFault {
 export interface DialectFaults {
   readonly dialect: Dialect;
   shape(answer: FaultAnswer, requestId: string): ShapedFault;
-  /** The event with which we end a stream ourselves, with its blank lines; undefined where the dialect has none. */
-  event(answer: FaultAnswer, requestId: string): string | undefined;
+  /**
+   * The event with which we end a stream ourselves: text with its blank lines, or a frame of a binary stream; undefined
+   * where the dialect has none.
+   */
+  event(answer: FaultAnswer, requestId: string): string | Uint8Array | undefined;
 }

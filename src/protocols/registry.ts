@@ -1,6 +1,9 @@
 import type { Api, Dialect } from '../contract/api.ts';
 import { assert } from '../lib/result.ts';
 import { anthropicCountTokens, anthropicMessages } from './anthropic-messages/protocol.ts';
+import { bedrockCall, bedrockPathWithModel, isBedrockPath } from './bedrock/path.ts';
+import type { BedrockCall } from './bedrock/path.ts';
+import { bedrockConverse, bedrockCountTokens, bedrockInvoke } from './bedrock/protocol.ts';
 import { gemini, geminiCountTokens, geminiEmbedContent } from './gemini/protocol.ts';
 import { openaiChat } from './openai-chat/protocol.ts';
 import { openaiEmbeddings } from './openai-embeddings/protocol.ts';
@@ -59,6 +62,9 @@ export const PROTOCOLS: readonly Protocol[] = [
   geminiCountTokens,
   geminiEmbedContent,
   ...RESOURCE_PROTOCOLS,
+  bedrockInvoke,
+  bedrockConverse,
+  bedrockCountTokens,
 ];
 const BY_API = new Map(PROTOCOLS.map((protocol): [Api, Protocol] => [protocol.api, protocol]));
 
@@ -110,6 +116,10 @@ export function protocolFor(api: Api): Protocol {
  * are compared as they are: no other spelling of one is accepted.
  */
 export function matchEndpoint(method: string, path: string, query: string, header: Header): Endpoint {
+  // First: an ARN has a slash in it, which comes encoded.
+  const bedrock = bedrockCall(path);
+  if (bedrock !== undefined) return bedrockEndpoint(method, bedrock);
+
   if (!path.startsWith('/') || DOUBTFUL_PATH.test(path)) return unknown(path, header);
 
   const known = BODY_PATHS.get(path);
@@ -148,6 +158,8 @@ export function matchEndpoint(method: string, path: string, query: string, heade
 
 /** The upstream path of an exchange whose model is in the path, naming `model` instead: `provider/model` becomes `model`. */
 export function pathWithModel(upstreamPath: string, model: string): string {
+  const bedrock = bedrockPathWithModel(upstreamPath, model);
+  if (bedrock !== undefined) return bedrock;
   const call = GEMINI_CALL.exec(upstreamPath);
   if (call === null) return upstreamPath;
   const [, prefix = '', collection = '', , colon = '', verb = ''] = call;
@@ -204,6 +216,13 @@ function geminiCall(
   };
 }
 
+function bedrockEndpoint(method: string, { api, model, stream, upstreamPath }: BedrockCall): Endpoint {
+  const protocol = protocolFor(api);
+  const { dialect } = protocol;
+  if (method !== 'POST') return { kind: 'wrong_method', allow: 'POST', dialect };
+  return { kind: 'exchange', protocol, dialect, modelIn: 'path', model, stream, upstreamPath };
+}
+
 function notPosted(method: string, dialect: Dialect, header: Header): Endpoint {
   // Codex tries a socket first: told so plainly, it falls back at once (failure mode 31).
   if (method === 'GET' && header('upgrade')?.toLowerCase() === 'websocket') return { kind: 'upgrade', dialect };
@@ -245,14 +264,14 @@ const DIALECT_BY_PREFIX: readonly [string, Dialect][] = [
   ['/v1beta1/', 'google'],
   ['/v1/projects/', 'google'],
   ['/upload/', 'google'],
-  ['/bedrock/', 'aws'],
-  ['/model/', 'aws'],
   ['/v1/', 'openai'],
   ['/openai/', 'openai'],
 ];
 
 /** A path that we do not serve: the best guess at whose client it is, so that it can show our error. */
 function unknown(path: string, header: Header): Endpoint {
+  // Before the headers: Claude's clients send Anthropic's to Bedrock as well.
+  if (isBedrockPath(path)) return { kind: 'unknown', dialect: 'aws' };
   if (header('anthropic-version') !== undefined) return { kind: 'unknown', dialect: 'anthropic' };
   if (speaksGoogle(header)) return { kind: 'unknown', dialect: 'google' };
   const dialect = DIALECT_BY_PREFIX.find(([prefix]) => path.startsWith(prefix))?.[1] ?? 'plain';

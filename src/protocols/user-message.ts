@@ -17,7 +17,11 @@ export function userMessageOf(api: Api, body: unknown): string {
     const input = said['input'];
     return typeof input === 'string' ? input : lastOf(objectsOf(input), isUser, ({ content }) => textsOf(content));
   }
-  return lastOf(objectsOf(said['messages']), isUser, ({ content }) => textsOf(content));
+  // A count of Bedrock's asks about a whole request.
+  const asked = api === 'bedrock_count_tokens' ? objectOf(objectOf(said['input'])['converse']) : said;
+  const message = lastOf(objectsOf(asked['messages']), isUser, ({ content }) => textsOf(content));
+  // Vendors on Bedrock that take one text.
+  return message === '' && api === 'bedrock_model_invoke' ? textOf(said['prompt'] ?? said['inputText']) : message;
 }
 
 function isResponses(api: Api): boolean {

@@ -28,6 +28,9 @@ const OTHER_SECRET_HEADERS: ReadonlySet<string> = new Set([
   'sec-websocket-protocol',
   // A URL that needs no further credential.
   'x-goog-upload-url',
+  // Of a signature of the client's, which is worthless behind us and none of a record's business.
+  'x-amz-date',
+  'x-amz-content-sha256',
 ]);
 
 const SECRET_WORD =

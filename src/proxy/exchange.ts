@@ -11,6 +11,7 @@ import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Pace } from '../lib/pace.ts';
 import { unreachable } from '../lib/result.ts';
+import { EVENT_STREAM_TYPE, FrameCursor } from '../protocols/bedrock/event-stream.ts';
 import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
 import type { AnswerReader, ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
 import { HeldAnswer } from './held-answer.ts';
@@ -102,6 +103,8 @@ export class Exchange implements UpstreamEvents, Watched {
   #headOnItsWay = false;
   #headReleased = false;
   #eventStream = false;
+  /** Of a binary event stream: where it stands. */
+  #frames: FrameCursor | undefined;
   /** Text of ours may follow what the provider sent: its events are not compressed, and no length was declared. */
   #maySayMore = false;
   #filter: WireFilter | undefined;
@@ -238,10 +241,15 @@ export class Exchange implements UpstreamEvents, Watched {
     const contentType = valueOf(headers, 'content-type') ?? '';
     const encoded = (valueOf(headers, 'content-encoding') ?? 'identity') !== 'identity';
     this.#eventStream = contentType.startsWith('text/event-stream');
+    if (contentType.startsWith(EVENT_STREAM_TYPE)) this.#frames = new FrameCursor();
     if (this.#eventStream && (!encoded || gated) && status === 200) this.#filter = wireFilter?.();
     // Some streams are a JSON array, or in a binary format.
     if (this.#eventStream || (opened.stream && status === 200)) this.#pace = new Pace();
-    this.#providerRequestId = valueOf(headers, 'x-request-id') ?? valueOf(headers, 'request-id') ?? null;
+    this.#providerRequestId =
+      valueOf(headers, 'x-request-id') ??
+      valueOf(headers, 'request-id') ??
+      valueOf(headers, 'x-amzn-requestid') ??
+      null;
     tap.head(status, redactHeaders(headers));
     if (gated) {
       // Rules read, and let go, what the encoding hid; its length is theirs to know.
@@ -261,7 +269,7 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#services.journal.append(opened.id, 'head', { status, headers: redactHeaders(headers) });
     const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
     const length = Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined;
-    this.#maySayMore = this.#eventStream && !encoded && length === undefined;
+    this.#maySayMore = (this.#eventStream || this.#frames !== undefined) && !encoded && length === undefined;
     this.#releaseHead(status, headers, nowMs, length);
   }
 
@@ -287,6 +295,7 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#pace?.note(this.#responseBytes, this.#sinceReceivedMs(nowMs));
     this.#services.journal.append(opened.id, 'response', chunk);
     tap.response(chunk);
+    this.#frames?.push(chunk);
     this.#forward(this.#filter === undefined ? [chunk] : this.#filter.push(chunk));
   }
 
@@ -512,8 +521,11 @@ export class Exchange implements UpstreamEvents, Watched {
     }
     const event = this.#closingEvent(fault);
     this.#close(state, fault, () => {
-      if (event !== undefined && this.#headReleased) client.write(Buffer.from(event));
-      client.reset();
+      const said = event !== undefined && this.#headReleased;
+      if (said) client.write(Buffer.from(event));
+      // An exception frame is an end, and no reader takes it for an answer's. A reset might overtake it.
+      if (said && typeof event !== 'string') client.end();
+      else client.reset();
     });
   }
 
@@ -522,12 +534,14 @@ export class Exchange implements UpstreamEvents, Watched {
    * connection: agents then repeat the request, and no SDK takes the fragment for an answer. Within a declared length
    * our event would stand for the provider's bytes, and make the broken body look whole.
    */
-  #closingEvent(fault: Fault): string | undefined {
+  #closingEvent(fault: Fault): string | Uint8Array | undefined {
     if (this.#plan.gated && !this.#eventStream) return this.#closingElement(fault);
     if (!this.#maySayMore || fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
     const event = faultEvent(this.#plan.dialect, fault, this.#plan.opened.id);
+    // A frame of ours within another one would be that one's bytes.
+    if (event === undefined || this.#frames?.betweenFrames === false) return undefined;
     // A blank line first: the provider's last event may be half written.
-    return event === undefined ? undefined : `\n\n${event}`;
+    return typeof event === 'string' ? `\n\n${event}` : event;
   }
 
   /** Of a stream that is a JSON array: whole elements of it went out. */
@@ -587,7 +601,7 @@ export class Exchange implements UpstreamEvents, Watched {
 
   #clientHeaders(headers: [string, string][], times: Times | undefined): [string, string][] {
     const answer = clientResponseHeaders(headers);
-    if (this.#eventStream) {
+    if (this.#eventStream || this.#frames !== undefined) {
       // Proxies in between otherwise hold events back (failure-modes row 16).
       if (valueOf(headers, 'x-accel-buffering') === undefined) answer.push(['x-accel-buffering', 'no']);
       if (valueOf(headers, 'cache-control') === undefined) answer.push(['cache-control', 'no-cache']);

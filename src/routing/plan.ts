@@ -67,6 +67,8 @@ export function compileRouting(providers: readonly Provider[]): RoutingTable {
 export function planRoute(input: {
   model: string;
   compatibility: Compatibility;
+  /** Another format that will do. */
+  alsoServedBy?: Compatibility | undefined;
   /** Named in the fault: a side endpoint says more than the flag it needs. */
   api: Api;
   providers: RoutingTable;
@@ -74,14 +76,14 @@ export function planRoute(input: {
   /** Where an earlier response is that this request continues: of those that serve a bare name, this one goes first. */
   holder?: string | undefined;
 }): Result<Route, Fault> {
-  const { model, compatibility, providers, allows, holder } = input;
+  const { model, compatibility, alsoServedBy, providers, allows, holder } = input;
   const served = new Set<Compatibility>();
 
   const choose = (candidates: readonly Candidate[]): Route | undefined => {
     for (const candidate of candidates) {
       const grantIds = allows(candidate.provider.id, candidate.model);
       if (grantIds === undefined) continue;
-      if (candidate.provider.compatibility.includes(compatibility)) {
+      if (candidate.provider.compatibility.some((flag) => flag === compatibility || flag === alsoServedBy)) {
         return { ...candidate, rewriteModel: candidate.model !== model, grantIds };
       }
       for (const flag of candidate.provider.compatibility) served.add(flag);

@@ -60,6 +60,11 @@ export function buildWorld(
     responseRules: new Set(
       builtins.filter(({ builtin }) => builtin.sides.includes('response')).map(({ name }) => name),
     ),
+    strictRules: new Map(
+      builtins
+        .filter(({ builtin, failPolicy }) => failPolicy === 'fail_closed' && !builtin.shadow)
+        .map(({ name, builtin }) => [name, builtin.sides]),
+    ),
     modelMetadata: parts.modelMetadata,
     allowedHosts: new Set(server.allowedHosts),
     limits: {

@@ -363,6 +363,19 @@ test('macros come from the environment, and messages quote what is written', () 
   ]);
 });
 
+test('a key that cannot sign, or for nowhere, is a remark that does not show it', () => {
+  const signing = (fields: string) => messages(withProvider(`"authorization": "aws_sigv4", ${fields}`));
+  const secret = 'CANARY/CANARY+CANARY';
+  expect(signing(`"apikey": "AKIA0123456789ABCDEF:${secret}:", "aws_region": "us-east-1"`)).toEqual([]);
+  expect(signing(`"apikey": "AKIA0123456789ABCDEF:${secret}"`)).toEqual([
+    'provider p: its region is neither in its baseurl nor in its aws_region',
+  ]);
+  const unreadable = signing(`"apikey": "${secret}", "aws_region": "us-east-1"`);
+  expect(unreadable).toEqual([expect.stringContaining('provider p: its apikey is neither')]);
+  expect(unreadable.join()).not.toContain('CANARY');
+  expect(signing('"aws_region": "Ireland"')).toEqual([expect.stringContaining('must be a region')]);
+});
+
 test('the config is frozen all the way down, and the hash is that of the text', () => {
   const text = `{ ${PROVIDER}, ${ADMIN} }`;
   const loaded = load(text);

@@ -22,10 +22,16 @@ const provider = (costBasis: string): PricingSlice['providers'][string] => ({
 const bounds = new CostBounds(table, {
   autoCostBasis: true,
   prices: [],
-  providers: { openai: provider('openai'), anthropic: provider('anthropic'), google: provider('google') },
+  providers: {
+    openai: provider('openai'),
+    anthropic: provider('anthropic'),
+    google: provider('google'),
+    bedrock: provider('bedrock'),
+  },
 });
 
 function basisOf(api: Api): string {
+  if (api.startsWith('bedrock_')) return 'bedrock';
   return /^gemini/.test(api) ? 'google' : /^anthropic/.test(api) ? 'anthropic' : 'openai';
 }
 

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Anthropic from '@anthropic-ai/sdk';
+import { EventStreamCodec } from '@smithy/core/event-streams';
+import { fromUtf8, toUtf8 } from '@smithy/core/serde';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Dialect } from '../../src/contract/api.ts';
@@ -53,6 +55,7 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
     status: 403,
     message: 'request blocked by guardrail',
   },
+  unguarded: { code: 'unguarded', rule: ruleId('pii'), what: 'a binary event stream' },
   guardrail_unavailable: { code: 'guardrail_unavailable', rule: ruleId('pii'), why: 'timeout' },
   overloaded: { code: 'overloaded', what: 'bytes in flight', limit: 1000 },
   journal_full: { code: 'journal_full', limitBytes: 1000 },
@@ -298,8 +301,8 @@ describe('headers', () => {
 
 describe('failure mode 21: the event that ends a stream of ours', () => {
   /** The fields of the one event. */
-  function fieldsOf(event: string | undefined): [string, string][] {
-    return (event ?? '')
+  function fieldsOf(event: string | Uint8Array | undefined): [string, string][] {
+    return String(event ?? '')
       .trimEnd()
       .split(/\r?\n/)
       .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]);
@@ -343,15 +346,30 @@ describe('failure mode 21: the event that ends a stream of ours', () => {
     expect(JSON.parse(data ?? '')).toMatchObject({ error: { code: 504, status: 'DEADLINE_EXCEEDED' } });
   });
 
+  test.each([
+    [EVERY.revoked, 'validationException'],
+    [EVERY.upstream_timeout, 'internalServerException'],
+    [EVERY.draining, 'serviceUnavailableException'],
+  ])('AWS: an exception frame that its own reader takes', (fault, type) => {
+    const frame = faultEvent('aws', fault, ID);
+    // Checks both sums.
+    const read = new EventStreamCodec(toUtf8, fromUtf8).decode(frame instanceof Uint8Array ? frame : new Uint8Array());
+    expect(read.headers).toEqual({
+      ':message-type': { type: 'string', value: 'exception' },
+      ':exception-type': { type: 'string', value: type },
+      ':content-type': { type: 'string', value: 'application/json' },
+    });
+    expect(JSON.parse(Buffer.from(read.body).toString('utf8'))).toEqual({ message: answerTo(fault).message });
+  });
+
   test('elsewhere there is none', () => {
-    expect(faultEvent('aws', EVERY.revoked, ID)).toBeUndefined();
     expect(faultEvent('plain', EVERY.revoked, ID)).toBeUndefined();
   });
 
   test('every fault is one event, however odd its words', () => {
     for (const dialect of DIALECTS.slice(0, 4)) {
       for (const fault of faults) {
-        const event = faultEvent(dialect, fault, ID) ?? '';
+        const event = String(faultEvent(dialect, fault, ID) ?? '');
         expect(event).toMatch(/\n\r?\n$/);
         expect(event.trimEnd().split(/\r?\n/).length).toBe(dialect === 'openai' || dialect === 'google' ? 1 : 2);
       }
@@ -365,7 +383,7 @@ describe('the SDKs throw our event out of a stream', () => {
     const broken = createServer((request, response) => {
       request.resume();
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.end(`${first}\n\n${faultEvent(dialect, fault, ID) ?? ''}`);
+      response.end(`${first}\n\n${String(faultEvent(dialect, fault, ID) ?? '')}`);
     });
     return new Promise((resolve) => {
       broken.listen(0, '127.0.0.1', () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { anthropicCountTokens, anthropicMessages } from '../../src/protocols/anthropic-messages/protocol.ts';
+import { bedrockConverse, bedrockInvoke } from '../../src/protocols/bedrock/protocol.ts';
 import { gemini, geminiCountTokens, geminiEmbedContent } from '../../src/protocols/gemini/protocol.ts';
 import { openaiChat } from '../../src/protocols/openai-chat/protocol.ts';
 import { openaiEmbeddings } from '../../src/protocols/openai-embeddings/protocol.ts';
@@ -27,8 +28,6 @@ import type { Fixture } from './fixtures.ts';
 
 /** Folders and cases without a reader yet, and why. A case that is neither here nor read fails the suite. */
 const NOT_COVERED: Record<string, string> = {
-  bedrock: 'AWS event streams come with the Bedrock step',
-  'embeddings/bedrock-titan': 'a Bedrock body: see bedrock',
   'gemini-interactions': 'the Interactions API has no reader yet',
   'openai-media': 'images, audio and moderation have no readers yet',
   'openai-realtime': 'WebSocket transcripts have no reader yet',
@@ -44,6 +43,7 @@ function protocolFor({ name, request }: Fixture): Protocol {
   }
   const protocol = BY_PATH[path];
   if (protocol !== undefined) return protocol;
+  if (path.startsWith('/model/')) return path.includes('/converse') ? bedrockConverse : bedrockInvoke;
   if (name.startsWith('anthropic-messages/')) return anthropicMessages;
   if (path.endsWith('/chat/completions')) return openaiChat;
   throw new Error(`no protocol for ${name} (${path})`);
@@ -68,7 +68,7 @@ const covered = fixtureNames().filter(isCovered);
 const SINGLE_CUTS_UP_TO_BYTES = 16 * 1024;
 
 test('the suite reads what it says it reads', () => {
-  expect(covered.length).toBe(68);
+  expect(covered.length).toBe(77);
   for (const name of Object.keys(NOT_COVERED)) expect(fixtureNames().some((each) => each.startsWith(name))).toBe(true);
 });
 

@@ -49,6 +49,31 @@ describe('the most that one answer may have', () => {
     ['gemini_generate_content', '{"generationConfig":null}', undefined],
     ['gemini_generate_content', '{"max_tokens":9}', undefined],
     ['google_generate_content', '{"generationConfig":{"maxOutputTokens":256}}', 256],
+    ['bedrock_converse', '{"inferenceConfig":{"maxTokens":256,"temperature":1}}', 256],
+    ['bedrock_converse', '{"max_tokens":9}', undefined],
+    ['bedrock_converse', '{"inferenceConfig":{"maxTokens":9,"maxTokens":1}}', 9],
+    ['bedrock_converse', '{"inferenceConfig":null}', undefined],
+    // The vendor's own word may be the one that counts.
+    [
+      'bedrock_converse',
+      '{"inferenceConfig":{"maxTokens":9},"additionalModelRequestFields":{"max_tokens":90}}',
+      undefined,
+    ],
+    [
+      'bedrock_converse',
+      '{"inferenceConfig":{"maxTokens":9},"additionalModelRequestFields":{"thinking":{"budget_tokens":5}}}',
+      9,
+    ],
+    ['bedrock_model_invoke', '{"anthropic_version":"bedrock-2023-05-31","max_tokens":64}', 64],
+    ['bedrock_model_invoke', '{"prompt":"hi","max_gen_len":20}', 20],
+    ['bedrock_model_invoke', '{"prompt":"hi","max_tokens_to_sample":30}', 30],
+    ['bedrock_model_invoke', '{"inferenceConfig":{"max_new_tokens":40}}', 40],
+    ['bedrock_model_invoke', '{"textGenerationConfig":{"maxTokenCount":50}}', 50],
+    ['bedrock_model_invoke', '{"max_tokens":64,"max_gen_len":"5"}', undefined],
+    ['bedrock_model_invoke', '{"inputText":"hi","dimensions":256}', 0],
+    ['bedrock_model_invoke', '{"prompt":"hi","dimensions":256}', undefined],
+    // Titan writes as well as it embeds.
+    ['bedrock_model_invoke', '{"inputText":"hi"}', undefined],
     ['openai_embeddings', '{"max_tokens":9}', 0],
     ['gemini_embed_content', '{}', 0],
   ])('%s %s: %s', (api, body, most) => {
@@ -170,6 +195,19 @@ describe('what bounds the input', () => {
     ['Gemini functions', 'gemini_generate_content', { contents: [], tools: [{ functionDeclarations: [{}] }] }, 4096],
     ['texts to embed', 'openai_embeddings', { input: ['a', [1, 2]] }, 512],
     ['a text to embed', 'gemini_embed_content', { content: { parts: [{ text: 'inlineData is a word' }] } }, 512],
+    [
+      'a Converse text',
+      'bedrock_converse',
+      { messages: [{ role: 'user', content: [{ text: '"image" is a word' }] }] },
+      512,
+    ],
+    [
+      'Converse tools',
+      'bedrock_converse',
+      { messages: [], toolConfig: { tools: [{ toolSpec: { name: 'image' } }, { cachePoint: { type: 'default' } }] } },
+      4096,
+    ],
+    ["Llama's prompt", 'bedrock_model_invoke', { prompt: 'hi' }, 512],
     ['encrypted reasoning', 'openai_responses', { input: [{ type: 'reasoning', encrypted_content: 'x' }] }, 512],
   ])('its bytes: %s', (_, api, body, moreTokens) => {
     expect(reachOf(api, body)).toEqual({ by: 'body', moreTokens });
@@ -191,6 +229,8 @@ describe('what bounds the input', () => {
     ['a document in the system prompt', 'anthropic_messages', { system: [{ type: 'document' }] }, IMAGES],
     ['a Vertex image', 'google_raw_predict', part('image'), IMAGES],
     ['Gemini data', 'gemini_generate_content', { contents: [{ parts: [{ inlineData: {} }] }] }, IMAGES],
+    ['a Converse image', 'bedrock_converse', { messages: [{ content: [{ image: { format: 'png' } }] }] }, IMAGES],
+    ['a Claude document on Bedrock', 'bedrock_model_invoke', part('document'), IMAGES],
     ['a Gemini file', 'google_generate_content', { contents: [{ parts: [{ file_data: {} }] }] }, IMAGES],
     ['an escaped letter', 'openai_chat', '{"messages":[{"content":[{"type":"\\u0069mage_url"}]}]}', IMAGES],
     ['a previous response', 'openai_responses', { previous_response_id: 'resp_1' }, 'a previous response'],
@@ -231,7 +271,21 @@ describe('what bounds the input', () => {
     ['compaction of OpenAI', 'openai_responses', '{"context_management":[{"type":"compaction"}]}', 'compaction'],
     ['edits with an escape', 'openai_responses', '{"context_management":[{"type":"\\u0063ompaction"}]}', 'compaction'],
     ['images to embed', 'gemini_embed_content', { content: { parts: [{ inlineData: {} }] } }, IMAGES],
-    ['an API that is not read', 'bedrock_converse', '{}', 'an API whose requests are not read'],
+    ['a prompt of Bedrock, by its ARN', 'bedrock_converse', '{}', 'a stored prompt'],
+    ["a prompt's variables", 'bedrock_converse', '{"messages":[],"promptVariables":{"a":{}}}', 'a stored prompt'],
+    [
+      "Amazon's search",
+      'bedrock_converse',
+      '{"messages":[],"toolConfig":{"tools":[{"systemTool":{"name":"nova_grounding"}}]}}',
+      TOOLS,
+    ],
+    [
+      "the vendor's own tools",
+      'bedrock_converse',
+      '{"messages":[],"additionalModelRequestFields":{"tools":[{"type":"web_search_20250305"}]}}',
+      'further members',
+    ],
+    ["Claude's search on Bedrock", 'bedrock_model_invoke', tool({ type: 'web_search_20250305' }), TOOLS],
   ])('nothing: %s', (_, api, body, why) => {
     expect(reachOf(api, body)).toEqual({ by: 'nothing', why });
   });

@@ -110,6 +110,48 @@ describe("Gemini's paths", () => {
   });
 });
 
+describe("Bedrock's paths", () => {
+  const ARN = 'arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-6';
+  test.each<[string, Api, string, boolean, string]>([
+    ['/model/m/converse', 'bedrock_converse', 'm', false, '/model/m/converse'],
+    ['/bedrock/model/m/converse', 'bedrock_converse', 'm', false, '/model/m/converse'],
+    ['/model/m/converse-stream', 'bedrock_converse', 'm', true, '/model/m/converse-stream'],
+    ['/model/amazon.nova-lite-v1%3A0/invoke', 'bedrock_model_invoke', 'amazon.nova-lite-v1:0', false, ''],
+    ['/model/amazon.nova-lite-v1:0/invoke', 'bedrock_model_invoke', 'amazon.nova-lite-v1:0', false, ''],
+    [
+      '/bedrock/model/m/invoke-with-response-stream',
+      'bedrock_model_invoke',
+      'm',
+      true,
+      '/model/m/invoke-with-response-stream',
+    ],
+    ['/model/m/count-tokens', 'bedrock_count_tokens', 'm', false, ''],
+    [`/model/${encodeURIComponent(ARN)}/converse`, 'bedrock_converse', ARN, false, ''],
+    [`/model/${ARN}/converse`, 'bedrock_converse', ARN, false, ''],
+    ['/model/aws/amazon.nova-lite-v1%3A0/converse', 'bedrock_converse', 'aws/amazon.nova-lite-v1:0', false, ''],
+  ])('POST %s', (target, api, model, stream, upstreamPath) => {
+    const endpoint = match(`POST ${target}`);
+    // As the client wrote it.
+    const upstream = upstreamPath === '' ? target : upstreamPath;
+    expect(endpoint).toMatchObject({
+      kind: 'exchange',
+      dialect: 'aws',
+      modelIn: 'path',
+      model,
+      stream,
+      upstreamPath: upstream,
+    });
+    expect(endpoint.kind === 'exchange' ? endpoint.protocol.api : '').toBe(api);
+  });
+
+  test('another name goes into the path as the SDK writes it', () => {
+    expect(pathWithModel('/model/aws/x/converse', 'amazon.nova-lite-v1:0')).toBe(
+      '/model/amazon.nova-lite-v1%3A0/converse',
+    );
+    expect(pathWithModel('/model/aws%2Fx/invoke', ARN)).toBe(`/model/${encodeURIComponent(ARN)}/invoke`);
+  });
+});
+
 describe('model lists', () => {
   test.each<[string, Record<string, string>, string]>([
     ['/v1/models', {}, 'openai'],
@@ -148,6 +190,8 @@ describe('wrong methods and upgrades', () => {
     ['GET /v1/responses/compact', 'POST', 'openai_responses'],
     ['post /v1/messages', 'POST', 'anthropic'],
     ['GET /v1beta/models/x:generateContent', 'POST', 'google'],
+    ['GET /model/m/converse', 'POST', 'aws'],
+    ['PUT /bedrock/model/m/invoke', 'POST', 'aws'],
     ['POST /v1/models', 'GET', 'openai'],
     ['POST /v1beta/models/:generateContent', 'GET', 'google'],
     ['DELETE /v1/models/ft:gpt-4o:org', 'GET', 'openai'],
@@ -213,8 +257,23 @@ describe('no other spelling of a path', () => {
     ['/codex/x', {}, 'openai_responses'],
     ['/v1beta/corpora', {}, 'google'],
     ['/v1/projects/p/locations/l', {}, 'google'],
-    ['/bedrock/model/x/invoke', {}, 'aws'],
-    ['/model/x/converse', {}, 'aws'],
+    ['/bedrock/x', {}, 'aws'],
+    ['/model/x', {}, 'aws'],
+    ['/model/x/invoke-with-bidirectional-stream', {}, 'aws'],
+    ['/bedrock/model/x/invoke-with-bidirectional-stream', { 'anthropic-version': '2023-06-01' }, 'aws'],
+    ['/model/x%20y/converse', {}, 'aws'],
+    ['/model/%2e%2e/converse', {}, 'aws'],
+    ['/model/a%2F..%2Fb/converse', {}, 'aws'],
+    ['/model/a//b/converse', {}, 'aws'],
+    ['/model/a%252Fb/converse', {}, 'aws'],
+    ['/model/a%FF/converse', {}, 'aws'],
+    [`/model/${'m'.repeat(257)}/converse`, {}, 'aws'],
+    ['/model//converse', {}, 'aws'],
+    ['/guardrail/g/version/1/apply', {}, 'aws'],
+    ['/async-invoke', {}, 'aws'],
+    ['/inference-profiles', {}, 'aws'],
+    ['/foundation-models', {}, 'aws'],
+    ['/models', {}, 'plain'],
     ['/favicon.ico', {}, 'plain'],
     ['/x', { 'anthropic-version': '2023-06-01' }, 'anthropic'],
     ['/v1/x', { 'x-goog-api-key': 'k' }, 'google'],
@@ -229,6 +288,7 @@ test('each API has its protocol', () => {
   const more: Api[] = ['openai_responses_input_tokens', 'anthropic_messages', 'anthropic_count_tokens'];
   const stored: Api[] = ['openai_responses_stored', 'openai_responses_side'];
   const google: Api[] = ['gemini_generate_content', 'gemini_count_tokens', 'gemini_embed_content'];
-  for (const api of [...apis, ...more, ...stored, ...google]) expect(protocolFor(api).api).toBe(api);
-  expect(() => protocolFor('bedrock_converse')).toThrow('bedrock_converse');
+  const aws: Api[] = ['bedrock_converse', 'bedrock_model_invoke', 'bedrock_count_tokens'];
+  for (const api of [...apis, ...more, ...stored, ...google, ...aws]) expect(protocolFor(api).api).toBe(api);
+  expect(() => protocolFor('google_raw_predict')).toThrow('google_raw_predict');
 });

@@ -1,9 +1,12 @@
 import type { Api } from '../../contract/api.ts';
 import type { ToolCall } from '../../contract/facts.ts';
+import { eventTexts } from '../../protocols/bedrock/body.ts';
+import { EVENT_STREAM_TYPE } from '../../protocols/bedrock/event-stream.ts';
 import { createDecoder } from '../../protocols/decode.ts';
 import { emptyRequestFacts } from '../../protocols/facts.ts';
 import { JsonItems } from '../../protocols/json-items.ts';
 import { parseJson } from '../../protocols/json.ts';
+import { mediaType } from '../../protocols/reader.ts';
 import { protocolFor } from '../../protocols/registry.ts';
 import { SseReader } from '../../protocols/sse.ts';
 
@@ -35,9 +38,10 @@ export async function readResponse(
   // A JSON array is Gemini's other way to stream.
   if (whole !== undefined && !Array.isArray(whole)) return { body: text, raws: [text], toolCalls };
   const rebuilt = reader.rebuilt?.();
+  const isFrames = mediaType({ status: head.status, headers }) === EVENT_STREAM_TYPE;
   return {
     body: rebuilt === undefined || rebuilt === null ? undefined : JSON.stringify(rebuilt),
-    raws: text.trimStart().startsWith('[') ? itemsOf(bytes) : messagesOf(bytes),
+    raws: isFrames ? eventTexts(bytes) : text.trimStart().startsWith('[') ? itemsOf(bytes) : messagesOf(bytes),
     toolCalls,
   };
 }

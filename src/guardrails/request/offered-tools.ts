@@ -24,6 +24,11 @@ const PLACES = [
   'input.tools',
   'generateContentRequest.tools',
   'requests.tools',
+  // Bedrock: Converse, and what it hands on to the model as it is.
+  'toolConfig.tools',
+  'additionalModelRequestFields.tools',
+  'input.converse.toolConfig.tools',
+  'input.converse.additionalModelRequestFields.tools',
 ];
 
 /** A further search that is asked for by a member of its own (OpenAI's chat, xAI). */
@@ -60,6 +65,10 @@ function collect(value: unknown, offered: OfferedTool[], depth: number): void {
 function toolOf(tool: JsonObject): OfferedTool[] {
   const type = textOf(tool['type']);
   if (type === 'mcp' || type === 'mcp_toolset' || tool['server_label'] !== undefined) return serverTools(tool);
+  // Bedrock's: tools by member. One of AWS's own goes by its name too.
+  const ofBedrock = tool['toolSpec'] ?? tool['systemTool'];
+  if (isObject(ofBedrock)) return [plain(textOf(ofBedrock['name']))];
+  if (isObject(tool['cachePoint'])) return [];
   // A server of Anthropic's: its type is `url`.
   if (tool['url'] !== undefined) return serverTools(tool);
   const inner = type === 'custom' ? objectOf(tool['custom']) : objectOf(tool['function']);

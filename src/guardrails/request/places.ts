@@ -29,7 +29,7 @@ export interface Spot {
   /** The caller's own data: keys and long numbers are read too, and a key is context for its value. */
   data?: boolean;
   /** Objects here say in `role`, `type` and others what their texts are. */
-  holder?: 'message' | 'part' | 'source';
+  holder?: Holder['kind'];
 }
 
 const WORD: Spot = { place: 'other', skip: 'word' };
@@ -125,10 +125,59 @@ const PART: Spot = { place: 'said', holder: 'part', members: partMembers, rest: 
 // Results of tools hold parts of their own.
 partMembers.set('content', PART);
 
+// Bedrock's Converse, and Nova's own body: what a part is, its only member tells.
+const STORED: Spot = { place: 'said', members: new Map([...named('uri', TEXT), ...named('bucketOwner', WORD)]) };
+const BLOB: Spot = {
+  place: 'said',
+  members: new Map([...named('bytes', BASE64), ...named('s3Location', STORED), ...named('text content', PART)]),
+};
+const FILE: Spot = { place: 'said', members: new Map([...named('format', ENUM), ...named('source', BLOB)]) };
+const RESULT_FILE: Spot = { ...FILE, place: 'tool_result' };
+const USE: Spot = {
+  place: 'tool_call',
+  members: new Map([...named('toolUseId name', WORD), ...named('type', ENUM), ...named('input', CALL_DATA)]),
+  rest: UNKNOWN,
+};
+const RESULT_TEXT: Spot = { place: 'tool_result' };
+const RESULT_PART: Spot = {
+  place: 'tool_result',
+  members: new Map([
+    ...named('text', RESULT_TEXT),
+    ...named('json', RESULT_DATA),
+    ...named('image document video', RESULT_FILE),
+  ]),
+  rest: UNKNOWN,
+};
+const USE_RESULT: Spot = {
+  place: 'tool_result',
+  members: new Map([...named('toolUseId', WORD), ...named('status type', ENUM), ...named('content', RESULT_PART)]),
+  rest: UNKNOWN,
+};
+const THOUGHT: Spot = {
+  place: 'said',
+  holder: 'thought',
+  members: new Map([...named('text', TEXT), ...named('signature', OPAQUE)]),
+  rest: UNKNOWN,
+};
+const THOUGHTS_CONTENT: Spot = {
+  place: 'said',
+  members: new Map([...named('reasoningText', THOUGHT), ...named('redactedContent', OPAQUE)]),
+  rest: UNKNOWN,
+};
+const bedrockMembers: [string, Spot][] = [
+  ...named('image document video audio', FILE),
+  ...named('toolUse', USE),
+  ...named('toolResult', USE_RESULT),
+  ...named('reasoningContent', THOUGHTS_CONTENT),
+  ...named('cachePoint', OPTIONS),
+];
+for (const [name, spot] of bedrockMembers) partMembers.set(name, spot);
+
 const systemMembers = new Map<string, Spot>(named('role type', ENUM));
 const SYSTEM: Spot = { place: 'system', members: systemMembers, rest: UNKNOWN };
 for (const name of ['text', 'parts', 'content']) systemMembers.set(name, SYSTEM);
 systemMembers.set('cache_control', OPTIONS);
+systemMembers.set('cachePoint', OPTIONS);
 systemMembers.set('citations', CITATIONS);
 
 const MESSAGE: Spot = {
@@ -178,10 +227,13 @@ const topMembers = new Map<string, Spot>([
   ...named('prediction', { place: 'assistant', members: new Map(named('type', ENUM)) }),
   ...named('previous_response_id previous_message_id conversation thread cachedContent cached_content', WORD),
   ...named('fallbacks generationConfig generation_config response_format text reasoning reasoning_effort', OPTIONS),
-  ...named('thinking output_config output_format tool_choice toolConfig tool_config function_call', OPTIONS),
+  ...named('thinking output_config output_format tool_choice function_call', OPTIONS),
+  ...named('toolConfig tool_config', TOOLS),
   ...named('stream_options modalities audio include truncation verbosity service_tier serviceTier speed', OPTIONS),
   ...named('safetySettings safety_settings context_management cache_control prompt_cache_retention', OPTIONS),
   ...named('prompt_cache_options encoding_format taskType task_type anthropic_version anthropic_beta', OPTIONS),
+  ...named('inferenceConfig textGenerationConfig guardrailConfig performanceConfig schemaVersion', OPTIONS),
+  ...named('inputText texts', { place: 'user' }),
   ...named('web_search_options container mcp_servers route provider stop stop_sequences', OPTIONS),
 ]);
 
@@ -198,7 +250,7 @@ export const INNER: Readonly<Record<'tool_call' | 'tool_result', Spot>> = {
 
 /** What an object that holds texts says of them. `outer`: the one that it stands in. */
 export interface Holder {
-  kind: 'message' | 'part' | 'source';
+  kind: 'message' | 'part' | 'source' | 'thought';
   outer: Holder | undefined;
   role: string;
   type: string;
@@ -235,7 +287,7 @@ export function heldIn(api: Api, holder: Holder | undefined): { place: Place; si
   for (let at = holder; at !== undefined && chain.length < HOLDERS_MAX; at = at.outer) chain.push(at);
   const message = chain.find(({ kind }) => kind === 'message');
   const isModels = message !== undefined && (message.role === 'assistant' || message.role === 'model');
-  const place = chain.map((each) => placeOfPart(each, isModels)).find((found) => found !== undefined);
+  const place = chain.map((each) => placeOfPart(api, each, isModels)).find((found) => found !== undefined);
   return {
     // A prompt may be a mere text, or a list of texts.
     place: place ?? (message === undefined ? 'user' : placeOfMessage(message)),
@@ -244,7 +296,8 @@ export function heldIn(api: Api, holder: Holder | undefined): { place: Place; si
 }
 
 /** Only what the model said is its thought, or sealed: the same words in a user's message are the user's. */
-function placeOfPart({ kind, type, thought }: Holder, isModels: boolean): Place | undefined {
+function placeOfPart(api: Api, { kind, type, thought }: Holder, isModels: boolean): Place | undefined {
+  if (kind === 'thought') return isModels && isBedrock(api) ? 'thinking' : undefined;
   if (kind !== 'part') return undefined;
   if (type.endsWith('tool_result')) return 'tool_result';
   return isModels && (thought || THOUGHTS.test(type)) ? 'thinking' : undefined;
@@ -284,9 +337,14 @@ function isSigned(api: Api, { kind, type, seal, hasId }: Holder, isModels: boole
   if (api.startsWith('openai_responses')) {
     return kind === 'message' && type === 'reasoning' && (seal === 'encrypted_content' || hasId);
   }
+  if (kind === 'thought') return isBedrock(api) && isModels && seal === 'signature';
   if (kind !== 'part' || !isModels) return false;
   if (api.startsWith('gemini_') || api === 'google_generate_content') return seal.startsWith('thought');
   if (type === 'thinking') return seal === 'signature';
   if (type === 'redacted_thinking') return seal === 'data';
   return type.startsWith('reasoning.') && seal !== '';
+}
+
+function isBedrock(api: Api): boolean {
+  return api.startsWith('bedrock_');
 }

@@ -1,5 +1,6 @@
 import type { Api } from '../../contract/api.ts';
 import { ChatReader } from './chat-reader.ts';
+import { ConverseReader, InvokeReader } from './converse-reader.ts';
 import { GenerateReader } from './generate-reader.ts';
 import type { JsonNode } from './json-tree.ts';
 import { MessagesReader } from './messages-reader.ts';
@@ -30,8 +31,11 @@ export function readerFor(api: Api): ApiReader {
     case 'gemini_generate_content':
     case 'google_generate_content':
       return new GenerateReader();
-    case 'bedrock_model_invoke':
     case 'bedrock_converse':
+      return new ConverseReader();
+    case 'bedrock_model_invoke':
+      return new InvokeReader();
+    case 'bedrock_count_tokens':
     case 'openai_embeddings':
     case 'openai_responses_input_tokens':
     case 'anthropic_count_tokens':
@@ -51,6 +55,7 @@ const TEXTLESS = new Set<Api>([
   'anthropic_count_tokens',
   'gemini_count_tokens',
   'gemini_embed_content',
+  'bedrock_count_tokens',
 ]);
 
 export function hasText(api: Api): boolean {

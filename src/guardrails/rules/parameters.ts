@@ -18,6 +18,15 @@ const LIMIT_PATHS: Partial<Record<Api, readonly string[]>> = {
   google_raw_predict: ['max_tokens'],
   gemini_generate_content: ['generationConfig.maxOutputTokens'],
   google_generate_content: ['generationConfig.maxOutputTokens'],
+  bedrock_converse: ['inferenceConfig.maxTokens'],
+  bedrock_model_invoke: [
+    'max_tokens',
+    'max_gen_len',
+    'max_tokens_to_sample',
+    'inferenceConfig.maxTokens',
+    'inferenceConfig.max_new_tokens',
+    'textGenerationConfig.maxTokenCount',
+  ],
 };
 
 /**

@@ -1,6 +1,7 @@
 import type { FaultAnswer } from '../../contract/fault.ts';
 import type { DialectFaults } from '../protocol.ts';
 import { answerHeaders } from '../fault-headers.ts';
+import { encodeFrame } from './event-stream.ts';
 
 /** The exception by status: the SDK makes its error class from it (wire-formats.md, sections 10 and 12). */
 function errorType(answer: FaultAnswer): string {
@@ -24,6 +25,19 @@ function errorType(answer: FaultAnswer): string {
   }
 }
 
+/** Streams have fewer exceptions than answers. These four are in each of them; another one would have no class in an SDK. */
+function streamException({ status }: FaultAnswer): string {
+  switch (status) {
+    case 429:
+      return 'throttlingException';
+    case 502:
+    case 503:
+      return 'serviceUnavailableException';
+    default:
+      return status >= 500 ? 'internalServerException' : 'validationException';
+  }
+}
+
 export const awsFaults: DialectFaults = {
   dialect: 'aws',
   shape: (answer, requestId) => ({
@@ -31,6 +45,13 @@ export const awsFaults: DialectFaults = {
     headers: [...answerHeaders(answer), ['x-amzn-errortype', errorType(answer)], ['x-amzn-requestid', requestId]],
     body: JSON.stringify({ message: answer.message }),
   }),
-  // Its streams are binary frames: a text event has no place in them.
-  event: () => undefined,
+  event: (answer) =>
+    encodeFrame(
+      [
+        [':exception-type', streamException(answer)],
+        [':content-type', 'application/json'],
+        [':message-type', 'exception'],
+      ],
+      Buffer.from(JSON.stringify({ message: answer.message })),
+    ),
 };

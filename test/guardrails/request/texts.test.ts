@@ -212,6 +212,89 @@ describe('the places of texts', () => {
     expect(read('gemini_embed_content', batch)).toEqual(['user one']);
   });
 
+  test('in Converse', () => {
+    const texts = read('bedrock_converse', {
+      system: [{ text: 'be brief' }, { cachePoint: { type: 'default', ttl: '1h' } }],
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { text: 'look at it' },
+            { image: { format: 'png', source: { bytes: LONG_BASE64 } } },
+            { document: { format: 'pdf', name: 'report 7', source: { s3Location: { uri: 's3://b/a@b.example' } } } },
+            { document: { format: 'txt', name: 'notes', source: { text: 'what it says' } } },
+            { reasoningContent: { reasoningText: { text: 'no thought of a model', signature: 'sig' } } },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: [
+            { reasoningContent: { reasoningText: { text: 'hm hm', signature: 'c2ln' } } },
+            { reasoningContent: { reasoningText: { text: 'unsigned' } } },
+            { reasoningContent: { redactedContent: LONG_BASE64 } },
+            { text: 'I shall' },
+            { toolUse: { toolUseId: 'tooluse_1', name: 'send', input: { to: 'a@b.example', n: 4111111111111111 } } },
+          ],
+        },
+        {
+          role: 'user',
+          content: [
+            {
+              toolResult: {
+                toolUseId: 'tooluse_1',
+                content: [{ text: 'it is done' }, { json: { by: 'Ann' } }],
+                status: 'success',
+              },
+            },
+            { cachePoint: { type: 'default' } },
+          ],
+        },
+      ],
+      inferenceConfig: { maxTokens: 5, stopSequences: ['the very end of all that is said here'] },
+      toolConfig: {
+        tools: [
+          { toolSpec: { name: 'send', description: 'sends a thing', inputSchema: { json: { type: 'object' } } } },
+        ],
+        toolChoice: { auto: {} },
+      },
+      requestMetadata: { team: 'blue' },
+    });
+    expect(texts.sort()).toEqual(
+      [
+        'system be brief',
+        // No word to go by, as it begins with a digit.
+        'other 1h',
+        'user look at it',
+        'user report 7',
+        'user s3://b/a@b.example',
+        'user notes',
+        'user what it says',
+        'user no thought of a model',
+        'thinking! hm hm',
+        'thinking unsigned',
+        'assistant I shall',
+        'tool_call a@b.example',
+        'tool_call 4111111111111111',
+        'other to:',
+        'other n:',
+        'tool_result it is done',
+        'tool_result Ann',
+        'other by:',
+        'other the very end of all that is said here',
+        'tools sends a thing',
+        'other blue',
+        'other team:',
+      ].sort(),
+    );
+  });
+
+  test("a thought is a model's in Bedrock's APIs alone", () => {
+    const messages = [
+      { role: 'assistant', content: [{ reasoningContent: { reasoningText: { text: 'hm', signature: 'c2ln' } } }] },
+    ];
+    expect(read('openai_chat', { messages })).toEqual(['assistant hm']);
+  });
+
   test('in embeddings', () => {
     expect(read('openai_embeddings', { model: 'e', input: ['one', 'two'] })).toEqual(['user one', 'user two']);
     expect(read('openai_embeddings', { model: 'e', input: [[1, 2, 1234567890]] })).toEqual([]);

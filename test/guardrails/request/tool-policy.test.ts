@@ -57,6 +57,21 @@ describe('tools that a request offers', () => {
       },
       ['bad'],
     ],
+    [
+      'Converse',
+      {
+        toolConfig: {
+          tools: [{ toolSpec: { name: 'good' } }, { toolSpec: { name: 'bad' } }, { cachePoint: { type: 'default' } }],
+        },
+      },
+      ['bad'],
+    ],
+    ["Amazon's own", { toolConfig: { tools: [{ systemTool: { name: 'bad' } }] } }, ['bad']],
+    [
+      'what Converse hands on',
+      { additionalModelRequestFields: { tools: [{ type: 'bash_20250124', name: 'bad' }] } },
+      ['bad'],
+    ],
     ['chat, custom', { tools: [{ type: 'custom', custom: { name: 'bad' } }] }, ['bad']],
     ['chat, functions as they were', { functions: [{ name: 'good' }, { name: 'bad' }] }, ['bad']],
     ['chat, search by a member', { web_search_options: {} }, ['web_search']],

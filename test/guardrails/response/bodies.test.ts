@@ -82,6 +82,43 @@ const BODIES: { name: string; api: Api; body: (text: string) => unknown; finds: 
     }),
   },
   {
+    name: 'Converse',
+    api: 'bedrock_converse',
+    finds: 4,
+    body: (text) => ({
+      output: {
+        message: {
+          role: 'assistant',
+          content: [
+            { text },
+            { toolUse: { toolUseId: 't', name: 'send', input: { to: { deep: [text] } } } },
+            { citationsContent: { content: [{ text }], citations: [{ sourceContent: [{ text: `${text}!` }] }] } },
+          ],
+        },
+      },
+      stopReason: 'tool_use',
+      usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
+    }),
+  },
+  {
+    name: 'Claude on Bedrock',
+    api: 'bedrock_model_invoke',
+    finds: 2,
+    body: (text) => ({
+      type: 'message',
+      content: [
+        { type: 'text', text },
+        { type: 'tool_use', id: 't', name: 'send', input: { to: text } },
+      ],
+    }),
+  },
+  {
+    name: 'Llama on Bedrock',
+    api: 'bedrock_model_invoke',
+    finds: 1,
+    body: (text) => ({ generation: text, prompt_token_count: 1, generation_token_count: 1, stop_reason: 'stop' }),
+  },
+  {
     name: 'an error',
     api: 'openai_chat',
     finds: 1,

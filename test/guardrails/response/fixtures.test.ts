@@ -9,6 +9,8 @@ const APIS: [RegExp, Api][] = [
   [/^openai-responses\//, 'openai_responses'],
   [/^(?:anthropic-messages|vertex-anthropic)\//, 'anthropic_messages'],
   [/^gemini\//, 'gemini_generate_content'],
+  [/^bedrock\/(?:converse-unary|error)/, 'bedrock_converse'],
+  [/^bedrock\/invoke-unary|^embeddings\/bedrock/, 'bedrock_model_invoke'],
   [/^embeddings\/openai/, 'openai_embeddings'],
   [/^embeddings\/gemini/, 'gemini_embed_content'],
 ];

@@ -46,6 +46,7 @@ const API_NAMES: Record<string, string> = {
   gemini_operations: 'Gemini operations',
   bedrock_model_invoke: 'Bedrock',
   bedrock_converse: 'Bedrock Converse',
+  bedrock_count_tokens: 'Bedrock, counting',
 };
 
 export function apiName(api: string): string {
