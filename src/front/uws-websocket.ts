@@ -17,10 +17,15 @@ export interface Handshake {
   context: us_socket_context_t;
 }
 
+/** What uWebSockets keeps with a socket: it copies the members, and loses what they are members of. */
+export interface Kept {
+  peer: UwsClientWebSocket;
+}
+
 /** How every WebSocket of an app behaves; `upgrade` is the app's own. */
 export function websocketBehavior(
   maxMessageBytes: number,
-): Omit<WebSocketBehavior<UwsClientWebSocket>, 'upgrade' | 'compression'> {
+): Omit<WebSocketBehavior<Kept>, 'upgrade' | 'compression'> {
   return {
     maxPayloadLength: maxMessageBytes + OVERSHOOT_BYTES,
     // What may be unsent is ours to bound: uWebSockets would drop messages.
@@ -28,16 +33,16 @@ export function websocketBehavior(
     idleTimeout: SILENT_SECONDS,
     sendPingsAutomatically: true,
     open: (ws) => {
-      ws.getUserData().opened(ws);
+      ws.getUserData().peer.opened(ws);
     },
     message: (ws, message, isBinary) => {
-      ws.getUserData().message(message, isBinary);
+      ws.getUserData().peer.message(message, isBinary);
     },
     drain: (ws) => {
-      ws.getUserData().drained();
+      ws.getUserData().peer.drained();
     },
     close: (ws, code, reason) => {
-      ws.getUserData().closed(code, Buffer.from(reason).toString('utf8'));
+      ws.getUserData().peer.closed(code, Buffer.from(reason).toString('utf8'));
     },
   };
 }
@@ -57,7 +62,7 @@ export function upgraded(
     res.writeStatus('101 Switching Protocols');
     for (const [name, value] of options.headers) res.writeHeader(name, value);
     // Nothing of an extension: none is offered.
-    res.upgrade(socket, key, options.protocol ?? '', '', context);
+    res.upgrade<Kept>({ peer: socket }, key, options.protocol ?? '', '', context);
   });
   return socket;
 }
@@ -66,7 +71,7 @@ export function upgraded(
 export class UwsClientWebSocket implements ClientWebSocket {
   readonly #maxMessageBytes: number;
   readonly #events: WebSocketEvents;
-  #ws: WebSocket<UwsClientWebSocket> | undefined;
+  #ws: WebSocket<Kept> | undefined;
   /** By us, as uWebSockets reports it back from within our call. */
   #ending: { code: number; reason: string } | undefined;
 
@@ -93,7 +98,7 @@ export class UwsClientWebSocket implements ClientWebSocket {
     else ws.end();
   }
 
-  opened(ws: WebSocket<UwsClientWebSocket>): void {
+  opened(ws: WebSocket<Kept>): void {
     this.#ws = ws;
   }
 

@@ -12,7 +12,7 @@ import type {
 } from './socket.ts';
 import { statusLine } from './status-line.ts';
 import { upgraded, websocketBehavior } from './uws-websocket.ts';
-import type { Handshake, UwsClientWebSocket } from './uws-websocket.ts';
+import type { Handshake, Kept } from './uws-websocket.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -326,7 +326,7 @@ export function createUwsSocket(
     const response = new UwsResponse(res, req.getMethod() === 'head', shared);
     accept(new UwsRequest(res, req), response, listener);
   });
-  app.ws<UwsClientWebSocket>('/*', {
+  app.ws<Kept>('/*', {
     ...websocketBehavior(maxMessageBytes),
     compression: uws.DISABLED,
     upgrade: (res, req, context) => {

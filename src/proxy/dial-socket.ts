@@ -46,6 +46,9 @@ export function handshakeOf({ origin, path, headers }: UpstreamRequest): string 
   return [origin, path, ...handshakeHeaders(headers).flat()].join('\n');
 }
 
+/** Over the sockets of this process. */
+export type Dial = (request: UpstreamRequest, protocols: readonly string[], events: DialedEvents) => Dialed;
+
 export function dialSocket(
   { origin, path, headers }: UpstreamRequest,
   protocols: readonly string[],
@@ -182,11 +185,11 @@ function pairs(flat: readonly string[]): [string, string][] {
   return found;
 }
 
-function grouped(headers: readonly [string, string][]): Map<string, string | string[]> {
-  const found = new Map<string, string | string[]>();
+function grouped(headers: readonly [string, string][]): Map<string, string> {
+  const found = new Map<string, string>();
   for (const [name, value] of headers) {
     const before = found.get(name);
-    found.set(name, before === undefined ? value : [before, value].flat());
+    found.set(name, before === undefined ? value : `${before}, ${value}`);
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import { NORMAL } from '../lib/close-frame.ts';
 import { createFrame, readProviderFrame } from '../protocols/openai-responses/frame.ts';
-import type { Dialed, DialedEvents } from './dial-socket.ts';
-import { dialSocket, handshakeOf } from './dial-socket.ts';
+import type { Dial, Dialed, DialedEvents } from './dial-socket.ts';
+import { handshakeOf } from './dial-socket.ts';
 import type { UpstreamCall, UpstreamEvents, UpstreamRequest, Upstreams } from './upstream.ts';
 
 /** After one of these nothing more comes of a turn. */
@@ -19,7 +19,7 @@ const KNOWS_NO_SOCKETS = new Set([404, 405, 426, 501]);
 const SPEAKS_EVENTS: [string, string][] = [['content-type', 'text/event-stream']];
 
 export interface TurnSocketsOptions {
-  connectTimeoutMs: number;
+  dial: Dial;
   /** For providers that know no WebSockets. */
   posts: Upstreams;
   /** Providers found to know none; shared by all. */
@@ -100,13 +100,13 @@ export class TurnSockets {
   }
 
   #connect(handshake: string, request: UpstreamRequest): Connection {
-    const { connectTimeoutMs, knownNot, posts, onClosed, onFrame, onRefused } = this.#options;
+    const { knownNot, posts, onClosed, onFrame, onRefused } = this.#options;
     const forget = (): void => {
       if (this.#connections.get(handshake) === connection) this.#connections.delete(handshake);
       if (this.#newest === connection) this.#newest = undefined;
     };
     const connection: Connection = new Connection({
-      dial: (events) => dialSocket(request, [], connectTimeoutMs, events),
+      dial: (events) => this.#options.dial(request, [], events),
       onFrame,
       onOver: forget,
       onClosed: (code, reason, turns) => {
@@ -237,6 +237,8 @@ class Connection {
   readonly #dialed: Dialed;
   readonly #turns: Turn[] = [];
   readonly #paused = new Set<Turn>();
+  /** Names of turns that nobody wants any more, until they end. */
+  readonly #abandoned = new Set<string>();
   #opened = false;
   over = false;
 
@@ -298,8 +300,12 @@ class Connection {
   /** A turn that nobody wants any more. No message says so: closing does, where no other turn is hurt. */
   abandon(turn: Turn): void {
     this.#remove(turn);
-    // What still comes of it has its name, and goes to nobody.
-    if (this.over || (this.#turns.length > 0 && turn.streamId !== undefined)) return;
+    if (this.over) return;
+    if (this.#turns.length > 0 && turn.streamId !== undefined) {
+      // What still comes of it has its name, and goes to nobody.
+      this.#abandoned.add(turn.streamId);
+      return;
+    }
     const others = this.#end();
     this.#dialed.close(NORMAL, '');
     for (const other of others) {
@@ -321,6 +327,10 @@ class Connection {
   #message(bytes: Uint8Array): void {
     if (this.over) return;
     const { type, streamId, status } = readProviderFrame(bytes);
+    if (streamId !== undefined && this.#abandoned.has(streamId)) {
+      if (TERMINAL.has(type)) this.#abandoned.delete(streamId);
+      return;
+    }
     const turn = this.#turnOf(streamId);
     if (turn === undefined) {
       this.#parts.onFrame(type, bytes);
@@ -331,8 +341,13 @@ class Connection {
 
   /** Turns without a name run one after the other. */
   #turnOf(streamId: string | undefined): Turn | undefined {
-    if (streamId !== undefined) return this.#turns.find((turn) => turn.streamId === streamId);
-    return this.#turns.find((turn) => turn.streamId === undefined) ?? this.#turns[0];
+    const named = streamId === undefined ? undefined : this.#turns.find((turn) => turn.streamId === streamId);
+    return named ?? this.#turns.find((turn) => turn.streamId === undefined) ?? this.#unnamed(streamId);
+  }
+
+  /** The oldest, where a message names none. */
+  #unnamed(streamId: string | undefined): Turn | undefined {
+    return streamId === undefined ? this.#turns[0] : undefined;
   }
 
   #refused(status: number, headers: [string, string][], body: Uint8Array): void {

@@ -33,6 +33,7 @@ export function readerFor(api: Api): ApiReader {
     case 'bedrock_model_invoke':
     case 'bedrock_converse':
     case 'openai_embeddings':
+    case 'openai_realtime':
     case 'openai_responses_input_tokens':
     case 'anthropic_count_tokens':
     case 'gemini_count_tokens':
