@@ -46,9 +46,14 @@ export class ClientSockets {
     for (const id of this.#index.withSubject(subject)) this.#index.get(id)?.refuse(fault);
   }
 
-  /** Lets each go as soon as nothing runs on it; no new ones are expected. */
+  /** Lets each go as soon as nothing runs on it: those that are open, and those that still come. */
   dismiss(): void {
     this.#dismissed = true;
     for (const socket of [...this.#open.values()]) socket.dismiss();
+  }
+
+  /** Takes new ones again. */
+  take(): void {
+    this.#dismissed = false;
   }
 }

@@ -49,6 +49,9 @@ export class TurnsSocket implements WebSocketEvents, OpenSocket, Watched {
   #judging: Promise<void> = Promise.resolve();
   /** Turns between their frame and their exchange. */
   #unjudgedBytes = 0;
+  /** What the provider said while no turn ran there, behind turns that still end here. */
+  #notes: string[] = [];
+  #noteBytes = 0;
   #lastFrameAtMs: number;
   /** How it is closed as soon as no turn runs on it. */
   #closing: { code: number; reason: string } | undefined;
@@ -240,7 +243,15 @@ export class TurnsSocket implements WebSocketEvents, OpenSocket, Watched {
   #betweenTurns(type: string, bytes: Uint8Array): void {
     const { services } = this.#parts;
     if (this.#over || (type !== 'error' && services.worlds.current.rules !== undefined)) return;
-    this.#send(Buffer.from(bytes).toString('utf8'));
+    const text = Buffer.from(bytes).toString('utf8');
+    if (this.#turns.size === 0) {
+      this.#send(text);
+      return;
+    }
+    // Not before what it came behind, which is in the journal's hands.
+    this.#notes.push(text);
+    this.#noteBytes += bytes.byteLength;
+    if (this.#noteBytes > SOCKET_UNSENT_BYTES) this.#close(TRY_AGAIN, 'the provider says more than can be passed on');
   }
 
   #say(fault: Fault, streamId: string | undefined): void {
@@ -266,7 +277,10 @@ export class TurnsSocket implements WebSocketEvents, OpenSocket, Watched {
     if (how === 'broken' && this.#closing === undefined) {
       this.#closing = this.unsentBytes > 0 ? { code: CUT, reason: '' } : { code: BROKEN, reason: 'a response broke off' };
     }
-    if (this.#closing !== undefined && this.#turns.size === 0) this.#close(this.#closing.code, this.#closing.reason);
+    if (this.#turns.size > 0) return;
+    for (const note of this.#notes.splice(0)) this.#send(note);
+    this.#noteBytes = 0;
+    if (this.#closing !== undefined) this.#close(this.#closing.code, this.#closing.reason);
   }
 
   #closeAfterTurns(code: number, reason: string): void {
