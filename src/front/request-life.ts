@@ -295,7 +295,8 @@ function route(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Resu
   return routed;
 }
 
-function openedFrame(
+/** What is written of a request before anything of it leaves. */
+export function openedFrame(
   arrival: Arrival,
   endpoint: ExchangeEndpoint,
   id: ExchangeId,

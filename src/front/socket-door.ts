@@ -11,6 +11,7 @@ import { openSession } from './realtime-door.ts';
 import { sendFault } from './request-life.ts';
 import type { Arrival } from './request-life.ts';
 import type { FrontServices } from './services.ts';
+import { chosenProtocol } from './subprotocol.ts';
 import { TurnsSocket } from './turns-socket.ts';
 import type { World } from './world.ts';
 
@@ -77,15 +78,4 @@ export async function openSocket(
     default:
       return unreachable(endpoint.of);
   }
-}
-
-/** Names under which browsers hand over what others put into headers. */
-const NOT_A_PROTOCOL = /^openai-(?:insecure-api-key|organization|project)\./;
-
-/** The first subprotocol that is one: a client that offered some must be answered one of them. */
-export function chosenProtocol(offered: string | undefined): string | undefined {
-  return offered
-    ?.split(',')
-    .map((name) => name.trim())
-    .find((name) => name !== '' && !NOT_A_PROTOCOL.test(name));
 }

@@ -13,6 +13,9 @@ const LIMITS: Partial<Record<Api, readonly string[]>> = {
   google_raw_predict: ['max_tokens'],
 };
 
+/** The most that a response of a Realtime session has, where the session asks for no less. */
+const REALTIME_OUTPUT_TOKENS = 4096;
+
 /** Answers of such a request have no tokens. */
 const EMBEDDINGS: ReadonlySet<Api> = new Set<Api>(['openai_embeddings', 'gemini_embed_content']);
 
@@ -47,7 +50,7 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
     billed: !FREE.has(api),
     bodyBytes: decoded.byteLength,
     manyInputs: embeds,
-    maxOutputTokens: embeds ? 0 : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
+    maxOutputTokens: embeds ? 0 : api === 'openai_realtime' ? REALTIME_OUTPUT_TOKENS : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
     answers: config?.answers ?? (api === 'openai_chat' ? topLevelAnswers(decoded, fields) : 1),
     otherModels: fields.otherModels,
     fast: !FAST_WHEN_ASKED.has(api) || fields.spans['speed'] !== undefined,

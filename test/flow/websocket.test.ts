@@ -235,6 +235,7 @@ describe('who may what', () => {
     const [alice, bob] = [await connect(ALICE), await connect(BOB)];
     alice.send(create('hello'));
     await alice.until('response.completed');
+    await records(1);
     bob.send(create('and then?', { previous_response_id: 'resp_of_alice' }));
     expect(await bob.until('error')).toMatchObject({ status: 404, error: { code: 'previous_response_not_found' } });
     expect(provider.sockets.length - firstSocket).toBe(1);
@@ -254,9 +255,7 @@ describe('who may what', () => {
     client.send(create('hello'));
     await client.until('response.created');
     house.control({
-      revocations: [
-        { kind: 'login', value: BOB, reason: 'gone', created_at_ms: 0, created_by: 'root', until_ms: null } as never,
-      ],
+      revocations: [{ kind: 'login', value: BOB, reason: 'gone', createdAtMs: 0, createdBy: 'root', untilMs: null }],
     });
     expect(await client.until('error')).toMatchObject({ status: 403, error: { code: 'gateway_revoked' } });
     expect((await client.ended()).code).toBe(1008);

@@ -28,6 +28,7 @@ import { socketsToProviders } from '../../src/proxy/sockets.ts';
 import { Watchdog } from '../../src/proxy/watchdog.ts';
 import { QuotaLedger } from '../../src/quota/ledger.ts';
 import { assemble } from '../../src/records/assemble.ts';
+import { ok } from '../../src/lib/result.ts';
 import type { Result } from '../../src/lib/result.ts';
 import { Settler } from '../../src/records/settle.ts';
 import { Resources } from '../../src/resources/resources.ts';
@@ -140,7 +141,7 @@ export async function openHouse(config: unknown): Promise<House> {
     keySecret: Buffer.alloc(32),
   });
   inspectors.setWorld(world.number, world.pricing, world.rules);
-  const resources = new Resources({ store: { whose: () => Promise.resolve(NO_STORE) }, clock });
+  const resources = new Resources({ store: { whose: () => Promise.resolve(ok({ of: 'nobody' })) }, clock });
   const upstreams = createUpstreams({ connectTimeoutMs: server.timeouts.connectMs });
   const watchdog = new Watchdog(clock);
   const budget = new ByteBudget(server.limits.inflightBytes);

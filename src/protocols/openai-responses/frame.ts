@@ -65,17 +65,27 @@ export function createFrame(body: Uint8Array, streamId: string | undefined): Uin
   return rebuilt(first, body, namedMembers(body, skipSpace(body, 0)), OF_BODIES);
 }
 
+export interface ProviderFrame {
+  /** Empty where it has none. */
+  type: string;
+  streamId: string | undefined;
+  /** Of Realtime. */
+  responseId: string | undefined;
+  /** Of an error; 0 where it has none. */
+  status: number;
+}
+
 /** What a provider's frame says of itself; of what is no JSON object, nothing. */
-export function readProviderFrame(bytes: Uint8Array): { type: string; streamId: string | undefined; status: number } {
-  const found = { type: '', streamId: undefined as string | undefined, status: 0 };
+export function readProviderFrame(bytes: Uint8Array): ProviderFrame {
+  const found: ProviderFrame = { type: '', streamId: undefined, responseId: undefined, status: 0 };
   const start = skipSpace(bytes, 0);
   if (bytes[start] !== OPEN_BRACE) return found;
   for (const member of membersOf(bytes, start)) {
-    // Names of up to nine characters, without an escape.
     if (member.keyEnd - member.keyStart > LONGEST_KEY) continue;
     const name = stringValue(bytes.subarray(member.keyStart, member.keyEnd));
     if (name === 'type') found.type = textAt(bytes, member) ?? '';
     else if (name === 'stream_id') found.streamId = textAt(bytes, member);
+    else if (name === 'response_id') found.responseId = textAt(bytes, member);
     else if (name === 'status') found.status = numberAt(bytes, member);
   }
   return found;
@@ -85,7 +95,7 @@ const OPEN_BRACE = 0x7b;
 const QUOTE = 0x22;
 const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from('}');
-const LONGEST_KEY = '"stream_id"'.length;
+const LONGEST_KEY = '"response_id"'.length;
 const NUMBER_BYTES = 16;
 
 interface Named {
