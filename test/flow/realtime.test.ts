@@ -240,8 +240,8 @@ test('closing either side closes the other with its code, and the turn under way
   two.socket.close(1009, 'too big');
   expect(await second.ended()).toEqual({ code: 1009, reason: 'too big' });
   expect(await records(2)).toMatchObject([
-    { state: 'aborted', response_id: 'resp_cut', usage: null, usage_state: 'absent' },
     { state: 'error', response_id: 'resp_broken', usage: null, usage_state: 'absent' },
+    { state: 'aborted', response_id: 'resp_cut', usage: null, usage_state: 'absent' },
   ]);
 });
 

@@ -255,7 +255,7 @@ describe('who may what', () => {
     client.send(create('hello'));
     await client.until('response.created');
     house.control({
-      revocations: [{ kind: 'login', value: BOB, reason: 'gone', createdAtMs: 0, createdBy: 'root', untilMs: null }],
+      revocations: [{ id: 'r1', kind: 'login', value: BOB, reason: 'gone', by: 'root', createdAtMs: 0, untilMs: null }],
     });
     expect(await client.until('error')).toMatchObject({ status: 403, error: { code: 'gateway_revoked' } });
     expect((await client.ended()).code).toBe(1008);
