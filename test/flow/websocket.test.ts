@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect as connectTo } from 'node:net';
+import OpenAI from 'openai';
+import { ResponsesWS } from 'openai/resources/responses/ws';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { openHouse } from '../support/house.ts';
@@ -214,6 +217,24 @@ describe('turns', () => {
     await posting.close();
     await other.close();
   });
+});
+
+test("OpenAI's own client", async () => {
+  const openai = new OpenAI({ apiKey: 'client-key', baseURL: `${house.urls[0] ?? ''}/v1` });
+  const sdk = new ResponsesWS(openai, {
+    headers: { 'tailscale-user-login': ALICE },
+    // It speaks TLS alone; the address stays, the connection is ours.
+    createConnection: () => connectTo(Number(new URL(house.urls[0] ?? '').port), '127.0.0.1'),
+  });
+  const texts: string[] = [];
+  sdk.on('response.output_text.delta', ({ delta }) => texts.push(delta));
+  let done = 0;
+  sdk.on('response.completed', () => (done += 1));
+  sdk.send({ type: 'response.create', model: MODEL, input: 'hello' });
+  await until('the answer is there', () => done === 1);
+  expect(texts).toEqual(['Fine.']);
+  sdk.close();
+  expect(await records(1)).toMatchObject([{ state: 'complete', agent: 'openai-sdk-js' }]);
 });
 
 describe('who may what', () => {
@@ -433,5 +454,101 @@ describe('what clients send', () => {
     await client.until('response.completed');
     expect(client.got.length).toBe(pieces + 2);
     await records(1);
+  });
+});
+
+describe('rules and quotas', () => {
+  let ruled: House;
+  let theirs: SocketProvider;
+  beforeAll(async () => {
+    theirs = await startSocketProvider();
+    const grant = (login: string, more: Record<string, unknown>): Record<string, unknown> => ({
+      src: [login],
+      app: { 'tailscale.com/cap/aperture': [{ role: 'user' }, { models: '**', ...more }] },
+    });
+    ruled = await openHouse({
+      providers: { openai: { baseurl: theirs.url, apikey: KEY, models: [MODEL], compatibility: { openai_responses: true } } },
+      quotas: { 'pocket:<user>': { capacity: '$0.10', rate: '$0.00/day' } },
+      hooks: {
+        birds: { builtin: { kind: 'words', action: 'block', words: ['heron'], message: 'no birds' } },
+        people: { builtin: { kind: 'personal_data', action: 'tokenise', detect: ['email'] } },
+        tickets: { builtin: { kind: 'words', action: 'redact', sides: ['response'], words: ['TICKET'] } },
+      },
+      server: {
+        trusted_proxies: ['127.0.0.1'],
+        listen: [{ address: '127.0.0.1:0', identity: ['proxy_headers'] }],
+      },
+      grants: [
+        grant(ALICE, { send_hooks: [{ name: 'birds' }, { name: 'people' }, { name: 'tickets' }] }),
+        grant(BOB, { quotas: [{ bucket: 'pocket:<user>' }] }),
+      ],
+    });
+  });
+  afterAll(async () => {
+    await ruled.quiescent();
+    await ruled.close();
+    await theirs.close();
+  });
+
+  function connectAs(login: string): Promise<Client> {
+    return connectClient(`${ruled.urls[0] ?? ''}/v1/responses`, { 'tailscale-user-login': login });
+  }
+
+  test('a rule that blocks a turn: an error frame, and nothing is sent', async () => {
+    const client = await connectAs(ALICE);
+    client.send(create('a heron', { stream_id: 'x' }));
+    expect(await client.until('error')).toMatchObject({ stream_id: 'x', error: { message: 'no birds' } });
+    expect(theirs.sockets.length).toBe(0);
+    await until('it has a record', () => ruled.records.length === 1);
+    expect(ruled.records[0]).toMatchObject({ state: 'blocked', usage: null });
+    client.socket.close();
+  });
+
+  test('values are replaced on the way out, put back on the way in, and words are taken out of answers', async () => {
+    const before = ruled.records.length;
+    theirs.answer = (upstream, text) => {
+      const placeholder = /EMAIL_[0-9a-f]+/.exec(text)?.[0] ?? 'none';
+      upstream.say(...turn('resp_ruled', `To ${placeholder} about TICKET.`));
+    };
+    const client = await connectAs(ALICE);
+    client.send(create('write to ada.lovelace@example.com'));
+    const completed = await client.until('response.completed');
+    expect(JSON.stringify(completed)).toContain('To ada.lovelace@example.com about [redacted:word].');
+    expect(client.got.join()).not.toContain('TICKET');
+    const [upstream] = theirs.sockets;
+    expect(upstream?.got[0]).toMatch(/^\{"type":"response\.create".*EMAIL_[0-9a-f]+/);
+    expect(upstream?.got[0]).not.toContain('ada.lovelace');
+    expect(upstream?.got[0]).not.toContain('"stream"');
+    await until('it has a record', () => ruled.records.length === before + 1);
+    expect(ruled.records.at(-1)).toMatchObject({ state: 'complete', usage: { input_uncached: 11, output: 7 } });
+    // What changes a turn under way would go around the rules.
+    theirs.answer = () => undefined;
+    client.send(create('and more'));
+    await until('it is under way', () => upstream?.got.length === 2);
+    client.send('{"type":"response.steer","input":"a heron"}');
+    expect(await client.until('error')).toMatchObject({ error: { code: 'gateway_frame_refused' } });
+    expect(upstream?.got.length).toBe(2);
+    client.socket.close();
+    await ruled.quiescent();
+  });
+
+  test('an empty budget: an error frame, and nothing is sent', async () => {
+    const usage = { input_tokens: 1_000_000, output_tokens: 100_000, total_tokens: 1_100_000 };
+    theirs.answer = (upstream) => {
+      const [first = ''] = turn('resp_dear', 'x');
+      upstream.say(first, {
+        type: 'response.completed',
+        response: { id: 'resp_dear', object: 'response', model: MODEL, status: 'completed', output: [], usage },
+      });
+    };
+    const before = ruled.records.length;
+    const client = await connectAs(BOB);
+    client.send(create('spend it', { max_output_tokens: 100 }));
+    await client.until('response.completed');
+    await until('it has a record', () => ruled.records.length === before + 1);
+    client.send(create('more', { max_output_tokens: 100 }));
+    expect(await client.until('error')).toMatchObject({ status: 429, error: { code: 'insufficient_quota' } });
+    expect(theirs.sockets.at(-1)?.got.length).toBe(1);
+    client.socket.close();
   });
 });
