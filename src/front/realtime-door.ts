@@ -1,6 +1,7 @@
 import { modelSubjects, callerSubjects } from '../access/revocations.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import { GOING_AWAY } from '../lib/close-frame.ts';
 import { failed, ok, unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { Dialed, DialedEvents } from '../proxy/dial-socket.ts';
@@ -103,15 +104,14 @@ export async function openSession(
     quotas: admission.value.quotas,
     subjects,
   });
-  let dialed: Dialed | undefined;
   const events: DialedEvents = {
     opened: () => {
       const maxMessageBytes = world.limits.body_bytes;
       const headers: [string, string][] = [['x-aperture-request-id', id]];
-      const socket = dialed === undefined ? undefined : response.upgrade({ protocol, headers, maxMessageBytes }, session);
-      if (socket === undefined || dialed === undefined) {
+      const socket = response.upgrade({ protocol, headers, maxMessageBytes }, session);
+      if (socket === undefined) {
         free();
-        dialed?.close(1001, '');
+        dialed.close(GOING_AWAY, '');
         refuse({ code: 'upgrade_refused' });
         return;
       }
@@ -135,10 +135,10 @@ export async function openSession(
       session.providerClosed(code, reason);
     },
   };
-  dialed = services.dial(upstream, protocol === undefined ? [] : [REALTIME_PROTOCOL], events);
+  const dialed: Dialed = services.dial(upstream, protocol === undefined ? [] : [REALTIME_PROTOCOL], events);
   response.onGone(() => {
     free();
-    dialed?.close(1001, '');
+    dialed.close(GOING_AWAY, '');
   });
 }
 

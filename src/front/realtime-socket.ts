@@ -203,7 +203,8 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
     const names = [...scanned.value.otherModels, ...(scanned.value.model === undefined ? [] : [scanned.value.model])];
     for (const name of names) {
       if (name === model || name === route.model) continue;
-      if (!mayName({ provider, name, providers: arrival.world.routing, allows })) return { code: 'model_unknown', model: name };
+      if (!mayName({ provider, name, providers: arrival.world.routing, allows }))
+        return { code: 'model_unknown', model: name };
     }
     if (read.value.type !== 'session.update') return undefined;
     const session = objectOf(objectOf(parseJson(Buffer.from(bytes).toString('utf8')))['session']);
@@ -282,23 +283,25 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
     const id = mintExchangeId(services.clock.nowMs());
     const scanned = { original: NO_BODY, decoded: NO_BODY, fields: NO_FIELDS, packed: false, edited: false };
     this.#held = [];
-    void Promise.resolve(reserveQuota(services.quotas, arrival, endpoint, id, { scanned, route, model })).then((admission) => {
-      if (this.#over) {
-        services.quotas.release(id);
-        return;
-      }
-      if (!admission.ok) {
-        this.#down.add(0, atOnce, () => {
-          this.refuse(admission.fault);
-        });
-        return;
-      }
-      this.#reserved = id;
-      const held = this.#held ?? [];
-      this.#held = undefined;
-      this.#heldBytes = 0;
-      for (const { bytes, binary } of held) this.#fromClient(bytes, binary);
-    });
+    void Promise.resolve(reserveQuota(services.quotas, arrival, endpoint, id, { scanned, route, model })).then(
+      (admission) => {
+        if (this.#over) {
+          services.quotas.release(id);
+          return;
+        }
+        if (!admission.ok) {
+          this.#down.add(0, atOnce, () => {
+            this.refuse(admission.fault);
+          });
+          return;
+        }
+        this.#reserved = id;
+        const held = this.#held ?? [];
+        this.#held = undefined;
+        this.#heldBytes = 0;
+        for (const { bytes, binary } of held) this.#fromClient(bytes, binary);
+      },
+    );
   }
 
   /** To the client. A slow one pauses its provider, and no other. */

@@ -10,7 +10,7 @@ import type { BodyFields } from '../contract/messages.ts';
 import { shapeFault } from '../protocols/fault-shapes.ts';
 import { CREATE, readClientFrame } from '../protocols/openai-responses/frame.ts';
 import type { ClientFrame } from '../protocols/openai-responses/frame.ts';
-import { TurnSockets } from '../proxy/turn-sockets.ts';
+import type { TurnSockets } from '../proxy/turn-sockets.ts';
 import type { Watched } from '../proxy/watchdog.ts';
 import type { OpenSocket } from './client-sockets.ts';
 import { faultOf } from './faults.ts';
@@ -168,7 +168,7 @@ export class TurnsSocket implements WebSocketEvents, OpenSocket, Watched {
     }
     const frame = read.value;
     const admitted = await this.#admitted();
-    if (this.#over) return;
+    if (this.#isOver()) return;
     if (!admitted.ok) {
       this.#say(admitted.fault, frame.streamId);
       this.#closeAfterTurns(REFUSED, answerTo(admitted.fault).message);
@@ -176,6 +176,11 @@ export class TurnsSocket implements WebSocketEvents, OpenSocket, Watched {
     }
     if (frame.type === CREATE) this.#turn(frame, admitted.value);
     else this.#steer(frame, body, fields, admitted.value);
+  }
+
+  /** A call of its own: the compiler does not know that it may be over after a wait. */
+  #isOver(): boolean {
+    return this.#over;
   }
 
   /** Who is there, and what holds: asked anew for each turn, as a POST would. */
@@ -275,7 +280,8 @@ export class TurnsSocket implements WebSocketEvents, OpenSocket, Watched {
     this.#lastFrameAtMs = this.#parts.services.clock.nowMs();
     // A client that does not read cannot be told anything; else nobody may take what it has for the whole.
     if (how === 'broken' && this.#closing === undefined) {
-      this.#closing = this.unsentBytes > 0 ? { code: CUT, reason: '' } : { code: BROKEN, reason: 'a response broke off' };
+      this.#closing =
+        this.unsentBytes > 0 ? { code: CUT, reason: '' } : { code: BROKEN, reason: 'a response broke off' };
     }
     if (this.#turns.size > 0) return;
     for (const note of this.#notes.splice(0)) this.#send(note);
@@ -297,7 +303,14 @@ export class TurnsSocket implements WebSocketEvents, OpenSocket, Watched {
 function ofATurn(request: ClientRequest): ClientRequest {
   const { method, path, query, remoteAddress } = request;
   const headers = request.headers.filter(([name]) => !OF_A_BODY.has(name));
-  return { method, path, query, remoteAddress, headers, header: (name) => headers.find((each) => each[0] === name)?.[1] };
+  return {
+    method,
+    path,
+    query,
+    remoteAddress,
+    headers,
+    header: (name) => headers.find((each) => each[0] === name)?.[1],
+  };
 }
 
 const OF_A_BODY: ReadonlySet<string> = new Set([
@@ -313,7 +326,5 @@ function whyNotPassed(fields: BodyFields, rules: boolean): string | undefined {
   if (rules) return 'rules cannot judge it';
   const chooses = fields.model !== undefined || fields.otherModels.length > 0;
   const continues = ['previous_response_id', 'conversation', 'prompt', 'tools'].some((key) => key in fields.spans);
-  return chooses || continues
-    ? 'only response.create may name a model, tools or an earlier response'
-    : undefined;
+  return chooses || continues ? 'only response.create may name a model, tools or an earlier response' : undefined;
 }

@@ -23,9 +23,7 @@ export interface Kept {
 }
 
 /** How every WebSocket of an app behaves; `upgrade` is the app's own. */
-export function websocketBehavior(
-  maxMessageBytes: number,
-): Omit<WebSocketBehavior<Kept>, 'upgrade' | 'compression'> {
+export function websocketBehavior(maxMessageBytes: number): Omit<WebSocketBehavior<Kept>, 'upgrade' | 'compression'> {
   return {
     maxPayloadLength: maxMessageBytes + OVERSHOOT_BYTES,
     // What may be unsent is ours to bound: uWebSockets would drop messages.
@@ -56,7 +54,8 @@ export function upgraded(
 ): ClientWebSocket | undefined {
   const key = request.header('sec-websocket-key');
   const version = request.header('sec-websocket-version');
-  if (key === undefined || version !== '13' || request.header('upgrade')?.toLowerCase() !== 'websocket') return undefined;
+  if (key === undefined || version !== '13' || request.header('upgrade')?.toLowerCase() !== 'websocket')
+    return undefined;
   const socket = new UwsClientWebSocket(options.maxMessageBytes, events);
   res.cork(() => {
     res.writeStatus('101 Switching Protocols');

@@ -50,7 +50,11 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
     billed: !FREE.has(api),
     bodyBytes: decoded.byteLength,
     manyInputs: embeds,
-    maxOutputTokens: embeds ? 0 : api === 'openai_realtime' ? REALTIME_OUTPUT_TOKENS : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
+    maxOutputTokens: embeds
+      ? 0
+      : api === 'openai_realtime'
+        ? REALTIME_OUTPUT_TOKENS
+        : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
     answers: config?.answers ?? (api === 'openai_chat' ? topLevelAnswers(decoded, fields) : 1),
     otherModels: fields.otherModels,
     fast: !FAST_WHEN_ASKED.has(api) || fields.spans['speed'] !== undefined,

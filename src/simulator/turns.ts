@@ -29,7 +29,10 @@ export function acceptTurns(request: IncomingMessage, socket: Socket, head: Buff
     client.on('message', (data, binary) => {
       const frame = binary || !Buffer.isBuffer(data) ? undefined : frameOf(data.toString('utf8'));
       if (frame?.type === 'response.create') ask(client, url, request, frame);
-      else client.send('{"type":"error","status":400,"error":{"type":"invalid_request_error","message":"unknown message"}}');
+      else
+        client.send(
+          '{"type":"error","status":400,"error":{"type":"invalid_request_error","message":"unknown message"}}',
+        );
     });
   });
 }
@@ -49,6 +52,8 @@ function ask(client: WebSocket, url: string, upgrade: IncomingMessage, frame: z.
   for (const [name, value] of Object.entries(upgrade.headers)) {
     if (typeof value === 'string' && !OF_THE_UPGRADE.test(name)) headers[name] = value;
   }
+  // Codex begins so: the prompt is read ahead, and nothing is answered.
+  if (body['generate'] === false) headers['x-sim'] = [headers['x-sim'] ?? '', WARM_UP].filter(Boolean).join(';');
   const say = (event: Record<string, unknown>): void => {
     if (client.readyState === WebSocket.OPEN) {
       client.send(JSON.stringify(stream_id === undefined ? event : { ...event, stream_id }));
@@ -78,6 +83,8 @@ function ask(client: WebSocket, url: string, upgrade: IncomingMessage, frame: z.
   });
   asking.end(JSON.stringify({ ...body, stream: true }));
 }
+
+const WARM_UP = 'input=0;output=0;events=0;tools=0';
 
 /** Headers that belong to the handshake, or to one connection. */
 const OF_THE_UPGRADE = /^(?:host|connection|upgrade|sec-websocket-.*|content-.*)$/;

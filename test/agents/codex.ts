@@ -62,6 +62,7 @@ const Event = z.discriminatedUnion('type', [
 interface Turn {
   config: (url: string) => string;
   prompt: string;
+  /** The first of them reads the prompt ahead (`generate: false`). */
   requests: number;
   tools: string[];
   /** What it must have done besides thinking: its own words for items. */
@@ -72,21 +73,21 @@ const TURNS: Record<string, Turn> = {
   'a provider of its own': {
     config: ownProvider,
     prompt: 'say OK',
-    requests: 1,
+    requests: 2,
     tools: [],
     items: ['agent_message'],
   },
   'the same with a tool call': {
     config: ownProvider,
     prompt: 'use the tool',
-    requests: 2,
+    requests: 3,
     tools: ['exec_command'],
     items: ['command_execution', 'agent_message'],
   },
   'the built-in provider': {
     config: builtInProvider,
     prompt: 'say OK',
-    requests: 1,
+    requests: 2,
     tools: [],
     items: ['agent_message'],
   },

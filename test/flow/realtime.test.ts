@@ -93,7 +93,11 @@ function done(id: string, output = 20): string {
 }
 
 function created(id: string): string {
-  return JSON.stringify({ type: 'response.created', event_id: 'event_8', response: { id, status: 'in_progress', usage: null } });
+  return JSON.stringify({
+    type: 'response.created',
+    event_id: 'event_8',
+    response: { id, status: 'in_progress', usage: null },
+  });
 }
 
 test('the fixture: bytes both ways, and a record for each of its turns', async () => {
@@ -155,7 +159,10 @@ test('binary messages pass as they are', async () => {
 });
 
 test('a browser: its subprotocol is answered, and its key goes nowhere', async () => {
-  const client = await connect(ALICE, `model=${MODEL}`, ['realtime', 'openai-insecure-api-key.sk-of-the-browser-0123456789']);
+  const client = await connect(ALICE, `model=${MODEL}`, [
+    'realtime',
+    'openai-insecure-api-key.sk-of-the-browser-0123456789',
+  ]);
   expect(client.socket.protocol).toBe('realtime');
   const upstream = await provider.socket(firstSocket);
   expect(upstream.request.headers['sec-websocket-protocol']).toBe('realtime');
@@ -163,7 +170,11 @@ test('a browser: its subprotocol is answered, and its key goes nowhere', async (
   client.send('{"type":"response.create"}');
   upstream.say(created('resp_k'), done('resp_k'));
   await records(1);
-  const everything = [JSON.stringify(upstream.request.headers), JSON.stringify(house.records), house.logged.join()].join();
+  const everything = [
+    JSON.stringify(upstream.request.headers),
+    JSON.stringify(house.records),
+    house.logged.join(),
+  ].join();
   expect(everything).not.toContain('sk-of-the-browser');
 });
 

@@ -55,7 +55,11 @@ export async function startSocketProvider(): Promise<SocketProvider> {
     request.on('end', () => {
       posts.push(body);
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.end(turn('resp_posted', 'Posted.').map((text) => `data: ${text}\n\n`).join(''));
+      response.end(
+        turn('resp_posted', 'Posted.')
+          .map((text) => `data: ${text}\n\n`)
+          .join(''),
+      );
     });
   });
   const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false });
@@ -193,9 +197,13 @@ export async function connectClient(
     messages: (count) => until(`${count} messages came`, () => client.got.length >= count && client.got),
     until: async (type, nth = 0) => {
       const frames = (): z.infer<typeof Frame>[] => client.got.map((text) => Frame.parse(JSON.parse(text)));
-      await until(`${type} or a close came`, () => frames().filter((f) => f.type === type).length > nth || client.closed);
+      await until(
+        `${type} or a close came`,
+        () => frames().filter((f) => f.type === type).length > nth || client.closed,
+      );
       const found = frames().filter((frame) => frame.type === type)[nth];
-      if (found === undefined) throw new Error(`closed with ${JSON.stringify(client.closed)} after ${client.got.join('\n')}`);
+      if (found === undefined)
+        throw new Error(`closed with ${JSON.stringify(client.closed)} after ${client.got.join('\n')}`);
       return found;
     },
     ended: () => until('the socket is closed', () => client.closed),
@@ -214,6 +222,9 @@ export async function connectClient(
       request.destroy();
     });
   });
-  await until('the socket is open or refused', () => socket.readyState === WebSocket.OPEN || client.refused !== undefined || client.closed !== undefined);
+  await until(
+    'the socket is open or refused',
+    () => socket.readyState === WebSocket.OPEN || client.refused !== undefined || client.closed !== undefined,
+  );
   return client;
 }

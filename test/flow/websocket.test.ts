@@ -113,9 +113,19 @@ describe('turns', () => {
 
     const found = await records(2);
     expect(
-      found.map(({ response_id, model_served, stop_reason, usage }) => ({ response_id, model_served, stop_reason, usage })),
+      found.map(({ response_id, model_served, stop_reason, usage }) => ({
+        response_id,
+        model_served,
+        stop_reason,
+        usage,
+      })),
     ).toEqual(
-      expected.turns.map(({ response_id, model_served, stop_reason, usage }) => ({ response_id, model_served, stop_reason: stop_reason.raw, usage })),
+      expected.turns.map(({ response_id, model_served, stop_reason, usage }) => ({
+        response_id,
+        model_served,
+        stop_reason: stop_reason.raw,
+        usage,
+      })),
     );
     for (const record of found) {
       expect(record).toMatchObject({
@@ -162,13 +172,19 @@ describe('turns', () => {
     client.send(create('first', { stream_id: 'a' }));
     await until('it is under way', async () => (await provider.socket(firstSocket)).got.length === 1);
     client.send(create('second', { stream_id: 'a' }));
-    expect(await client.until('error')).toMatchObject({ status: 400, stream_id: 'a', error: { code: 'gateway_frame_refused' } });
+    expect(await client.until('error')).toMatchObject({
+      status: 400,
+      stream_id: 'a',
+      error: { code: 'gateway_frame_refused' },
+    });
     expect((await provider.socket(firstSocket)).got.length).toBe(1);
   });
 
   test("an error of the provider is the turn's, with its status, and the socket lives on", async () => {
-    const refusal = '{"type":"error","status":429,"error":{"type":"rate_limit_error","code":"slow_down","message":"Slow."}}';
-    provider.answer = (upstream) => upstream.say(...(upstream.got.length === 1 ? [refusal] : turn('resp_later', 'Now.')));
+    const refusal =
+      '{"type":"error","status":429,"error":{"type":"rate_limit_error","code":"slow_down","message":"Slow."}}';
+    provider.answer = (upstream) =>
+      upstream.say(...(upstream.got.length === 1 ? [refusal] : turn('resp_later', 'Now.')));
     const client = await connect();
     client.send(create('first'));
     await client.until('error');
@@ -203,7 +219,7 @@ describe('turns', () => {
     expect(got.filter((text) => text.includes('"stream_id":"one"')).length).toBe(6);
     expect(other.posts.map((text) => JSON.parse(text) as unknown)).toEqual(
       ['one', 'two'].map((text) => {
-        const { type, ...body } = create(text);
+        const { type: _, ...body } = create(text);
         return { stream: true, ...body };
       }),
     );
@@ -241,7 +257,11 @@ describe('who may what', () => {
   test('a model without a grant: an error frame, nothing sent, and the socket lives on', async () => {
     const client = await connect(BOB);
     client.send(create('hello', { model: 'gpt-5-mini', stream_id: 'x' }));
-    expect(await client.until('error')).toMatchObject({ status: 404, stream_id: 'x', error: { code: 'gateway_model_unknown' } });
+    expect(await client.until('error')).toMatchObject({
+      status: 404,
+      stream_id: 'x',
+      error: { code: 'gateway_model_unknown' },
+    });
     expect(provider.sockets.length).toBe(firstSocket);
     client.send(create('hello'));
     await client.until('response.completed');
@@ -467,7 +487,9 @@ describe('rules and quotas', () => {
       app: { 'tailscale.com/cap/aperture': [{ role: 'user' }, { models: '**', ...more }] },
     });
     ruled = await openHouse({
-      providers: { openai: { baseurl: theirs.url, apikey: KEY, models: [MODEL], compatibility: { openai_responses: true } } },
+      providers: {
+        openai: { baseurl: theirs.url, apikey: KEY, models: [MODEL], compatibility: { openai_responses: true } },
+      },
       quotas: { 'pocket:<user>': { capacity: '$0.10', rate: '$0.00/day' } },
       hooks: {
         birds: { builtin: { kind: 'words', action: 'block', words: ['heron'], message: 'no birds' } },

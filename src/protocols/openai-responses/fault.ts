@@ -1,5 +1,6 @@
 import type { FaultAnswer } from '../../contract/fault.ts';
 import type { DialectFaults } from '../protocol.ts';
+import { answerHeaders } from '../fault-headers.ts';
 import { openaiError, openaiFaults } from '../openai-chat/fault.ts';
 
 /** The numbers of a stream that we only pass on are not ours to continue; SDKs want a number, none looks at it here. */
@@ -23,6 +24,6 @@ function errorFrame(answer: FaultAnswer): string {
 
 export const openaiSocketFaults: DialectFaults = {
   dialect: 'openai_socket',
-  shape: (answer) => ({ status: answer.status, headers: [], body: errorFrame(answer) }),
+  shape: (answer) => ({ status: answer.status, headers: answerHeaders(answer), body: errorFrame(answer) }),
   event: (answer) => `event: error\ndata: ${errorFrame(answer)}\n\n`,
 };

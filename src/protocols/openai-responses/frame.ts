@@ -145,7 +145,9 @@ function textAt(bytes: Uint8Array, { valueStart, valueEnd }: Member): string | u
 
 function numberAt(bytes: Uint8Array, { valueStart, valueEnd }: Member): number {
   if (valueEnd - valueStart > NUMBER_BYTES) return 0;
-  const value = Number(Buffer.from(bytes.buffer, bytes.byteOffset + valueStart, valueEnd - valueStart).toString('latin1'));
+  const value = Number(
+    Buffer.from(bytes.buffer, bytes.byteOffset + valueStart, valueEnd - valueStart).toString('latin1'),
+  );
   return Number.isInteger(value) ? value : 0;
 }
 
