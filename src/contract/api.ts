@@ -24,6 +24,8 @@ export const APIS = [
   'openai_responses_stored',
   // Of an earlier response, what tells nothing of its usage: its input, its deletion.
   'openai_responses_side',
+  // A response within a Realtime session, or a transcription of what was said in it.
+  'openai_realtime',
   'anthropic_count_tokens',
   'gemini_count_tokens',
   'gemini_embed_content',
@@ -45,4 +47,12 @@ export const APIS = [
 export type Api = (typeof APIS)[number];
 
 /** Whose error bodies and stream errors a caller expects. */
-export type Dialect = 'openai' | 'openai_responses' | 'anthropic' | 'google' | 'aws' | 'plain';
+export type Dialect =
+  | 'openai'
+  | 'openai_responses'
+  /** Frames of a WebSocket. */
+  | 'openai_socket'
+  | 'anthropic'
+  | 'google'
+  | 'aws'
+  | 'plain';

@@ -13,6 +13,8 @@ export type Fault =
   | { code: 'path_unknown'; method: string; path: string }
   | { code: 'method_not_allowed'; method: string; path: string; allow: string }
   | { code: 'upgrade_refused' }
+  /** A message of a WebSocket that cannot be judged, or has no place there. */
+  | { code: 'frame_refused'; why: string }
   | { code: 'bad_parameter'; name: string; why: string }
   | { code: 'not_found'; what: string }
   | { code: 'headers_too_large'; limitBytes: number }
@@ -204,6 +206,8 @@ export function answerTo(fault: Fault): FaultAnswer {
       return say(405, `${fault.path} takes ${fault.allow}, not ${fault.method}`, { allow: fault.allow });
     case 'upgrade_refused':
       return say(426, 'WebSocket is not offered here; use POST with server-sent events');
+    case 'frame_refused':
+      return say(400, `this message is not passed on: ${fault.why}`);
     case 'bad_parameter':
       return say(400, `parameter ${fault.name}: ${fault.why}`);
     case 'not_found':

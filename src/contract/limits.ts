@@ -15,6 +15,15 @@ export const LANE_EXCHANGE_BYTES = 4 * 1024;
 /** What one client may leave unread before its upstream is paused. */
 export const CLIENT_UNSENT_BYTES = 256 * 1024;
 
+/** Of one client's WebSocket: what may be unsent to it, or to its provider, that nobody can be paused for. */
+export const SOCKET_UNSENT_BYTES = 4 * 1024 * 1024;
+
+/** Turns that run at once on one WebSocket. */
+export const SOCKET_TURNS = 64;
+
+/** A WebSocket on which nothing runs, and nothing came for so long, is closed; providers end theirs after as long. */
+export const SOCKET_IDLE_MS = 60 * 60 * 1000;
+
 /** An SSE event longer than this passes the usage filter unjudged. */
 export const FILTER_EVENT_BYTES = 1024 * 1024;
 

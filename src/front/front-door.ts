@@ -14,6 +14,8 @@ import { faultOf } from './faults.ts';
 import { crossSite, hostAllowed } from './host-check.ts';
 import { answerModels } from './models-door.ts';
 import { answerProbe } from './probes.ts';
+import { openSocket } from './socket-door.ts';
+import type { AdmitAgain } from './socket-door.ts';
 import { requestLife, sendFault } from './request-life.ts';
 import type { Arrival } from './request-life.ts';
 import type { FrontServices } from './services.ts';
@@ -73,36 +75,22 @@ async function receive(
     if (!answered.ok) refuse('plain', answered.fault);
     return;
   }
-  if (WRITES.has(request.method) && crossSite((name) => request.header(name), host)) {
+  // Browsers ask nobody before they open a WebSocket to another site.
+  const acts = WRITES.has(request.method) || request.header('upgrade') !== undefined;
+  if (acts && crossSite((name) => request.header(name), host)) {
     refuse(dialect, { code: 'cross_site_refused' });
     return;
   }
 
-  // Who may do what is no longer known well enough.
-  const maxAgeMs = world.controlMaxAgeMs;
-  if (maxAgeMs !== undefined && services.controlAgeMs() > maxAgeMs) {
-    const [ageSeconds, limitSeconds] = [Math.floor(services.controlAgeMs() / 1000), maxAgeMs / 1000];
-    refuse(dialect, { code: 'control_stale', ageSeconds, limitSeconds });
-    return;
-  }
-
-  const known = identified(world, request, presented?.tokens ?? [], listener);
-  const identity = known instanceof Promise ? await known : known;
+  const tokens = presented?.tokens ?? [];
+  const admission = admitted(services, world, request, tokens, listener);
+  const admit = admission instanceof Promise ? await admission : admission;
   if (response.gone) return;
-  if (!identity.ok) {
-    refuse(dialect, identity.fault);
+  if (!admit.ok) {
+    refuse(dialect, admit.fault);
     return;
   }
-  const { caller, access } = identity.value;
-  const revoked = services.killSwitch.judge(callerSubjects(caller));
-  if (revoked !== undefined) {
-    refuse(dialect, revoked);
-    return;
-  }
-  if (access.role === undefined) {
-    refuse(dialect, { code: 'no_role', login: caller.login });
-    return;
-  }
+  const { caller, access } = admit.value;
   const secure = world.secure?.[listener] === true;
   const arrival: Arrival = { world, receivedAtMs, request, response, caller, access, secure };
 
@@ -113,6 +101,14 @@ async function receive(
     case 'model':
       answerModels(services, arrival, endpoint);
       return;
+    case 'socket': {
+      const again: AdmitAgain = async () => {
+        const now = services.worlds.current;
+        const anew = await admitted(services, now, request, tokens, listener);
+        return anew.ok ? ok({ world: now, ...anew.value }) : anew;
+      };
+      return openSocket(services, arrival, endpoint, again);
+    }
     case 'api':
       return answerApi(services, arrival);
     case 'wrong_method': {
@@ -146,6 +142,32 @@ function headerBytes(request: ClientRequest): number {
 function endpointOf(request: ClientRequest): Endpoint | { kind: 'api' } {
   if (isApiPath(request.path)) return { kind: 'api' };
   return matchEndpoint(request.method, request.path, request.query, (name) => request.header(name));
+}
+
+/** Who it is and what they may do, of somebody who may do anything at all now. */
+function admitted(
+  services: FrontServices,
+  world: World,
+  request: ClientRequest,
+  tokens: readonly string[],
+  listener: number,
+): Identity | Promise<Identity> {
+  // Who may do what is no longer known well enough.
+  const maxAgeMs = world.controlMaxAgeMs;
+  if (maxAgeMs !== undefined && services.controlAgeMs() > maxAgeMs) {
+    const [ageSeconds, limitSeconds] = [Math.floor(services.controlAgeMs() / 1000), maxAgeMs / 1000];
+    return failed({ code: 'control_stale', ageSeconds, limitSeconds });
+  }
+  const known = identified(world, request, tokens, listener);
+  return known instanceof Promise ? known.then((found) => inForce(services, found)) : inForce(services, known);
+}
+
+function inForce({ killSwitch }: FrontServices, identity: Identity): Identity {
+  if (!identity.ok) return identity;
+  const { caller, access } = identity.value;
+  const revoked = killSwitch.judge(callerSubjects(caller));
+  if (revoked !== undefined) return failed(revoked);
+  return access.role === undefined ? failed({ code: 'no_role', login: caller.login }) : identity;
 }
 
 type Identity = Result<{ caller: Caller; access: CallerAccess }, Fault>;

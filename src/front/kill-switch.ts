@@ -4,6 +4,7 @@ import type { ControlSnapshot, Revocation } from '../contract/control.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { ClientSockets } from './client-sockets.ts';
 import type { LiveExchanges } from './live.ts';
 
 /** The inspectors as the kill switch needs them: they alone know the session of every running exchange. */
@@ -27,6 +28,7 @@ export class KillSwitch {
   readonly #clock: Clock;
   readonly #live: LiveExchanges;
   readonly #watchers: SessionWatchers;
+  readonly #sockets: Pick<ClientSockets, 'refuse'> | undefined;
   #set = new RevocationSet([]);
   #sessions = new Map<Subject, Revocation>();
   readonly #ending = new Map<ExchangeId, Fault>();
@@ -34,10 +36,16 @@ export class KillSwitch {
   /** Running exchanges that were ended. */
   ended = 0;
 
-  constructor(parts: { clock: Clock; live: LiveExchanges; watchers: SessionWatchers }) {
+  constructor(parts: {
+    clock: Clock;
+    live: LiveExchanges;
+    watchers: SessionWatchers;
+    sockets?: Pick<ClientSockets, 'refuse'>;
+  }) {
     this.#clock = parts.clock;
     this.#live = parts.live;
     this.#watchers = parts.watchers;
+    this.#sockets = parts.sockets;
   }
 
   /** Revoked things that hold now. */
@@ -58,6 +66,7 @@ export class KillSwitch {
     const inForce = this.#set.inForce(this.#clock.nowMs());
     for (const [subject, revocation] of inForce) {
       for (const id of this.#live.withSubject(subject)) this.#ending.set(id, faultOf(revocation));
+      this.#sockets?.refuse(subject, faultOf(revocation));
     }
     this.#watchSessions(inForce);
     if (!this.#working && this.#ending.size > 0) this.#work();

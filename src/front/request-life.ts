@@ -362,7 +362,8 @@ function ownOrigin({ request, secure }: Arrival): string {
   return `${isSecure ? 'https' : 'http'}://${request.header('host') ?? ''}`;
 }
 
-function openedFrame(
+/** What is written of a request before anything of it leaves. */
+export function openedFrame(
   arrival: Arrival,
   endpoint: ExchangeEndpoint,
   id: ExchangeId,

@@ -123,7 +123,10 @@ function noSuchHook(hooks: readonly SendHook[]): Fault {
 }
 
 /** What rules have to say about the response; undefined where none has, and no placeholder is to be put back. */
-export function decidingOf(arrival: Arrival, { route, placeholders }: Judged): Deciding | undefined {
+export function decidingOf(
+  arrival: Arrival,
+  { route, placeholders }: Pick<Judged, 'route' | 'placeholders'>,
+): Deciding | undefined {
   const { responseRules } = arrival.world;
   const rules = sendHooksOf(arrival, route).flatMap(({ name }) => (responseRules.has(name) ? [name] : []));
   return rules.length === 0 && placeholders.length === 0 ? undefined : { rules, placeholders };

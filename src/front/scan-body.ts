@@ -52,7 +52,8 @@ export async function scannedBody(
   return ok({ original, decoded: scanned.value.body, fields: scanned.value.fields, packed: true, edited: false });
 }
 
-async function scan(
+/** Of JSON that is not compressed. The bytes are given away, and come back. */
+export async function scan(
   inspectors: InspectorPool,
   api: Api,
   body: Uint8Array<ArrayBuffer>,

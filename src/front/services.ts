@@ -7,12 +7,15 @@ import type { Log } from '../lib/log.ts';
 import type { Result } from '../lib/result.ts';
 import type { ExchangeJournal, WireFrames } from '../proxy/client.ts';
 import type { ExchangeServices } from '../proxy/exchange.ts';
+import type { TurnSockets, TurnSocketsOptions } from '../proxy/turn-sockets.ts';
+import type { Dial } from '../proxy/dial-socket.ts';
 import type { Settler } from '../records/settle.ts';
 import type { QuotaQuestion } from '../quota/messages.ts';
 import type { QuotaLedger } from '../quota/ledger.ts';
 import type { Resources } from '../resources/resources.ts';
 import type { FrontMetrics } from './front-metrics.ts';
 import type { KillSwitch } from './kill-switch.ts';
+import type { ClientSockets } from './client-sockets.ts';
 import type { LiveExchanges } from './live.ts';
 import type { UiFiles } from './ui-door.ts';
 import type { Worlds } from './world.ts';
@@ -71,6 +74,11 @@ export interface FrontServices extends ExchangeServices {
   resources: Resources;
   quotas: QuotaLedger;
   live: LiveExchanges;
+  /** WebSockets of clients. */
+  sockets: ClientSockets;
+  /** The providers' sockets of one client's socket. */
+  turnSockets(told: Pick<TurnSocketsOptions, 'onFrame' | 'onClosed' | 'onRefused'>): TurnSockets;
+  dial: Dial;
   /** Owner of what is revoked; a root feeds it with each snapshot of the control state. */
   killSwitch: KillSwitch;
   metrics: FrontMetrics;

@@ -1,8 +1,18 @@
 import uws from 'uWebSockets.js';
 import type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js';
 import type { KeyPair } from './key-pair.ts';
-import type { Accept, ClientRequest, ClientResponse, FrontSocket } from './socket.ts';
+import type {
+  Accept,
+  ClientRequest,
+  ClientResponse,
+  ClientWebSocket,
+  FrontSocket,
+  UpgradeOptions,
+  WebSocketEvents,
+} from './socket.ts';
 import { statusLine } from './status-line.ts';
+import { upgraded, websocketBehavior } from './uws-websocket.ts';
+import type { Handshake, Kept } from './uws-websocket.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -35,6 +45,9 @@ class UwsRequest implements ClientRequest {
   }
 }
 
+/** As `server.limits.body_bytes` has it where nobody says otherwise. */
+const DEFAULT_MESSAGE_BYTES = 64 * 1024 * 1024;
+
 /** A body of our own beyond this may not be taken at once: then it is followed to its end. */
 const SMALL_BODY_BYTES = 16 * 1024;
 
@@ -58,6 +71,7 @@ class UwsResponse implements ClientResponse {
   gone = false;
   readonly #res: HttpResponse;
   readonly #headOnly: boolean;
+  readonly #handshake: Handshake | undefined;
   #onGone: (() => void) | undefined;
   #onDrain: (() => void) | undefined;
   /**
@@ -83,9 +97,11 @@ class UwsResponse implements ClientResponse {
   #earlyPaused = false;
   #take: ((chunk: Uint8Array<ArrayBuffer>, last: boolean) => void) | undefined;
 
-  constructor(res: HttpResponse, headOnly: boolean, shared: Shared) {
+  /** `handshake`: of a request that asks for a WebSocket. */
+  constructor(res: HttpResponse, headOnly: boolean, shared: Shared, handshake?: Handshake) {
     this.#res = res;
     this.#headOnly = headOnly;
+    this.#handshake = handshake;
     this.#shared = shared;
     shared.open += 1;
     // Before anything asynchronous, or uWebSockets ends the process.
@@ -125,8 +141,15 @@ class UwsResponse implements ClientResponse {
     if (!this.gone && !this.#ended) this.#res.resume();
   }
 
-  upgrade(): undefined {
-    return undefined;
+  upgrade(options: UpgradeOptions, events: WebSocketEvents): ClientWebSocket | undefined {
+    if (this.gone || this.#ended || this.#handshake === undefined) return undefined;
+    const socket = upgraded(this.#res, this.#handshake, options, events);
+    if (socket === undefined) return undefined;
+    // What uWebSockets had of the request is gone with it.
+    this.#ended = true;
+    this.#early = [];
+    this.#finish();
+    return socket;
   }
 
   send(status: number, headers: Headers, body: string | Uint8Array): void {
@@ -284,9 +307,15 @@ class UwsResponse implements ClientResponse {
 
 /**
  * One app per listen address: uWebSockets tells no local address, and identity is judged per listener. With a key pair
- * it speaks TLS, of version 1.2 or later. Throws where uWebSockets cannot read the pair.
+ * it speaks TLS, of version 1.2 or later. Throws where uWebSockets cannot read the pair. `maxMessageBytes` is the largest
+ * that any WebSocket will ask for.
  */
-export function createUwsSocket(accept: Accept, listener: number, keyPair?: KeyPair): FrontSocket {
+export function createUwsSocket(
+  accept: Accept,
+  listener: number,
+  keyPair?: KeyPair,
+  maxMessageBytes = DEFAULT_MESSAGE_BYTES,
+): FrontSocket {
   const app =
     keyPair === undefined
       ? uws.App()
@@ -296,6 +325,14 @@ export function createUwsSocket(accept: Accept, listener: number, keyPair?: KeyP
   app.any('/*', (res, req) => {
     const response = new UwsResponse(res, req.getMethod() === 'head', shared);
     accept(new UwsRequest(res, req), response, listener);
+  });
+  app.ws<Kept>('/*', {
+    ...websocketBehavior(maxMessageBytes),
+    compression: uws.DISABLED,
+    upgrade: (res, req, context) => {
+      const request = new UwsRequest(res, req);
+      accept(request, new UwsResponse(res, false, shared, { request, context }), listener);
+    },
   });
   return {
     listen(host, port) {

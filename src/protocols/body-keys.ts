@@ -61,6 +61,9 @@ const USED_KEYS = [
   'embeddingTypes',
   'embedding_types',
   'embeddingConfig',
+  // Of Realtime's messages.
+  'session',
+  'response',
 ];
 
 /** The JSON form of Google's protocol buffers reads both spellings of a name as one field. */
@@ -121,6 +124,10 @@ export function modelPlaces(api: Api, key: string): ModelPlaces | undefined {
     case 'tools':
     case 'plugins':
       return ANYWHERE;
+    // Realtime: of the session, of one response, and of what writes down what is said.
+    case 'session':
+    case 'response':
+      return api === 'openai_realtime' ? ANYWHERE : undefined;
     // Gemini: a whole request inside a count, and a batch of embeddings.
     case 'generateContentRequest':
       return isGemini(api) ? { names: false, objectDepth: 2 } : undefined;

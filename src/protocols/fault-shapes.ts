@@ -5,13 +5,14 @@ import { anthropicFaults } from './anthropic-messages/fault.ts';
 import { awsFaults } from './bedrock/fault.ts';
 import { googleFaults } from './gemini/fault.ts';
 import { openaiFaults } from './openai-chat/fault.ts';
-import { openaiResponsesFaults } from './openai-responses/fault.ts';
+import { openaiResponsesFaults, openaiSocketFaults } from './openai-responses/fault.ts';
 import { plainFaults } from './plain-fault.ts';
 import type { DialectFaults, ShapedFault } from './protocol.ts';
 
 const FAULTS: Record<Dialect, DialectFaults> = {
   openai: openaiFaults,
   openai_responses: openaiResponsesFaults,
+  openai_socket: openaiSocketFaults,
   anthropic: anthropicFaults,
   google: googleFaults,
   aws: awsFaults,

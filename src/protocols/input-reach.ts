@@ -24,6 +24,8 @@ const MORE_TOKENS = 512;
  * provider adds to its API after this was written, it does not know.
  */
 export function inputReach(api: Api, decoded: Uint8Array, fields: BodyFields): InputReach {
+  // Whatever was said before in the session is read again.
+  if (api === 'openai_realtime') return { by: 'window', why: 'a session' };
   const beyond = goesOn(api, decoded, fields);
   if (beyond !== undefined) return { by: 'nothing', why: beyond };
   const elsewhere = standsElsewhere(api, decoded, fields);

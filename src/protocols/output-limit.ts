@@ -15,6 +15,9 @@ const LIMITS: Partial<Record<Api, readonly string[]>> = {
   bedrock_model_invoke: ['max_tokens', 'max_gen_len', 'max_tokens_to_sample'],
 };
 
+/** The most that a response of a Realtime session has, where the session asks for no less. */
+const REALTIME_OUTPUT_TOKENS = 4096;
+
 /** Answers of such a request have no tokens. */
 const EMBEDDINGS: ReadonlySet<Api> = new Set<Api>(['openai_embeddings', 'gemini_embed_content']);
 
@@ -64,6 +67,8 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
       ? 0
       : isBedrock(api)
         ? bedrockLimit(api, decoded, fields)
+        : api === 'openai_realtime'
+          ? REALTIME_OUTPUT_TOKENS
         : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
     answers: config?.answers ?? (api === 'openai_chat' ? topLevelAnswers(decoded, fields) : 1),
     otherModels: fields.otherModels,

@@ -7,6 +7,7 @@ import { bedrockConverse, bedrockCountTokens, bedrockInvoke } from './bedrock/pr
 import { gemini, geminiCountTokens, geminiEmbedContent } from './gemini/protocol.ts';
 import { openaiChat } from './openai-chat/protocol.ts';
 import { openaiEmbeddings } from './openai-embeddings/protocol.ts';
+import { openaiRealtime } from './openai-realtime/protocol.ts';
 import {
   openaiResponses,
   openaiResponsesCompact,
@@ -44,6 +45,8 @@ export type Endpoint =
   | { kind: 'model'; dialect: Dialect; id: string }
   | { kind: 'wrong_method'; allow: string; dialect: Dialect }
   | { kind: 'upgrade'; dialect: Dialect }
+  /** A WebSocket: of turns, each with a model of its own, or of one session. */
+  | { kind: 'socket'; of: 'turns' | 'session'; protocol: Protocol; dialect: Dialect; upstreamPath: string }
   | { kind: 'unknown'; dialect: Dialect };
 
 type Header = (name: string) => string | undefined;
@@ -56,6 +59,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   openaiResponsesInputTokens,
   openaiResponsesStored,
   openaiResponsesSide,
+  openaiRealtime,
   anthropicMessages,
   anthropicCountTokens,
   gemini,
@@ -82,6 +86,11 @@ const BODY_PATHS = new Map<string, { protocol: Protocol; upstreamPath?: string }
   ['/v1/messages', { protocol: anthropicMessages }],
   ['/v1/messages/count_tokens', { protocol: anthropicCountTokens }],
 ]);
+
+/** Paths of the above that are offered as WebSockets too: each frame that asks for a response has a model of its own. */
+const TURN_SOCKETS: ReadonlySet<Protocol> = new Set([openaiResponses]);
+
+const REALTIME = '/v1/realtime';
 
 const GEMINI_VERBS = new Map<string, { protocol: Protocol; stream: boolean }>([
   ['generateContent', { protocol: gemini, stream: false }],
@@ -125,9 +134,16 @@ export function matchEndpoint(method: string, path: string, query: string, heade
   const known = BODY_PATHS.get(path);
   if (known !== undefined) {
     const { protocol, upstreamPath } = known;
-    if (method !== 'POST') return notPosted(method, protocol.dialect, header);
     const { dialect } = protocol;
+    if (TURN_SOCKETS.has(protocol) && asksForSocket(method, header)) {
+      return { kind: 'socket', of: 'turns', protocol, dialect, upstreamPath: upstreamPath ?? path };
+    }
+    if (method !== 'POST') return notPosted(method, dialect, header);
     return { kind: 'exchange', protocol, dialect, modelIn: 'body', upstreamPath: upstreamPath ?? path };
+  }
+  if (path === REALTIME && asksForSocket(method, header)) {
+    const { dialect } = openaiRealtime;
+    return { kind: 'socket', of: 'session', protocol: openaiRealtime, dialect, upstreamPath: path };
   }
 
   const stored = storedCall(method, path);
@@ -225,8 +241,12 @@ function bedrockEndpoint(method: string, { api, model, stream, upstreamPath }: B
 
 function notPosted(method: string, dialect: Dialect, header: Header): Endpoint {
   // Codex tries a socket first: told so plainly, it falls back at once (failure mode 31).
-  if (method === 'GET' && header('upgrade')?.toLowerCase() === 'websocket') return { kind: 'upgrade', dialect };
+  if (asksForSocket(method, header)) return { kind: 'upgrade', dialect };
   return { kind: 'wrong_method', allow: 'POST', dialect };
+}
+
+function asksForSocket(method: string, header: Header): boolean {
+  return method === 'GET' && header('upgrade')?.toLowerCase() === 'websocket';
 }
 
 /** As for a name in a body (`body-scan.ts`). */

@@ -1,3 +1,4 @@
+import type { ClientSockets } from '../front/client-sockets.ts';
 import type { LiveExchanges } from '../front/live.ts';
 import type { ProcessState } from '../front/services.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -16,6 +17,7 @@ export interface DrainParts {
   state: ProcessState;
   listeners: Pick<Listeners, 'dismiss' | 'openRequests' | 'stopListening' | 'close'>;
   live: Pick<LiveExchanges, 'size' | 'endAll'>;
+  sockets: Pick<ClientSockets, 'dismiss'>;
   clock: Clock;
   log: Log;
 }
@@ -39,7 +41,7 @@ const IDLE_TURN_WITHIN_MS = 100;
  * Resolves when nobody is connected any more, with the number of requests that were cut.
  */
 export async function letClientsGo(parts: DrainParts, { noticeMs, withinMs }: DrainSettings): Promise<number> {
-  const { state, listeners, live, clock, log } = parts;
+  const { state, listeners, live, sockets, clock, log } = parts;
   state.phase = 'draining';
   listeners.dismiss();
   log.info({ requests: listeners.openRequests, noticeMs, withinMs }, 'draining: not ready any more');
@@ -47,6 +49,8 @@ export async function letClientsGo(parts: DrainParts, { noticeMs, withinMs }: Dr
 
   await idleTurn(clock);
   listeners.stopListening();
+  // Only now: who is let go comes back at once, and must not come here.
+  sockets.dismiss();
   log.info({ requests: listeners.openRequests }, 'draining: not listening any more');
   const quiet = await requestsEnd(parts, withinMs);
 

@@ -44,6 +44,10 @@ export function gatewayMetrics(
   metrics.gauge('aperture_live_subjects', 'Things that a running request can be revoked by', () => {
     return services.live.subjects;
   });
+  metrics.gauge('aperture_websockets', 'Of clients, open now', () => services.sockets.size);
+  metrics.gauge('aperture_websocket_unsent_bytes', 'Handed to those, and not taken yet', () => {
+    return services.sockets.unsentBytes;
+  });
   metrics.gauge('aperture_revocations', 'Things that the kill switch has revoked now', () => {
     return services.killSwitch.inForce;
   });

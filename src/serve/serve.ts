@@ -7,6 +7,7 @@ import type { ExchangeRecord } from '../contract/record.ts';
 import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
 import { KillSwitch } from '../front/kill-switch.ts';
+import { ClientSockets } from '../front/client-sockets.ts';
 import { LiveExchanges } from '../front/live.ts';
 import { postFactsOf } from '../guardrails/hooks/post-hooks.ts';
 import { ruleKeysOf } from '../guardrails/rule-keys.ts';
@@ -29,6 +30,7 @@ import type { Log } from '../lib/log.ts';
 import { packageRoot } from '../lib/package-root.ts';
 import { loadPriceTable } from '../pricing/table.ts';
 import { createUpstreams } from '../proxy/upstream.ts';
+import { socketsToProviders } from '../proxy/sockets.ts';
 import { Watchdog } from '../proxy/watchdog.ts';
 import { assemble } from '../records/assemble.ts';
 import type { JobsSettings } from '../records/messages.ts';
@@ -399,7 +401,9 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const watchdog = new Watchdog(clock);
   const budget = new ByteBudget(server.limits.inflightBytes);
   const live = new LiveExchanges();
-  const killSwitch = new KillSwitch({ clock, live, watchers: inspectors });
+  const sockets = new ClientSockets();
+  const killSwitch = new KillSwitch({ clock, live, watchers: inspectors, sockets });
+  const dialing = socketsToProviders(upstreams, server.timeouts.connectMs, clock);
   let running = loaded;
   control.follow(({ snapshot, loaded: next }) => {
     tokens.reconfigure(snapshot.tokens);
@@ -435,6 +439,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     resources,
     quotas: quotas.ledger,
     live,
+    sockets,
+    ...dialing,
     killSwitch,
     metrics,
     log,
@@ -524,7 +530,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
         await freedSlots.stop();
         clearInterval(booksTimer);
         books.stop();
-        drained.cut = await letClientsGo({ state, listeners, live, clock, log }, settings);
+        drained.cut = await letClientsGo({ state, listeners, live, sockets, clock, log }, settings);
         drained.left = await handOn({ settler, jobs, captures, deliveries, exporter, log }, SHIP_WITHIN_MS);
         await control.drain(SIGN_WITHIN_MS);
         const written = await journal.close(JOURNAL_WITHIN_MS);

@@ -10,14 +10,14 @@ export type MakeSocket = (listener: number, keyPair: KeyPair | undefined) => Fro
  * The socket layer of each listener. Only what one of them uses is loaded: who chose Node's own has no third party's
  * binary in the process.
  */
-export async function socketsOf({ listeners, socket }: ServerSettings, accept: Accept): Promise<MakeSocket> {
+export async function socketsOf({ listeners, socket, limits }: ServerSettings, accept: Accept): Promise<MakeSocket> {
   const isOnUws = (index: number): boolean => socket === 'uws' && listeners[index]?.h2c === false;
   const used = new Set(listeners.map((_, index) => isOnUws(index)));
   const uws = used.has(true) ? await import('../front/uws.ts') : undefined;
   const node = used.has(false) ? await import('../front/node-socket.ts') : undefined;
   return (index, keyPair) => {
     const made = isOnUws(index)
-      ? uws?.createUwsSocket(accept, index, keyPair)
+      ? uws?.createUwsSocket(accept, index, keyPair, limits.bodyBytes)
       : node?.createNodeSocket(accept, index, { keyPair, h2c: listeners[index]?.h2c ?? false });
     assert(made !== undefined, 'the layer of each listener is loaded');
     return made;

@@ -20,6 +20,7 @@ import { DEFAULT_MODELS } from './models.ts';
 import { dialectOf, routeOf } from './routes.ts';
 import type { Route } from './routes.ts';
 import { Wire } from './wire.ts';
+import { acceptTurns, isTurns } from './turns.ts';
 
 export interface SimulatorOptions {
   host: string;
@@ -107,8 +108,11 @@ class Provider implements Simulator {
     this.#server.on('connection', () => {
       this.#ledger.totals.connections += 1;
     });
-    this.#server.on('upgrade', (_request: IncomingMessage, socket: Socket) => {
-      this.#refuseUpgrade(socket);
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      this.#upgraded.add(socket);
+      socket.once('close', () => this.#upgraded.delete(socket));
+      if (options.tls === undefined && isTurns(request)) acceptTurns(request, socket, head, this.url);
+      else this.#refuseUpgrade(socket);
     });
     // A client that breaks off is its own business.
     this.#server.on('clientError', (_error, socket) => socket.destroy());
@@ -152,11 +156,9 @@ class Provider implements Simulator {
     });
   }
 
-  /** The API has WebSocket; we do not, and say so the way that clients fall back from at once. */
+  /** A WebSocket that we do not have: said so, clients fall back at once. */
   #refuseUpgrade(socket: Socket): void {
     this.#ledger.totals.upgrades += 1;
-    this.#upgraded.add(socket);
-    socket.once('close', () => this.#upgraded.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.end('HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
   }

@@ -12,7 +12,7 @@ import { providerId, ruleId } from '../../src/contract/ids.ts';
 import { faultEvent, shapeFault } from '../../src/protocols/fault-shapes.ts';
 
 const ID = '019a0000-0000-7000-8000-000000000001';
-const DIALECTS: Dialect[] = ['openai', 'openai_responses', 'anthropic', 'google', 'aws', 'plain'];
+const DIALECTS: Dialect[] = ['openai', 'openai_responses', 'anthropic', 'google', 'aws', 'plain', 'openai_socket'];
 
 /** One of each: a new code does not compile until it stands here. */
 const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
@@ -24,6 +24,7 @@ const EVERY: { [C in FaultCode]: Extract<Fault, { code: C }> } = {
   path_unknown: { code: 'path_unknown', method: 'POST', path: '/v1/x' },
   method_not_allowed: { code: 'method_not_allowed', method: 'GET', path: '/v1/messages', allow: 'POST' },
   upgrade_refused: { code: 'upgrade_refused' },
+  frame_refused: { code: 'frame_refused', why: 'messages here are text' },
   bad_parameter: { code: 'bad_parameter', name: 'limit', why: 'is not a number' },
   not_found: { code: 'not_found', what: 'the request' },
   headers_too_large: { code: 'headers_too_large', limitBytes: 16384 },

@@ -55,9 +55,22 @@ const OPENAI_BODIES: Record<Exceeded['status'], unknown> = {
   403: openaiBody('permission_error', 'gateway_quota_exceeded'),
   429: openaiBody('insufficient_quota', 'insufficient_quota'),
 };
+/** The same object in a frame, with its status. */
+function socketBodies(): Record<Exceeded['status'], unknown> {
+  const frame = (status: Exceeded['status'], type: string, code: string): unknown => {
+    return { type: 'error', status, ...openaiBody(type, code) };
+  };
+  return {
+    400: frame(400, 'invalid_request_error', 'gateway_quota_exceeded'),
+    402: frame(402, 'invalid_request_error', 'gateway_quota_exceeded'),
+    403: frame(403, 'permission_error', 'gateway_quota_exceeded'),
+    429: frame(429, 'insufficient_quota', 'insufficient_quota'),
+  };
+}
 const BODIES: Record<Dialect, Record<Exceeded['status'], unknown>> = {
   openai: OPENAI_BODIES,
   openai_responses: OPENAI_BODIES,
+  openai_socket: socketBodies(),
   anthropic: {
     400: anthropicBody('invalid_request_error'),
     402: anthropicBody('billing_error'),

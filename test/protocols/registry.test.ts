@@ -199,10 +199,14 @@ describe('wrong methods and upgrades', () => {
     expect(match(line)).toEqual({ kind: 'wrong_method', allow, dialect });
   });
 
-  test("failure mode 31: Codex's socket is an upgrade, in both its paths", () => {
+  test("failure mode 31: Codex's socket is one of turns, in both its paths; elsewhere it is refused as an upgrade", () => {
     const headers = { upgrade: 'WebSocket', connection: 'Upgrade', 'openai-beta': 'responses_websockets=2026-02-06' };
-    expect(match('GET /v1/responses', headers)).toEqual({ kind: 'upgrade', dialect: 'openai_responses' });
-    expect(match('GET /codex/responses', headers)).toEqual({ kind: 'upgrade', dialect: 'openai_responses' });
+    const turns = { kind: 'socket', of: 'turns', dialect: 'openai_responses' };
+    expect(match('GET /v1/responses', headers)).toMatchObject({ ...turns, upstreamPath: '/v1/responses' });
+    expect(match('GET /codex/responses', headers)).toMatchObject({ ...turns, upstreamPath: '/responses' });
+    expect(match('GET /v1/realtime', headers)).toMatchObject({ kind: 'socket', of: 'session' });
+    expect(match('GET /v1/chat/completions', headers)).toEqual({ kind: 'upgrade', dialect: 'openai' });
+    expect(match('GET /v1/realtime')).toMatchObject({ kind: 'unknown' });
     expect(match('GET /v1/responses', { upgrade: 'h2c' })).toMatchObject({ kind: 'wrong_method' });
   });
 });

@@ -148,10 +148,10 @@ test('compaction is billed, counting is not', async () => {
   });
 });
 
-test('failure mode 31: a WebSocket attempt is answered 426 at once', async () => {
+test('failure mode 31: a WebSocket attempt where there is none is answered 426 at once', async () => {
   const heard = await hear(
     simulator.port,
-    'GET /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    'GET /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
   );
   expect(heard.bytes.toString()).toMatch(/^HTTP\/1\.1 426 /);
   expect(heard.end).toBe('fin');

@@ -9,6 +9,7 @@ import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { createFrontDoor } from '../../src/front/front-door.ts';
 import { FrontMetrics } from '../../src/front/front-metrics.ts';
 import { KillSwitch } from '../../src/front/kill-switch.ts';
+import { ClientSockets } from '../../src/front/client-sockets.ts';
 import { LiveExchanges } from '../../src/front/live.ts';
 import type { FrontSocket } from '../../src/front/socket.ts';
 import { Worlds } from '../../src/front/world.ts';
@@ -22,9 +23,11 @@ import type { Log } from '../../src/lib/log.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { loadPriceTable } from '../../src/pricing/table.ts';
 import { createUpstreams } from '../../src/proxy/upstream.ts';
+import { socketsToProviders } from '../../src/proxy/sockets.ts';
 import { Watchdog } from '../../src/proxy/watchdog.ts';
 import { QuotaLedger } from '../../src/quota/ledger.ts';
 import { assemble } from '../../src/records/assemble.ts';
+import { ok } from '../../src/lib/result.ts';
 import type { Result } from '../../src/lib/result.ts';
 import { Settler } from '../../src/records/settle.ts';
 import { Resources } from '../../src/resources/resources.ts';
@@ -49,6 +52,7 @@ export interface House {
   urls: string[];
   dataDir: string;
   live: LiveExchanges;
+  clientSockets: ClientSockets;
   killSwitch: KillSwitch;
   records: ExchangeRecord[];
   quotas: QuotaLedger;
@@ -82,7 +86,9 @@ export async function openHouse(config: unknown): Promise<House> {
     lanes: 1,
     log,
     ruleKeys: ruleKeysOf(Buffer.alloc(32)),
-    onMade: () => undefined,
+    onMade: (id, holding) => {
+      resources.learn(id, holding);
+    },
   });
   const journal = await Journal.open({
     ...JOURNAL_DEFAULTS,
@@ -135,11 +141,16 @@ export async function openHouse(config: unknown): Promise<House> {
     keySecret: Buffer.alloc(32),
   });
   inspectors.setWorld(world.number, world.pricing, world.rules);
+  const resources = new Resources({
+    store: { whose: () => Promise.resolve(ok({ of: 'nobody' })), own: () => Promise.resolve(NO_STORE) },
+    clock,
+  });
   const upstreams = createUpstreams({ connectTimeoutMs: server.timeouts.connectMs });
   const watchdog = new Watchdog(clock);
   const budget = new ByteBudget(server.limits.inflightBytes);
   const live = new LiveExchanges();
-  const killSwitch = new KillSwitch({ clock, live, watchers: inspectors });
+  const clientSockets = new ClientSockets();
+  const killSwitch = new KillSwitch({ clock, live, watchers: inspectors, sockets: clientSockets });
   await inspectors.ready();
   const accept = createFrontDoor({
     clock,
@@ -151,14 +162,13 @@ export async function openHouse(config: unknown): Promise<House> {
     inspectors,
     settler,
     live,
+    sockets: clientSockets,
+    ...socketsToProviders(upstreams, server.timeouts.connectMs, clock),
     killSwitch,
     metrics,
     log,
     state: { phase: 'serving', unready: () => ({}), notes: () => ({}) },
-    resources: new Resources({
-      store: { whose: () => Promise.resolve(NO_STORE), own: () => Promise.resolve(NO_STORE) },
-      clock,
-    }),
+    resources,
     askApi: () => Promise.resolve(NO_STORE),
     askControl: () => Promise.resolve(NO_STORE),
     askDeliveries: () => Promise.resolve(NO_STORE),
@@ -172,7 +182,7 @@ export async function openHouse(config: unknown): Promise<House> {
   const sockets: FrontSocket[] = [];
   const urls: string[] = [];
   for (const index of server.listeners.keys()) {
-    const socket = createTestSocket(accept, index);
+    const socket = createTestSocket(accept, index, undefined, server.limits.bodyBytes);
     urls.push(`http://127.0.0.1:${await socket.listen('127.0.0.1', 0)}`);
     sockets.push(socket);
   }
@@ -180,6 +190,7 @@ export async function openHouse(config: unknown): Promise<House> {
     urls,
     dataDir,
     live,
+    clientSockets,
     killSwitch,
     records,
     logged,

@@ -15,10 +15,15 @@ const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number);
 export const SHARES_PORTS = TEST_SOCKET === 'uws' || MAJOR > 22 || (MAJOR === 22 && MINOR >= 12);
 
 /** Of a gateway inside the test's process. */
-export function createTestSocket(accept: Accept, listener: number, keyPair?: KeyPair): FrontSocket {
+export function createTestSocket(
+  accept: Accept,
+  listener: number,
+  keyPair?: KeyPair,
+  maxMessageBytes?: number,
+): FrontSocket {
   return TEST_SOCKET === 'node'
     ? createNodeSocket(accept, listener, { keyPair })
-    : createUwsSocket(accept, listener, keyPair);
+    : createUwsSocket(accept, listener, keyPair, maxMessageBytes);
 }
 
 /** A config's text, with `server.socket`; untouched where it is the default, or broken. */

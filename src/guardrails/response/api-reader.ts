@@ -37,6 +37,7 @@ export function readerFor(api: Api): ApiReader {
       return new InvokeReader();
     case 'bedrock_count_tokens':
     case 'openai_embeddings':
+    case 'openai_realtime':
     case 'openai_responses_input_tokens':
     case 'anthropic_count_tokens':
     case 'gemini_count_tokens':

@@ -1,4 +1,6 @@
+import type { FaultAnswer } from '../../contract/fault.ts';
 import type { DialectFaults } from '../protocol.ts';
+import { answerHeaders } from '../fault-headers.ts';
 import { openaiError, openaiFaults } from '../openai-chat/fault.ts';
 
 /** The numbers of a stream that we only pass on are not ours to continue; SDKs want a number, none looks at it here. */
@@ -13,4 +15,15 @@ export const openaiResponsesFaults: DialectFaults = {
     const data = { type: 'error', code, message, param, sequence_number: SEQUENCE_NUMBER };
     return `event: error\ndata: ${JSON.stringify(data)}\n\n`;
   },
+};
+
+/** A frame of a WebSocket, Responses or Realtime: there the object is nested, and has the status that HTTP would have. */
+function errorFrame(answer: FaultAnswer): string {
+  return JSON.stringify({ type: 'error', status: answer.status, error: openaiError(answer) });
+}
+
+export const openaiSocketFaults: DialectFaults = {
+  dialect: 'openai_socket',
+  shape: (answer) => ({ status: answer.status, headers: answerHeaders(answer), body: errorFrame(answer) }),
+  event: (answer) => `event: error\ndata: ${errorFrame(answer)}\n\n`,
 };
