@@ -198,6 +198,9 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
     if (!scanned.ok) return scanned.fault;
     const read = readClientFrame(bytes, scanned.value);
     if (!read.ok) return read.fault;
+    // Whose it is would be looked up, and nothing waits here.
+    if (scanned.value.resources !== undefined)
+      return { code: 'frame_refused', why: 'it names a file of the provider’s' };
     const { provider } = route;
     const allows = (id: string, name: string): readonly string[] | undefined => arrival.access.may(id, name);
     const names = [...scanned.value.otherModels, ...(scanned.value.model === undefined ? [] : [scanned.value.model])];

@@ -326,5 +326,7 @@ function whyNotPassed(fields: BodyFields, rules: boolean): string | undefined {
   if (rules) return 'rules cannot judge it';
   const chooses = fields.model !== undefined || fields.otherModels.length > 0;
   const continues = ['previous_response_id', 'conversation', 'prompt', 'tools'].some((key) => key in fields.spans);
-  return chooses || continues ? 'only response.create may name a model, tools or an earlier response' : undefined;
+  const names = fields.resources !== undefined;
+  if (!chooses && !continues && !names) return undefined;
+  return 'only response.create may name a model, tools, an earlier response or a file';
 }

@@ -69,7 +69,7 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
         ? bedrockLimit(api, decoded, fields)
         : api === 'openai_realtime'
           ? REALTIME_OUTPUT_TOKENS
-        : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
+          : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
     answers: config?.answers ?? (api === 'openai_chat' ? topLevelAnswers(decoded, fields) : 1),
     otherModels: fields.otherModels,
     fast: !FAST_WHEN_ASKED.has(api) || fields.spans['speed'] !== undefined,

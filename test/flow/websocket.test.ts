@@ -414,6 +414,7 @@ describe('what clients send', () => {
     ['two models', '{"type":"response.create","model":"gpt-5.5","model":"gpt-5-mini"}', 'gateway_body_duplicate_key'],
     ['a type of ours alone', '{"type":"session.update","model":"gpt-5.5"}', 'gateway_frame_refused'],
     ['a steer with a model', '{"type":"response.steer","model":"gpt-5-mini"}', 'gateway_frame_refused'],
+    ['a steer with a file', '{"type":"response.steer","input":[{"file_id":"file-1"}]}', 'gateway_frame_refused'],
     ['a steer to nowhere', '{"type":"response.steer","input":"x"}', 'gateway_frame_refused'],
     ['a name that is no text', '{"type":"response.create","stream_id":7}', 'gateway_body_bad_field'],
     ['no model', '{"type":"response.create","input":"x"}', 'gateway_model_missing'],
