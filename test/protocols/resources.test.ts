@@ -106,6 +106,11 @@ describe('what a body names', () => {
       '{"contents":[{"fileData":{"fileUri":"https://x/v1beta/files/f"}}]}',
       [{ kind: 'file', id: 'f' }],
     ],
+    [
+      'gemini_generate_content',
+      '{"contents":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta//files/f"}}]}',
+      [{ kind: 'file', id: 'https://generativelanguage.googleapis.com/v1beta//files/f' }],
+    ],
     ['gemini_generate_content', '{"contents":[{"functionCall":{"args":{"fileUri":"files/f"}}}]}', undefined],
     ['openai_responses', `{"conversation":"${'c'.repeat(257)}"}`, 'body_bad_field'],
     ['anthropic_batches', '{"requests":[{"params":{"model":"m"},"params":{"model":"n"}}]}', 'body_bad_field'],

@@ -107,14 +107,16 @@ function ofGoogle(api: Api, body: Uint8Array, { spans }: BodyFields): NamedResou
 }
 
 const CACHE_NAME = /^(?:cachedContents\/)?(.*)$/s;
-/** A file's own name, or the address that the API gave it; any other address (a video's) is nobody's of ours. */
-const FILE_NAME = /(?:^|\/v1(?:beta|alpha)?\/)files\/([^/?#:]+)/;
+/** A file's own name, or the address that the API gave it, at whatever host the provider is. */
+const FILE_NAME = /^(?:https?:\/\/[^/?#]+(?:\/[\w.-]+)*\/v1(?:beta|alpha)?\/)?files\/([^/?#:]+)$/i;
+/** What a server could read as such an address, and we do not: nobody's. Any other address (a video's) is none of ours. */
+const FILE_LIKE = /generativelanguage|\/v1(?:beta|alpha)?\/+files|^files/i;
 
 function googleName({ key, text }: NamedMember): NamedResource[] {
-  const kind = GOOGLE[key];
-  if (kind === undefined) return [];
-  const id = (kind === 'cache' ? CACHE_NAME : FILE_NAME).exec(text)?.[1];
-  return id === undefined ? [] : [{ kind, id }];
+  if (GOOGLE[key] === 'cache') return [{ kind: 'cache', id: CACHE_NAME.exec(text)?.[1] ?? '' }];
+  const plain = text.trim();
+  const id = FILE_NAME.exec(plain)?.[1] ?? (FILE_LIKE.test(plain) ? plain.slice(0, RESPONSE_ID_CHARS) : undefined);
+  return id === undefined ? [] : [{ kind: 'file', id }];
 }
 
 function textAt(body: Uint8Array, start: number, end: number): string {
