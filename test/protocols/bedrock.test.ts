@@ -3,6 +3,7 @@ import type { RequestFacts, ResponseFacts } from '../../src/contract/facts.ts';
 import { FrameReader, encodeFrame } from '../../src/protocols/bedrock/event-stream.ts';
 import { bedrockConverse, bedrockCountTokens, bedrockInvoke } from '../../src/protocols/bedrock/protocol.ts';
 import { emptyRequestFacts } from '../../src/protocols/facts.ts';
+import { objectOf, parseJson } from '../../src/protocols/json.ts';
 import type { Protocol } from '../../src/protocols/protocol.ts';
 import { damaged, inPieces } from '../support/damage.ts';
 import { diceOf } from '../support/dice.ts';
@@ -302,9 +303,7 @@ test.each([
 ])('failure mode 27: damaged events in sound frames, %s: no throw, and the same in any chunking', (name, protocol) => {
   const payloads: [string, Buffer][] = [];
   const frames = new FrameReader(({ headers, payload }) => {
-    const bytes: unknown = Object.entries(JSON.parse(payload.toString()) as object).find(
-      ([key]) => key === 'bytes',
-    )?.[1];
+    const { bytes } = objectOf(parseJson(payload.toString()));
     const event = typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : Buffer.from(payload);
     payloads.push([headers.get(':event-type') ?? '', event]);
   });
