@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { RequestFacts, ResponseFacts } from '../../src/contract/facts.ts';
-import { encodeFrame } from '../../src/protocols/bedrock/event-stream.ts';
+import { FrameReader, encodeFrame } from '../../src/protocols/bedrock/event-stream.ts';
 import { bedrockConverse, bedrockCountTokens, bedrockInvoke } from '../../src/protocols/bedrock/protocol.ts';
 import { emptyRequestFacts } from '../../src/protocols/facts.ts';
+import { objectOf, parseJson } from '../../src/protocols/json.ts';
 import type { Protocol } from '../../src/protocols/protocol.ts';
+import { damaged, inPieces } from '../support/damage.ts';
+import { diceOf } from '../support/dice.ts';
+import { fixture } from './fixtures.ts';
 
 /** What the fixtures have no case of. */
 const FRAMES = 'application/vnd.amazon.eventstream';
@@ -289,4 +293,42 @@ describe('requests', () => {
     expect(read).toMatchObject({ model: 'm:0', stream: false, first_user_text: text });
     expect(read.history?.messages).toBe(messages);
   });
+});
+
+/** The readers' fuzz breaks check sums first: here the frames are sound, and what they hold is not. */
+test.each([
+  ['bedrock/converse-stream', bedrockConverse],
+  ['bedrock/invoke-stream-anthropic', bedrockInvoke],
+  ['bedrock/invoke-stream-nova', bedrockInvoke],
+])('failure mode 27: damaged events in sound frames, %s: no throw, and the same in any chunking', (name, protocol) => {
+  const payloads: [string, Buffer][] = [];
+  const frames = new FrameReader(({ headers, payload }) => {
+    const { bytes } = objectOf(parseJson(payload.toString()));
+    const event = typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : Buffer.from(payload);
+    payloads.push([headers.get(':event-type') ?? '', event]);
+  });
+  frames.push(fixture(name).response);
+  expect(payloads.length).toBeGreaterThan(5);
+  for (let run = 0; run < 300; run++) {
+    const dice = diceOf(20261129, run);
+    const stream = payloads.map(([type, event]) => {
+      const broken = dice.chance(0.4) ? damaged(event, dice) : event;
+      const payload = protocol === bedrockInvoke ? JSON.stringify({ bytes: broken.toString('base64') }) : broken;
+      return encodeFrame(
+        [
+          [':message-type', dice.chance(0.05) ? 'exception' : 'event'],
+          [':event-type', type],
+        ],
+        Buffer.from(payload),
+      );
+    });
+    const bytes = Buffer.concat(stream);
+    const factsIn = (pieces: readonly Uint8Array[]): string => {
+      const head = { status: 200, headers: new Map([['content-type', FRAMES]]) };
+      const reader = protocol.openResponse(head, emptyRequestFacts());
+      for (const piece of pieces) reader.push(piece);
+      return JSON.stringify([reader.end('complete'), reader.rebuilt?.()]);
+    };
+    expect(factsIn(inPieces(bytes, dice)), `run ${run}`).toBe(factsIn([bytes]));
+  }
 });
