@@ -60,6 +60,7 @@ export const CLIENTS: Record<ClientId, Client> = {
           `base_url = "${origin}/v1"`,
           'wire_api = "responses"',
           'env_key = "APERTURE_KEY"',
+          'supports_websockets = true',
         ),
       },
       { place: 'In a shell', text: shell({ APERTURE_KEY: key }, 'codex') },
