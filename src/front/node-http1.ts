@@ -46,7 +46,8 @@ export class Http1 {
       this.#upgrade(req, socket, head);
     });
     this.#server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (isUpgradeToWebSocket(req)) this.#upgrade(req, socket, head);
+      // A list that Node cut short is refused there; put back it would be another request.
+      if (isUpgradeToWebSocket(req) || hasTooManyHeaders(req)) this.#upgrade(req, socket, head);
       else this.#putBack(req, socket, head);
     });
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
@@ -107,7 +108,7 @@ export class Http1 {
       connection.finished(over);
     });
     connection.began(response);
-    if (req.rawHeaders.length > 2 * MOST_HEADERS) {
+    if (hasTooManyHeaders(req)) {
       const { status, headers, body } = refusal(431, `more than ${MOST_HEADERS} headers`);
       response.send(status, headers, body);
       return;
@@ -148,6 +149,10 @@ export class Http1 {
     connection.socket.write(`HTTP/1.1 ${statusLine(status)}\r\n${lines.join('\r\n')}\r\n\r\n${body}`);
     connection.leave();
   }
+}
+
+function hasTooManyHeaders({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.length > 2 * MOST_HEADERS;
 }
 
 function refusal(status: number, message: string): { status: number; headers: [string, string][]; body: string } {
@@ -237,6 +242,8 @@ class EarlyBytes {
   /** All that came; from here on somebody else reads. */
   taken(): Buffer {
     this.#socket.off('data', this.#take);
+    // In the next turn of its own, when that somebody listens.
+    if (this.#socket.isPaused()) this.#socket.resume();
     return Buffer.concat(this.#chunks);
   }
 }

@@ -19,6 +19,9 @@ import { until } from '../support/until.ts';
 /** What Node's own socket layer does beside the promises that all layers make (`sockets.test.ts`). */
 const IDLE_MS = 300;
 const MOST_MESSAGE_BYTES = 1000;
+const MANY_HEADERS = Array.from({ length: 101 }, (_, at) => `x-${at}: y\r\n`).join('');
+const WEBSOCKET =
+  'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n';
 
 let socket: FrontSocket;
 let port: number;
@@ -66,7 +69,8 @@ test('what is not HTTP is told so in plain JSON', async () => {
 });
 
 test.each([
-  ['more than 100 headers', Array.from({ length: 101 }, (_, at) => `x-${at}: y\r\n`).join('')],
+  ['more than 100 headers', MANY_HEADERS],
+  ['more than 100 headers and an upgrade', `connection: upgrade\r\nupgrade: h2c\r\n${MANY_HEADERS}`],
   ['a head above all that can be set', `x-huge: ${'y'.repeat(3 * 1024 * 1024)}\r\n`],
 ])('%s are refused', async (_what, headers) => {
   const text = await toTheEnd(`GET / HTTP/1.1\r\nhost: a\r\n${headers}\r\n`);
@@ -297,8 +301,7 @@ describe('WebSocket', () => {
     answer = (_request, response) => {
       response.send(426, [['content-type', 'text/plain']], 'not here');
     };
-    const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n';
-    const text = await toTheEnd(`GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n${key}\r\n`);
+    const text = await toTheEnd(`GET / HTTP/1.1\r\nhost: a\r\n${WEBSOCKET}\r\n`);
     expect(text).toMatch(/^HTTP\/1.1 426 .*connection: close\r\n.*not here$/is);
     await until('it is over', () => socket.open === 0);
   });
@@ -312,7 +315,7 @@ describe('WebSocket', () => {
     expect(text).toMatch(/^HTTP\/1.1 400 .*none$/s);
   });
 
-  test('a client that leaves before it is judged is gone, and what it sent until then comes once it is accepted', async () => {
+  test('a client that leaves before it is judged is gone', async () => {
     const waiting: ClientResponse[] = [];
     const gone: number[] = [];
     answer = (_request, response) => {
@@ -325,6 +328,23 @@ describe('WebSocket', () => {
     theirs.terminate();
     await until('it is gone', () => gone.length === 1);
     expect(waiting[0]?.upgrade({ protocol: undefined, headers: [], maxMessageBytes: 1 }, NO_EVENTS)).toBeUndefined();
+  });
+
+  test('what a client sends before it is accepted comes once it is', async () => {
+    const accept = answer;
+    let judge = (): void => undefined;
+    answer = (request, response) => {
+      judge = () => accept(request, response);
+    };
+    // Masked by nothing: of 900 bytes, binary. More of them than wait unread.
+    const frame = Buffer.concat([Buffer.from([0x82, 0xfe, 900 >> 8, 900 & 0xff, 0, 0, 0, 0]), Buffer.alloc(900, 'x')]);
+    client.write(`GET / HTTP/1.1\r\nhost: a\r\n${WEBSOCKET}\r\n`);
+    client.write(Buffer.concat(Array.from({ length: 200 }, () => frame)));
+    await until('it has come', () => requests.length === 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    judge();
+    await until('all of them are here', () => told.messages.length === 200);
+    expect(told.messages[199]).toBe(`binary ${'x'.repeat(900)}`);
   });
 
   test('closing the socket layer cuts it', async () => {
