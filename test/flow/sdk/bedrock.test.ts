@@ -24,7 +24,7 @@ import { until } from '../../support/until.ts';
  * AWS's own SDK through the gateway, before a provider of ours that checks each signature by itself. To be turned on where
  * the gateway has `server.listen_h2c`: HTTP/2 in the clear is what this client speaks by default to an `http://` endpoint.
  */
-const H2C_IS_SERVED = false;
+const H2C_IS_SERVED = true;
 
 const ACCESS_KEY = 'AKIDPROVIDER0000001';
 const SECRET_KEY = 'provider/secret+key0000000000000000000';
