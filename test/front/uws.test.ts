@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ClientResponse, FrontSocket } from '../../src/front/socket.ts';
 import { createUwsSocket } from '../../src/front/uws.ts';
@@ -124,4 +125,56 @@ test('what ends a connection by itself says so once, dismissed or not', async ()
   const refused = await answer('/refused', (chunk) => chunk.toString().endsWith('too large'));
   expect(timesIn(headOf(refused), 'connection: close')).toBe(1);
   if (!client.closed) await once(client, 'close');
+});
+
+test('a WebSocket: messages both ways, goodbyes with their code, 1009 for what is too long, and no request stays open', async () => {
+  const told: string[] = [];
+  const upgrading = createUwsSocket(
+    (_, response) => {
+      const peer = response.upgrade(
+        { protocol: 'one', headers: [['x-own', 'yes']], maxMessageBytes: 10 },
+        {
+          message: (bytes, binary) => {
+            told.push(`${binary ? 'binary' : 'text'} ${Buffer.from(bytes).toString()}`);
+            peer?.send(bytes, binary);
+            if (bytes.byteLength === 3) peer?.close(4000, 'ü'.repeat(100));
+          },
+          drained: () => undefined,
+          closed: (code, reason) => told.push(`closed ${code} ${reason}`),
+        },
+      );
+      if (peer === undefined) response.send(426, [], 'no');
+    },
+    0,
+    undefined,
+    10,
+  );
+  const at = await upgrading.listen('127.0.0.1', 0);
+  const open = async (): Promise<WebSocket> => {
+    const ws = new WebSocket(`ws://127.0.0.1:${at}/any`, ['one']);
+    await once(ws, 'open');
+    return ws;
+  };
+  const first = await open();
+  expect(first.protocol).toBe('one');
+  expect(upgrading.open).toBe(0);
+  const heard: string[] = [];
+  first.on('message', (data: Buffer, binary) => heard.push(`${binary ? 'binary' : 'text'} ${data.toString()}`));
+  first.send('hello');
+  first.send(Buffer.from([65]), { binary: true });
+  first.send('bye');
+  const [code, reason] = (await once(first, 'close')) as [number, Buffer];
+  expect(heard).toEqual(['text hello', 'binary A', 'text bye']);
+  expect([code, reason.toString()]).toEqual([4000, 'ü'.repeat(61)]);
+
+  const second = await open();
+  second.send('longer than that');
+  expect((await once(second, 'close'))[0]).toBe(1009);
+  const third = await open();
+  third.close(4001, 'mine');
+  await until('all goodbyes were told', () => told.filter((text) => text.startsWith('closed')).length === 3);
+  expect(told.at(-1)).toBe('closed 4001 mine');
+  const plain = await fetch(`http://127.0.0.1:${at}/any`);
+  expect(plain.status).toBe(426);
+  upgrading.close();
 });
