@@ -87,8 +87,15 @@ export class TurnSockets {
   #begin(request: UpstreamRequest, events: UpstreamEvents, streamId: string | undefined): UpstreamCall {
     const { knownNot, posts } = this.#options;
     const handshake = handshakeOf(request);
-    if (this.#closed || knownNot.has(origin(request))) return posts.call(asPost(request), events);
+    if (!this.#closed && knownNot.has(origin(request))) return posts.call(asPost(request), events);
     const turn = new Turn(request, events, streamId);
+    if (this.#closed) {
+      // Nobody is there to hear of it; told in a later turn, as a socket would.
+      setImmediate(() => {
+        turn.failed({ sent: false, kind: 'unreachable', why: 'the client has closed its WebSocket' });
+      });
+      return turn;
+    }
     let connection = this.#connections.get(handshake);
     if (connection === undefined || connection.over) {
       connection = this.#connect(handshake, request);

@@ -24,6 +24,7 @@ const API_NAMES: Record<string, string> = {
   openai_responses_input_tokens: 'OpenAI Responses, counting',
   openai_responses_stored: 'OpenAI Responses, a stored one',
   openai_responses_side: 'OpenAI Responses, about a stored one',
+  openai_realtime: 'OpenAI Realtime',
   openai_embeddings: 'OpenAI Embeddings',
   anthropic_messages: 'Anthropic Messages',
   anthropic_count_tokens: 'Anthropic Messages, counting',
