@@ -2,39 +2,33 @@ import type { Caller } from '../contract/caller.ts';
 import type { Dialect } from '../contract/api.ts';
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { Fault } from '../contract/fault.ts';
-import type { Verdict } from '../contract/guardrail.ts';
+import type { Deciding, Verdict } from '../contract/guardrail.ts';
 import { answerTo } from '../contract/fault.ts';
-import { RESPONSE_ID_CHARS } from '../contract/holding.ts';
 import { mintExchangeId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { Authorization } from '../keys/provider-key.ts';
 import type { CallerAccess } from '../access/grants.ts';
 import { callerSubjects, modelSubjects } from '../access/revocations.ts';
-import { failed, ok, unreachable } from '../lib/result.ts';
+import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { ask, routeOf } from './asked.ts';
 import { faultOf } from './faults.ts';
-import { textField } from '../protocols/body-scan.ts';
+import { readerOf } from './resource-life.ts';
 import type { Endpoint } from '../protocols/registry.ts';
 import { shapeFault } from '../protocols/fault-shapes.ts';
-import { Exchange } from '../proxy/exchange.ts';
 import type { AnswerReader } from '../proxy/client.ts';
+import { Exchange } from '../proxy/exchange.ts';
+import type { UpstreamRequest } from '../proxy/upstream.ts';
 import { redactHeaders } from '../proxy/headers.ts';
 import { agentOf } from '../records/agent.ts';
-import type { Holder } from '../resources/resources.ts';
-import { heldRoute, mayName, planRoute } from '../routing/plan.ts';
-import type { Route } from '../routing/plan.ts';
 import { forwardedBody, usageFilter } from './edits.ts';
-import { elsewhere, namedHoldings } from './named-resources.ts';
-import type { HeldBy } from './named-resources.ts';
+import type { ForwardedBody } from './edits.ts';
 import { reserveQuota, standingHeaders } from './quota.ts';
 import { readBody } from './read-body.ts';
-import { answerReader } from './resource-answer.ts';
-import { askResource } from './resource-life.ts';
-import type { AskedResource } from './resource-life.ts';
 import { decidingOf, judgeRequest, rulesBefore, toldAfter, unguardedBy } from './rules.ts';
 import type { Judged } from './rules.ts';
 import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
-import type { ScannedBody } from './scan-body.ts';
 import type { FrontServices } from './services.ts';
 import type { ClientRequest, ClientResponse } from './socket.ts';
 import { signedRequest, upstreamRequest } from './upstream-request.ts';
@@ -52,18 +46,6 @@ export interface Arrival {
   access: CallerAccess;
   /** It came over TLS of the gateway's own. */
   secure?: boolean;
-}
-
-/** What is asked for: the scanned body, and the model by name. */
-export interface Asked {
-  scanned: ScannedBody;
-  model: string;
-  /** The provider that has what the request continues, or is about. */
-  holder: string | undefined;
-  /** Where all is that the request names, and must go. */
-  held?: HeldBy | undefined;
-  /** It is about what providers keep. */
-  resource?: AskedResource;
 }
 
 /**
@@ -137,7 +119,7 @@ export async function requestLife(
       denied(asked.fault, { model: endpoint.model ?? scanned.value.fields.model ?? '', provider: '' });
       return;
     }
-    const routed = route(arrival, endpoint, asked.value);
+    const routed = routeOf(arrival, endpoint, asked.value);
     if (!routed.ok) {
       denied(routed.fault, { model: asked.value.model, provider: '' });
       return;
@@ -149,7 +131,7 @@ export async function requestLife(
       const passed = await judgeRequest(services, arrival, endpoint, id, judged, async (changed) => {
         const next = await ask(services, arrival, endpoint, changed.scanned);
         if (!next.ok) return next;
-        const way = route(arrival, endpoint, next.value);
+        const way = routeOf(arrival, endpoint, next.value);
         return way.ok ? ok({ asked: next.value, route: way.value }) : way;
       });
       if (!passed.ok) {
@@ -179,24 +161,16 @@ export async function requestLife(
       denied(admission.fault, { model, provider: provider.id, verdicts });
       return;
     }
-    const key = world.keys.authorize(provider, request.headers);
-    if (!key.ok) {
-      denied(key.fault, { model, provider: provider.id, verdicts });
+    const planned = planOf(services, arrival, endpoint, id, judged);
+    if (!planned.ok) {
+      denied(planned.fault, { model, provider: provider.id, verdicts });
       return;
     }
-    const { held, resource } = judged.asked;
-    if (held !== undefined && held.keyId !== key.value.keyId) {
-      denied({ code: 'resource_key_gone', provider: provider.id }, { model, provider: provider.id, verdicts });
-      return;
-    }
-    const forwarded = forwardedBody(judgedBody, endpoint, judged.route, edits);
-    const deciding = resource === undefined ? decidingOf(arrival, judged) : undefined;
-    const holder = { login: arrival.caller.login, provider: provider.id, keyId: key.value.keyId, model };
-    const reader = resource === undefined ? undefined : readerOf(services, arrival, id, resource, holder);
-    const isRead = deciding !== undefined || reader?.heldBytes !== undefined;
-    const planned = upstreamRequest(arrival, endpoint, judged.route, key.value, forwarded, isRead);
-    const { sign } = key.value;
-    const upstream = sign === undefined ? planned : await signedRequest(planned, sign, services.clock.nowMs());
+    const { key, forwarded, deciding, reader } = planned.value;
+    const upstream =
+      key.sign === undefined
+        ? planned.value.upstream
+        : await signedRequest(planned.value.upstream, key.sign, services.clock.nowMs());
     // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to
     // `live.add` nothing waits.
     const subjects = [
@@ -213,7 +187,7 @@ export async function requestLife(
       stream,
       model,
       provider: provider.id,
-      keyId: key.value.keyId,
+      keyId: key.keyId,
       grantIds,
       quotas: admission.value.quotas,
     });
@@ -269,97 +243,46 @@ export async function requestLife(
   }
 }
 
-/** Finds the model's name, and whose the earlier response is that the request names. */
-async function ask(
+interface Planned {
+  key: Authorization;
+  forwarded: ForwardedBody;
+  /** Rules decide about the response. */
+  deciding: Deciding | undefined;
+  /** Of requests about what providers keep. */
+  reader: AnswerReader | undefined;
+  /** Not signed yet. */
+  upstream: UpstreamRequest;
+}
+
+/** What is sent, to whom, and with which key. */
+function planOf(
   services: FrontServices,
   arrival: Arrival,
   endpoint: ExchangeEndpoint,
-  scanned: ScannedBody,
-): Promise<Result<Asked, Fault>> {
-  const { resources } = services;
-  const { caller } = arrival;
-  const { resource } = endpoint;
-  if (resource !== undefined) return askResource(services, arrival, { ...endpoint, resource }, scanned);
-  if (endpoint.responseId !== undefined) {
-    const found = await resources.find({ kind: 'response', id: endpoint.responseId }, caller.login);
-    return found.ok ? ok({ scanned, model: found.value.model, holder: found.value.provider }) : found;
-  }
-  const model = endpoint.modelIn === 'path' ? endpoint.model : scanned.fields.model;
-  if (model === undefined) return failed({ code: 'model_missing' });
-  let held: HeldBy | undefined;
-  if (scanned.fields.resources !== undefined) {
-    const named = await namedHoldings(resources, caller.login, scanned.fields.resources);
-    if (!named.ok) return named;
-    held = named.value.held;
-  }
-  const previous = previousResponse(endpoint, scanned);
-  if (previous === undefined) return ok({ scanned, model, holder: held?.provider, held });
-  const whose = await resources.whose({ kind: 'response', id: previous }, caller.login);
-  if (!whose.ok) return whose;
-  switch (whose.value.of) {
-    case 'caller':
-      return ok({ scanned, model, holder: held?.provider ?? whose.value.holding.provider, held });
-    case 'another':
-      return failed({ code: 'previous_response_not_found', id: previous });
-    case 'nobody':
-      // Made before there was a gateway, or around it: the provider knows.
-      return ok({ scanned, model, holder: held?.provider, held });
-    default:
-      return unreachable(whose.value);
-  }
-}
-
-function previousResponse(endpoint: ExchangeEndpoint, scanned: ScannedBody): string | undefined {
-  if (endpoint.protocol.compatibility !== 'openai_responses') return undefined;
-  const id = textField(scanned.decoded, scanned.fields, 'previous_response_id');
-  return id === undefined || id === '' || id.length > RESPONSE_ID_CHARS ? undefined : id;
-}
-
-/** Grants and route; every model that the body can select is checked, not only the first. */
-function route(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Result<Route, Fault> {
-  if (asked.resource !== undefined) return ok(asked.resource.route);
-  const allows = (provider: string, model: string): readonly string[] | undefined =>
-    arrival.access.may(provider, model);
-  const providers = arrival.world.routing;
-  const { compatibility, alsoServedBy, api } = endpoint.protocol;
-  const { model, holder } = asked;
-  const routed =
-    endpoint.modelIn === 'response' && holder !== undefined
-      ? heldRoute({ provider: holder, model, compatibility, providers, allows })
-      : planRoute({ model, compatibility, alsoServedBy, api, providers, allows, holder });
-  if (!routed.ok) return routed;
-  const { provider } = routed.value;
-  const [named] = asked.scanned.fields.resources ?? [];
-  if (named !== undefined && asked.held !== undefined && asked.held.provider !== provider.id) {
-    return elsewhere(named, `the model "${model}"`);
-  }
-  for (const name of asked.scanned.fields.otherModels) {
-    if (!mayName({ provider, name, providers, allows })) return failed({ code: 'model_unknown', model: name });
-  }
-  return routed;
+  id: ExchangeId,
+  judged: Judged,
+): Result<Planned, Fault> {
+  const { request, world, caller } = arrival;
+  const { asked, route, edits } = judged;
+  const { held, resource } = asked;
+  const { provider } = route;
+  const key = world.keys.authorize(provider, request.headers);
+  if (!key.ok) return key;
+  const { keyId } = key.value;
+  if (held !== undefined && held.keyId !== keyId) return failed({ code: 'resource_key_gone', provider: provider.id });
+  const forwarded = forwardedBody(asked.scanned, endpoint, route, edits);
+  const deciding = resource === undefined ? decidingOf(arrival, judged) : undefined;
+  const holder = { login: caller.login, provider: provider.id, keyId, model: asked.model };
+  const reader = resource === undefined ? undefined : readerOf(services, arrival, id, resource, holder);
+  const isRead = deciding !== undefined || reader?.heldBytes !== undefined;
+  const upstream = upstreamRequest(arrival, endpoint, route, key.value, forwarded, isRead);
+  return ok({ key: key.value, forwarded, deciding, reader, upstream });
 }
 
 /** All that the request can use. */
 function modelsOf({ asked, route: { model } }: Judged): string[] {
   if (asked.resource !== undefined) return asked.resource.models;
   return [asked.model, model, ...asked.scanned.fields.otherModels];
-}
-
-function readerOf(
-  { resources, clock, log }: FrontServices,
-  arrival: Arrival,
-  id: ExchangeId,
-  resource: AskedResource,
-  holder: Holder,
-): AnswerReader {
-  const nowMs = (): number => clock.nowMs();
-  return answerReader(resources, resource, holder, ownOrigin(arrival), nowMs, (error) => faultOf(log, error, id));
-}
-
-/** The gateway as the client called it: what stands in addresses that it is given. */
-function ownOrigin({ request, secure }: Arrival): string {
-  const isSecure = secure === true || request.header('x-forwarded-proto') === 'https';
-  return `${isSecure ? 'https' : 'http'}://${request.header('host') ?? ''}`;
 }
 
 /** What is written of a request before anything of it leaves. */

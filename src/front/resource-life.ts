@@ -1,4 +1,5 @@
 import type { Fault } from '../contract/fault.ts';
+import type { ExchangeId } from '../contract/ids.ts';
 import { RESOURCE_WORDS } from '../contract/resource.ts';
 import type { NamedResource } from '../contract/resource.ts';
 import { failed, ok } from '../lib/result.ts';
@@ -8,11 +9,16 @@ import type { ResourceCall } from '../protocols/resources/endpoints.ts';
 import { familyOf } from '../protocols/resources/endpoints.ts';
 import { formParts, isForm } from '../protocols/resources/multipart.ts';
 import { formResources } from '../protocols/resources/named-resources.ts';
+import type { AnswerReader } from '../proxy/client.ts';
+import type { Holder } from '../resources/resources.ts';
 import { grantedModels, resourceRoute } from '../routing/resource-route.ts';
 import type { Allows, Route } from '../routing/plan.ts';
+import type { Asked } from './asked.ts';
+import { faultOf } from './faults.ts';
 import { namedHoldings } from './named-resources.ts';
 import type { NamedHoldings } from './named-resources.ts';
-import type { Arrival, Asked, ExchangeEndpoint } from './request-life.ts';
+import type { Arrival, ExchangeEndpoint } from './request-life.ts';
+import { answerReader } from './resource-answer.ts';
 import { hasRules } from './rules.ts';
 import type { ScannedBody } from './scan-body.ts';
 import type { FrontServices } from './services.ts';
@@ -176,4 +182,22 @@ function barredBy(
   if (buckets.length === 0) return undefined;
   const detail = 'a batch: what it costs is told to nobody here';
   return { code: 'quota_exceeded', buckets, retryAfterSeconds: undefined, status: 403, why: 'unbounded', detail };
+}
+
+/** Reads the answer of such a request before the client has it, or its end. */
+export function readerOf(
+  { resources, clock, log }: FrontServices,
+  arrival: Arrival,
+  id: ExchangeId,
+  resource: AskedResource,
+  holder: Holder,
+): AnswerReader {
+  const nowMs = (): number => clock.nowMs();
+  return answerReader(resources, resource, holder, ownOrigin(arrival), nowMs, (error) => faultOf(log, error, id));
+}
+
+/** The gateway as the client called it: what stands in addresses that it is given. */
+function ownOrigin({ request, secure }: Arrival): string {
+  const isSecure = secure === true || request.header('x-forwarded-proto') === 'https';
+  return `${isSecure ? 'https' : 'http'}://${request.header('host') ?? ''}`;
 }

@@ -12,7 +12,8 @@ import { holds } from '../protocols/input-reach.ts';
 import { redactHeaders } from '../proxy/headers.ts';
 import type { Route } from '../routing/plan.ts';
 import { quotaFacts } from './quota.ts';
-import type { Arrival, Asked, ExchangeEndpoint } from './request-life.ts';
+import type { Asked } from './asked.ts';
+import type { Arrival, ExchangeEndpoint } from './request-life.ts';
 import type { FrontServices } from './services.ts';
 
 /** A request that its rules let pass: what is asked for now, and where it goes. */
