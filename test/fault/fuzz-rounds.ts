@@ -194,6 +194,11 @@ function configOf(all: readonly Sample[], port: number): unknown {
         models: modelsOf('gemini'),
         compatibility: { openai_chat: false, gemini_generate_content: true },
       },
+      bedrock: {
+        ...common,
+        models: modelsOf('bedrock'),
+        compatibility: { openai_chat: false, bedrock_converse: true, bedrock_model_invoke: true },
+      },
     },
     grants: [ADMIN_GRANT],
     server: { timeouts: TIMEOUTS, limits: { body_bytes: '1MiB' } },
@@ -224,9 +229,17 @@ function complaintsOf(outcome: Outcome): string[] {
     return pathIntact ? ownLastEvent(outcome).flatMap(complain) : [];
   }
   if (status < 400) return complain(`an answer of our own with status ${status}`);
+  const awsClass = awsClassOf(outcome);
+  if (awsClass !== undefined) return awsClass === 'InternalServerException' ? complain('internal error') : [];
   const code = ownCode(outcome);
   if (code === undefined) return complain(`no error in the shape of ${sample.dialect}`);
   return code.toLowerCase() === 'gateway_internal' ? complain('internal error') : [];
+}
+
+/** AWS's errors have a class in a header and a message, and no place for a code; undefined where it is none of them. */
+function awsClassOf({ head, body }: Outcome): string | undefined {
+  const message = member(parsed(body.toString()), 'message');
+  return typeof message === 'string' ? headerOf(head, 'x-amzn-errortype') : undefined;
 }
 
 /** The code of an error in the caller's own shape; of any shape where the path says nothing of it. */
@@ -288,6 +301,8 @@ function codeIn(dialect: Dialect, json: unknown): string | undefined {
 function ownLastEvent({ sample, body }: Outcome): string[] {
   const text = body.toString();
   if (!text.includes('(server.timeouts.')) return [];
+  if (sample.dialect === 'aws')
+    return text.includes(':exception-type') ? [] : ['a last frame of our own that is no exception'];
   const data = text.slice(text.lastIndexOf('data: ') + 'data: '.length).trimEnd();
   const json = parsed(data);
   const code = sample.dialect === 'openai_responses' ? member(json, 'code') : codeIn(sample.dialect, json);
