@@ -15,7 +15,8 @@ import { Time } from '../../design/texts.tsx';
 import { endOf, Revocation, REVOCATION_KINDS, Revocations } from './answers.ts';
 import type { Lasts, RevocationKind } from './answers.ts';
 import styles from './access.module.css';
-import { useChange, useRemoval } from './change.ts';
+import { useChange } from './change.ts';
+import { Confirm, Problem } from './confirm.tsx';
 import { LastsChoice } from './lasts.tsx';
 
 const LIST = '/api/revocations';
@@ -52,7 +53,19 @@ export function KillSwitch() {
         )}
       </Answer>
       {isAdding && <ShutOut onClose={() => add(false)} />}
-      {lifting !== undefined && <Lift revocation={lifting} onClose={() => lift(undefined)} />}
+      {lifting !== undefined && (
+        <Confirm
+          title="Let in again"
+          act="Lift"
+          look="primary"
+          list={LIST}
+          id={lifting.id}
+          onClose={() => lift(undefined)}
+        >
+          {REVOCATION_KINDS[lifting.kind].name} <Foreign>{lifting.value}</Foreign> is let in again at once, where grants
+          allow it.
+        </Confirm>
+      )}
     </Card>
   );
 }
@@ -148,42 +161,8 @@ function ShutOut({ onClose }: { onClose: () => void }) {
         />
         <Field label="Why" value={reason} placeholder="Whoever is shut out reads it" onChange={setReason} />
         <LastsChoice label="For" ever="until lifted" chosen={lasts} onChoose={setLasts} />
-        {change.error !== null && (
-          <p className={styles.problem} role="alert">
-            {change.error.message}
-          </p>
-        )}
+        <Problem error={change.error} />
       </div>
-    </Dialog>
-  );
-}
-
-function Lift({ revocation, onClose }: { revocation: Revocation; onClose: () => void }) {
-  const removal = useRemoval(LIST);
-  const send = () =>
-    removal.mutate({ method: 'DELETE', path: `${LIST}/${encodeURIComponent(revocation.id)}` }, { onSuccess: onClose });
-  return (
-    <Dialog
-      title="Let in again"
-      onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" disabled={removal.isPending} onClick={send}>
-            Lift
-          </Button>
-        </>
-      }
-    >
-      <p>
-        {REVOCATION_KINDS[revocation.kind].name} <Foreign>{revocation.value}</Foreign> is let in again at once, where
-        grants allow it.
-      </p>
-      {removal.error !== null && (
-        <p className={styles.problem} role="alert">
-          {removal.error.message}
-        </p>
-      )}
     </Dialog>
   );
 }

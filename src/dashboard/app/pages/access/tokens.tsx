@@ -14,7 +14,8 @@ import { CodeBlock, Time } from '../../design/texts.tsx';
 import { endOf, NewToken, Tokens } from './answers.ts';
 import type { Lasts, Token } from './answers.ts';
 import styles from './access.module.css';
-import { useChange, useRemoval } from './change.ts';
+import { useChange } from './change.ts';
+import { Confirm, Problem } from './confirm.tsx';
 import { LastsChoice } from './lasts.tsx';
 
 const LIST = '/api/tokens';
@@ -52,7 +53,18 @@ export function TokenList() {
         )}
       </Answer>
       {isMaking && <MakeToken onClose={() => make(false)} />}
-      {revoking !== undefined && <RevokeToken token={revoking} onClose={() => revoke(undefined)} />}
+      {revoking !== undefined && (
+        <Confirm
+          title="Revoke the token"
+          act="Revoke for good"
+          look="danger"
+          list={LIST}
+          id={revoking.id}
+          onClose={() => revoke(undefined)}
+        >
+          Requests with <Foreign>{revoking.name}</Foreign> end at once. It cannot be taken back.
+        </Confirm>
+      )}
     </Card>
   );
 }
@@ -130,11 +142,7 @@ function MakeToken({ onClose }: { onClose: () => void }) {
         <Field label="Login" value={login} placeholder="Made of the name: token:ci-build" onChange={setLogin} />
         <Field label="Tags" value={tags} placeholder="tag:ci, which grants can name" onChange={setTags} />
         <LastsChoice label="Good for" ever="ever" chosen={lasts} onChoose={setLasts} />
-        {change.error !== null && (
-          <p className={styles.problem} role="alert">
-            {change.error.message}
-          </p>
-        )}
+        <Problem error={change.error} />
       </div>
     </Dialog>
   );
@@ -156,35 +164,6 @@ function Made({ token, onClose }: { token: string; onClose: () => void }) {
         <p>Take it now: it is shown this once. A client sends it in the place of a provider’s key.</p>
         <CodeBlock label="The token" text={token} />
       </div>
-    </Dialog>
-  );
-}
-
-function RevokeToken({ token, onClose }: { token: Token; onClose: () => void }) {
-  const removal = useRemoval(LIST);
-  const send = () =>
-    removal.mutate({ method: 'DELETE', path: `${LIST}/${encodeURIComponent(token.id)}` }, { onSuccess: onClose });
-  return (
-    <Dialog
-      title="Revoke the token"
-      onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="danger" disabled={removal.isPending} onClick={send}>
-            Revoke for good
-          </Button>
-        </>
-      }
-    >
-      <p>
-        Requests with <Foreign>{token.name}</Foreign> end at once. It cannot be taken back.
-      </p>
-      {removal.error !== null && (
-        <p className={styles.problem} role="alert">
-          {removal.error.message}
-        </p>
-      )}
     </Dialog>
   );
 }
