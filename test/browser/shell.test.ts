@@ -79,3 +79,30 @@ test('pages come with a policy that lets nothing in and nothing out, compressed,
   });
   expect(again.status).toBe(304);
 });
+
+test('Ctrl and K lead from anywhere to anywhere, by keys alone', async () => {
+  const visit = await world.visit(ADMIN, '/ui/requests');
+  const { page } = visit;
+  await page.getByRole('heading', { name: 'Requests', level: 1 }).waitFor();
+  await page.keyboard.press('Control+k');
+  const field = page.getByRole('combobox', { name: 'Go to' });
+  await field.waitFor();
+  expect(await visit.axe()).toEqual([]);
+  await page.keyboard.type('kill');
+  await page.getByRole('option', { name: /Access/ }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Access', level: 1 }).waitFor();
+  expect(await field.count()).toBe(0);
+
+  await page.getByRole('button', { name: 'Go to' }).click();
+  await page.keyboard.type('haiku');
+  await page.getByRole('option', { name: /claude-haiku/ }).click();
+  await page.waitForURL(/\/ui\/\?model=claude-haiku/);
+  await page.keyboard.press('Meta+k');
+  await field.waitFor();
+  await page.keyboard.press('Escape');
+  await expect.poll(() => field.count()).toBe(0);
+  expect(page.url()).toMatch(/\/ui\/\?model=claude-haiku/);
+  expect(visit.problems()).toEqual([]);
+  await visit.close();
+});

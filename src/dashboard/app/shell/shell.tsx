@@ -1,45 +1,13 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import {
-  Boxes,
-  ChartColumn,
-  KeyRound,
-  Menu,
-  MessagesSquare,
-  Monitor,
-  Moon,
-  Plug,
-  ScrollText,
-  SlidersHorizontal,
-  Sun,
-  Users,
-  Wrench,
-  X,
-} from 'lucide-react';
+import { Menu, Monitor, Moon, Sun, X } from 'lucide-react';
 import { useState } from 'react';
 import { Badge } from '../design/badge.tsx';
 import { IconButton } from '../design/button.tsx';
 import { chooseTheme, THEMES, useTheme } from '../design/theme.ts';
+import { GoTo } from './go-to.tsx';
 import { Identified, useMe } from './me.tsx';
+import { placesFor } from './places.ts';
 import styles from './shell.module.css';
-
-interface Place {
-  to: '/' | '/sessions' | '/requests' | '/tools' | '/models' | '/set-up' | '/adoption' | '/access' | '/configuration';
-  name: string;
-  icon: typeof Menu;
-  adminsOnly?: boolean;
-}
-
-const PLACES: readonly Place[] = [
-  { to: '/', name: 'Overview', icon: ChartColumn },
-  { to: '/sessions', name: 'Sessions', icon: MessagesSquare },
-  { to: '/requests', name: 'Requests', icon: ScrollText },
-  { to: '/tools', name: 'Tools', icon: Wrench },
-  { to: '/models', name: 'Models', icon: Boxes },
-  { to: '/set-up', name: 'Set up', icon: Plug },
-  { to: '/adoption', name: 'Adoption', icon: Users, adminsOnly: true },
-  { to: '/access', name: 'Access', icon: KeyRound, adminsOnly: true },
-  { to: '/configuration', name: 'Configuration', icon: SlidersHorizontal, adminsOnly: true },
-];
 
 /** What stands around every page: the way to the others, who one is, and the theme. */
 export function Shell() {
@@ -89,14 +57,14 @@ function Brand() {
 
 function Side({ open }: { open: boolean }) {
   const me = useMe();
-  const places = PLACES.filter(({ adminsOnly = false }) => !adminsOnly || me.role === 'admin');
   return (
     <nav className={styles.side} data-open={open} aria-label="Pages">
       <div className={styles.brandRow}>
         <Brand />
       </div>
+      <GoTo />
       <ul className={styles.places}>
-        {places.map(({ to, name, icon: Icon }) => (
+        {placesFor(me.role).map(({ to, name, icon: Icon }) => (
           <li key={to}>
             <Link
               to={to}
