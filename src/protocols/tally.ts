@@ -21,6 +21,25 @@ export function usageOf(counts: Partial<Usage>, flags: string[]): Usage {
   return usage;
 }
 
+/** What went in and was not told to be cached. */
+type Uncached = Pick<Usage, 'input_uncached' | 'audio_in' | 'image_in'>;
+
+/**
+ * Audio and images may be cached too, and nothing says which of them: where they take more than is left beside the cache,
+ * those tokens are counted once, as cached, and it is flagged.
+ */
+export function besideCache({ input_uncached, audio_in, image_in }: Uncached, flags: string[]): Uncached {
+  if (input_uncached >= 0 || (audio_in <= 0 && image_in <= 0)) return { input_uncached, audio_in, image_in };
+  flag(flags, 'overlap:cache_read');
+  const fromAudio = Math.min(audio_in, -input_uncached);
+  const fromImage = Math.min(image_in, -input_uncached - fromAudio);
+  return {
+    input_uncached: input_uncached + fromAudio + fromImage,
+    audio_in: audio_in - fromAudio,
+    image_in: image_in - fromImage,
+  };
+}
+
 /** Each word once. */
 export function flag(flags: string[], word: string): void {
   if (!flags.includes(word)) flags.push(word);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createNodeSocket } from '../../src/front/node-socket.ts';
 import type { ClientRequest, ClientResponse, FrontSocket } from '../../src/front/socket.ts';
 import { until } from '../support/until.ts';
+import { writeOn } from '../support/write-on.ts';
 
 /** HTTP/2 in the clear, as Node's own client speaks it. */
 const BODY = Buffer.alloc(8 * 1024 * 1024, 'x');
@@ -39,7 +40,7 @@ const ANSWERS: Record<string, (response: ClientResponse) => void> = {
   },
   '/stream': (response) => {
     response.head(200, [['content-type', 'text/event-stream']], undefined);
-    writeOn(response, 0);
+    writeOn(response, BODY);
   },
   '/refused': (response) => {
     response.send(413, [['connection', 'close']], 'too large');
@@ -68,21 +69,6 @@ const ANSWERS: Record<string, (response: ClientResponse) => void> = {
     response.head(200, [], undefined);
   },
 };
-
-function writeOn(response: ClientResponse, from: number): void {
-  let at = from;
-  let taken = true;
-  while (taken && at < BODY.length) {
-    taken = response.write(BODY.subarray(at, at + CHUNK_BYTES));
-    at += CHUNK_BYTES;
-  }
-  if (at >= BODY.length) response.end();
-  else {
-    response.onDrain(() => {
-      writeOn(response, at);
-    });
-  }
-}
 
 beforeEach(async () => {
   requests = [];

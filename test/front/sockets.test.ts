@@ -6,6 +6,7 @@ import { createNodeSocket } from '../../src/front/node-socket.ts';
 import type { Accept, ClientRequest, ClientResponse, FrontSocket } from '../../src/front/socket.ts';
 import { createUwsSocket } from '../../src/front/uws.ts';
 import { until } from '../support/until.ts';
+import { writeOn } from '../support/write-on.ts';
 
 /** What every socket layer promises the front door (`src/front/socket.ts`), over HTTP/1.1. */
 const LAYERS: [string, (accept: Accept) => FrontSocket][] = [
@@ -31,7 +32,7 @@ const ANSWERS: Record<string, (response: ClientResponse) => void> = {
   },
   '/stream': (response) => {
     response.head(200, [], undefined);
-    writeOn(response, 0);
+    writeOn(response, BODY);
   },
   '/refused': (response) => {
     response.send(413, [['connection', 'close']], 'too large');
@@ -74,22 +75,6 @@ const ANSWERS: Record<string, (response: ClientResponse) => void> = {
   },
   '/waiting': () => undefined,
 };
-
-/** As exchanges do: nothing more while the client is slow. */
-function writeOn(response: ClientResponse, from: number): void {
-  let at = from;
-  let taken = true;
-  while (taken && at < BODY.length) {
-    taken = response.write(BODY.subarray(at, at + CHUNK_BYTES));
-    at += CHUNK_BYTES;
-  }
-  if (at >= BODY.length) response.end();
-  else {
-    response.onDrain(() => {
-      writeOn(response, at);
-    });
-  }
-}
 
 describe.each(LAYERS)('%s', (_name, create) => {
   let socket: FrontSocket;

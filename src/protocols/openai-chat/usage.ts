@@ -1,6 +1,6 @@
 import type { Usage } from '../../contract/usage.ts';
 import { countOf, countOrNull, isObject, objectOf } from '../json.ts';
-import { flag, nanodollarsOf, usageOf } from '../tally.ts';
+import { besideCache, flag, nanodollarsOf, usageOf } from '../tally.ts';
 
 /**
  * Chat usage in canonical kinds; null where there is none. `prompt_tokens` holds what was cached, written, heard and
@@ -20,32 +20,21 @@ export function usageOfChat(reported: unknown, flags: string[]): Usage | null {
   const audioOut = countOf(outside['audio_tokens']);
   const imageOut = countOf(outside['image_tokens']);
 
-  let uncached = (prompt ?? 0) - cached - written;
-  let audioIn = countOf(inside['audio_tokens']);
-  let imageIn = countOf(inside['image_tokens']);
-  uncached -= audioIn + imageIn;
-  if (uncached < 0 && (audioIn > 0 || imageIn > 0)) {
-    // Audio and images may be cached too: those tokens are counted once, as cached.
-    flag(flags, 'overlap:cache_read');
-    const fromAudio = Math.min(audioIn, -uncached);
-    audioIn -= fromAudio;
-    const fromImage = Math.min(imageIn, -uncached - fromAudio);
-    imageIn -= fromImage;
-    uncached += fromAudio + fromImage;
-  }
+  const audioIn = countOf(inside['audio_tokens']);
+  const imageIn = countOf(inside['image_tokens']);
+  const uncached = (prompt ?? 0) - cached - written - audioIn - imageIn;
+  const beside = besideCache({ input_uncached: uncached, audio_in: audioIn, image_in: imageIn }, flags);
 
   let output = (completion ?? 0) - audioOut - imageOut;
   if (reasoningIsApart(prompt ?? 0, completion ?? 0, reasoning, reported['total_tokens']))
     flag(flags, 'reasoning_apart');
   else output -= reasoning;
   const counts = {
-    input_uncached: uncached,
+    ...beside,
     cache_read: cached,
     cache_write_other: written,
     output,
     reasoning,
-    audio_in: audioIn,
-    image_in: imageIn,
     audio_out: audioOut,
     image_out: imageOut,
   };

@@ -1,6 +1,6 @@
 import type { Usage } from '../../contract/usage.ts';
 import { countOf, countOrNull, isObject, objectOf } from '../json.ts';
-import { flag, usageOf } from '../tally.ts';
+import { besideCache, usageOf } from '../tally.ts';
 
 /**
  * Usage of a response or a transcription in canonical kinds; null where there is none, or where seconds are charged.
@@ -18,24 +18,13 @@ export function usageOfRealtime(reported: unknown, flags: string[]): Usage | nul
   const ofCached = objectOf(inside['cached_tokens_details']);
   const audioOut = countOf(outside['audio_tokens']);
 
-  let audioIn = Math.max(0, countOf(inside['audio_tokens']) - countOf(ofCached['audio_tokens']));
-  let imageIn = Math.max(0, countOf(inside['image_tokens']) - countOf(ofCached['image_tokens']));
-  let uncached = (input ?? 0) - cached - audioIn - imageIn;
-  if (uncached < 0 && (audioIn > 0 || imageIn > 0)) {
-    // Nothing says which of it was cached: those tokens are counted once, as cached.
-    flag(flags, 'overlap:cache_read');
-    const fromAudio = Math.min(audioIn, -uncached);
-    audioIn -= fromAudio;
-    const fromImage = Math.min(imageIn, -uncached - fromAudio);
-    imageIn -= fromImage;
-    uncached += fromAudio + fromImage;
-  }
+  const audioIn = Math.max(0, countOf(inside['audio_tokens']) - countOf(ofCached['audio_tokens']));
+  const imageIn = Math.max(0, countOf(inside['image_tokens']) - countOf(ofCached['image_tokens']));
+  const uncached = (input ?? 0) - cached - audioIn - imageIn;
   const counts = {
-    input_uncached: uncached,
+    ...besideCache({ input_uncached: uncached, audio_in: audioIn, image_in: imageIn }, flags),
     cache_read: cached,
     output: (output ?? 0) - audioOut,
-    audio_in: audioIn,
-    image_in: imageIn,
     audio_out: audioOut,
   };
   return usageOf(counts, flags);

@@ -27,6 +27,6 @@ export function firstRequest(origin: string, models: readonly Usable[], token?: 
 }
 
 /** For a shell: a name of a model is somebody else's text. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

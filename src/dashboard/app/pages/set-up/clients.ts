@@ -1,4 +1,4 @@
-import { firstRequest } from '../../api/first-request.ts';
+import { firstRequest, quoted } from '../../api/first-request.ts';
 import type { Format, Model } from '../../api/models.ts';
 import type { ClientId } from './search.ts';
 
@@ -41,7 +41,7 @@ export const CLIENTS: Record<ClientId, Client> = {
       },
       {
         place: 'Or for one session, in a shell',
-        text: shell({ ANTHROPIC_BASE_URL: origin, ANTHROPIC_API_KEY: key }, `claude --model ${quoted(model)}`),
+        text: shell({ ANTHROPIC_BASE_URL: origin, ANTHROPIC_API_KEY: key }, `claude --model ${bareOrQuoted(model)}`),
       },
     ],
   },
@@ -247,10 +247,13 @@ function environment(variables: Record<string, string>): Snippet {
 }
 
 function shell(variables: Record<string, string>, ...commands: string[]): string {
-  return lines(...Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`), ...commands);
+  return lines(
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${bareOrQuoted(value)}`),
+    ...commands,
+  );
 }
 
 /** For a shell; bare where nothing needs quotes. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+function bareOrQuoted(text: string): string {
+  return /^[A-Za-z0-9_./:@-]+$/.test(text) ? text : quoted(text);
 }
