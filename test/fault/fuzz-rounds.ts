@@ -220,11 +220,11 @@ function isOwn({ head }: Outcome): boolean {
 }
 
 function complaintsOf(outcome: Outcome): string[] {
-  const { number, sample, end, status, pathIntact, body } = outcome;
+  const { number, sample, end, status, pathIntact, head, body, bodyBytes } = outcome;
   const complain = (what: string): string[] => [
     `case ${number} (${sample.fixture}): ${what}: ${body.toString('latin1').slice(-300)}`,
   ];
-  if (end === 'stuck' || end === 'not_http') return complain(end);
+  if (end === 'stuck' || end === 'not_http') return complain(`${end} after ${bodyBytes} bytes of ${head}`);
   if (!isOwn(outcome) || end !== 'whole') {
     return pathIntact ? ownLastEvent(outcome).flatMap(complain) : [];
   }
@@ -356,21 +356,22 @@ async function expectSound(gateway: TestGateway, all: readonly Sample[]): Promis
   const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
   expect(metrics).toMatch(/^aperture_inspector_restarts_total 0$/m);
   for (const sample of all) {
-    let response = await askSound(gateway, sample);
+    let { response, text } = await askSound(gateway, sample);
     // A connection that rubbish has spoiled may be in the pool still, and shows it when it is used: each does so once.
-    for (let again = 0; again < SPOILED && response.status === 502; again++) response = await askSound(gateway, sample);
-    expect(headerOf(headLines(response), FROM_PROVIDER), `${sample.fixture}: ${response.status}`).toBe('1');
+    for (let again = 0; again < SPOILED && response.status === 502; again++) {
+      ({ response, text } = await askSound(gateway, sample));
+    }
+    expect(headerOf(headLines(response), FROM_PROVIDER), `${sample.fixture}: ${response.status} ${text}`).toBe('1');
   }
 }
 
-async function askSound(gateway: TestGateway, sample: Sample): Promise<Response> {
+async function askSound(gateway: TestGateway, sample: Sample): Promise<{ response: Response; text: string }> {
   const response = await fetch(gateway.url + sample.path, {
     method: 'POST',
     headers: { 'anthropic-version': '2023-06-01', [SOUND]: '1', [NUMBER]: '-1', [FIXTURE]: sample.fixture },
     body: new Uint8Array(sample.body),
   });
-  await response.arrayBuffer();
-  return response;
+  return { response, text: (await response.text()).slice(0, 300) };
 }
 
 async function expectMemory(gateway: TestGateway, warmBytes: number): Promise<void> {

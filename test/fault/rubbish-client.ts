@@ -71,6 +71,8 @@ export interface Outcome {
   head: string;
   /** Freed of chunks; at most the last bytes of a long one. */
   body: Buffer;
+  /** Of the whole of it. */
+  bodyBytes: number;
 }
 
 /** A little more than the longest that any request may take: the gateway's limits, and a busy machine. */
@@ -190,6 +192,7 @@ export async function attempt(port: number, sample: Sample, number: number, dice
     status: 0,
     head: '',
     body: Buffer.alloc(0),
+    bodyBytes: 0,
   };
   return new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
@@ -214,7 +217,9 @@ export async function attempt(port: number, sample: Sample, number: number, dice
       first: () => undefined,
       body: (bytes) => {
         // What follows is the answer to something else that the damage made.
-        if (timers.length > 0) outcome.body = Buffer.concat([outcome.body, bytes]).subarray(-TAIL_BYTES);
+        if (timers.length === 0) return;
+        outcome.body = Buffer.concat([outcome.body, bytes]).subarray(-TAIL_BYTES);
+        outcome.bodyBytes += bytes.length;
       },
       end: (status) => {
         outcome.status = status;

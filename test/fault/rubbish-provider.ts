@@ -78,8 +78,12 @@ function serve(socket: Socket, seed: number, seen: Set<number>, unmarked: Set<nu
     const number = Number(headerOf(head, NUMBER) ?? Number.NaN);
     if (Number.isSafeInteger(number)) seen.add(number);
     const asked = fixtureOf(headerOf(head, FIXTURE));
+    if (headerOf(head, SOUND) !== undefined) {
+      socket.write(sound(asked));
+      return;
+    }
     const dice = diceOf(seed ^ PROVIDER_SALT, number);
-    const answer = headerOf(head, SOUND) === undefined ? rubbish(asked, dice) : sound(asked);
+    const answer = rubbish(asked, dice);
     if (!answer.marked) unmarked.add(number);
     void send(socket, answer, dice);
   });
@@ -109,10 +113,9 @@ interface Answer {
   marked: boolean;
 }
 
-function sound({ expected, response }: Fixture): Answer {
+function sound({ expected, response }: Fixture): Buffer {
   const headers = { ...expected.response.headers, [FROM_PROVIDER]: '1', 'content-length': String(response.length) };
-  const head = headBytes(`HTTP/1.1 ${expected.response.status} OK`, headers);
-  return { before: '', head, body: [response], then: 'keep', afterMs: 0, marked: true };
+  return Buffer.concat([headBytes(`HTTP/1.1 ${expected.response.status} OK`, headers), response]);
 }
 
 interface Content {
