@@ -26,7 +26,8 @@ const Rows = z.array(z.array(z.coerce.string()));
 /** In order of time, then of what is grouped by. */
 export async function usageRows(pool: Pool, filter: UsageRowsFilter, most = CSV_ROWS): Promise<UsageRows> {
   const { groups, interval } = filter;
-  const from = rollups(filter, interval === 'hour');
+  const values: unknown[] = [];
+  const from = rollups(filter, interval === 'hour', values);
   const keys = [1, ...groups.map((_, at) => at + 2)].join(', ');
   const { rows } = await pool.query({
     text: `
@@ -35,11 +36,11 @@ export async function usageRows(pool: Pool, filter: UsageRowsFilter, most = CSV_
         FROM (
           SELECT ${BEGINS[interval]} AS begins,
                  ${groups.map((group, at) => `${USAGE_COLUMNS[group]} AS by_${at}`).join(', ')}, ${SUMS}
-            FROM ${from.sql} ${groups.includes('group') ? EACH_GROUP : ''}
+            FROM ${from} ${groups.includes('group') ? EACH_GROUP : ''}
            GROUP BY ${keys} ORDER BY ${keys} LIMIT ${most + 1}
         ) AS summed
        ORDER BY ${keys}`,
-    values: from.values,
+    values,
     rowMode: 'array',
   });
   const all = Rows.parse(rows);

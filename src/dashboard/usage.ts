@@ -86,21 +86,14 @@ const SHOWN_SUMS = `
 
 const ERRORS = 'CASE WHEN status >= 400 THEN requests - refused ELSE 0 END AS errors';
 
-/** SQL, and the values that it names. */
-interface Rollups {
-  sql: string;
-  values: unknown[];
-}
-
 /**
- * The roll-ups of a range: by the hour, or whole days by the day with the hours at both ends, which are tens of times
- * fewer rows.
+ * SQL of the roll-ups of a range: by the hour, or whole days by the day with the hours at both ends, which are several
+ * times fewer rows. What it names is added to `values`.
  */
-export function rollups(range: UsageRange, byHour: boolean): Rollups {
+export function rollups(range: UsageRange, byHour: boolean, values: unknown[]): string {
   const { fromMs, toMs } = range;
   const first = Math.ceil(fromMs / DAY_MS) * DAY_MS;
   const last = Math.floor(toMs / DAY_MS) * DAY_MS;
-  const values: unknown[] = [];
   const of = (table: 'hour' | 'day', from: number, to: number): string => {
     const conditions = new Conditions(values);
     conditions.add(`${table} >= ?`, new Date(from));
@@ -112,7 +105,7 @@ export function rollups(range: UsageRange, byHour: boolean): Rollups {
     byHour || first >= last
       ? [of('hour', fromMs, toMs)]
       : [of('hour', fromMs, first), of('day', first, last), of('hour', last, toMs)];
-  return { sql: `(${parts.join(' UNION ALL ')}) AS rollup`, values };
+  return `(${parts.join(' UNION ALL ')}) AS rollup`;
 }
 
 export const BEGINS: Record<UsageInterval, string> = { hour: 'hour', day: `date_trunc('day', hour, 'UTC')` };
@@ -120,15 +113,20 @@ export const BEGINS: Record<UsageInterval, string> = { hour: 'hour', day: `date_
 /** Sums of roll-ups. Without an interval, one item per group, the dearest first. */
 export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageReport> {
   const { interval, group } = filter;
-  const from = rollups(filter, interval === 'hour');
   const timed = interval !== undefined;
-  // Times become text and sums become objects once it is known which items are told. The last row is the total: of
-  // the items, unless somebody in several groups is in several of them.
+  const values: unknown[] = [];
+  const from = rollups(filter, interval === 'hour', values);
+  // The total is that of the items, unless somebody in several groups is in several of them; and hours are read in their
+  // order only until enough items are there.
+  const apart = group === 'group' || interval === 'hour';
+  const totalFrom = apart ? rollups(filter, false, values) : 'summed';
+  // Times become text and sums become objects once it is known which items are told. The last row is the total.
   const { rows } = await pool.query(
     `WITH summed AS MATERIALIZED (
        SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${USAGE_COLUMNS[group]} AS grouped, ${SUMS}
-         FROM ${from.sql} ${group === 'group' ? EACH_GROUP : ''}
+         FROM ${from} ${group === 'group' ? EACH_GROUP : ''}
         GROUP BY ${timed ? '1, 2' : '1'}
+        ${timed && apart ? `ORDER BY 1, 2 LIMIT ${USAGE_ITEMS + 1}` : ''}
      )
      (SELECT row_to_json(item) AS item FROM (
         SELECT ${timed ? `${timeOf('begins')} AS time,` : ''} grouped AS "${group}", ${SHOWN_SUMS}
@@ -137,10 +135,8 @@ export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageRe
          LIMIT ${USAGE_ITEMS + 1}
       ) AS item)
      UNION ALL
-     SELECT row_to_json(total) FROM (
-       SELECT ${SHOWN_SUMS} FROM (SELECT ${SUMS} FROM ${group === 'group' ? from.sql : 'summed'}) AS sums
-     ) AS total`,
-    from.values,
+     SELECT row_to_json(total) FROM (SELECT ${SHOWN_SUMS} FROM (SELECT ${SUMS} FROM ${totalFrom}) AS sums) AS total`,
+    values,
   );
   const all = z
     .array(z.object({ item: z.unknown() }))
