@@ -14,8 +14,11 @@ import { unreachable } from '../lib/result.ts';
 import { EVENT_STREAM_TYPE, FrameCursor } from '../protocols/bedrock/event-stream.ts';
 import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
 import type { AnswerReader, ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
+import { answerHeaders, ownHeaders, valueOf } from './answer-headers.ts';
+import type { Times } from './answer-headers.ts';
 import { HeldAnswer } from './held-answer.ts';
-import { clientResponseHeaders, redactHeaders } from './headers.ts';
+import { redactHeaders } from './headers.ts';
+import { Outflow } from './outflow.ts';
 import type { UpstreamCall, UpstreamEvents, UpstreamFailure, UpstreamRequest, Upstreams } from './upstream.ts';
 import type { Watchdog, Watched } from './watchdog.ts';
 
@@ -78,14 +81,6 @@ type State =
   | { at: 'deciding'; fault: Fault | undefined; sinceMs: number }
   | { at: 'ended' };
 
-/** Both together are the time from acceptance to the head's release. */
-interface Times {
-  /** Ours: from acceptance until the request was sent, and from the provider's head until ours is released. */
-  gatewayMs: number;
-  /** The provider's, and the way there and back. Undefined where it gave no head. */
-  upstreamMs: number | undefined;
-}
-
 /**
  * One request against its plan: opened in the journal, sent, its bytes journaled, copied to the inspector and released
  * to the client, and closed. The wire path of an exchange stays on this thread, and no response byte is written to the
@@ -112,11 +107,9 @@ export class Exchange implements UpstreamEvents, Watched {
   #responseBytes = 0;
   /** Of a stream alone. */
   #pace: Pace | undefined;
-  /** Bytes that arrived and that the client's socket has not taken. */
-  #unsentBytes = 0;
+  readonly #outflow: Outflow;
   #paused = false;
   #pausedAtMs = 0;
-  #lastReleased = 0;
   /** Of a response that rules decide about: a head that waits for the first bytes that may follow it. */
   #heldHead: { status: number; headers: [string, string][]; atMs: number } | undefined;
   /** Bytes that the rules' thread has not taken in, and those that count against the budget until they are released. */
@@ -133,6 +126,14 @@ export class Exchange implements UpstreamEvents, Watched {
   constructor(services: ExchangeServices, plan: ExchangePlan) {
     this.#services = services;
     this.#plan = plan;
+    this.#outflow = new Outflow(plan.client, services.budget, {
+      full: () => {
+        this.#pause();
+      },
+      taken: () => {
+        this.#resume();
+      },
+    });
   }
 
   /** Runs the exchange. The `opened` frame and the request's bytes are in the journal's hands already. */
@@ -143,7 +144,7 @@ export class Exchange implements UpstreamEvents, Watched {
       this.#clientGone();
     });
     client.onDrain(() => {
-      this.#drained();
+      this.#outflow.drained();
     });
     if (client.gone) {
       this.#clientGone();
@@ -213,7 +214,7 @@ export class Exchange implements UpstreamEvents, Watched {
     const cut = this.#state.at === 'deciding' && this.#state.fault !== undefined;
     if (chunks.length > 0 || (last && !cut)) this.#releaseHeldHead(last && !cut ? chunks : undefined);
     this.#forward(chunks);
-    if (this.#untakenBytes <= CLIENT_UNSENT_BYTES && this.#unsentBytes === 0) this.#resume();
+    if (this.#outflow.isEmpty) this.#resume();
     if (last && this.#state.at === 'deciding') this.#endDecided(this.#state.fault);
   }
 
@@ -446,31 +447,10 @@ export class Exchange implements UpstreamEvents, Watched {
     let bytes = 0;
     for (const chunk of chunks) bytes += chunk.byteLength;
     if (bytes === 0) return;
-    const { opened, client } = this.#plan;
-    this.#unsentBytes += bytes;
-    this.#services.budget.take(bytes);
-    if (this.#unsentBytes > CLIENT_UNSENT_BYTES) this.#pause();
-    this.#services.journal.barrier(opened.id, () => {
-      if (client.gone) return;
-      let taken = true;
-      for (const chunk of chunks) taken = client.write(chunk) && taken;
-      this.#lastReleased += bytes;
-      if (taken) this.#taken(bytes);
-      else this.#pause();
+    this.#outflow.expect(bytes);
+    this.#services.journal.barrier(this.#plan.opened.id, () => {
+      this.#outflow.write(chunks, bytes);
     });
-  }
-
-  #taken(bytes: number): void {
-    this.#unsentBytes -= bytes;
-    this.#lastReleased -= bytes;
-    this.#services.budget.give(bytes);
-    if (this.#unsentBytes === 0) this.#resume();
-  }
-
-  /** The client's socket has taken all that was written so far. */
-  #drained(): void {
-    this.#taken(this.#lastReleased);
-    this.#resume();
   }
 
   #pause(): void {
@@ -581,9 +561,7 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#services.journal.append(opened.id, 'closed', closed);
     this.#services.journal.barrier(opened.id, () => {
       release();
-      this.#services.budget.give(this.#unsentBytes);
-      this.#unsentBytes = 0;
-      this.#lastReleased = 0;
+      this.#outflow.close();
     });
     this.#endTap(streamed && state === 'complete' ? 'complete' : 'cut');
     onClosed(closed);
@@ -600,15 +578,8 @@ export class Exchange implements UpstreamEvents, Watched {
   }
 
   #clientHeaders(headers: [string, string][], times: Times | undefined): [string, string][] {
-    const answer = clientResponseHeaders(headers);
-    if (this.#eventStream || this.#frames !== undefined) {
-      // Proxies in between otherwise hold events back (failure-modes row 16).
-      if (valueOf(headers, 'x-accel-buffering') === undefined) answer.push(['x-accel-buffering', 'no']);
-      if (valueOf(headers, 'cache-control') === undefined) answer.push(['cache-control', 'no-cache']);
-    }
-    answer.push(...this.#ownHeaders(times));
-    if (valueOf(headers, 'x-request-id') === undefined) answer.push(['x-request-id', this.#plan.opened.id]);
-    return answer;
+    const isStream = this.#eventStream || this.#frames !== undefined;
+    return answerHeaders(headers, { id: this.#plan.opened.id, isStream, own: this.#ownHeaders(times) });
   }
 
   /** As a head is released; `headAtMs` is when the provider's came, if it did. Undefined where nothing was sent. */
@@ -621,11 +592,7 @@ export class Exchange implements UpstreamEvents, Watched {
   }
 
   #ownHeaders(times: Times | undefined): [string, string][] {
-    const own: [string, string][] = [['x-aperture-request-id', this.#plan.opened.id], ...this.#plan.moreHeaders];
-    if (times === undefined) return own;
-    const upstream = times.upstreamMs === undefined ? '' : `, upstream;dur=${times.upstreamMs.toFixed(3)}`;
-    own.push(['server-timing', `gateway;dur=${times.gatewayMs.toFixed(3)}${upstream}`]);
-    return own;
+    return ownHeaders(this.#plan.opened.id, this.#plan.moreHeaders, times);
   }
 }
 
@@ -652,9 +619,4 @@ function faultOf(failure: UpstreamFailure, provider: string, connectMs: number):
 /** Whether a rule, and no bug or dead thread, ended it. */
 function isRules({ code }: Fault): boolean {
   return code === 'guardrail_blocked' || code === 'guardrail_unavailable';
-}
-
-function valueOf(headers: [string, string][], name: string): string | undefined {
-  for (const header of headers) if (header[0] === name) return header[1];
-  return undefined;
 }
