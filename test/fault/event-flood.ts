@@ -2,6 +2,8 @@ import { availableParallelism, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect } from 'vitest';
+import { startGenerator } from '../../bench/load/generator.ts';
+import type { LoadGenerator } from '../../bench/load/generator.ts';
 import { percentile } from '../../bench/load/samples.ts';
 import { enqueueDeliveries } from '../../src/store/deliveries.ts';
 import { stopwatch } from '../support/machine.ts';
@@ -10,7 +12,7 @@ import type { Arrived } from '../support/receiver.ts';
 import { until } from '../support/until.ts';
 import { MEMORY_GROWTH_MIB, openWorld, portOf, TOO_BUSY } from './degraded-world.ts';
 import type { World } from './degraded-world.ts';
-import { steadyLoad } from './steady-load.ts';
+import { steadyRequests } from './steady-load.ts';
 
 /** How the webhook takes events together. */
 const BATCH = { most: 100, wait: '1s' };
@@ -19,7 +21,7 @@ export interface Flood {
   name: string;
   perSecond: number;
   seconds: number;
-  /** Requests to models meanwhile, half of them unary. */
+  /** Requests to models meanwhile, by a process of its own: this one has the flood to make. */
   asksPerSecond: number;
   /** Compared before and within: a few hundred samples have no 99th percentile that means anything. */
   percentile: number;
@@ -56,14 +58,14 @@ export async function eventFlood(flood: Flood): Promise<void> {
     exporters: { webhooks: { siem } },
   });
   const pool = new pg.Pool({ ...world.postgres.embedded.address, database: BASE, max: 2 });
+  const generator = startGenerator();
+  const during = (name: string, work: () => Promise<unknown>) => phase({ world, generator, flood, name, work });
   try {
     await pool.query('CREATE TABLE aperture.flood_of_nobody (LIKE aperture.deliveries INCLUDING ALL)');
-    const quiet = await phase(world, flood, 'quiet', () => sleep(flood.seconds * 1_000));
+    const quiet = await during('quiet', () => sleep(flood.seconds * 1_000));
     // The same work for the database, and nobody whom it concerns: what the machine itself does to everybody.
-    const unread = await phase(world, flood, 'unread', () =>
-      pour(flood, (from, to) => insertForNobody(pool, from, to)),
-    );
-    const within = await phase(world, flood, 'flood', () => pour(flood, (from, to) => inject(pool, from, to)));
+    const unread = await during('unread', () => pour(flood, (from, to) => insertForNobody(pool, from, to)));
+    const within = await during('flood', () => pour(flood, (from, to) => inject(pool, from, to)));
     expectUnaffected(flood, { quiet, unread, within });
     const slowly = taken.sequences.length;
     receiver.answer = (response, arrived) => {
@@ -72,6 +74,7 @@ export async function eventFlood(flood: Flood): Promise<void> {
     };
     await expectDrained(flood, taken, slowly);
   } finally {
+    generator.stop();
     await pool.end();
     await world.close();
     await receiver.away();
@@ -121,10 +124,24 @@ interface Phase {
   memoryMiB: number;
 }
 
+interface During {
+  world: World;
+  generator: LoadGenerator;
+  flood: Flood;
+  name: string;
+  work: () => Promise<unknown>;
+}
+
 /** Clients ask while the work is done. */
-async function phase(world: World, flood: Flood, name: string, work: () => Promise<unknown>): Promise<Phase> {
+async function phase({ world, generator, flood, name, work }: During): Promise<Phase> {
   const { asksPerSecond: perSecond, seconds } = flood;
-  const load = steadyLoad(portOf(world.gateway), { name: `${flood.name}-${name}`, perSecond, seconds });
+  const request = steadyRequests({ name: `${flood.name}-${name}`, perSecond, seconds });
+  const load = generator.apply({
+    port: portOf(world.gateway),
+    connections: 500,
+    arrivals: { kind: 'open', perSecond, requests: request.length },
+    request,
+  });
   let memoryMiB = 0;
   const stop = new AbortController();
   const watching = (async () => {
@@ -133,12 +150,11 @@ async function phase(world: World, flood: Flood, name: string, work: () => Promi
       await sleep(500, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   })();
-  const [{ statuses, failures }] = await Promise.all([load.done, work()]);
+  const [{ statuses, failures, firstByteMs }] = await Promise.all([load, work()]);
   stop.abort();
   await watching;
-  expect({ statuses, failures }).toEqual({ statuses: { 200: load.asked.length }, failures: {} });
-  const unary = load.asked.filter(({ stream }) => !stream);
-  const sorted = Float64Array.from(unary, ({ latencyMs }) => latencyMs).sort();
+  expect({ statuses, failures }).toEqual({ statuses: { 200: request.length }, failures: {} });
+  const sorted = firstByteMs.sort();
   const found = {
     count: sorted.length,
     median: percentile(sorted, 0.5),
@@ -146,7 +162,7 @@ async function phase(world: World, flood: Flood, name: string, work: () => Promi
     memoryMiB,
   };
   console.log(
-    `${flood.name}, ${name}: unary p50 ${found.median.toFixed(1)}, p${flood.percentile * 100} ${found.high.toFixed(1)} ms ` +
+    `${flood.name}, ${name}: first byte p50 ${found.median.toFixed(1)}, p${flood.percentile * 100} ${found.high.toFixed(1)} ms ` +
       `(n=${found.count}); memory ${memoryMiB.toFixed(0)} MiB at most`,
   );
   return found;

@@ -61,6 +61,11 @@ export function steadyLoad(
   return { asked, done };
 }
 
+/** The same requests, for a generator in a process of its own. */
+export function steadyRequests({ name, perSecond, seconds }: SteadyLoad): Uint8Array[] {
+  return Array.from({ length: Math.round(perSecond * seconds) }, (_, index) => plan(name, index).bytes);
+}
+
 function plan(load: string, index: number): { asked: Asked; bytes: Buffer } {
   const name = NAMES[index % NAMES.length] ?? 'chat';
   // In fours, so that each API is asked in both ways.
