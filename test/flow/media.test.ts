@@ -136,7 +136,7 @@ test('images.generate: the fixture, its usage and what it cost', async () => {
     model: 'gpt-image-1',
     state: 'complete',
     stream: false,
-    stop_reason: { canonical: 'stop' },
+    stop_reason: 'stop',
     usage: { ...zeroUsage(), input_uncached: 13, image_out: 272 },
     usage_state: 'final',
     // 13 at $5 a million, 272 at $40.
@@ -406,7 +406,7 @@ test('rules read the fields of a form, and the transcript', async () => {
   );
   expect(await response.json()).toEqual({ text: 'A [redacted:word].' });
   expect(got[0]?.body.toString()).toBe(form(field('prompt', 'the [redacted:word]'), FILE, field('model', 'whisper-1')));
-  expect((await onlyRecord()).edits.map(({ kind }) => kind)).toEqual(['redact', 'model_name', 'redact']);
+  expect((await onlyRecord()).edits.map(({ kind }) => kind)).toEqual(['rule', 'model_name', 'rule']);
 });
 
 test('rules read the prompt of an image; what is spoken no rule can read, and it is refused before it costs', async () => {

@@ -117,7 +117,7 @@ describe('what two servers could read in two ways is refused', () => {
           }
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: 400 },
     );
   });
 });

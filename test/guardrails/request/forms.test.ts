@@ -1,9 +1,26 @@
 import { describe, expect, test } from 'vitest';
-import type { HookRule, Rule, TextAction } from '../../../src/contract/guardrail.ts';
+import type { HookRule, PostFacts, PostHook, Rule, TextAction } from '../../../src/contract/guardrail.ts';
 import type { HookOutcome } from '../../../src/guardrails/hooks/outcome.ts';
+import { PostCall } from '../../../src/guardrails/hooks/post-call.ts';
 import { compileRules, judgeRequest } from '../../../src/guardrails/pipeline.ts';
+import { newId, sampleOpened } from '../../journal/support.ts';
 import { bytesOf, FACTS, hookRule, KEYS, slice, wire, wordDetector, wordsRule } from './support.ts';
 
+const TOLD: Omit<PostHook, 'name'> = {
+  events: ['entire_request'],
+  send: ['request_body', 'user_message', 'response_body'],
+  tailnet: 'example.com',
+  grants: null,
+  quotas: null,
+};
+const POST_FACTS: PostFacts = {
+  session_base: 's',
+  cost_nanodollars: null,
+  cost_basis: null,
+  usage: null,
+  server_tools: {},
+  tool_calls: [],
+};
 const TYPE = 'multipart/form-data; boundary=b';
 const field = (name: string, value: string, more = ''): string =>
   `--b\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
@@ -107,6 +124,27 @@ test('a hook is told of it as JSON, and cannot change it', async () => {
     text: body,
     verdicts: [{ action: 'error', error: 'a hook cannot change a form' }],
   });
+});
+
+test('a hook that is told afterwards is told the same', async () => {
+  const call = new PostCall();
+  const hook: PostHook = { ...TOLD, name: 'h' };
+  const headers: [string, string][] = [['content-type', TYPE]];
+  const opened = { ...sampleOpened(newId()), api: 'openai_images' as const, request_headers: headers, hooks: [hook] };
+  call.add({ kind: 'opened', opened });
+  const body = form(field('prompt', 'a hat'), field('image[]', 'PNG', '; filename="a.png"'));
+  call.add({ kind: 'request', bytes: Buffer.from(body) });
+  call.add({ kind: 'head', status: 200, headers: [['content-type', 'application/json']] });
+  call.add({ kind: 'response', bytes: Buffer.from('{"created":1,"data":[]}') });
+  const told: unknown[] = [];
+  for await (const each of call.calls(POST_FACTS)) told.push(JSON.parse(Buffer.from(each.body).toString()));
+  expect(told).toMatchObject([
+    {
+      request_body: { prompt: 'a hat', image: [{ filename: 'a.png', content_type: null, bytes: 3 }] },
+      user_message: 'a hat',
+      response_body: { created: 1, data: [] },
+    },
+  ]);
 });
 
 test('a form that could be read in two ways is refused', async () => {
