@@ -6,8 +6,8 @@ import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { fold } from './body-keys.ts';
 import { modelNameFault } from './body-scan.ts';
-import { parseJson } from './json.ts';
-import { formParts, isForm } from './multipart.ts';
+import { arrayOf, parseJson } from './json.ts';
+import { formParts } from './multipart.ts';
 import type { FormPart } from './multipart.ts';
 import { formResources } from './resources/named-resources.ts';
 
@@ -26,12 +26,15 @@ const NO = /^(?:false|0|no|off|f|n|)$/i;
 const COUNT = /^\d{1,9}$/;
 const CHARSET = /charset\s*=\s*"?([^\s";]*)/gi;
 
-/** The content type of a request whose body is a form in parts; undefined where it is to be read as JSON. */
+/** A form of the other sort is none that is taken: it must not pass as JSON, which it can be at the same time. */
+const ANY_FORM = /multipart|urlencoded/i;
+
+/** The content type of a request whose body is a form; undefined where it is to be read as JSON. */
 export function formTypeOf(api: Api, headers: Iterable<readonly [string, string]>): string | undefined {
   if (!FORM_APIS.has(api)) return undefined;
   const types = [...headers].filter(([name]) => name === 'content-type').map(([, value]) => value);
   // Of two, the provider may obey either: together they are none that is taken.
-  return types.some(isForm) ? types.join(', ') : undefined;
+  return types.some((type) => ANY_FORM.test(type)) ? types.join(', ') : undefined;
 }
 
 /** The parts of a form, checked as those of this gateway's APIs: nothing that a provider could read in another way. */
@@ -108,10 +111,7 @@ export function formView(contentType: string, body: Uint8Array): Record<string, 
     const list = /^(.*)\[\d*\]$/s.exec(part.name)?.[1];
     const value = valueOf(part, body);
     if (list === undefined) view.set(part.name, value);
-    else {
-      const before = view.get(list);
-      view.set(list, [...(Array.isArray(before) ? before : []), value]);
-    }
+    else view.set(list, [...arrayOf(view.get(list)), value]);
   }
   return Object.fromEntries(view);
 }

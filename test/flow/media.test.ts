@@ -192,13 +192,10 @@ test('images.edit with a file: the model is a field, and its provider is taken o
   const [request] = got;
   if (request === undefined) throw new Error('the provider was asked');
   expect(request.headers['content-length']).toBe(String(request.body.length));
-  const parsed = await new Response(new Uint8Array(request.body), {
-    headers: { 'content-type': request.headers['content-type'] ?? '' },
-  }).formData();
-  expect(parsed.getAll('model')).toEqual(['gpt-image-1']);
-  expect(parsed.get('prompt')).toBe('a hat for openai/gpt-image-1');
-  const files = parsed.getAll('image[]').filter((each) => typeof each !== 'string');
-  expect(await Promise.all(files.map(async (each) => Buffer.from(await each.arrayBuffer())))).toEqual([SOUND, SOUND]);
+  const sent = request.body.toString('latin1');
+  expect(sent.match(/name="model"\r\n\r\n[^\r]*\r\n/g)).toEqual(['name="model"\r\n\r\ngpt-image-1\r\n']);
+  expect(sent).toContain('name="prompt"\r\n\r\na hat for openai/gpt-image-1\r\n');
+  expect(sent.split(`\r\n\r\n${SOUND.toString('latin1')}\r\n--`)).toHaveLength(3);
   expect(await onlyRecord()).toMatchObject({
     api: 'openai_images',
     model: 'openai/gpt-image-1',
@@ -243,12 +240,11 @@ test('audio.transcriptions.create: the fixtures, whole and streamed', async () =
 
 test('a transcript that is no JSON, and one by the second: no usage, and no cost that is known', async () => {
   respond('text/plain; charset=utf-8', 'WEBVTT\n\n00:00 --> 00:01\nHi\n');
-  const vtt = await client().audio.translations.create({
-    model: 'whisper-1',
-    file: await sound(),
-    response_format: 'vtt',
-  });
-  expect(vtt).toBe('WEBVTT\n\n00:00 --> 00:01\nHi\n');
+  const vtt = await post(
+    '/v1/audio/translations',
+    form(FILE, field('model', 'whisper-1'), field('response_format', 'vtt')),
+  );
+  expect(await vtt.text()).toBe('WEBVTT\n\n00:00 --> 00:01\nHi\n');
   expect(await onlyRecord()).toMatchObject({
     state: 'complete',
     usage: null,
@@ -395,6 +391,13 @@ test.each([
   expect(await response.json()).toMatchObject({ error: { code, type: 'invalid_request_error' } });
   expect(got).toEqual([]);
   expect(await onlyRecord()).toMatchObject({ state: 'denied', denied_by: code });
+});
+
+test('JSON that is a form of another sort at the same time is refused', async () => {
+  const body = '{"model":"whisper-1","x":"&model=gpt-4o-transcribe&url=https://x&"}';
+  const response = await post('/v1/audio/transcriptions', body, BOB, 'application/x-www-form-urlencoded');
+  expect(await response.json()).toMatchObject({ error: { code: 'gateway_body_bad_field' } });
+  expect(got).toEqual([]);
 });
 
 test('rules read the fields of a form, and the transcript', async () => {

@@ -229,6 +229,7 @@ describe('what routing uses of a form', () => {
     expect(type('openai_images', 'application/json')).toBeUndefined();
     expect(type('openai_chat', TYPE)).toBeUndefined();
     // A form to some, and to others none: it is no form that is taken.
+    expect(type('openai_images', 'application/x-www-form-urlencoded')).toBeDefined();
     expect(read(form(field('a', '1')), type('openai_images', 'application/json', TYPE))).toContain('content-type');
   });
 });
