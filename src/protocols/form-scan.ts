@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import type { Api } from '../contract/api.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { BodyFields } from '../contract/messages.ts';
@@ -83,8 +83,10 @@ function faultIn({ name, body, fileNames, contentType }: FormPart): string | und
   if (USED.has(base) && name !== base) return `must be spelt "${base}"`;
   if (fileNames !== undefined) return FILES.has(base) ? undefined : 'must be no file';
   if (!isUtf8(body)) return 'is not UTF-8';
-  const charsets = [...(contentType ?? '').matchAll(CHARSET)].map(([, charset]) => charset);
-  if (charsets.some((charset) => !/^(?:utf-?8|us-ascii)$/i.test(charset ?? ''))) return 'must be UTF-8';
+  const charsets = [...(contentType ?? '').matchAll(CHARSET)].map(([, charset]) => charset ?? '');
+  // What some clients write before every text is as good as the other, as long as it is ASCII.
+  const taken = isAscii(body) ? /^(?:utf-?8|us-ascii|iso-8859-1)$/i : /^utf-?8$/i;
+  if (!charsets.every((charset) => taken.test(charset))) return 'must be UTF-8';
   switch (name) {
     case 'model':
       return modelNameFault(body.toString('utf8'));

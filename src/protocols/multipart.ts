@@ -15,8 +15,15 @@ export interface FormPart {
   fileNames: { start: number; end: number }[] | undefined;
 }
 
-/** As RFC 2046 has it, without the characters that would need quoting in a header. */
-const BOUNDARY = /^multipart\/form-data\s*;\s*boundary=(?:"([\w'()+,./:=? -]{1,70})"|([\w'+./-]{1,70}))\s*$/i;
+/**
+ * As RFC 2046 has it, without the characters that would need quoting in a header; none ends in a space, which some servers
+ * take off. Some clients name a character set, too.
+ */
+const UTF8 = String.raw`(?:;\s*charset="?utf-8"?\s*)?`;
+const BOUNDARY = new RegExp(
+  String.raw`^multipart\/form-data\s*${UTF8};\s*boundary=(?:"([\w'()+,./:=? -]{0,69}[\w'()+,./:=?-])"|([\w'+./-]{1,70}))\s*${UTF8}$`,
+  'i',
+);
 const NAME = /(?:^|;)\s*name\s*=\s*(?:"([^"\\%]*)"|([\w-]+))\s*(?=;|$)/gi;
 const FILE_NAME = /;\s*filename\*?\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/dgi;
 const PARTS_MAX = 64;

@@ -41,6 +41,8 @@ describe('forms are read', () => {
     ['boundary="b c:d=e"', 'b c:d=e'],
     ["boundary=----Web'Kit+Form_B./1", "----Web'Kit+Form_B./1"],
     ['BOUNDARY=B', 'B'],
+    ['charset=UTF-8; boundary=b', 'b'],
+    ['boundary=b; charset="utf-8"', 'b'],
   ])('%s', (parameter, boundary) => {
     const body = `--${boundary}\r\ncontent-disposition: FORM-DATA; NAME=a\r\n\r\n1\r\n--${boundary}--`;
     expect(read(body, `Multipart/Form-Data;  ${parameter}`)).toEqual([['a', '1']]);
@@ -85,6 +87,8 @@ describe('what two servers could read in two ways is refused', () => {
     'multipart/form-data; boundary=b; boundary=c',
     'multipart/form-data; charset=utf-16; boundary=b',
     'multipart/mixed; boundary=b',
+    'multipart/form-data; boundary="b "',
+    'multipart/form-data; boundary=""',
     `multipart/form-data; boundary=${'b'.repeat(71)}`,
     'multipart/form-data; boundary=b, multipart/form-data; boundary=b',
   ])('the type %s', (type) => {
@@ -178,6 +182,12 @@ describe('what routing uses of a form', () => {
     ['a doubtful count', [field('n', '2.0')], 'n must be a whole number'],
   ])('%s is refused', (_, parts, why) => {
     expect(scan(form(...parts))).toBe(why);
+  });
+
+  test('another character set does no harm to ASCII', () => {
+    const more = '\r\nContent-Type: text/plain; charset=ISO-8859-1';
+    expect(scan(form(field('model', 'm', more)))).toMatchObject({ model: 'm' });
+    expect(scan(form(field('prompt', 'é', more)))).toBe('prompt must be UTF-8');
   });
 
   test('what is no UTF-8 is refused, but in a file', () => {
