@@ -7,6 +7,7 @@ import { Placeholders } from '../src/guardrails/placeholders.ts';
 import { openGuard } from '../src/guardrails/response/guard.ts';
 import type { Rules } from '../src/inspect/rules.ts';
 import type { Clock } from '../src/lib/clock.ts';
+import { formTypeOf } from '../src/protocols/form-scan.ts';
 import { createEgress, HOOK_EGRESS } from '../src/sinks/egress.ts';
 import { authorities } from './authorities.ts';
 
@@ -37,10 +38,11 @@ export function createRules(keys: RuleKeys, clock: Clock): Rules {
       if (worlds.size > WORLDS_KEPT && oldest !== undefined) worlds.delete(oldest);
       egress.reconfigure({ allow: slice.egress.allow, ca: authorities(slice.egress.caFile, () => undefined) });
     },
-    judge: ({ api, body, wired, facts, world }, session) => {
+    judge: ({ api, body, headers, wired, facts, world }, session) => {
       const { set, hooks } = rulesOf(world);
       const told = wired.some(({ name }) => hooks.has(name)) ? { ...facts, sessionId: session() } : facts;
-      return judgeRequest(set, { api, body, wired, facts: told }, { callHook, nowMs });
+      const form = formTypeOf(api, headers);
+      return judgeRequest(set, { api, body, form, wired, facts: told }, { callHook, nowMs });
     },
     guard: ({ api, login, world }, { rules, placeholders }, head) => {
       const { set } = rulesOf(world);

@@ -18,6 +18,11 @@ export type Compatibility = (typeof COMPATIBILITIES)[number];
 export const APIS = [
   ...COMPATIBILITIES,
   'openai_embeddings',
+  // Generations, edits, variations.
+  'openai_images',
+  // And translations.
+  'openai_transcriptions',
+  'openai_speech',
   'openai_responses_compact',
   'openai_responses_input_tokens',
   // An earlier response, read again or cancelled: it tells of that response.

@@ -29,8 +29,8 @@ export type ToInspector =
   | { kind: 'drop'; exchange: ExchangeId }
   /** Sessions that are revoked now, all of them: each open exchange of one, and each to come, is to be reported. */
   | { kind: 'revoked_sessions'; sessions: string[] }
-  /** Scan a body that is too large for the main thread; the buffer is given away and comes back. */
-  | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer> }
+  /** Scan a body that is too large for the main thread; the buffer is given away and comes back. `form`: its content type. */
+  | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer>; form?: string }
   /** Run the rules on a request; the body is given away and comes back. */
   | ({ kind: 'decide'; ask: number; body: Uint8Array<ArrayBuffer> } & RequestToDecide)
   /** Answered by a `pong` as soon as the thread comes round to it. */
@@ -115,6 +115,8 @@ export interface BodyFields {
   stream: boolean;
   /** `stream_options.include_usage`, where the member exists. */
   includeUsage: boolean | undefined;
+  /** The body is a multipart form: spans are those of its values as they are, and this much of it is text, or files. */
+  form?: { textBytes: number; fileBytes: number };
   /** What the body names of what providers keep, an earlier response aside; absent where it names none. */
   resources?: NamedResource[];
 }

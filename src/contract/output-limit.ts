@@ -2,7 +2,7 @@
 export interface OutputLimit {
   /** False for what costs nothing whatever it says: counts of tokens, requests about a stored response. */
   billed: boolean;
-  /** Of the body as the provider reads it, free of its content-encoding. */
+  /** Of the body as the provider reads it, free of its content-encoding; of a form's files, as text of as many tokens has. */
   bodyBytes: number;
   /** Each input goes to the model by itself (embeddings): the model's window bounds one of them, not their sum. */
   manyInputs: boolean;

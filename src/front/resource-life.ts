@@ -7,7 +7,7 @@ import type { Result } from '../lib/result.ts';
 import { readBatchFile } from '../protocols/resources/batch-file.ts';
 import type { ResourceCall } from '../protocols/resources/endpoints.ts';
 import { familyOf } from '../protocols/resources/endpoints.ts';
-import { formParts, isForm } from '../protocols/resources/multipart.ts';
+import { formParts, isForm } from '../protocols/multipart.ts';
 import { formResources } from '../protocols/resources/named-resources.ts';
 import type { AnswerReader } from '../proxy/client.ts';
 import type { Holder } from '../resources/resources.ts';

@@ -134,8 +134,8 @@ export function decidingOf(
 }
 
 /**
- * Why a request to Bedrock must not be sent: no rule reads a binary event stream, nor a body in base64, and one that is in
- * force refuses what it cannot read, or has to put values back. Said now, it costs nothing at the provider.
+ * Why a request must not be sent: no rule reads sound, a binary event stream, nor a body in base64, and one that is in force
+ * refuses what it cannot read, or has to put values back. Said now, it costs nothing at the provider.
  */
 export function unguardedBy(
   arrival: Arrival,
@@ -143,17 +143,20 @@ export function unguardedBy(
   judged: Judged,
   stream: boolean,
 ): Fault | undefined {
+  if (protocol.api === 'openai_speech') return unguarded(readingRule(arrival, judged), 'what is spoken');
   if (protocol.dialect !== 'aws') return undefined;
-  const { placeholders, verdicts, asked } = judged;
-  if (stream) {
-    const strict = strictRule(arrival, judged, 'response');
-    const restoring = placeholders.length > 0 ? verdicts.find(({ action }) => action === 'tokenise')?.rule : undefined;
-    return unguarded(strict ?? restoring, 'a binary event stream: ask without streaming');
-  }
-  const { decoded, fields } = asked.scanned;
+  if (stream) return unguarded(readingRule(arrival, judged), 'a binary event stream: ask without streaming');
+  const { decoded, fields } = judged.asked.scanned;
   const input = protocol.api === 'bedrock_count_tokens' ? fields.spans['input'] : undefined;
   if (input === undefined || !holds(decoded, input.valueStart, input.valueEnd, IN_BASE64)) return undefined;
   return unguarded(strictRule(arrival, judged, 'request'), 'a body in base64: count by Converse');
+}
+
+/** The rule that has to read the response: it refuses what it cannot, or has to put values back. */
+function readingRule(arrival: Arrival, judged: Judged): string | undefined {
+  const { placeholders, verdicts } = judged;
+  const restoring = placeholders.length > 0 ? verdicts.find(({ action }) => action === 'tokenise')?.rule : undefined;
+  return strictRule(arrival, judged, 'response') ?? restoring;
 }
 
 /** An escape may hide the word. */

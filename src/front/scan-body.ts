@@ -7,6 +7,7 @@ import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { NO_FIELDS, scanBody } from '../protocols/body-scan.ts';
 import { decodeWhole } from '../protocols/decode.ts';
+import { formTypeOf, scanForm } from '../protocols/form-scan.ts';
 import type { Arrival, ExchangeEndpoint } from './request-life.ts';
 import { isRaw } from './resource-life.ts';
 
@@ -38,28 +39,30 @@ export async function scannedBody(
     return ok({ original, decoded: original, fields: NO_FIELDS, packed: false, edited: false });
   }
   if (resource !== undefined && isRaw(arrival, resource)) return raw(arrival, original);
+  const form = formTypeOf(api, arrival.request.headers);
   const encoding = (arrival.request.header('content-encoding') ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === '') {
-    const scanned = await scan(inspectors, api, original);
+    const scanned = await scan(inspectors, api, original, form);
     if (!scanned.ok) return scanned;
     const { body, fields } = scanned.value;
     return ok({ original: body, decoded: body, fields, packed: false, edited: false });
   }
   const decoded = await decodeWhole(encoding, original, arrival.world.limits.body_bytes);
   if (!decoded.ok) return decoded;
-  const scanned = await scan(inspectors, api, new Uint8Array(decoded.value));
+  const scanned = await scan(inspectors, api, new Uint8Array(decoded.value), form);
   if (!scanned.ok) return scanned;
   return ok({ original, decoded: scanned.value.body, fields: scanned.value.fields, packed: true, edited: false });
 }
 
-/** Of JSON that is not compressed. The bytes are given away, and come back. */
+/** Of JSON that is not compressed, or a form of that content type. The bytes are given away, and come back. */
 export async function scan(
   inspectors: InspectorPool,
   api: Api,
   body: Uint8Array<ArrayBuffer>,
+  form?: string,
 ): Promise<Result<{ body: Uint8Array<ArrayBuffer>; fields: BodyFields }, Fault>> {
-  if (body.byteLength > SCAN_ON_MAIN_BYTES) return inspectors.scan(api, body);
-  const fields = scanBody(api, body);
+  if (body.byteLength > SCAN_ON_MAIN_BYTES) return inspectors.scan(api, body, form);
+  const fields = form === undefined ? scanBody(api, body) : scanForm(form, body);
   return fields.ok ? ok({ body, fields: fields.value }) : failed(fields.fault);
 }
 

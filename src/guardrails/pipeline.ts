@@ -16,6 +16,7 @@ import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { applySplices } from '../protocols/body-edit.ts';
 import { scanBody } from '../protocols/body-scan.ts';
+import { formView, scanForm } from '../protocols/form-scan.ts';
 import type { CallHook, HookOutcome } from './hooks/outcome.ts';
 import { Placeholders } from './placeholders.ts';
 import { builtinStep, failedBuiltin } from './request/builtin-step.ts';
@@ -33,6 +34,8 @@ export interface RequestToJudge {
   api: Api;
   /** As `scanBody` has seen it. */
   body: Uint8Array<ArrayBuffer>;
+  /** The content type of a body that is a multipart form. */
+  form?: string | undefined;
   wired: readonly Wired[];
   facts: CallFacts;
 }
@@ -139,7 +142,7 @@ class Chain {
     const builtins = [...builtinsOn(this.#set, wired, 'request'), ...builtinsOn(this.#set, wired, 'response')];
     const isInForce = builtins.some(({ builtin }) => !builtin.shadow) || hooksBefore(this.#set, wired).length > 0;
     if (!isInForce) return undefined;
-    const texts = textsOf(this.#request.api, this.body);
+    const texts = textsOf(this.#request.api, this.body, this.#request.form);
     if (!texts.ok) return texts.fault;
     this.#texts = texts.value;
     return undefined;
@@ -159,7 +162,12 @@ class Chain {
   /** The step, its edit made; or why the rule could not judge. */
   async #tried(rule: BuiltinRule): Promise<BuiltinStep | string> {
     try {
-      const judged = { api: this.#request.api, body: this.body, texts: () => this.#textsNow() };
+      const judged = {
+        api: this.#request.api,
+        body: this.body,
+        json: () => this.#asJson(),
+        texts: () => this.#textsNow(),
+      };
       const step = await builtinStep(rule, judged, this.#builtinParts);
       if (step.splices.length === 0) return step;
       const taken = this.#take(applySplices(this.body, step.splices));
@@ -170,9 +178,15 @@ class Chain {
     }
   }
 
+  /** What rules and hooks that know JSON are shown. */
+  #asJson(): Uint8Array {
+    const { form } = this.#request;
+    return form === undefined ? this.body : Buffer.from(JSON.stringify(formView(form, this.body) ?? {}));
+  }
+
   #textsNow(): readonly BodyText[] {
     if (this.#texts !== undefined) return this.#texts;
-    const texts = textsOf(this.#request.api, this.body);
+    const texts = textsOf(this.#request.api, this.body, this.#request.form);
     // Only shadow rules come here with such a body.
     if (!texts.ok) throw new Error(texts.fault.code);
     this.#texts = texts.value;
@@ -200,7 +214,7 @@ class Chain {
   async #asked(rule: HookRule, wired: Wired): Promise<HookOutcome> {
     const { api, facts } = this.#request;
     try {
-      return await this.#parts.callHook(rule, wired, { api, body: this.body, facts });
+      return await this.#parts.callHook(rule, wired, { api, body: this.#asJson(), facts });
     } catch (error) {
       this.#parts.threw?.(rule.name, error);
       return { kind: 'failed', why: 'it could not be asked' };
@@ -210,15 +224,16 @@ class Chain {
   /** Takes the body that a hook gave; one that no client could have sent is a failure of the hook. */
   #modified(outcome: HookOutcome): HookOutcome {
     if (outcome.kind !== 'modify') return outcome;
+    if (this.#request.form !== undefined) return { kind: 'failed', why: 'a hook cannot change a form' };
     const taken = this.#take(outcome.body);
     return taken.ok ? outcome : { kind: 'failed', why: `the body that it gave is refused: ${taken.fault.code}` };
   }
 
   #take(body: Uint8Array<ArrayBuffer>): Result<undefined, Fault> {
-    const { api } = this.#request;
-    const scanned = scanBody(api, body);
+    const { api, form } = this.#request;
+    const scanned = form === undefined ? scanBody(api, body) : scanForm(form, body);
     if (!scanned.ok) return failed(scanned.fault);
-    const texts = textsOf(api, body);
+    const texts = textsOf(api, body, form);
     if (!texts.ok) return failed(texts.fault);
     this.body = body;
     this.fields = scanned.value;

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Api } from '../contract/api.ts';
 import type { Opened } from '../contract/exchange.ts';
 import type { Facts, RequestFacts, ResponseFacts, SessionFacts } from '../contract/facts.ts';
 import type { Fault } from '../contract/fault.ts';
@@ -21,6 +20,7 @@ import { scanBody } from '../protocols/body-scan.ts';
 import { createDecoder, decodeWhole } from '../protocols/decode.ts';
 import type { Decoder } from '../protocols/decode.ts';
 import { emptyResponseFacts } from '../protocols/facts.ts';
+import { scanForm } from '../protocols/form-scan.ts';
 import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
 import { protocolFor } from '../protocols/registry.ts';
 import { withEstimate } from './estimate.ts';
@@ -93,7 +93,7 @@ export class Inspector {
         for (const [exchange, inspection] of this.#inspections) void this.#judgeSession(exchange, inspection);
         return;
       case 'scan':
-        this.#scan(message.ask, message.api, message.body);
+        this.#scan(message);
         return;
       case 'decide':
         void this.#decide(message);
@@ -170,8 +170,9 @@ export class Inspector {
     }
   }
 
-  #scan(ask: number, api: Api, body: Uint8Array<ArrayBuffer>): void {
-    this.#post({ kind: 'scanned', ask, body, outcome: scanBody(api, body) });
+  #scan({ ask, api, body, form }: Extract<ToInspector, { kind: 'scan' }>): void {
+    const outcome = form === undefined ? scanBody(api, body) : scanForm(form, body);
+    this.#post({ kind: 'scanned', ask, body, outcome });
   }
 
   #addWorld(world: number, pricing: PricingSlice): void {

@@ -199,7 +199,7 @@ export class InspectorPool {
   }
 
   /** Scans a large body on an inspector. The buffer is given away and comes back with the answer. */
-  scan(api: Api, body: Uint8Array<ArrayBuffer>): Promise<Scanned> {
+  scan(api: Api, body: Uint8Array<ArrayBuffer>, form?: string): Promise<Scanned> {
     // Where that lane has just died, any will do.
     const lane = this.#lightest('scan') ?? this.#lightest('watch');
     if (lane === undefined)
@@ -207,7 +207,7 @@ export class InspectorPool {
     return new Promise((resolve) => {
       const ask = ++this.#asks;
       lane.scans.set(ask, resolve);
-      lane.outbox.post({ kind: 'scan', ask, api, body });
+      lane.outbox.post({ kind: 'scan', ask, api, body, ...(form === undefined ? {} : { form }) });
     });
   }
 

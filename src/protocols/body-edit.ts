@@ -72,5 +72,7 @@ export function usageSplice(body: Uint8Array, fields: BodyFields): { splices: Sp
 export function modelSplice(fields: BodyFields, model: string): Splice[] {
   const span = fields.spans['model'];
   if (span === undefined || fields.model === model) return [];
-  return [{ start: span.valueStart, end: span.valueEnd, text: JSON.stringify(model) }];
+  return [
+    { start: span.valueStart, end: span.valueEnd, text: fields.form === undefined ? JSON.stringify(model) : model },
+  ];
 }

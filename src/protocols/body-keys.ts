@@ -12,6 +12,8 @@ const USED_KEYS = [
   'provider',
   'stream',
   'stream_options',
+  // Of speech: whether it comes as events.
+  'stream_format',
   'max_tokens',
   'max_completion_tokens',
   'max_output_tokens',
@@ -85,7 +87,7 @@ export const KEY_BYTES = 6 * Math.max(...[...CANONICAL.keys()].map((key) => key.
  * Letters as a reader compares them that ignores case. Go's `encoding/json` is one, and many servers are written in
  * Go: the long s and the Kelvin sign count as s and k there.
  */
-function fold(key: string): string {
+export function fold(key: string): string {
   return key.toLowerCase().replaceAll('\u017f', 's');
 }
 

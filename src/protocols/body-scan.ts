@@ -122,7 +122,9 @@ export function scanBody(api: Api, body: Uint8Array): Result<BodyFields, Fault> 
   const scanner = new BodyScanner(api);
   scanner.push(body);
   const scanned = scanner.end();
-  return scanned.ok ? withNamed(api, body, scanned.value) : scanned;
+  if (!scanned.ok) return scanned;
+  const asksForEvents = api === 'openai_speech' && textField(body, scanned.value, 'stream_format') === 'sse';
+  return withNamed(api, body, asksForEvents ? { ...scanned.value, stream: true } : scanned.value);
 }
 
 /** What stands deeper, and is looked at only where it can be there: objects that providers keep, a batch's models. */
@@ -612,17 +614,21 @@ export class BodyScanner {
 
   #modelNamed(what: number, text: string | undefined): boolean {
     const field = what === MODEL ? 'model' : this.#field;
-    if (text === undefined || text.length > MODEL_CHARACTERS) {
-      return this.#badField(field, `is longer than ${MODEL_CHARACTERS} characters`);
-    }
-    if (text === '') return this.#badField(field, 'must not be empty');
-    if (/[\p{Cc}\p{Cs}]/u.test(text)) return this.#badField(field, 'holds a character that no model name has');
+    const fault = modelNameFault(text);
+    if (text === undefined || fault !== undefined) return this.#badField(field, fault ?? '');
     const name = this.#isGemini && text.startsWith('models/') ? text.slice('models/'.length) : text;
     if (what === MODEL) this.#model = name;
     // Gemini's model stands in the path; one in the body is a second one, and to be checked like it.
     if (what !== MODEL || this.#isGemini) this.#otherModels.add(name);
     return this.#otherModels.size <= OTHER_MODELS || this.#badField(field, `names more than ${OTHER_MODELS} models`);
   }
+}
+
+/** What is wrong with a model's name; undefined: it is longer than any that is kept. */
+export function modelNameFault(text: string | undefined): string | undefined {
+  if (text === undefined || text.length > MODEL_CHARACTERS) return `is longer than ${MODEL_CHARACTERS} characters`;
+  if (text === '') return 'must not be empty';
+  return /[\p{Cc}\p{Cs}]/u.test(text) ? 'holds a character that no model name has' : undefined;
 }
 
 function notJson(why: string, atByte: number): Fault {

@@ -3,6 +3,7 @@ import { SCAN_ON_MAIN_BYTES } from '../contract/limits.ts';
 import type { BodyFields, FieldSpan } from '../contract/messages.ts';
 import type { InputReach } from '../contract/output-limit.ts';
 import { isGemini } from './body-keys.ts';
+import { mediaReach } from './media-limit.ts';
 import { elementsOf, membersOf, skipSpace, stringValue } from './json-walk.ts';
 import type { Member } from './json-walk.ts';
 
@@ -26,6 +27,8 @@ const MORE_TOKENS = 512;
 export function inputReach(api: Api, decoded: Uint8Array, fields: BodyFields): InputReach {
   // Whatever was said before in the session is read again.
   if (api === 'openai_realtime') return { by: 'window', why: 'a session' };
+  const ofMedia = mediaReach(api, decoded, fields);
+  if (ofMedia !== undefined) return ofMedia;
   const beyond = goesOn(api, decoded, fields);
   if (beyond !== undefined) return { by: 'nothing', why: beyond };
   const elsewhere = standsElsewhere(api, decoded, fields);

@@ -2,6 +2,7 @@ import type { Api } from '../contract/api.ts';
 import type { BodyFields } from '../contract/messages.ts';
 import type { OutputLimit } from '../contract/output-limit.ts';
 import { holds, inputReach } from './input-reach.ts';
+import { textBytesOf } from './media-limit.ts';
 import { isNamed, membersOf, stringValue } from './json-walk.ts';
 import { PROTOCOLS } from './registry.ts';
 
@@ -38,6 +39,9 @@ const FREE: ReadonlySet<Api> = new Set(PROTOCOLS.filter(({ billable }) => billab
 /** Claude is served in fast mode only where `speed` asks for it; other providers decide by a setting of the account. */
 const FAST_WHEN_ASKED: ReadonlySet<Api> = new Set<Api>(['anthropic_messages', 'google_raw_predict']);
 
+/** Give as many answers as `n` says. */
+const SEVERAL: ReadonlySet<Api> = new Set<Api>(['openai_chat', 'openai_images']);
+
 /** Providers refuse far fewer; more would be a number that no arithmetic is proof against. */
 const ANSWERS_MAX = 1_000_000;
 
@@ -61,7 +65,7 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
   const config = generationConfig(api, decoded, fields);
   return {
     billed: !FREE.has(api),
-    bodyBytes: decoded.byteLength,
+    bodyBytes: textBytesOf(fields, decoded.byteLength),
     manyInputs: embeds,
     maxOutputTokens: embeds
       ? 0
@@ -70,7 +74,7 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
         : api === 'openai_realtime'
           ? REALTIME_OUTPUT_TOKENS
           : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
-    answers: config?.answers ?? (api === 'openai_chat' ? topLevelAnswers(decoded, fields) : 1),
+    answers: config?.answers ?? (SEVERAL.has(api) ? topLevelAnswers(decoded, fields) : 1),
     otherModels: fields.otherModels,
     fast: !FAST_WHEN_ASKED.has(api) || fields.spans['speed'] !== undefined,
     input: () => inputReach(api, decoded, fields),

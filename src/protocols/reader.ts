@@ -186,6 +186,24 @@ export class WholeBody implements ResponseReader {
   }
 }
 
+/** Files, sounds and their like may be large, and of any type: nothing of them is kept. */
+export class Unread implements ResponseReader {
+  readonly #whole: () => ResponseFacts;
+
+  /** `whole`: facts of one that came whole. */
+  constructor(whole: () => ResponseFacts = emptyResponseFacts) {
+    this.#whole = whole;
+  }
+
+  push(): void {
+    // Hashed by the inspector, and that is all.
+  }
+
+  end(how: 'complete' | 'cut'): ResponseFacts {
+    return how === 'complete' ? { ...this.#whole(), complete: true } : emptyResponseFacts();
+  }
+}
+
 /** Waits for the first byte that is not white space or a byte order mark; JSON begins with a bracket or a brace. */
 class SniffedBody implements ResponseReader {
   readonly #open: (first: number) => ResponseReader;

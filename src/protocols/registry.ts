@@ -7,6 +7,7 @@ import { bedrockConverse, bedrockCountTokens, bedrockInvoke } from './bedrock/pr
 import { gemini, geminiCountTokens, geminiEmbedContent } from './gemini/protocol.ts';
 import { openaiChat } from './openai-chat/protocol.ts';
 import { openaiEmbeddings } from './openai-embeddings/protocol.ts';
+import { openaiImages, openaiSpeech, openaiTranscriptions } from './openai-media/protocol.ts';
 import { openaiRealtime } from './openai-realtime/protocol.ts';
 import {
   openaiResponses,
@@ -54,6 +55,9 @@ type Header = (name: string) => string | undefined;
 export const PROTOCOLS: readonly Protocol[] = [
   openaiChat,
   openaiEmbeddings,
+  openaiImages,
+  openaiTranscriptions,
+  openaiSpeech,
   openaiResponses,
   openaiResponsesCompact,
   openaiResponsesInputTokens,
@@ -78,6 +82,12 @@ const BODY_PATHS = new Map<string, { protocol: Protocol; upstreamPath?: string }
   // For providers with another version segment, which the base URL holds.
   ['/chat/completions', { protocol: openaiChat }],
   ['/v1/embeddings', { protocol: openaiEmbeddings }],
+  ['/v1/images/generations', { protocol: openaiImages }],
+  ['/v1/images/edits', { protocol: openaiImages }],
+  ['/v1/images/variations', { protocol: openaiImages }],
+  ['/v1/audio/transcriptions', { protocol: openaiTranscriptions }],
+  ['/v1/audio/translations', { protocol: openaiTranscriptions }],
+  ['/v1/audio/speech', { protocol: openaiSpeech }],
   ['/v1/responses', { protocol: openaiResponses }],
   // Codex on a ChatGPT plan.
   ['/codex/responses', { protocol: openaiResponses, upstreamPath: '/responses' }],

@@ -13,6 +13,8 @@ export function userMessageOf(api: Api, body: unknown): string {
   const said = objectOf(body);
   if (isGemini(api)) return geminiMessage(said);
   if (api === 'openai_embeddings') return lastInput(said['input']);
+  if (api === 'openai_images') return textOf(said['prompt']);
+  if (api === 'openai_speech') return textOf(said['input']);
   if (isResponses(api)) {
     const input = said['input'];
     return typeof input === 'string' ? input : lastOf(objectsOf(input), isUser, ({ content }) => textsOf(content));

@@ -11,6 +11,8 @@ export interface ModelMetadata {
   createdAtMs?: number | undefined;
   contextWindowTokens?: number | undefined;
   maxOutputTokens?: number | undefined;
+  /** Where it is to be had, of a model of OpenAI's that is none for texts. */
+  endpoints?: readonly string[] | undefined;
   /** Dollars per token (a web search: per call) as decimal strings, under Aperture's names. */
   pricing?: ModelPricing | undefined;
 }
@@ -62,7 +64,7 @@ export function openaiModel(model: VisibleModel, lookup: MetadataLookup): unknow
         requires_client_auth: provider.authMode === 'passthrough',
       },
     },
-    supported_endpoints: model.compatibility.map((flag) => ENDPOINTS[flag]),
+    supported_endpoints: info?.endpoints ?? model.compatibility.map((flag) => ENDPOINTS[flag]),
     ...present({
       pricing: info?.pricing === undefined ? undefined : present({ ...info.pricing }),
       context_window_tokens: info?.contextWindowTokens,

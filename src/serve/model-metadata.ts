@@ -1,8 +1,9 @@
 import type { ModelMetadata, MetadataLookup } from '../routing/models-list.ts';
 import { basesOf } from '../pricing/basis.ts';
 import { findPrice } from '../pricing/lookup.ts';
+import type { Found } from '../pricing/lookup.ts';
 import { tableOf } from '../pricing/overrides.ts';
-import type { ModelPrice, PriceTable } from '../pricing/table.ts';
+import type { PriceTable } from '../pricing/table.ts';
 import type { PricingSlice } from '../contract/messages.ts';
 
 /** Decimals of a dollar in a picodollar. */
@@ -19,15 +20,24 @@ export function modelMetadataFrom(base: PriceTable, pricing: PricingSlice): Meta
     const info = basesOf(providers[provider]?.costBasis, providers[provider]?.compatibility ?? [], autoCostBasis)
       .map((basis) => findPrice(table, basis, model))
       .find((found) => found !== undefined);
-    const answer = info === undefined ? undefined : infoOf(info.price);
+    const answer = info === undefined ? undefined : infoOf(info);
     known.set(key, answer);
     return answer;
   };
 }
 
-function infoOf(price: ModelPrice): ModelMetadata {
-  const { rates, context } = price;
+/** By the list's word for what a model does. Others than OpenAI may offer such a model where texts are, too. */
+const OPENAI_ENDPOINTS: Record<string, readonly string[]> = {
+  embedding: ['/v1/embeddings'],
+  image_generation: ['/v1/images/generations', '/v1/images/edits'],
+  audio_transcription: ['/v1/audio/transcriptions'],
+  audio_speech: ['/v1/audio/speech'],
+};
+
+function infoOf({ basis, price }: Found): ModelMetadata {
+  const { rates, context, mode } = price;
   return {
+    endpoints: basis === 'openai' && Object.hasOwn(OPENAI_ENDPOINTS, mode) ? OPENAI_ENDPOINTS[mode] : undefined,
     contextWindowTokens: context?.['max_context'],
     maxOutputTokens: context?.['max_output'],
     pricing: {

@@ -13,6 +13,7 @@ import type { JsonObject } from './json.ts';
 import { answerModel, answerModels } from './models.ts';
 import { answerChat, chatId } from './openai-chat.ts';
 import { answerEmbeddings, vectorOf } from './openai-embeddings.ts';
+import { answerMedia, formFields } from './openai-media.ts';
 import {
   StoredResponses,
   answerCompact,
@@ -22,7 +23,7 @@ import {
   scriptResponse,
   streamed,
 } from './openai-responses.ts';
-import { blindPrompt, readChat, readEmbeddings, readGemini, readMessages, readResponses } from './prompt.ts';
+import { blindPrompt, readChat, readEmbeddings, readGemini, readMedia, readMessages, readResponses } from './prompt.ts';
 import type { Prompt } from './prompt.ts';
 import { dialectOf } from './routes.ts';
 import type { Route } from './routes.ts';
@@ -92,6 +93,7 @@ const API_OF: Partial<Record<Route['to'], About['api']>> = {
 
 function apiOf(route: Route): About['api'] {
   if (route.to === 'messages' && route.model !== undefined) return 'google_raw_predict';
+  if (route.to === 'media') return route.api;
   if (route.to !== 'gemini') return API_OF[route.to] ?? 'unknown';
   switch (route.verb) {
     case 'count':
@@ -196,6 +198,8 @@ export class Composer {
         return this.#billed(route, 'openai_chat', prompt, steering, settings, told);
       case 'embeddings':
         return this.#billed(route, 'openai_embeddings', prompt, steering, settings, told);
+      case 'media':
+        return this.#billed(route, route.api, prompt, steering, settings, told);
       case 'messages':
         return this.#billed(route, 'anthropic_messages', prompt, steering, settings, told);
       case 'responses':
@@ -221,6 +225,11 @@ export class Composer {
         return { answer: answerChat(script, prompt, steering, told), script, id: chatId(script.seed) };
       case 'messages':
         return { answer: answerMessages(script, prompt, steering, told), script, id: messageId(script.seed) };
+      case 'media': {
+        const answer = answerMedia(route.api, script, prompt, steering, told);
+        // Sound and mere text tell no usage, and nobody books any.
+        return { answer, script, usage: tellsUsage(answer) ? script.usage : null };
+      }
       case 'compact':
         return { answer: answerCompact(script, told), script, id: responseId(script.seed) };
       case 'responses': {
@@ -371,6 +380,10 @@ export class Composer {
   }
 }
 
+function tellsUsage({ kind, headers }: Answer): boolean {
+  return kind === 'stream' || headers.includes(JSON_TYPE);
+}
+
 function joined(settings: readonly string[]): string {
   return settings.filter((one) => one !== '').join(';');
 }
@@ -404,7 +417,8 @@ function readPrompt(incoming: Incoming, steering: Steering): PromptResult {
   if (steering.blind === true) return { ok: true, value: blindRead(route, steering), complaint: undefined };
   if (incoming.body === undefined)
     return { ok: false, why: 'The content-encoding of the request is not supported or broken.' };
-  const body = parseObject(incoming.body.toString('utf8'));
+  const isForm = /^multipart\//i.test(incoming.header('content-type') ?? '');
+  const body = isForm ? formFields(incoming.body) : parseObject(incoming.body.toString('utf8'));
   if (body === undefined) {
     // Settings in the header can ask for an answer whatever the body is.
     if (steering.fixture !== undefined || steering.status !== undefined)
@@ -438,6 +452,8 @@ function promptOf(route: Route, body: JsonObject): Prompt {
       return readGemini(body, route.model, route.verb === 'stream');
     case 'embeddings':
       return readEmbeddings(body);
+    case 'media':
+      return readMedia(body);
     default:
       return readChat(body);
   }
@@ -467,6 +483,8 @@ function complaintAbout(
     case 'responses':
     case 'compact':
       return prompt.model === '' ? lacks("Missing required parameter: 'model'.") : undefined;
+    case 'media':
+      return prompt.model === '' ? lacks('you must provide a model parameter') : undefined;
     case 'embeddings':
       if (prompt.model === '') return lacks('you must provide a model parameter');
       return body['input'] === undefined ? lacks("Missing required parameter: 'input'.") : undefined;

@@ -177,6 +177,12 @@ export function readEmbeddings(body: JsonObject): Prompt {
   return { ...base(body), stream: false, said: textOf(body['input']) };
 }
 
+/** Of images and audio, a form's fields included. Sound itself says nothing here. */
+export function readMedia(body: JsonObject): Prompt {
+  const lastUserText = textOf(body['prompt'] ?? body['input']);
+  return { ...base(body), lastUserText, said: textOf([body['prompt'], body['input'], body['instructions']]) };
+}
+
 /** The prompt of a request whose body nobody looks at (`blind=1`): big bodies must not slow the simulator. */
 export function blindPrompt(model: string, stream: boolean): Prompt {
   return { ...base({}), model, stream };

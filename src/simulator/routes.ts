@@ -1,6 +1,7 @@
 import type { Dialect } from '../contract/api.ts';
 import { listDialect } from './models.ts';
 import type { ListDialect } from './models.ts';
+import type { MediaApi } from './openai-media.ts';
 
 export type GeminiVerb = 'generate' | 'stream' | 'count' | 'embed' | 'embed_batch';
 
@@ -13,6 +14,7 @@ export type Route =
   /** `after`: the stream is resumed behind the event of this number. */
   | { to: 'response'; verb: 'get' | 'cancel' | 'delete' | 'input_items'; id: string; after?: number }
   | { to: 'embeddings' }
+  | { to: 'media'; api: MediaApi }
   /** `model` and `stream` where the path decides them: Claude on Vertex. */
   | { to: 'messages'; model?: string; stream?: boolean }
   | { to: 'count_tokens' }
@@ -44,6 +46,11 @@ const POSTS: readonly [string, Route][] = [
   ['/responses/input_tokens', { to: 'input_tokens' }],
   ['/responses/compact', { to: 'compact' }],
   ['/embeddings', { to: 'embeddings' }],
+  ['/images/generations', { to: 'media', api: 'openai_images' }],
+  ['/images/edits', { to: 'media', api: 'openai_images' }],
+  ['/audio/transcriptions', { to: 'media', api: 'openai_transcriptions' }],
+  ['/audio/translations', { to: 'media', api: 'openai_transcriptions' }],
+  ['/audio/speech', { to: 'media', api: 'openai_speech' }],
 ];
 
 const NOWHERE: Route = { to: 'nowhere' };

@@ -1,5 +1,7 @@
 import { USAGE_KINDS, zeroUsage } from '../contract/usage.ts';
 import type { StopReason, Usage, UsageKind } from '../contract/usage.ts';
+import { MEDIA_DEFAULTS, isMedia } from './openai-media.ts';
+import type { MediaApi } from './openai-media.ts';
 import { sampleArguments, sampleOf } from './sample.ts';
 import { letters, seedOf } from './seed.ts';
 import type { Seed } from './seed.ts';
@@ -8,7 +10,8 @@ import type { Steering } from './steering.ts';
 import { filler, given, stamps, words } from './words.ts';
 import type { Pieces } from './words.ts';
 
-export type BilledApi = 'openai_chat' | 'openai_responses' | 'anthropic_messages' | 'gemini' | 'openai_embeddings';
+export type BilledApi =
+  'openai_chat' | 'openai_responses' | 'anthropic_messages' | 'gemini' | 'openai_embeddings' | MediaApi;
 
 export interface ScriptedCall {
   /** 24 letters; each API puts its own prefix before it. */
@@ -50,6 +53,9 @@ const TOLD_BY: Record<BilledApi, readonly UsageKind[]> = {
   anthropic_messages: ['input_uncached', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'output', 'reasoning'],
   gemini: ['input_uncached', 'cache_read', 'output', 'reasoning', 'audio_in', 'image_in', 'audio_out', 'image_out'],
   openai_embeddings: ['input_uncached'],
+  openai_images: ['input_uncached', 'image_in', 'output', 'image_out'],
+  openai_transcriptions: ['input_uncached', 'audio_in', 'output'],
+  openai_speech: ['input_uncached', 'audio_out'],
 };
 
 /** The usual rule of thumb for English text. */
@@ -168,12 +174,13 @@ function usageOf(
   usage.cache_write_1h = steering.write1h ?? 0;
   usage[writeKind] += steering.write ?? 0;
   const callTokens = calls.reduce((sum, call) => sum + 8 + Math.ceil(call.arguments.length / CHARACTERS_PER_TOKEN), 0);
-  usage.output = api === 'openai_embeddings' ? 0 : (steering.output ?? pieces + callTokens);
+  const usual: Partial<Usage> = isMedia(api) ? MEDIA_DEFAULTS[api] : {};
+  usage.output = api === 'openai_embeddings' ? 0 : (steering.output ?? usual.output ?? pieces + callTokens);
   usage.reasoning = steering.reasoning ?? 0;
-  usage.audio_in = steering.audio_in ?? 0;
+  usage.audio_in = steering.audio_in ?? usual.audio_in ?? 0;
   usage.image_in = steering.image_in ?? 0;
-  usage.audio_out = steering.audio_out ?? 0;
-  usage.image_out = steering.image_out ?? 0;
+  usage.audio_out = steering.audio_out ?? usual.audio_out ?? 0;
+  usage.image_out = steering.image_out ?? usual.image_out ?? 0;
   const kind = unspoken(api, usage);
   if (kind !== undefined) return { ok: false, why: `x-sim: ${api} has no words for ${kind}` };
   return { ok: true, value: usage };

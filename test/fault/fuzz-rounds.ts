@@ -368,7 +368,13 @@ async function expectSound(gateway: TestGateway, all: readonly Sample[]): Promis
 async function askSound(gateway: TestGateway, sample: Sample): Promise<{ response: Response; text: string }> {
   const response = await fetch(gateway.url + sample.path, {
     method: 'POST',
-    headers: { 'anthropic-version': '2023-06-01', [SOUND]: '1', [NUMBER]: '-1', [FIXTURE]: sample.fixture },
+    headers: {
+      'content-type': sample.contentType,
+      'anthropic-version': '2023-06-01',
+      [SOUND]: '1',
+      [NUMBER]: '-1',
+      [FIXTURE]: sample.fixture,
+    },
     body: new Uint8Array(sample.body),
   });
   return { response, text: (await response.text()).slice(0, 300) };

@@ -3,7 +3,7 @@ import { ResponseReader } from '../../bench/load/response-reader.ts';
 import type { Dialect } from '../../src/contract/api.ts';
 import { matchEndpoint } from '../../src/protocols/registry.ts';
 import { connected } from '../flow/support.ts';
-import { fixture, fixtureNames } from '../protocols/fixtures.ts';
+import { fixture, fixtureNames, requestBody } from '../protocols/fixtures.ts';
 import { damaged, depthBomb } from '../support/damage.ts';
 import type { Dice } from '../support/dice.ts';
 import { FIXTURE, NUMBER } from './rubbish-provider.ts';
@@ -15,6 +15,8 @@ export interface Sample {
   model: string;
   provider: 'openai' | 'anthropic' | 'gemini' | 'bedrock';
   path: string;
+  /** Of the body: JSON, or a form. */
+  contentType: string;
   body: Buffer;
   /** The bytes of a sound answer. */
   answer: Buffer;
@@ -28,19 +30,19 @@ const PROVIDERS: Partial<Record<Dialect, Sample['provider']>> = {
 
 export function samples(): Sample[] {
   return fixtureNames().flatMap((name) => {
-    const { request, response } = fixture(name);
+    const { request, response, expected } = fixture(name);
     const [path = '', query = ''] = request.path.split('?');
     const endpoint = matchEndpoint(request.method, path, query, () => undefined);
     if (endpoint.kind !== 'exchange') return [];
     const { dialect } = endpoint;
-    const inBody = request.body !== null && typeof request.body === 'object' ? Object.entries(request.body) : [];
-    const model = endpoint.model ?? inBody.find(([key]) => key === 'model')?.[1];
+    const model = endpoint.model ?? expected['model_requested'];
     if (typeof model !== 'string') return [];
     const provider = PROVIDERS[dialect] ?? 'openai';
-    const body = Buffer.from(JSON.stringify(request.body));
+    const body = requestBody(request);
+    const contentType = request.headers['content-type'] ?? 'application/json';
     // It names what nobody here has made: a 404, however sound it is.
     if (body.includes('cachedContents/')) return [];
-    return [{ fixture: name, dialect, model, provider, path: request.path, body, answer: response }];
+    return [{ fixture: name, dialect, model, provider, path: request.path, contentType, body, answer: response }];
   });
 }
 
@@ -114,7 +116,7 @@ function attemptOf(sample: Sample, number: number, dice: Dice): Attempt {
   let body: Buffer = dice.chance(0.8) ? sample.body : damagedBody(sample, dice);
   const lines = [
     'host: 127.0.0.1',
-    'content-type: application/json',
+    `content-type: ${sample.contentType}`,
     'anthropic-version: 2023-06-01',
     `user-agent: ${userAgentOf(number)}`,
     `${NUMBER}: ${number}`,

@@ -6,11 +6,12 @@ import type { Usage } from '../../src/contract/usage.ts';
 import { CostBounds } from '../../src/pricing/bound.ts';
 import type { CostBound } from '../../src/pricing/bound.ts';
 import { scanBody } from '../../src/protocols/body-scan.ts';
+import { scanForm } from '../../src/protocols/form-scan.ts';
 import { outputLimitOf } from '../../src/protocols/output-limit.ts';
 import { matchEndpoint } from '../../src/protocols/registry.ts';
 import { PRICED, costOf as listCostOf } from '../flow/price-list.ts';
 import { WIRES } from '../flow/wires.ts';
-import { fixture, fixtureNames } from '../protocols/fixtures.ts';
+import { fixture, fixtureNames, requestBody } from '../protocols/fixtures.ts';
 import { nanodollars, table } from './support.ts';
 
 /** What exchanges cost in the end, against what was said of them before they were sent. */
@@ -49,10 +50,20 @@ function boundOf(api: Api, model: string, body: Record<string, unknown>, usage: 
   return bounds.bound(basisOf(api), model, outputLimitOf(api, whole, scanned.value));
 }
 
+function boundOfForm(api: Api, model: string, contentType: string, body: Uint8Array): CostBound {
+  const scanned = scanForm(contentType, body);
+  if (!scanned.ok) throw new Error(`refused: ${JSON.stringify(scanned.fault)}`);
+  return bounds.bound(basisOf(api), model, outputLimitOf(api, body, scanned.value));
+}
+
 /** No `most`, and why. All others must have one. */
 const UNBOUNDED: Record<string, string> = {
   'anthropic-messages/stream-web-search': 'server tools',
   'gemini/generate-thoughts-cached-tool': 'server tools',
+  // Nobody says how many tokens an image has.
+  'openai-media/images-generate': 'no output limit',
+  'openai-media/transcription-stream': 'sound',
+  'openai-media/transcription-tokens': 'sound',
   'openai-chat/unary-audio': 'images, files or references',
   'openai-chat/stream-compat-reasoning-content': 'no price',
   'openai-responses/stream-compat-no-event-lines': 'no price',
@@ -72,8 +83,9 @@ describe('failure mode 13: no answer of the fixtures costs more than was said be
     const { api } = endpoint.protocol;
     const usage = zeroUsage();
     for (const kind of USAGE_KINDS) usage[kind] = expected.usage?.[kind] ?? 0;
-    const model = endpoint.model ?? String(body['model']);
-    return [{ name, api, model, body, usage, expected }];
+    const model = endpoint.model ?? String(expected['model_requested']);
+    const form = request.body_base64 === undefined ? undefined : requestBody(request);
+    return [{ name, api, model, body, form, type: request.headers['content-type'] ?? '', usage, expected }];
   });
 
   test('there are many', () => {
@@ -82,8 +94,9 @@ describe('failure mode 13: no answer of the fixtures costs more than was said be
     for (const name of Object.keys(UNBOUNDED)) expect(names).toContain(name);
   });
 
-  test.each(cases)('$name', ({ name, api, model, body, usage, expected }) => {
-    const { likely, most, why } = boundOf(api, model, body, usage);
+  test.each(cases)('$name', ({ name, api, model, body, form, type, usage, expected }) => {
+    const { likely, most, why } =
+      form === undefined ? boundOf(api, model, body, usage) : boundOfForm(api, model, type, form);
     expect(why).toBe(UNBOUNDED[name]);
     if (most === undefined) return;
     const detail = expected['usage_detail'];

@@ -5,6 +5,7 @@ import { bedrockConverse, bedrockInvoke } from '../../src/protocols/bedrock/prot
 import { gemini, geminiCountTokens, geminiEmbedContent } from '../../src/protocols/gemini/protocol.ts';
 import { openaiChat } from '../../src/protocols/openai-chat/protocol.ts';
 import { openaiEmbeddings } from '../../src/protocols/openai-embeddings/protocol.ts';
+import { openaiImages, openaiTranscriptions } from '../../src/protocols/openai-media/protocol.ts';
 import {
   openaiResponses,
   openaiResponsesCompact,
@@ -29,7 +30,8 @@ import type { Fixture } from './fixtures.ts';
 /** Folders and cases without a reader yet, and why. A case that is neither here nor read fails the suite. */
 const NOT_COVERED: Record<string, string> = {
   'gemini-interactions': 'the Interactions API has no reader yet',
-  'openai-media': 'images, audio and moderation have no readers yet',
+  'openai-media/models-list': 'the gateway makes this list itself',
+  'openai-media/moderation-no-usage': 'moderations have no reader yet',
   'openai-realtime': 'WebSocket transcripts have no reader yet',
   'openai-responses-ws': 'WebSocket transcripts have no reader yet',
   'vertex-anthropic': 'Vertex paths come with the Vertex step',
@@ -52,6 +54,8 @@ function protocolFor({ name, request }: Fixture): Protocol {
 const BY_PATH: Record<string, Protocol> = {
   '/v1/chat/completions': openaiChat,
   '/v1/embeddings': openaiEmbeddings,
+  '/v1/images/generations': openaiImages,
+  '/v1/audio/transcriptions': openaiTranscriptions,
   '/v1/messages': anthropicMessages,
   '/v1/messages/count_tokens': anthropicCountTokens,
   '/v1/responses': openaiResponses,
@@ -68,7 +72,7 @@ const covered = fixtureNames().filter(isCovered);
 const SINGLE_CUTS_UP_TO_BYTES = 16 * 1024;
 
 test('the suite reads what it says it reads', () => {
-  expect(covered.length).toBe(77);
+  expect(covered.length).toBe(80);
   for (const name of Object.keys(NOT_COVERED)) expect(fixtureNames().some((each) => each.startsWith(name))).toBe(true);
 });
 

@@ -21,7 +21,13 @@ const Expected = z.looseObject({
 });
 export type Expected = z.infer<typeof Expected>;
 
-const Request = z.looseObject({ method: z.string(), path: z.string(), headers: Words, body: z.unknown().optional() });
+const Request = z.looseObject({
+  method: z.string(),
+  path: z.string(),
+  headers: Words,
+  body: z.unknown().optional(),
+  body_base64: z.string().optional(),
+});
 
 export interface Fixture {
   name: string;
@@ -57,8 +63,13 @@ export function requestFacts(protocol: Protocol, { request }: Fixture): RequestF
     path,
     query,
     headers: lowerCase(request.headers),
-    body: Buffer.from(request.body === undefined || request.body === null ? '' : JSON.stringify(request.body)),
+    body: requestBody(request),
   });
+}
+
+export function requestBody({ body, body_base64: raw }: Fixture['request']): Buffer {
+  if (raw !== undefined) return Buffer.from(raw, 'base64');
+  return Buffer.from(body === undefined || body === null ? '' : JSON.stringify(body));
 }
 
 /** Reads decoded bytes, cut as given. */

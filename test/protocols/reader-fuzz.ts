@@ -6,7 +6,7 @@ import { PROTOCOLS, matchEndpoint } from '../../src/protocols/registry.ts';
 import { damaged, depthBomb, inPieces } from '../support/damage.ts';
 import { diceOf } from '../support/dice.ts';
 import type { Dice } from '../support/dice.ts';
-import { decoded, fixture, fixtureNames } from './fixtures.ts';
+import { decoded, fixture, fixtureNames, requestBody } from './fixtures.ts';
 
 /** Larger ones, cut into single bytes, would take the whole time. */
 const LARGEST_BYTES = 16 * 1024;
@@ -25,6 +25,7 @@ interface Original {
   type: string;
   status: number;
   request: Buffer;
+  requestType: string;
   path: string;
   /** Of an API that we speak. */
   own: Protocol | undefined;
@@ -42,7 +43,8 @@ async function originals(): Promise<Original[]> {
       response: plain,
       type,
       status,
-      request: bytesOf(request.body),
+      request: requestBody(request),
+      requestType: request.headers['content-type'] ?? '',
       path: request.path,
       own: ownProtocol(request.path),
     });
@@ -53,10 +55,6 @@ async function originals(): Promise<Original[]> {
 function ownProtocol(path: string): Protocol | undefined {
   const endpoint = matchEndpoint('POST', path.split('?')[0] ?? '', '', () => undefined);
   return endpoint.kind === 'exchange' ? endpoint.protocol : undefined;
-}
-
-function bytesOf(body: unknown): Buffer {
-  return Buffer.from(body === undefined || body === null ? '' : JSON.stringify(body));
 }
 
 interface Run {
@@ -119,7 +117,10 @@ function requestFacts(protocol: Protocol, original: Original, dice: Dice): Reque
     method: 'POST',
     path: dice.chance(0.9) ? path : damaged(Buffer.from(path), dice).toString('latin1'),
     query,
-    headers: new Map([['session-id', dice.bytes(8).toString('latin1')]]),
+    headers: new Map([
+      ['session-id', dice.bytes(8).toString('latin1')],
+      ['content-type', original.requestType],
+    ]),
     body: dice.chance(0.02) ? depthBomb(dice) : damaged(original.request, dice),
   });
   structuredClone(facts);

@@ -16,6 +16,12 @@ describe('paths whose model is in the body', () => {
     ['/v1/chat/completions', 'openai_chat', 'openai', '/v1/chat/completions'],
     ['/chat/completions', 'openai_chat', 'openai', '/chat/completions'],
     ['/v1/embeddings', 'openai_embeddings', 'openai', '/v1/embeddings'],
+    ['/v1/images/generations', 'openai_images', 'openai', '/v1/images/generations'],
+    ['/v1/images/edits', 'openai_images', 'openai', '/v1/images/edits'],
+    ['/v1/images/variations', 'openai_images', 'openai', '/v1/images/variations'],
+    ['/v1/audio/transcriptions', 'openai_transcriptions', 'openai', '/v1/audio/transcriptions'],
+    ['/v1/audio/translations', 'openai_transcriptions', 'openai', '/v1/audio/translations'],
+    ['/v1/audio/speech', 'openai_speech', 'openai', '/v1/audio/speech'],
     ['/v1/responses', 'openai_responses', 'openai_responses', '/v1/responses'],
     ['/v1/responses?beta=true', 'openai_responses', 'openai_responses', '/v1/responses'],
     ['/codex/responses', 'openai_responses', 'openai_responses', '/responses'],
@@ -290,9 +296,10 @@ describe('no other spelling of a path', () => {
 test('each API has its protocol', () => {
   const apis: Api[] = ['openai_chat', 'openai_embeddings', 'openai_responses', 'openai_responses_compact'];
   const more: Api[] = ['openai_responses_input_tokens', 'anthropic_messages', 'anthropic_count_tokens'];
+  const media: Api[] = ['openai_images', 'openai_transcriptions', 'openai_speech'];
   const stored: Api[] = ['openai_responses_stored', 'openai_responses_side'];
   const google: Api[] = ['gemini_generate_content', 'gemini_count_tokens', 'gemini_embed_content'];
   const aws: Api[] = ['bedrock_converse', 'bedrock_model_invoke', 'bedrock_count_tokens'];
-  for (const api of [...apis, ...more, ...stored, ...google, ...aws]) expect(protocolFor(api).api).toBe(api);
+  for (const api of [...apis, ...more, ...media, ...stored, ...google, ...aws]) expect(protocolFor(api).api).toBe(api);
   expect(() => protocolFor('google_raw_predict')).toThrow('google_raw_predict');
 });

@@ -58,6 +58,12 @@ test("the OpenAI list has Aperture's members, and leaves out what is unknown", (
   });
 });
 
+test('a model that is none for texts stands where it is to be had', () => {
+  const models = visibleModels(compileRouting([provider('openai', ['gpt-image-1'])]), () => ['g']);
+  const list = openaiModels(models, () => ({ endpoints: ['/v1/images/generations'] }));
+  expect(list).toMatchObject({ data: [{ id: 'gpt-image-1', supported_endpoints: ['/v1/images/generations'] }] });
+});
+
 test('the Anthropic list has the documented shape', () => {
   const models = visibleModels(compileRouting([anthropic]), () => ['g']);
   expect(anthropicModels(models, known, 'limit=1000')).toEqual({

@@ -17,3 +17,20 @@ test("what /v1/models shows of a model is the operator's own price, where there 
   expect(metadata('openai', 'house')?.pricing).toMatchObject({ input: '0.00000010', output: '0.00000040' });
   expect(metadata('azure', 'house')).toBeUndefined();
 });
+
+test('a model of OpenAI’s that is none for texts says where it is to be had', () => {
+  const metadata = modelMetadataFrom(table, {
+    autoCostBasis: true,
+    prices: [],
+    providers: {
+      openai: { costBasis: 'openai', compatibility: [], modelCostMap: [] },
+      google: { costBasis: 'google', compatibility: [], modelCostMap: [] },
+    },
+  });
+  expect(metadata('openai', 'gpt-image-1')?.endpoints).toEqual(['/v1/images/generations', '/v1/images/edits']);
+  expect(metadata('openai', 'gpt-4o-transcribe')?.endpoints).toEqual(['/v1/audio/transcriptions']);
+  expect(metadata('openai', 'tts-1')?.endpoints).toEqual(['/v1/audio/speech']);
+  expect(metadata('openai', 'text-embedding-3-small')?.endpoints).toEqual(['/v1/embeddings']);
+  expect(metadata('openai', 'gpt-5')?.endpoints).toBeUndefined();
+  expect(metadata('google', 'gemini-2.5-flash-image')?.endpoints).toBeUndefined();
+});

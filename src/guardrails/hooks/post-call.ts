@@ -2,6 +2,7 @@ import type { Opened } from '../../contract/exchange.ts';
 import type { CallFacts, PostEvent, PostFacts, PostHook, SendField } from '../../contract/guardrail.ts';
 import { HOOK_PAYLOAD_BYTES } from '../../contract/limits.ts';
 import { decodeWhole } from '../../protocols/decode.ts';
+import { formTypeOf, formView } from '../../protocols/form-scan.ts';
 import { parseJson } from '../../protocols/json.ts';
 import { userMessageOf } from '../../protocols/user-message.ts';
 import { callData } from './call-data.ts';
@@ -113,11 +114,19 @@ export class PostCall {
     return this.#opened?.hooks ?? [];
   }
 
-  /** Undefined where it is no JSON: a request for what is stored has no body. */
-  async #readRequest({ request_headers: headers }: Opened): Promise<{ bytes: Uint8Array; value: unknown } | undefined> {
+  /** Undefined where it is no JSON and no form: a request for what is stored has no body. */
+  async #readRequest({
+    api,
+    request_headers: headers,
+  }: Opened): Promise<{ bytes: Uint8Array; value: unknown } | undefined> {
     const encoding = headers.find(([name]) => name === 'content-encoding')?.[1];
     const decoded = await decodeWhole(encoding, this.#request.whole(), this.#limitBytes);
     if (!decoded.ok) return undefined;
+    const form = formTypeOf(api, headers);
+    if (form !== undefined) {
+      const view = formView(form, decoded.value);
+      return view && { bytes: Buffer.from(JSON.stringify(view)), value: view };
+    }
     const value = parseJson(
       Buffer.from(decoded.value)
         .toString('utf8')

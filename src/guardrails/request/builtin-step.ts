@@ -24,6 +24,8 @@ export interface BuiltinStep {
 export interface Judged {
   api: Api;
   body: Uint8Array;
+  /** The body as JSON, of a form its fields. */
+  json: () => Uint8Array;
   /** Read when a rule asks for them: not all do. */
   texts: () => readonly BodyText[];
 }
@@ -63,13 +65,13 @@ function tallyOf({ name, builtin }: BuiltinRule, { set, nowMs }: BuiltinParts): 
   return new Tally({ rule: name, type: kind, side: 'request', shadow, matchKey: set.keys.match, atMs: nowMs() });
 }
 
-function breachesOf(rule: BuiltinRule, { api, body }: Judged, set: RuleSet): Breach[] {
+function breachesOf(rule: BuiltinRule, { api, body, json }: Judged, set: RuleSet): Breach[] {
   const { builtin } = rule;
   switch (builtin.kind) {
     case 'tool_policy':
-      return judgeOfferedTools(policyOf(set, rule), body);
+      return judgeOfferedTools(policyOf(set, rule), json());
     case 'parameters':
-      return judgeParameters(builtin, api, body);
+      return judgeParameters(builtin, api, json());
     case 'prompt_size':
       return judgePromptSize(builtin, api, body);
     case 'personal_data':

@@ -234,6 +234,13 @@ const topMembers = new Map<string, Spot>([
   ...named('prompt_cache_options encoding_format taskType task_type anthropic_version anthropic_beta', OPTIONS),
   ...named('inferenceConfig textGenerationConfig guardrailConfig performanceConfig schemaVersion', OPTIONS),
   ...named('inputText texts', { place: 'user' }),
+  // Of an image to be edited.
+  ...named('image images mask', {
+    place: 'said',
+    skip: 'data_url',
+    members: new Map([...named('image_url', URLS), ...named('file_id', WORD)]),
+    rest: UNKNOWN,
+  }),
   ...named('web_search_options container mcp_servers route provider stop stop_sequences', OPTIONS),
 ]);
 

@@ -103,6 +103,7 @@ class TextReading {
       if (replacement !== undefined) cuts.push({ start, end, text: replacement });
     }
     if (cuts.length === 0) return [];
+    if (text.what === 'field') return fieldSplices(text, value, cuts);
     if (text.what !== 'number') return stringSplices(bytes, text, cuts);
     return [{ start: text.start, end: text.end, text: JSON.stringify(cutText(value, cuts)) }];
   }
@@ -135,6 +136,7 @@ function mayBeJson(value: string): boolean {
 }
 
 function valueOf(bytes: Uint8Array, { start, end, what, plain }: BodyText): string {
+  if (what === 'field') return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
   if (what === 'number') return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
   if (plain) return Buffer.from(bytes.buffer, bytes.byteOffset + start + 1, end - start - 2).toString('latin1');
   return stringValue(bytes.subarray(start, end)) ?? '';
@@ -196,6 +198,18 @@ function stringSplices(bytes: Uint8Array, { start, end, plain }: BodyText, cuts:
     end: first + offsets.byteOf(cut.end, 'end'),
     text: escaped(cut.text),
   }));
+}
+
+/** What stands in a form stands there as it is. */
+function fieldSplices({ start }: BodyText, value: string, cuts: readonly Cut[]): Splice[] {
+  let index = 0;
+  let byte = start;
+  const byteOf = (next: number): number => {
+    byte += Buffer.byteLength(value.slice(index, next));
+    index = next;
+    return byte;
+  };
+  return cuts.map((cut) => ({ start: byteOf(cut.start), end: byteOf(cut.end), text: cut.text }));
 }
 
 /** Splices of the JSON in a string, as splices of what the string stands in. */

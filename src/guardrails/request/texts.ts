@@ -2,6 +2,7 @@ import type { Api } from '../../contract/api.ts';
 import type { Fault } from '../../contract/fault.ts';
 import { failed, ok } from '../../lib/result.ts';
 import type { Result } from '../../lib/result.ts';
+import { formTexts } from './form-texts.ts';
 import { ESCAPES, JsonStrings, NOT_ASCII, OTHERS, PUNCTUATION, WORDS } from './json-strings.ts';
 import type { Found } from './json-strings.ts';
 import { heldIn, INNER, isSealedType, TOP } from './places.ts';
@@ -12,8 +13,8 @@ export interface BodyText {
   /** Half-open byte range; of a string and a key, with the quotes. */
   start: number;
   end: number;
-  /** A number is replaced by a string; a key cannot be replaced. */
-  what: 'text' | 'key' | 'number';
+  /** A number is replaced by a string; a key cannot be replaced. A field's text is its bytes: nothing is escaped. */
+  what: 'text' | 'key' | 'number' | 'field';
   place: Place;
   /** Inside a block that a signature covers. */
   signed: boolean;
@@ -26,11 +27,14 @@ export interface BodyText {
 /**
  * The texts of a request, in one pass over a body that `scanBody` has seen. A body without bytes has none.
  *
+ * @param form the content type of a body that is a multipart form.
+ *
  * Errors: `body_duplicate_key` where an object at any depth has a key twice, after unescaping; `body_bad_field` for a
  * body with more texts than are judged.
  */
-export function textsOf(api: Api, body: Uint8Array): Result<BodyText[], Fault> {
+export function textsOf(api: Api, body: Uint8Array, form?: string): Result<BodyText[], Fault> {
   if (body.byteLength === 0) return ok([]);
+  if (form !== undefined) return formTexts(form, body);
   const strings = new JsonStrings(body, true);
   strings.read(TOP);
   if (strings.fault !== undefined) return failed(strings.fault);

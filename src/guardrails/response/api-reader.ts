@@ -6,6 +6,7 @@ import type { JsonNode } from './json-tree.ts';
 import { MessagesReader } from './messages-reader.ts';
 import type { Texts } from './reading.ts';
 import { ResponsesReader } from './responses-reader.ts';
+import { TranscriptReader } from './transcript-reader.ts';
 
 /** Knows which strings of an API's events, and of its whole responses, are pieces of which text. */
 export interface ApiReader {
@@ -35,6 +36,11 @@ export function readerFor(api: Api): ApiReader {
       return new ConverseReader();
     case 'bedrock_model_invoke':
       return new InvokeReader();
+    case 'openai_transcriptions':
+      return new TranscriptReader();
+    // Base64, and a prompt as it was revised.
+    case 'openai_images':
+    case 'openai_speech':
     case 'bedrock_count_tokens':
     case 'openai_embeddings':
     case 'openai_realtime':

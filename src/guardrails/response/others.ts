@@ -44,7 +44,7 @@ const NAMES = new Set([
   'encrypted_stdout',
 ]);
 /** Base64, where it is long. */
-const BINARY = new Set(['data', 'b64_json', 'partial_image_b64', 'result', 'file_data', 'payload', 'delta']);
+const BINARY = new Set(['data', 'b64_json', 'partial_image_b64', 'result', 'file_data', 'payload', 'delta', 'audio']);
 const LEAST_BINARY_CHARS = 64;
 const ID_NAME = /(?:_id|Id)$/;
 /** What a name, an id, a time or base64 is made of; no text is. */

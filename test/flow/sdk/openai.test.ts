@@ -1,4 +1,4 @@
-import OpenAI from 'openai';
+import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway } from '../../support/gateway.ts';
 import type { TestGateway } from '../../support/gateway.ts';
@@ -207,6 +207,88 @@ test.each([
     stream: false,
     usage: { input_uncached: 5000 },
     cost: 5000 * 20,
+  });
+});
+
+/** gpt-image-1 costs $5 for text in, $10 for images in and $40 for images out, a million. */
+test('an image that is made, and one that is edited, whole and streamed', async () => {
+  const usage = { input_uncached: 13, image_out: 272 };
+  const cost = 13 * 5_000 + 272 * 40_000;
+  const made = await compared(gateway, 'input=13', (target) =>
+    clientOf(target).images.generate({ model: 'gpt-image-1', prompt: 'a cat' }),
+  );
+  expect(made.told).toMatchObject({ usage: { input_tokens: 13, output_tokens: 272 } });
+  expectBooked(made.record, { api: 'openai_images', agent: AGENT, stream: false, usage, cost });
+
+  const streamed = await compared(gateway, 'input=13', async (target) => {
+    const types: string[] = [];
+    const events = await clientOf(target).images.generate({ model: 'gpt-image-1', prompt: 'a cat', stream: true });
+    for await (const event of events) types.push(event.type);
+    return types;
+  });
+  expect(streamed.told).toEqual(['image_generation.partial_image', 'image_generation.completed']);
+  expectBooked(streamed.record, { api: 'openai_images', agent: AGENT, stream: true, usage, cost });
+
+  const image = await toFile(Buffer.from('PNG'), 'a.png', { type: 'image/png' });
+  const edited = await compared(gateway, 'input=13;image_in=320', (target) =>
+    clientOf(target).images.edit({ model: 'gpt-image-1', prompt: 'a hat', image }),
+  );
+  expectBooked(edited.record, {
+    api: 'openai_images',
+    agent: AGENT,
+    stream: false,
+    usage: { ...usage, image_in: 320 },
+    cost: cost + 320 * 10_000,
+  });
+});
+
+/** gpt-4o-transcribe costs $2.50 for text in, $6 for audio in and $10 for text out; gpt-4o-mini-tts $0.60 and $12. */
+test('a transcription, streamed and not, and speech', async () => {
+  const file = await toFile(Buffer.from('RIFF'), 'a.wav', { type: 'audio/wav' });
+  const sim = 'text=Good%20morning;input=9;audio_in=42;output=7';
+  const booked = {
+    api: 'openai_transcriptions' as const,
+    agent: AGENT,
+    usage: { input_uncached: 9, audio_in: 42, output: 7 },
+    cost: 9 * 2_500 + 42 * 6_000 + 7 * 10_000,
+  };
+  const whole = await compared(gateway, sim, (target) =>
+    clientOf(target).audio.transcriptions.create({ model: 'gpt-4o-transcribe', file }),
+  );
+  expect(whole.told.text).toBe('Good morning');
+  expectBooked(whole.record, { ...booked, stream: false });
+
+  const streamed = await compared(gateway, sim, async (target) => {
+    let text = '';
+    const model = 'gpt-4o-transcribe';
+    const events = await clientOf(target).audio.transcriptions.create({ model, file, stream: true });
+    for await (const event of events) if (event.type === 'transcript.text.delta') text += event.delta;
+    return text;
+  });
+  expect(streamed.told).toBe('Good morning');
+  expectBooked(streamed.record, { ...booked, stream: true });
+
+  const said = { model: 'gpt-4o-mini-tts', voice: 'alloy', input: 'Good morning' };
+  const spoken = await compared(gateway, '', async (target) => {
+    const answer = await clientOf(target).audio.speech.create(said);
+    return Buffer.from(await answer.arrayBuffer()).toString('base64');
+  });
+  expect(spoken.record).toMatchObject({
+    state: 'complete',
+    usage: null,
+    usage_state: 'absent',
+    cost_nanodollars: null,
+  });
+
+  const events = await compared(gateway, 'input=14;audio_out=101', async (target) =>
+    (await clientOf(target).audio.speech.create({ ...said, stream_format: 'sse' })).text(),
+  );
+  expectBooked(events.record, {
+    api: 'openai_speech',
+    agent: AGENT,
+    stream: true,
+    usage: { input_uncached: 14, audio_out: 101 },
+    cost: 14 * 600 + 101 * 12_000,
   });
 });
 

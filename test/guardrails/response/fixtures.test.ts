@@ -12,6 +12,8 @@ const APIS: [RegExp, Api][] = [
   [/^bedrock\/(?:converse-unary|error)/, 'bedrock_converse'],
   [/^bedrock\/invoke-unary|^embeddings\/bedrock/, 'bedrock_model_invoke'],
   [/^embeddings\/openai/, 'openai_embeddings'],
+  [/^openai-media\/images/, 'openai_images'],
+  [/^openai-media\/transcription/, 'openai_transcriptions'],
   [/^embeddings\/gemini/, 'gemini_embed_content'],
 ];
 

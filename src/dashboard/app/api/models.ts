@@ -30,6 +30,10 @@ export const FORMATS = {
   gemini: { name: 'Gemini', path: '/v1beta/models/{model}:generateContent' },
   converse: { name: 'Converse', path: '/bedrock/model/{model}/converse' },
   invoke: { name: 'InvokeModel', path: '/bedrock/model/{model}/invoke' },
+  images: { name: 'Images', path: '/v1/images/generations' },
+  transcriptions: { name: 'Transcriptions', path: '/v1/audio/transcriptions' },
+  speech: { name: 'Speech', path: '/v1/audio/speech' },
+  embeddings: { name: 'Embeddings', path: '/v1/embeddings' },
 } as const;
 export type Format = keyof typeof FORMATS;
 
