@@ -5,7 +5,7 @@ import { reportAdoption } from './adoption.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { listQuotaSpend } from './quota-spend.ts';
 import { DAY_MS, told, wholeHours } from './range.ts';
-import { sumUsage, USAGE_GROUPS, USAGE_INTERVALS } from './usage.ts';
+import { sumUsage, USAGE_EXTRAS, USAGE_GROUPS, USAGE_INTERVALS } from './usage.ts';
 import { asksForCsv, CSV_ROWS, csvHeaders, usageCsv, usageRows } from './usage-csv.ts';
 import type { UsageRowsFilter } from './usage-csv.ts';
 
@@ -14,7 +14,7 @@ const CSV_GROUPS = ['login', 'model'] as const;
 
 /** The last 24 hours by model, unless asked otherwise. The range is widened to whole hours, and told as it was used. */
 export async function usage({ pool, query, accept, owner, clock }: Asked): Promise<Found> {
-  const given = new Parameters(query, [...ABOUT, 'from', 'to', 'group', 'interval', 'format']);
+  const given = new Parameters(query, [...ABOUT, 'from', 'to', 'group', 'interval', 'with', 'format']);
   const { fromMs, toMs } = wholeHours(given, clock);
   const range = { ...aboutOf(given, owner), fromMs, toMs };
   const interval = given.oneOf('interval', USAGE_INTERVALS);
@@ -23,7 +23,11 @@ export async function usage({ pool, query, accept, owner, clock }: Asked): Promi
     return usageDownload(pool, { ...range, groups, interval: interval ?? 'day' });
   }
   const group = given.oneOf('group', USAGE_GROUPS) ?? 'model';
-  const report = await sumUsage(pool, { ...range, group, interval });
+  const extras = given.several('with', USAGE_EXTRAS) ?? [];
+  if (extras.includes('groups') && interval === undefined) {
+    throw new BadParameter('with', 'has groups, which are the items where no interval is asked for');
+  }
+  const report = await sumUsage(pool, { ...range, group, interval, extras });
   return { body: { ...told({ fromMs, toMs }), group, interval: interval ?? null, ...report } };
 }
 

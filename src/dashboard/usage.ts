@@ -17,9 +17,14 @@ export interface UsageRange extends About {
   toMs: number;
 }
 
+/** What a report says beside its items, for those who ask: a page then asks once. */
+export const USAGE_EXTRAS = ['groups', 'users'] as const;
+export type UsageExtra = (typeof USAGE_EXTRAS)[number];
+
 export interface UsageFilter extends UsageRange {
   group: UsageGroup;
   interval: UsageInterval | undefined;
+  extras: readonly UsageExtra[];
 }
 
 /** What is summed of a set of exchanges. */
@@ -54,8 +59,12 @@ export interface UsageReport {
   items: unknown[];
   /** Of everything in the range, each exchange once: someone in two groups counts in both, and here once. */
   total: UsageSums;
-  /** There are more items than are told. */
+  /** There are more items, or groups, than are told. */
   truncated: boolean;
+  /** Of a report by time: each group over the whole range, the dearest first. */
+  groups?: unknown[];
+  /** Logins with at least one request that was not refused. */
+  users?: number;
 }
 
 /** A year by the hour, or the models of a large company by the day. */
@@ -112,40 +121,79 @@ export const BEGINS: Record<UsageInterval, string> = { hour: 'hour', day: `date_
 
 /** Sums of roll-ups. Without an interval, one item per group, the dearest first. */
 export async function sumUsage(pool: Pool, filter: UsageFilter): Promise<UsageReport> {
-  const { interval, group } = filter;
+  const [report, users] = await Promise.all([
+    readReport(pool, filter),
+    filter.extras.includes('users') ? countUsers(pool, filter) : undefined,
+  ]);
+  return users === undefined ? report : { ...report, users };
+}
+
+const Rows = z.array(z.tuple([z.enum(['item', 'group', 'total']), z.unknown()]));
+
+async function readReport(pool: Pool, { interval, group, extras, ...range }: UsageFilter): Promise<UsageReport> {
   const timed = interval !== undefined;
   const values: unknown[] = [];
-  const from = rollups(filter, interval === 'hour', values);
+  const each = group === 'group' ? EACH_GROUP : '';
+  const from = `${rollups(range, interval === 'hour', values)} ${each}`;
   // The total is that of the items, unless somebody in several groups is in several of them; and hours are read in their
   // order only until enough items are there.
   const apart = group === 'group' || interval === 'hour';
-  const totalFrom = apart ? rollups(filter, false, values) : 'summed';
-  // Times become text and sums become objects once it is known which items are told. The last row is the total.
-  const { rows } = await pool.query(
-    `WITH summed AS MATERIALIZED (
-       SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${USAGE_COLUMNS[group]} AS grouped, ${SUMS}
-         FROM ${from} ${group === 'group' ? EACH_GROUP : ''}
-        GROUP BY ${timed ? '1, 2' : '1'}
-        ${timed && apart ? `ORDER BY 1, 2 LIMIT ${USAGE_ITEMS + 1}` : ''}
-     )
-     (SELECT row_to_json(item) AS item FROM (
-        SELECT ${timed ? `${timeOf('begins')} AS time,` : ''} grouped AS "${group}", ${SHOWN_SUMS}
-          FROM summed
-         ORDER BY ${timed ? 'begins, grouped' : 'summed.cost_nanodollars DESC, grouped'}
-         LIMIT ${USAGE_ITEMS + 1}
-      ) AS item)
-     UNION ALL
-     SELECT row_to_json(total) FROM (SELECT ${SHOWN_SUMS} FROM (SELECT ${SUMS} FROM ${totalFrom}) AS sums) AS total`,
+  const byDay = apart ? rollups(range, false, values) : 'summed';
+  const ofGroup = apart
+    ? `${USAGE_COLUMNS[group]} AS grouped, ${SUMS} FROM ${byDay} ${each}`
+    : `grouped, ${SUMS} FROM summed`;
+  const withGroups = timed && extras.includes('groups');
+  // Times become text and sums become objects once it is known which items are told.
+  const items = `
+    SELECT 'item', row_to_json(item) FROM (
+      SELECT ${timed ? `${timeOf('begins')} AS time,` : ''} grouped AS "${group}", ${SHOWN_SUMS}
+        FROM summed
+       ORDER BY ${timed ? 'begins, grouped' : DEAREST}
+       LIMIT ${USAGE_ITEMS + 1}
+    ) AS item`;
+  const groups = `
+    SELECT 'group', row_to_json(item) FROM (
+      SELECT grouped AS "${group}", ${SHOWN_SUMS}
+        FROM (SELECT ${ofGroup} GROUP BY 1) AS summed
+       ORDER BY ${DEAREST}
+       LIMIT ${USAGE_ITEMS + 1}
+    ) AS item`;
+  const total = `
+    SELECT 'total', row_to_json(total) FROM (SELECT ${SHOWN_SUMS} FROM (SELECT ${SUMS} FROM ${byDay}) AS sums) AS total`;
+  const { rows } = await pool.query({
+    text: `
+      WITH summed AS MATERIALIZED (
+        SELECT ${timed ? `${BEGINS[interval]} AS begins,` : ''} ${USAGE_COLUMNS[group]} AS grouped, ${SUMS}
+          FROM ${from}
+         GROUP BY ${timed ? '1, 2' : '1'}
+         ${timed && apart ? `ORDER BY 1, 2 LIMIT ${USAGE_ITEMS + 1}` : ''}
+      )
+      ${[items, ...(withGroups ? [groups] : []), total].map((part) => `(${part})`).join(' UNION ALL ')}`,
     values,
-  );
-  const all = z
-    .array(z.object({ item: z.unknown() }))
-    .parse(rows)
-    .map(({ item }) => item);
-  const items = all.slice(0, -1);
+    rowMode: 'array',
+  });
+  return told(Rows.parse(rows), withGroups);
+}
+
+function told(rows: z.infer<typeof Rows>, withGroups: boolean): UsageReport {
+  const all = (kind: 'item' | 'group'): unknown[] => rows.filter(([what]) => what === kind).map(([, item]) => item);
+  const [items, groups] = [all('item'), all('group')];
   return {
     items: items.slice(0, USAGE_ITEMS),
-    total: UsageSums.parse(all.at(-1)),
-    truncated: items.length > USAGE_ITEMS,
+    ...(withGroups ? { groups: groups.slice(0, USAGE_ITEMS) } : {}),
+    total: UsageSums.parse(rows.find(([what]) => what === 'total')?.[1]),
+    truncated: Math.max(items.length, groups.length) > USAGE_ITEMS,
   };
+}
+
+const DEAREST = 'summed.cost_nanodollars DESC, grouped';
+
+async function countUsers(pool: Pool, range: UsageRange): Promise<number> {
+  const values: unknown[] = [];
+  const { rows } = await pool.query(
+    `SELECT count(DISTINCT login)::int AS users FROM ${rollups(range, false, values)} WHERE requests > refused`,
+    values,
+  );
+  const [counted] = z.array(z.object({ users: z.number() })).parse(rows);
+  return counted?.users ?? 0;
 }

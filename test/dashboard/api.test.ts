@@ -397,6 +397,33 @@ describe('GET /api/usage', () => {
     expect([day.body.total['requests'], hour.body.total['requests'], hour.body.items.length]).toEqual([32, 32, 32]);
   });
 
+  test.each(['model', 'group', 'login', 'status'])(
+    'with the groups of a report by time: what it says of them without an interval (group=%s)',
+    async (group) => {
+      const { body: whole } = await get(`/api/usage?${all}&group=${group}`);
+      for (const interval of ['day', 'hour']) {
+        const { body } = await get(`/api/usage?${all}&group=${group}&interval=${interval}&with=groups`);
+        expect(body['groups']).toEqual(whole.items);
+        expect(body.total).toEqual(whole.total);
+        expect(body).not.toHaveProperty('users');
+      }
+    },
+  );
+
+  test('with how many people were not refused, of those that one may see', async () => {
+    const users = async (query: string, caller?: ApiCaller): Promise<unknown> =>
+      (await get(`/api/usage?${all}&${query}`, caller)).body['users'];
+    expect(await users('with=users')).toBe(2);
+    expect(await users('with=groups,users&interval=day')).toBe(2);
+    expect(await users('with=users&login=alice@example.com')).toBe(1);
+    expect(await users('with=users&login=nobody@example.com')).toBe(0);
+    expect(await users('with=users', bob)).toBe(1);
+    expect(await users('interval=day')).toBeUndefined();
+    for (const query of ['with=groups', 'with=everything&interval=day', 'with=users,users']) {
+      expect((await get(`/api/usage?${query}`)).status).toBe(400);
+    }
+  });
+
   test('users see their own sums only', async () => {
     const { body } = await get(`/api/usage?${all}&group=login`, bob);
     expect(body.items.map((item) => item['login'])).toEqual(['bob@example.com']);

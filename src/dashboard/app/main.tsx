@@ -7,14 +7,9 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { Whoami } from './api/shapes.ts';
-import { askAhead } from './api/use-api.ts';
 import { router } from './router.tsx';
 
 const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 15_000, refetchOnWindowFocus: false } } });
-
-// Every page begins with it; the answer comes while the first is still being built.
-askAhead(queries, '/api/whoami', Whoami);
 
 const place = document.getElementById('root');
 if (place === null) throw new Error('the page has no place for the dashboard');

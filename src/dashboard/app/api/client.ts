@@ -34,6 +34,23 @@ export function pathOf(path: string, query: Query = {}): string {
   return text === '' ? path : `${path}?${text}`;
 }
 
+/** Asked before the pages' code is there, by path. */
+const early = new Map<string, Promise<Response>>();
+
+/** Begins to ask: whoever asks for the same path first gets this answer. */
+export function askEarly(path: string): void {
+  const response = fetch(path, { credentials: 'same-origin' });
+  // Whoever takes it hears of it.
+  response.catch(() => undefined);
+  early.set(path, response);
+}
+
+function takeEarly(path: string): Promise<Response> | undefined {
+  const response = early.get(path);
+  early.delete(path);
+  return response;
+}
+
 /**
  * Asks the API and checks the answer's shape.
  *
@@ -62,7 +79,8 @@ export async function getBytes(path: string, signal?: AbortSignal): Promise<Uint
 async function send(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { ...init, credentials: 'same-origin' });
+    const asked = init.method === undefined ? takeEarly(path) : undefined;
+    response = await (asked ?? fetch(path, { ...init, credentials: 'same-origin' }));
   } catch (error) {
     if (init.signal?.aborted === true) throw error;
     throw new ApiError(0, '', 'The gateway does not answer.', undefined);

@@ -62,6 +62,9 @@ export const UsageReport = z.looseObject({
   items: z.array(UsageSums),
   total: UsageSums,
   truncated: z.boolean(),
+  /** `with=groups`, `with=users`. */
+  groups: z.optional(z.array(UsageSums)),
+  users: z.optional(z.number()),
 });
 export type UsageReport = z.infer<typeof UsageReport>;
 

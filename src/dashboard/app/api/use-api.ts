@@ -1,5 +1,5 @@
 import { keepPreviousData, queryOptions, useQueries, useQuery } from '@tanstack/react-query';
-import type { QueryClient, UseQueryResult } from '@tanstack/react-query';
+import type { UseQueryResult } from '@tanstack/react-query';
 import type * as z from 'zod/mini';
 import { ApiError, getJson } from './client.ts';
 
@@ -36,11 +36,6 @@ function asking<T>(path: string, schema: z.ZodMiniType<T>) {
     queryFn: ({ signal }) => getJson(path, schema, signal),
     retry: mayRetry,
   });
-}
-
-/** Begins to ask before anybody wants to know; whoever then does waits for the same answer, and hears what went wrong. */
-export function askAhead<T>(queries: QueryClient, path: string, schema: z.ZodMiniType<T>): void {
-  queries.query(asking(path, schema)).catch(() => undefined);
 }
 
 /** What was refused is refused again; what was away may be back. */

@@ -5,7 +5,7 @@ import { BarList } from '../../design/bar-list.tsx';
 import { Card } from '../../design/card.tsx';
 import { count, countExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
-import type { RangeSearch } from '../../design/range.tsx';
+import type { RangeSearch } from '../../design/time-range.ts';
 import { Answer, Empty } from '../../design/states.tsx';
 import { plainName } from '../overview/names.ts';
 import { costShown, nameIn, usagePath } from '../overview/usage.ts';

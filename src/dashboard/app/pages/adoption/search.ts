@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rangeSearch } from '../../design/range.tsx';
+import { rangeSearch } from '../../design/time-range.ts';
 
 /** Who counts as active on a day: by that day alone, or by those that end with it. */
 export const ACTIVE = ['day', 'week', 'month', 'often'] as const;

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { Card } from '../../design/card.tsx';
 import { count, countExact, day, money, moneyExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
-import type { RangeSearch } from '../../design/range.tsx';
+import type { RangeSearch } from '../../design/time-range.ts';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
 import type { User } from './report.ts';

@@ -5,7 +5,7 @@ import { Button } from '../../design/button.tsx';
 import { FilterBar } from '../../design/filter-bar.tsx';
 import { moneyExact } from '../../design/format.ts';
 import { Picker } from '../../design/picker.tsx';
-import type { Range } from '../../design/range.tsx';
+import type { Range } from '../../design/time-range.ts';
 import { useMe } from '../../shell/me.tsx';
 import type { FilterName, LogFilters } from './filter-search.ts';
 import { HeaderFilter } from './header-filter.tsx';

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rangeSearch } from '../../design/range.tsx';
+import { rangeSearch } from '../../design/time-range.ts';
 import { loginSearch, requestSearch, sessionSearch } from './filter-search.ts';
 
 /** What the addresses of these pages say. */

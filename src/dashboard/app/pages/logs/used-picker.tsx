@@ -4,7 +4,7 @@ import { useApi } from '../../api/use-api.ts';
 import { count } from '../../design/format.ts';
 import { Picker } from '../../design/picker.tsx';
 import type { PickerOption } from '../../design/picker.tsx';
-import type { Range } from '../../design/range.tsx';
+import type { Range } from '../../design/time-range.ts';
 import type { FilterName } from './filter-search.ts';
 import { optionsPath } from './questions.ts';
 import { visible } from './visible.ts';

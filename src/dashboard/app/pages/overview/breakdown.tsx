@@ -10,6 +10,7 @@ import { Answer, Empty } from '../../design/states.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
 import { Count } from '../../design/texts.tsx';
+import { groupsOf, reportPath } from './asked.ts';
 import { DIMENSION_NAMES, MEASURE_NAMES } from './over-time.tsx';
 import styles from './overview.module.css';
 import type { View } from './overview.tsx';
@@ -17,14 +18,14 @@ import { filterBy } from './dimensions.ts';
 import type { Dimension } from './dimensions.ts';
 import { leadersOf } from './series.ts';
 import { plainName } from './names.ts';
-import { amountOf, costInFull, costPerMillion, costShown, dimensionOf, nameIn, usagePath } from './usage.ts';
+import { amountOf, costInFull, costPerMillion, costShown, dimensionOf, nameIn } from './usage.ts';
 
 const MOST_ROWS = 20;
 
 /** The same figures for each model, user, … : a row leads to the page of that alone, and to its requests. */
 export function Breakdown({ view }: { view: View }) {
-  const { filters, range, by } = view;
-  const report = useApi(usagePath(filters, range, { group: by }), UsageReport, { keep: true });
+  const { by } = view;
+  const report = useApi(reportPath(view), UsageReport, { keep: true });
   return (
     <Card title={`By ${nameOf(by)}`} {...(by === 'group' ? { note: GROUPS_NOTE } : {})} flush>
       <Answer
@@ -38,15 +39,17 @@ export function Breakdown({ view }: { view: View }) {
   );
 }
 
-function Rows({ view, report: { items, total, truncated } }: { view: View; report: UsageReport }) {
+function Rows({ view, report }: { view: View; report: UsageReport }) {
   const { by, measure } = view;
+  const { total, truncated } = report;
+  const groups = groupsOf(report);
   return (
     <>
       <Table
         key={`${by} ${measure}`}
         caption={`Usage by ${nameOf(by)}`}
-        columns={columnsOf(view, total, leadersOf(items, by, measure))}
-        rows={items}
+        columns={columnsOf(view, total, leadersOf(groups, by, measure))}
+        rows={groups}
         id={(item) => nameIn(item, by)}
         sortedBy={measure}
         most={MOST_ROWS}
@@ -54,7 +57,7 @@ function Rows({ view, report: { items, total, truncated } }: { view: View; repor
       />
       {truncated && (
         <p className={styles.cut}>
-          There are more than these {countExact(items.length)}: the dearest are shown. Narrow the time or filter.
+          There are more than these {countExact(groups.length)}: the dearest are shown. Narrow the time or filter.
         </p>
       )}
     </>

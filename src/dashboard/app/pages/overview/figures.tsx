@@ -1,8 +1,7 @@
-import type { UseQueryResult } from '@tanstack/react-query';
 import * as z from 'zod/mini';
 import { pathOf } from '../../api/client.ts';
 import { cachedTokens, inputTokens, outputTokens, pageOf, totalTokens } from '../../api/shapes.ts';
-import type { UsageReport, UsageSums } from '../../api/shapes.ts';
+import type { UsageReport } from '../../api/shapes.ts';
 import { useApi } from '../../api/use-api.ts';
 import { Stat, Stats } from '../../design/card.tsx';
 import { count, countExact, money, percent } from '../../design/format.ts';
@@ -15,14 +14,13 @@ const NO_NOTE = '\u00a0';
 
 interface FiguresProps {
   view: View;
-  total: UsageSums | undefined;
-  /** Asked for admins only. */
-  byLogin: UseQueryResult<UsageReport>;
+  report: UsageReport | undefined;
 }
 
 /** The answer at one look: what it costs, how much it is, how many people, what went wrong. */
-export function Figures({ view, total, byLogin }: FiguresProps) {
-  if (total === undefined) return <FiguresToCome />;
+export function Figures({ view, report }: FiguresProps) {
+  if (report === undefined) return <FiguresToCome />;
+  const { total } = report;
   const { usage, errors } = total;
   const [input, output, cached] = [inputTokens(usage), outputTokens(usage), cachedTokens(usage)];
   const perMillion = costPerMillion(total);
@@ -70,7 +68,7 @@ export function Figures({ view, total, byLogin }: FiguresProps) {
         exact={countExact(output)}
         note={`${count(usage['reasoning'] ?? 0)} reasoning`}
       />
-      {view.isAdmin ? <Users byLogin={byLogin} /> : <OwnSessions view={view} />}
+      {view.isAdmin ? <Users report={report} /> : <OwnSessions view={view} />}
       <Stat
         name="errors"
         label="Errors"
@@ -83,18 +81,13 @@ export function Figures({ view, total, byLogin }: FiguresProps) {
 }
 
 /** Those with at least one request that was not refused. */
-function Users({ byLogin }: Pick<FiguresProps, 'byLogin'>) {
-  const label = 'Active users';
-  if (byLogin.data === undefined)
-    return <Stat name="users" label={label} value={comingOr(byLogin.error)} note={NO_NOTE} />;
-  const { items, total, truncated } = byLogin.data;
-  const users = items.filter(({ requests, refused }) => requests > refused).length;
+function Users({ report: { users = 0, total } }: { report: UsageReport }) {
   return (
     <Stat
       name="users"
-      label={label}
-      value={truncated ? `${count(users)}+` : count(users)}
-      exact={truncated ? `More than ${countExact(users)}` : countExact(users)}
+      label="Active users"
+      value={count(users)}
+      exact={countExact(users)}
       note={users === 0 ? 'nobody' : `${count(Math.round(total.requests / users))} requests each`}
     />
   );

@@ -5,10 +5,11 @@ import { useApi, useApis } from '../../api/use-api.ts';
 import { Card } from '../../design/card.tsx';
 import { Choice } from '../../design/choice.tsx';
 import { count, money } from '../../design/format.ts';
-import { intervalsOf } from '../../design/range.tsx';
+import { intervalsOf } from '../../design/time-range.ts';
 import { Answer, Empty } from '../../design/states.tsx';
 import { TimeChart } from '../../design/time-chart.tsx';
 import type { Series } from '../../design/time-chart.tsx';
+import { groupsOf, reportPath } from './asked.ts';
 import styles from './overview.module.css';
 import type { View } from './overview.tsx';
 import { DIMENSIONS, filterBy, MEASURES, OWN_DIMENSIONS } from './dimensions.ts';
@@ -35,10 +36,8 @@ const FORMATS: Record<Measure, (value: number) => string> = {
 
 /** The chart, and what it and the table below it are about. */
 export function OverTime({ view }: { view: View }) {
-  const { filters, range, by, measure, isAdmin, change } = view;
-  const report = useApi(usagePath(filters, range, { group: by }), UsageReport, { keep: true });
-  // What the chart will ask, unless there are too many names: of users there often are.
-  useApi(byTimePath(view), UsageReport, { enabled: by !== 'login' });
+  const { range, by, measure, isAdmin, change } = view;
+  const report = useApi(reportPath(view), UsageReport, { keep: true });
   return (
     <Card
       title={`${MEASURE_NAMES[measure]} by ${DIMENSION_NAMES[by].toLowerCase()}`}
@@ -69,28 +68,25 @@ export function OverTime({ view }: { view: View }) {
             say: <Empty title="Nothing matches">No request of this time passes the filters.</Empty>,
           }}
         >
-          {(data) => <Chart key={dimensionOf(data)} view={{ ...view, by: dimensionOf(data) }} items={data.items} />}
+          {(data) => <Chart key={dimensionOf(data)} view={{ ...view, by: dimensionOf(data) }} report={data} />}
         </Answer>
       </div>
     </Card>
   );
 }
 
-/** A report by name and time has an item for each that there was: above this many, only the leaders are asked for. */
+/** Above this many figures only the leaders are drawn from figures of their own. */
 const MANY_ITEMS = 3000;
 
-function Chart({ view, items }: { view: View; items: readonly UsageSums[] }) {
+function Chart({ view, report }: { view: View; report: UsageReport }) {
   const { by, measure } = view;
   const { from, to, interval } = view.range;
   const times = useMemo(() => intervalsOf({ from, to, interval }), [from, to, interval]);
-  const leaders = useMemo(() => leadersOf(items, by, measure), [items, by, measure]);
-  const isMany = items.length * times.length > MANY_ITEMS;
+  const groups = groupsOf(report);
+  const leaders = useMemo(() => leadersOf(groups, by, measure), [groups, by, measure]);
+  const isWhole = report.groups !== undefined && !report.truncated && report.items.length <= MANY_ITEMS;
   const made = { view, times, leaders };
-  return isMany ? <ChartOfLeaders {...made} /> : <ChartOfAll {...made} />;
-}
-
-function byTimePath({ filters, range, by }: View): string {
-  return usagePath(filters, range, { group: by, interval: range.interval });
+  return isWhole ? <ChartOfAll {...made} items={report.items} /> : <ChartOfLeaders {...made} />;
 }
 
 interface MadeProps {
@@ -99,18 +95,13 @@ interface MadeProps {
   leaders: readonly string[];
 }
 
-function ChartOfAll({ view, times, leaders }: MadeProps) {
+function ChartOfAll({ view, times, leaders, items }: MadeProps & { items: readonly UsageSums[] }) {
   const { by, measure } = view;
-  const report = useApi(byTimePath(view), UsageReport, { keep: true });
   const series = useMemo(
-    () => seriesOf(times, report.data?.items ?? [], by, measure, leaders, (name) => plainName(name, by)),
-    [times, report.data, by, measure, leaders],
+    () => seriesOf(times, items, by, measure, leaders, (name) => plainName(name, by)),
+    [times, items, by, measure, leaders],
   );
-  return (
-    <Answer of={report} lines={10}>
-      {() => <Drawn view={view} times={times} series={series} />}
-    </Answer>
-  );
+  return <Drawn view={view} times={times} series={series} />;
 }
 
 function ChartOfLeaders({ view, times, leaders }: MadeProps) {

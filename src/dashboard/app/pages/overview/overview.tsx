@@ -4,10 +4,12 @@ import { UsageReport } from '../../api/shapes.ts';
 import { useApi } from '../../api/use-api.ts';
 import { DownloadLink } from '../../design/button.tsx';
 import { PageHead } from '../../design/card.tsx';
-import { RangePicker, rangeOf } from '../../design/range.tsx';
-import type { Range } from '../../design/range.tsx';
+import { RangePicker } from '../../design/range.tsx';
+import type { Range } from '../../design/time-range.ts';
 import { Failure } from '../../design/states.tsx';
 import { useMe } from '../../shell/me.tsx';
+import { reportPath, subjectOf, USUALLY } from './asked.ts';
+import type { Subject } from './asked.ts';
 import { Begin } from './begin.tsx';
 import { Breakdown } from './breakdown.tsx';
 import { Figures } from './figures.tsx';
@@ -15,20 +17,13 @@ import { UsageFilters } from './filters.tsx';
 import styles from './overview.module.css';
 import { OverTime } from './over-time.tsx';
 import { Quotas } from './quotas.tsx';
-import { OWN_DIMENSIONS } from './dimensions.ts';
 import type { Dimension, Filters, Measure } from './dimensions.ts';
-import { filtersOf } from './search.ts';
 import type { OverviewSearch } from './search.ts';
 import { usagePath } from './usage.ts';
 
-const USUALLY = '30d';
-
 /** What everything on the page is about. */
-export interface View {
+export interface View extends Subject {
   search: OverviewSearch;
-  filters: Filters;
-  range: Range;
-  by: Dimension;
   measure: Measure;
   isAdmin: boolean;
   change: (patch: Partial<OverviewSearch>) => void;
@@ -38,12 +33,9 @@ function useView(): View {
   const isAdmin = useMe().role === 'admin';
   const search = useSearch({ from: '/' });
   const navigate = useNavigate({ from: '/' });
-  const by = search.by ?? 'model';
   return {
+    ...subjectOf(search, isAdmin),
     search,
-    filters: filtersOf(search),
-    range: rangeOf(search, USUALLY),
-    by: isAdmin || OWN_DIMENSIONS.includes(by) ? by : 'model',
     measure: search.measure ?? 'cost',
     isAdmin,
     change: (patch) => void navigate({ search: (old) => ({ ...old, ...patch }), resetScroll: false }),
@@ -54,8 +46,7 @@ function useView(): View {
 export function Overview() {
   const view = useView();
   const { search, filters, range, by, isAdmin, change } = view;
-  const report = useApi(usagePath(filters, range, { group: by }), UsageReport, { keep: true });
-  const byLogin = useApi(usagePath(filters, range, { group: 'login' }), UsageReport, { enabled: isAdmin, keep: true });
+  const report = useApi(reportPath(view), UsageReport, { keep: true });
   const isNarrowed = Object.values(filters).some((value) => value !== undefined);
   const isNothing = report.data?.total.requests === 0;
   return (
@@ -74,10 +65,10 @@ export function Overview() {
       />
       <UsageFilters view={view} />
       {report.data === undefined && report.error !== null ? (
-        <Failure error={report.error} again={() => void Promise.all([report.refetch(), byLogin.refetch()])} />
+        <Failure error={report.error} again={() => void report.refetch()} />
       ) : (
         <>
-          {isNothing && !isNarrowed ? <Begin /> : <Figures view={view} total={report.data?.total} byLogin={byLogin} />}
+          {isNothing && !isNarrowed ? <Begin /> : <Figures view={view} report={report.data} />}
           <div className={styles.beside}>
             {isNothing && !isNarrowed ? null : <OverTime view={view} />}
             <Quotas />

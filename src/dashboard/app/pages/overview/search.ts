@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rangeSearch } from '../../design/range.tsx';
+import { rangeSearch } from '../../design/time-range.ts';
 import { DIMENSIONS, MEASURES } from './dimensions.ts';
 import type { Filters } from './dimensions.ts';
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rangeSearch } from '../../design/range.tsx';
+import { rangeSearch } from '../../design/time-range.ts';
 
 /** What calls of tools are counted by. By user is an admin's. */
 export const TOOL_GROUPS = ['name', 'agent', 'model', 'login'] as const;
