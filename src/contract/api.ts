@@ -18,6 +18,11 @@ export type Compatibility = (typeof COMPATIBILITIES)[number];
 export const APIS = [
   ...COMPATIBILITIES,
   'openai_embeddings',
+  // The older API of texts without roles. Aperture's word for chat, `oai_completions`, is too near to a shorter name.
+  'openai_text_completions',
+  'openai_moderations',
+  // Cohere's and Jina's, which others speak as well.
+  'rerank',
   'openai_responses_compact',
   'openai_responses_input_tokens',
   // An earlier response, read again or cancelled: it tells of that response.
@@ -43,6 +48,11 @@ export const APIS = [
   'gemini_cached_contents',
   'gemini_operations',
   'bedrock_count_tokens',
+  // On Vertex: Gemini's, and Claude's.
+  'google_count_tokens',
+  'google_raw_count_tokens',
+  // A path of a provider that grants open as it is.
+  'direct',
 ] as const;
 export type Api = (typeof APIS)[number];
 

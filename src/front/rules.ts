@@ -9,6 +9,7 @@ import { postHooksOf } from '../guardrails/hooks/post-hooks.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { holds } from '../protocols/input-reach.ts';
+import { hasTokens } from '../protocols/openai-completions/prompts.ts';
 import { redactHeaders } from '../proxy/headers.ts';
 import type { Route } from '../routing/plan.ts';
 import { quotaFacts } from './quota.ts';
@@ -134,8 +135,9 @@ export function decidingOf(
 }
 
 /**
- * Why a request to Bedrock must not be sent: no rule reads a binary event stream, nor a body in base64, and one that is in
- * force refuses what it cannot read, or has to put values back. Said now, it costs nothing at the provider.
+ * Why a request must not be sent: no rule reads the binary event streams of Bedrock, nor a body in base64, nor a prompt of
+ * tokens, and one that is in force refuses what it cannot read, or has to put values back. Said now, it costs nothing at the
+ * provider.
  */
 export function unguardedBy(
   arrival: Arrival,
@@ -143,8 +145,14 @@ export function unguardedBy(
   judged: Judged,
   stream: boolean,
 ): Fault | undefined {
-  if (protocol.dialect !== 'aws') return undefined;
   const { placeholders, verdicts, asked } = judged;
+  if (protocol.api === 'openai_text_completions') {
+    const { decoded, fields } = asked.scanned;
+    const strict = strictRule(arrival, judged, 'request');
+    if (strict === undefined || !hasTokens(decoded, fields)) return undefined;
+    return unguarded(strict, 'a prompt of tokens: send its text');
+  }
+  if (protocol.dialect !== 'aws') return undefined;
   if (stream) {
     const strict = strictRule(arrival, judged, 'response');
     const restoring = placeholders.length > 0 ? verdicts.find(({ action }) => action === 'tokenise')?.rule : undefined;

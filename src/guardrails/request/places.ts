@@ -213,6 +213,8 @@ const ITEM: Spot = {
     ...named('results', RESULT_DATA),
     ...named('result', { place: 'tool_result', skip: 'base64' }),
     ...named('tools', TOOLS),
+    // Of a moderation.
+    ...named('image_url', URLS),
   ]),
   rest: UNKNOWN,
 };
@@ -234,6 +236,8 @@ const topMembers = new Map<string, Spot>([
   ...named('prompt_cache_options encoding_format taskType task_type anthropic_version anthropic_beta', OPTIONS),
   ...named('inferenceConfig textGenerationConfig guardrailConfig performanceConfig schemaVersion', OPTIONS),
   ...named('inputText texts', { place: 'user' }),
+  ...named('query documents', { place: 'user', data: true }),
+  ...named('prompt_embeds', { place: 'user', skip: 'base64' }),
   ...named('web_search_options container mcp_servers route provider stop stop_sequences', OPTIONS),
 ]);
 
