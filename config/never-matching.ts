@@ -52,7 +52,9 @@ function capabilityAdvice(
   const { models: pattern, send_hooks: hooks } = capability;
   directPatterns(capability.direct_paths).forEach((each, at) => {
     if (!hasKnownProvider(each, providers)) {
-      findings.push(advice([...path, 'direct_paths', at], `"${shown(each)}" names no provider: it is a glob over provider/path`));
+      findings.push(
+        advice([...path, 'direct_paths', at], `"${shown(each)}" names no provider: it is a glob over provider/path`),
+      );
     }
   });
   if (pattern !== undefined && hasKnownProvider(pattern, models)) {

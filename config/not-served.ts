@@ -42,7 +42,8 @@ export function notServed(config: Config): Finding[] {
     if (path !== undefined) findings.push(advice([...path, field], `"${field}" of a grant does nothing`));
   }
   const paths = firstCapabilityWith(config, 'direct_paths', (value) => !isTexts(value));
-  if (paths !== undefined) findings.push(advice([...paths, 'direct_paths'], '"direct_paths" that is no list of texts does nothing'));
+  if (paths !== undefined)
+    findings.push(advice([...paths, 'direct_paths'], '"direct_paths" that is no list of texts does nothing'));
   for (const [id, provider] of Object.entries(config.providers)) {
     const path = ['providers', id];
     if (provider.upstream !== undefined) findings.push(advice([...path, 'upstream'], '"upstream" does nothing'));

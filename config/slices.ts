@@ -7,7 +7,6 @@ import type { PricingSlice } from '../src/contract/messages.ts';
 import type { Provider } from '../src/contract/provider.ts';
 import type { QuotaDefinition } from '../src/contract/quota.ts';
 import { assert } from '../src/lib/result.ts';
-import { projectOf } from '../src/keys/service-account.ts';
 import { isFormat } from '../src/sinks/formats/format.ts';
 import type { DeliverySettings } from '../src/sinks/messages.ts';
 import { readTarget } from '../src/sinks/target.ts';
@@ -22,6 +21,7 @@ import type { ProviderAuthorization } from './schema/fields.ts';
 import type { Capability, TempGrantConfig } from './schema/grants.ts';
 import type { ProviderConfig } from './schema/providers.ts';
 import type { ListenerConfig } from './schema/server.ts';
+import { vertexOf } from './vertex.ts';
 import { eventsOf } from './webhooks.ts';
 
 /** What each room is handed of a config: nothing it does not use, in the words of the contract, with units in names. */
@@ -47,19 +47,6 @@ export function providersOf(config: Config): Provider[] {
       modelCostMap: provider.model_cost_map,
     };
   });
-}
-
-/** A location's own host, and one of several locations. */
-const VERTEX_HOST = /^(?:([a-z0-9-]+)-aiplatform\.googleapis\.com|aiplatform\.([a-z]+)\.rep\.googleapis\.com)$/;
-
-/** Where Vertex has the provider's models; undefined for other providers, and in express mode, which has a key and no project. */
-function vertexOf(provider: ProviderConfig): Provider['vertex'] {
-  const { compatibility, vertex_project, vertex_location, apikey, baseurl } = provider;
-  if (compatibility?.google_generate_content !== true && compatibility?.google_raw_predict !== true) return undefined;
-  const project = vertex_project === '' ? projectOf(apikey) : vertex_project;
-  if (project === '') return undefined;
-  const [, own, several] = VERTEX_HOST.exec(URL.canParse(baseurl) ? new URL(baseurl).hostname : '') ?? [];
-  return { project, location: vertex_location === '' ? (own ?? several ?? 'global') : vertex_location };
 }
 
 export interface Credential {

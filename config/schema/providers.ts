@@ -74,13 +74,15 @@ export const ProviderConfig = z.strictObject({
     .regex(VERTEX_NAME, { error: 'must be the id of a project' })
     .default('')
     .describe(
-      'With a flag of Vertex: the project that pays; empty: the one of the keyfile. A caller\'s is never used (extension)',
+      "With a flag of Vertex: the project that pays; empty: the one of the keyfile. A caller's is never used (extension)",
     ),
   vertex_location: z
     .string()
     .regex(VERTEX_NAME, { error: 'must be a location, such as us-east5' })
     .default('')
-    .describe('With a flag of Vertex: where its models are asked for; empty: as the baseurl names it, or "global" (extension)'),
+    .describe(
+      'With a flag of Vertex: where its models are asked for; empty: as the baseurl names it, or "global" (extension)',
+    ),
   auth_mode: z
     .enum(['', 'override', 'passthrough', 'none'])
     .default('')

@@ -64,7 +64,7 @@ export function askDirect(
 
 /** Nobody here would read what a socket says, nor end it when its caller is shut out. */
 function upgrading({ request }: Arrival): Fault | undefined {
-  return request.header('upgrade') === undefined ? undefined : { code: 'upgrade_refused' };
+  return request.header('upgrade')?.toLowerCase() === 'websocket' ? { code: 'upgrade_refused' } : undefined;
 }
 
 function barredBy(arrival: Arrival, { provider }: Route): Fault | undefined {

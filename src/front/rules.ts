@@ -4,6 +4,7 @@ import type { CallFacts, Deciding, PostHook, Verdict, Wired } from '../contract/
 import { editsOf, HOOK_EVENTS, SEND_FIELDS } from '../contract/guardrail.ts';
 import { ruleId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { BodyFields } from '../contract/messages.ts';
 import type { SendHook } from '../access/grants.ts';
 import { postHooksOf } from '../guardrails/hooks/post-hooks.ts';
 import { failed, ok } from '../lib/result.ts';
@@ -96,10 +97,10 @@ export async function judgeRequest(
     );
     if (!outcome.ok) return failed({ fault: outcome.fault, verdicts: judged.verdicts });
     const { decided, body } = outcome.value;
-    judged.verdicts.push(...decided.verdicts);
+    const fields = decided.fields ?? scanned.fields;
+    judged.verdicts.push(...saying(decided.verdicts, unreadIn(endpoint, body, fields)));
     judged.placeholders.push(...decided.placeholders);
     if (decided.fault !== undefined) return failed({ fault: decided.fault, verdicts: judged.verdicts });
-    const fields = decided.fields ?? scanned.fields;
     const edited = scanned.edited || decided.fields !== undefined;
     // The body was given away, and came back in a buffer of its own.
     const original = scanned.packed ? scanned.original : body;
@@ -112,6 +113,19 @@ export async function judgeRequest(
     judged.asked = anew.value.asked;
     judged.route = anew.value.route;
   }
+}
+
+/** What no rule of ours can read in a request that rules have judged; a strict one refuses it (`unguardedBy`). */
+function unreadIn({ protocol }: ExchangeEndpoint, body: Uint8Array, fields: BodyFields): string | undefined {
+  return protocol.api === 'openai_text_completions' && hasTokens(body, fields) ? TOKENS_UNREAD : undefined;
+}
+
+const TOKENS_UNREAD = 'a prompt of tokens was not read';
+
+/** Hooks are sent the whole body, and know by themselves what they read. */
+function saying(verdicts: readonly Verdict[], unread: string | undefined): readonly Verdict[] {
+  if (unread === undefined) return verdicts;
+  return verdicts.map((each) => (each.type === 'hook' ? each : { ...each, error: each.error ?? unread }));
 }
 
 /** The config has no hooks at all, and so no thread that could say it. */

@@ -64,7 +64,12 @@ export class AccessTokens {
     return state.asking ?? Promise.resolve(failed(pausing ?? unreachable(provider, 'it was not asked')));
   }
 
-  async #renew(state: Account, account: ServiceAccount, provider: string, nowMs: number): Promise<Result<string, Fault>> {
+  async #renew(
+    state: Account,
+    account: ServiceAccount,
+    provider: string,
+    nowMs: number,
+  ): Promise<Result<string, Fault>> {
     const got = await granted(this.#ask, account, provider, nowMs).catch(() =>
       // A bug in asking; its text could hold what was sent.
       failed(unreachable(provider, 'asking its token server failed')),

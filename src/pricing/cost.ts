@@ -197,7 +197,9 @@ function sumOf(question: CostQuestion, priced: Priced, table: PriceTable): Cost 
 }
 
 function costsNothing({ rates, tiers, services, web_search }: ModelPrice): boolean {
-  const all = [rates, ...tiers.map((tier) => tier.rates), ...Object.values(services)].flatMap((each) => Object.values(each));
+  const all = [rates, ...tiers.map((tier) => tier.rates), ...Object.values(services)].flatMap((each) =>
+    Object.values(each),
+  );
   return all.length > 0 && all.every((rate) => rate === 0) && (web_search?.picodollars ?? 0) === 0;
 }
 

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { GoogleGenAI } from '@google/genai';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fixture } from '../protocols/fixtures.ts';
 import { ADMIN_GRANT, newTag, rawRequest, startFlow } from './support.ts';
@@ -46,23 +47,18 @@ beforeAll(async () => {
         apikey: KEY,
         models: ['omni-moderation-latest', 'jina-reranker-v2-base-multilingual'],
       },
-      lab: { baseurl: `${origin}/lab`, apikey: KEY, models: ['strict'] },
+      lab: { baseurl: `${origin}/lab`, apikey: KEY, models: ['strict', 'loose'] },
       ruled: { baseurl: `${origin}/ruled`, apikey: KEY, models: ['ruled-model'] },
       metered: { baseurl: `${origin}/metered`, apikey: KEY, models: ['metered-model'] },
-      claude: { ...vertex, apikey: account, models: ['claude-sonnet-4-6', 'gemini-2.5-flash'], vertex_location: 'us-east5' },
+      claude: {
+        ...vertex,
+        apikey: account,
+        models: ['claude-sonnet-4-6', 'gemini-2.5-flash'],
+        vertex_location: 'us-east5',
+      },
       broken: { ...vertex, apikey: keyfile(`${origin}/no-token`), models: ['claude-broken'] },
     },
-    hooks: {
-      tickets: {
-        fail_policy: 'fail_closed',
-        builtin: {
-          kind: 'regex',
-          action: 'redact',
-          sides: ['request', 'response'],
-          patterns: [{ name: 'ticket', pattern: 'TICKET-[0-9]{6}' }],
-        },
-      },
-    },
+    hooks: { tickets: ticketRule('fail_closed'), lax: ticketRule('fail_open') },
     quotas: { pot: { capacity: '$1.00', rate: '$1.00/day' } },
     grants: [
       ADMIN_GRANT,
@@ -71,9 +67,18 @@ beforeAll(async () => {
         app: {
           'tailscale.com/cap/aperture': [
             { models: 'lab/strict', send_hooks: [RULE] },
+            { models: 'lab/loose', send_hooks: [{ ...RULE, name: 'lax' }] },
             { models: 'ruled/**', send_hooks: [RULE] },
             { models: 'metered/**', quotas: [{ bucket: 'pot' }] },
-            { direct_paths: ['claude/v1/jobs/**', 'box/v1/jobs/**', 'ruled/v1/jobs', 'metered/v1/jobs', 'metered/v2/**'] },
+            {
+              direct_paths: [
+                'claude/v1/jobs/**',
+                'box/v1/jobs/**',
+                'ruled/v1/jobs',
+                'metered/v1/jobs',
+                'metered/v2/**',
+              ],
+            },
           ],
         },
       },
@@ -87,6 +92,11 @@ afterAll(async () => {
 beforeEach(() => {
   seen = [];
 });
+
+function ticketRule(fail_policy: string): unknown {
+  const patterns = [{ name: 'ticket', pattern: 'TICKET-[0-9]{6}' }];
+  return { fail_policy, builtin: { kind: 'regex', action: 'redact', sides: ['request', 'response'], patterns } };
+}
 
 const keyPair = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
@@ -145,11 +155,20 @@ interface Told {
   body: string;
 }
 
-async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Told & { tag: string }> {
+async function post(
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Told & { tag: string }> {
   const tag = newTag();
   const response = await fetch(flow.gateway.url + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'user-agent': tag, authorization: 'Bearer of-the-client', ...headers },
+    headers: {
+      'content-type': 'application/json',
+      'user-agent': tag,
+      authorization: 'Bearer of-the-client',
+      ...headers,
+    },
     body: JSON.stringify(body),
   });
   return { status: response.status, body: await response.text(), tag };
@@ -164,7 +183,10 @@ describe('moderations', () => {
   test('a request that names no model is judged, and sent, with the one that the API takes', async () => {
     const { status, body, tag } = await post('/v1/moderations', { input: 'hello' });
     expect([status, body]).toEqual([200, fixture('openai-media/moderation-no-usage').response.toString()]);
-    expect(only()).toMatchObject({ url: '/base/v1/moderations', body: '{"model":"omni-moderation-latest","input":"hello"}' });
+    expect(only()).toMatchObject({
+      url: '/base/v1/moderations',
+      body: '{"model":"omni-moderation-latest","input":"hello"}',
+    });
     expect(only().headers.authorization).toBe(`Bearer ${KEY}`);
     expect(await flow.recordOf(tag)).toMatchObject({
       state: 'complete',
@@ -222,6 +244,17 @@ describe('older completions with a rule', () => {
   );
 });
 
+test('a rule that lets pass what it cannot read says so', async () => {
+  const { status, tag } = await post('/v1/completions', { model: 'loose', prompt: [1, 2, 3] });
+  expect(status).toBe(200);
+  const { verdicts } = await flow.recordOf(tag);
+  expect(verdicts.find(({ side }) => side === 'request')).toMatchObject({
+    rule: 'lax',
+    action: 'allow',
+    error: 'a prompt of tokens was not read',
+  });
+});
+
 describe('a direct path', () => {
   test('passes as it is, with the key of the provider that a grant names', async () => {
     const tag = newTag();
@@ -240,7 +273,11 @@ describe('a direct path', () => {
     });
     expect(response.status).toBe(201);
     const got = only();
-    expect(got).toMatchObject({ method: 'PUT', url: '/base/v1/jobs/j-1/a%3Ab?x=1&y=2', body: bytes.toString('latin1') });
+    expect(got).toMatchObject({
+      method: 'PUT',
+      url: '/base/v1/jobs/j-1/a%3Ab?x=1&y=2',
+      body: bytes.toString('latin1'),
+    });
     expect(got.headers).toMatchObject({ authorization: `Bearer ${KEY}`, 'content-encoding': 'br' });
     expect(JSON.stringify(got.headers)).not.toMatch(/of-the-client|x-aperture/);
     const record = await flow.recordOf(tag);
@@ -328,7 +365,11 @@ describe('a direct path', () => {
   test('is closed to whom rules are attached, and starts nothing for whom a quota is', async () => {
     const ruled = await post('/v1/jobs', {}, { 'x-aperture-provider': 'ruled' });
     expect(ruled).toMatchObject({ status: 403 });
-    expect(await flow.recordOf(ruled.tag)).toMatchObject({ state: 'denied', api: 'direct', denied_by: 'gateway_forbidden' });
+    expect(await flow.recordOf(ruled.tag)).toMatchObject({
+      state: 'denied',
+      api: 'direct',
+      denied_by: 'gateway_forbidden',
+    });
     expect(await post('/v1/jobs', {}, { 'x-aperture-provider': 'metered' })).toMatchObject({ status: 403 });
     expect(seen).toEqual([]);
     const looked = await fetch(`${flow.gateway.url}/v2/anything`);
@@ -348,7 +389,9 @@ describe('Vertex', () => {
     );
     for (const { status, body } of answers) expect([status, body]).toEqual([200, response.toString()]);
     const asked = seen.filter(({ url }) => url !== '/token');
-    expect(asked.map(({ url }) => url)).toEqual(Array(3).fill(`${OURS}/anthropic/models/claude-sonnet-4-6:streamRawPredict`));
+    expect(asked.map(({ url }) => url)).toEqual(
+      Array(3).fill(`${OURS}/anthropic/models/claude-sonnet-4-6:streamRawPredict`),
+    );
     for (const { headers, body } of asked) {
       expect([headers.authorization, body]).toEqual([token, JSON.stringify(request.body)]);
     }
@@ -363,6 +406,9 @@ describe('Vertex', () => {
       stream: true,
       usage: expected.usage,
       usage_state: 'final',
+      // $3, cached $0.30, output $15 a million: 8, 3072 and 6 tokens.
+      cost_nanodollars: String(8 * 3000 + 3072 * 300 + 6 * 15_000),
+      cost_basis: 'vertex/claude-sonnet-4-6',
       key_id: expect.stringMatching(/^key_[0-9a-f]{8}$/),
     });
     expect(JSON.stringify(record)).not.toContain('secret-of-the-test');
@@ -372,7 +418,10 @@ describe('Vertex', () => {
     const { response, request } = fixture('gemini/generate-basic');
     const one = await post(`${PATH}/google/models/claude/gemini-2.5-flash:generateContent`, request.body);
     expect([one.status, one.body]).toEqual([200, response.toString()]);
-    const two = await post(`${PATH}/anthropic/models/count-tokens:rawPredict`, { model: 'claude-sonnet-4-6', messages: [] });
+    const two = await post(`${PATH}/anthropic/models/count-tokens:rawPredict`, {
+      model: 'claude-sonnet-4-6',
+      messages: [],
+    });
     expect([two.status, two.body]).toEqual([200, '{"input_tokens":7}']);
     expect(seen.map(({ url }) => url).filter((url) => url !== '/token')).toEqual([
       `${OURS}/google/models/gemini-2.5-flash:generateContent`,
@@ -380,6 +429,22 @@ describe('Vertex', () => {
     ]);
     expect(await flow.recordOf(one.tag)).toMatchObject({ api: 'google_generate_content', usage_state: 'final' });
     expect(await flow.recordOf(two.tag)).toMatchObject({ api: 'google_raw_count_tokens', usage: null });
+  });
+
+  test("Google's own SDK, as it asks in express mode", async () => {
+    const client = new GoogleGenAI({
+      vertexai: true,
+      apiKey: 'of-the-client',
+      httpOptions: { baseUrl: flow.gateway.url },
+    });
+    const told = await client.models.generateContent({ model: 'gemini-2.5-flash', contents: 'hello' });
+    expect(told.text).toBe(fixture('gemini/generate-basic').expected.text);
+    const asked = seen.filter(({ url }) => url !== '/token');
+    expect(asked.map(({ url }) => url.replace('/v1beta1/', '/v1/'))).toEqual([
+      `${OURS}/google/models/gemini-2.5-flash:generateContent`,
+    ]);
+    expect(asked[0]?.headers).toMatchObject({ authorization: token });
+    expect(asked[0]?.headers).not.toHaveProperty('x-goog-api-key');
   });
 
   test('without a token nothing is sent, and the answer says why in words of ours', async () => {

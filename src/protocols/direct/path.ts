@@ -31,7 +31,8 @@ export function directPath(path: string): DirectPath | undefined {
   const segments: string[] = [];
   for (const segment of spelled.slice(1).split('/')) {
     const text = decoded(segment);
-    if (text === undefined || LEFT_OUT.test(text) || UNSEEN.test(text) || text.normalize('NFKC') !== text) return undefined;
+    if (text === undefined || LEFT_OUT.test(text) || UNSEEN.test(text) || text.normalize('NFKC') !== text)
+      return undefined;
     segments.push(text);
   }
   return { path: spelled, segments };

@@ -224,7 +224,7 @@ describe('older completions', () => {
   const PROMPTS = { model: MODEL, prompt: ['A', 'B'], max_tokens: 16 };
   const USAGE = { input_uncached: 9, output: 6 };
 
-  async function told(target: Target, options: OpenAI.StreamOptions | undefined) {
+  async function told(target: Target, options: OpenAI.ChatCompletionStreamOptions | undefined) {
     const stream = await clientOf(target).completions.create({
       ...PROMPTS,
       stream: true,
