@@ -250,6 +250,8 @@ describe('older completions', () => {
       agent: AGENT,
       stream: false,
       usage: { input_uncached: 4, output: 13 },
+      // gpt-3.5-turbo-instruct, which answered, costs $1.50 and $2.00 a million.
+      cost_nanodollars: String(4 * 1500 + 13 * 2000),
       usage_state: 'final',
       stop_reason: 'length',
       edits: [],

@@ -243,7 +243,15 @@ const completions: Dialect = {
   name: 'OpenAI completions',
   api: 'openai_text_completions',
   contentType: 'text/event-stream',
-  text: (pieces) => Buffer.from(sse([...pieces.map((text) => textChunk(text)), textChunk('', 'stop'), '[DONE]'])),
+  text: (pieces) =>
+    Buffer.from(
+      sse([
+        ...pieces.map((text) => textChunk(text)),
+        textChunk('', 'stop'),
+        { id: 'cmpl-1', choices: [], usage: { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 } },
+        '[DONE]',
+      ]),
+    ),
   call: undefined,
 };
 
