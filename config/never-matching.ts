@@ -1,3 +1,4 @@
+import { directPatterns } from '../src/access/capability.ts';
 import { compileGlob } from '../src/lib/globs.ts';
 import { globMatches } from '../src/pricing/glob.ts';
 import { providersOf } from './slices.ts';
@@ -25,7 +26,7 @@ function ofGrants(config: Config): Finding[] {
     const nobody = src.length === 0 ? [advice([...path, 'src'], 'matches nobody: "src" is empty')] : [];
     const words = src.flatMap((word, at) => wordAdvice(word, [...path, 'src', at]));
     const capabilities = app[APERTURE_CAPABILITY].flatMap((capability, at) =>
-      capabilityAdvice(capability, [...path, 'app', APERTURE_CAPABILITY, at], models, config.hooks),
+      capabilityAdvice(capability, [...path, 'app', APERTURE_CAPABILITY, at], models, config),
     );
     return [...nobody, ...words, ...capabilities];
   });
@@ -44,10 +45,18 @@ function capabilityAdvice(
   capability: Capability,
   path: Path,
   models: readonly string[][],
-  rules: Config['hooks'],
+  { hooks: rules, providers: known }: Config,
 ): Finding[] {
   const findings: Finding[] = [];
+  const providers = Object.keys(known).map((id) => [id]);
   const { models: pattern, send_hooks: hooks } = capability;
+  directPatterns(capability.direct_paths).forEach((each, at) => {
+    if (!hasKnownProvider(each, providers)) {
+      findings.push(
+        advice([...path, 'direct_paths', at], `"${shown(each)}" names no provider: it is a glob over provider/path`),
+      );
+    }
+  });
   if (pattern !== undefined && hasKnownProvider(pattern, models)) {
     const glob = compileGlob(pattern);
     if (!models.some((segments) => glob.matches(segments))) {

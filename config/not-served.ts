@@ -28,7 +28,6 @@ const CAPABILITY_FIELDS_NOT_SERVED = [
   'mcp_templates',
   'enable_chat_ui',
   'skills',
-  'direct_paths',
   'set_cors',
   'cors_paths',
   'Access-Control-Allow-Origin',
@@ -42,6 +41,9 @@ export function notServed(config: Config): Finding[] {
     const path = firstCapabilityWith(config, field);
     if (path !== undefined) findings.push(advice([...path, field], `"${field}" of a grant does nothing`));
   }
+  const paths = firstCapabilityWith(config, 'direct_paths', (value) => !isTexts(value));
+  if (paths !== undefined)
+    findings.push(advice([...paths, 'direct_paths'], '"direct_paths" that is no list of texts does nothing'));
   for (const [id, provider] of Object.entries(config.providers)) {
     const path = ['providers', id];
     if (provider.upstream !== undefined) findings.push(advice([...path, 'upstream'], '"upstream" does nothing'));
@@ -57,9 +59,19 @@ function advice(path: Path, what: string): Finding {
   return { severity: 'warning', path, atKey: true, message: `${what} in this version`, advisory: true };
 }
 
-function firstCapabilityWith(config: Config, field: (typeof CAPABILITY_FIELDS_NOT_SERVED)[number]): Path | undefined {
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+function firstCapabilityWith(
+  config: Config,
+  field: (typeof CAPABILITY_FIELDS_NOT_SERVED)[number] | 'direct_paths',
+  counts: (value: unknown) => boolean = () => true,
+): Path | undefined {
   for (const [grant, { app }] of config.grants.entries()) {
-    const index = app[APERTURE_CAPABILITY].findIndex((capability) => capability[field] !== undefined);
+    const index = app[APERTURE_CAPABILITY].findIndex(
+      (capability) => capability[field] !== undefined && counts(capability[field]),
+    );
     if (index >= 0) return ['grants', grant, 'app', APERTURE_CAPABILITY, index];
   }
   return undefined;

@@ -21,6 +21,7 @@ import type { ProviderAuthorization } from './schema/fields.ts';
 import type { Capability, TempGrantConfig } from './schema/grants.ts';
 import type { ProviderConfig } from './schema/providers.ts';
 import type { ListenerConfig } from './schema/server.ts';
+import { vertexOf } from './vertex.ts';
 import { eventsOf } from './webhooks.ts';
 
 /** What each room is handed of a config: nothing it does not use, in the words of the contract, with units in names. */
@@ -41,6 +42,7 @@ export function providersOf(config: Config): Provider[] {
       addHeaders: headersOf(provider),
       authMode: authModeOf(provider),
       injectUsage: provider.inject_usage,
+      vertex: vertexOf(provider),
       costBasis: provider.cost_basis === '' ? undefined : provider.cost_basis,
       modelCostMap: provider.model_cost_map,
     };

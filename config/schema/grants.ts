@@ -42,7 +42,12 @@ export const Capability = z.strictObject({
   read_audit: allowed('The audit log; false takes it from an admin (extension)'),
   filterable_headers: HeaderNames.exactOptional().describe('Indexed headers by which this caller may filter'),
   skills: unspecified('Access to chat skills'),
-  direct_paths: unspecified('Undocumented in Aperture'),
+  direct_paths: z
+    .union([z.array(z.string()), z.unknown()])
+    .exactOptional()
+    .describe(
+      'Globs over provider/path: paths of a provider that pass as they are; Aperture does not document what it means by it',
+    ),
   set_cors: allowed('Legal in Aperture; read and not used, because this gateway answers no cross-origin request'),
   cors_paths: z.array(z.string()).exactOptional().describe('As set_cors'),
   'Access-Control-Allow-Origin': text('As set_cors'),

@@ -16,6 +16,9 @@ const FLAG_MEANING: Record<Compatibility, string> = {
   bedrock_converse: 'Serves Bedrock Converse',
 };
 
+/** Ids of projects, `example.com:project` among them, and locations. */
+const VERTEX_NAME = /^(?:[a-z0-9](?:[a-z0-9.:-]{0,61}[a-z0-9])?)?$/;
+
 const AWS_REGION = /^[a-z]{2}(?:-[a-z]+)+-\d$/;
 
 const flag = (meaning: string) => z.boolean().exactOptional().describe(meaning);
@@ -66,6 +69,20 @@ export const ProviderConfig = z.strictObject({
     .default('')
     .describe(
       'With `aws_sigv4`, where the baseurl does not name it: the region that requests are signed for (extension)',
+    ),
+  vertex_project: z
+    .string()
+    .regex(VERTEX_NAME, { error: 'must be the id of a project' })
+    .default('')
+    .describe(
+      "With a flag of Vertex: the project that pays; empty: the one of the keyfile. A caller's is never used (extension)",
+    ),
+  vertex_location: z
+    .string()
+    .regex(VERTEX_NAME, { error: 'must be a location, such as us-east5' })
+    .default('')
+    .describe(
+      'With a flag of Vertex: where its models are asked for; empty: as the baseurl names it, or "global" (extension)',
     ),
   auth_mode: z
     .enum(['', 'override', 'passthrough', 'none'])

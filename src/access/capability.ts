@@ -38,8 +38,14 @@ export const Capability = z.looseObject({
   read_audit: z.boolean().optional(),
   filterable_headers: z.array(z.string()).optional(),
   enable_chat_ui: z.boolean().optional(),
+  direct_paths: z.unknown().optional(),
 });
 export type Capability = z.infer<typeof Capability>;
+
+/** Globs over `provider/path`. Aperture does not document the shape: what is no list of texts opens nothing. */
+export function directPatterns(given: unknown): string[] {
+  return Array.isArray(given) ? given.filter((each) => typeof each === 'string') : [];
+}
 
 /** The parts of an object that cannot be read which must not be lost: that it limits something, and what. */
 export const UnreadableLimit = z

@@ -1,5 +1,5 @@
 import type { Caller } from '../contract/caller.ts';
-import { APERTURE_CAPABILITY, Capability } from './capability.ts';
+import { APERTURE_CAPABILITY, Capability, directPatterns } from './capability.ts';
 import { compileGlob } from '../lib/globs.ts';
 import { sourceWord, wordsOf } from './grants.ts';
 import type { CapabilityInput, GrantInput } from './grants.ts';
@@ -23,6 +23,8 @@ export interface CapabilityExplanation {
   send_hooks?: string[];
   /** Names alone: a value may be a credential. */
   add_headers?: string[];
+  /** Globs over `provider/path`. */
+  direct_paths?: string[];
   /** `read_metrics` and the like, as given. */
   rights?: Record<string, boolean>;
 }
@@ -58,6 +60,7 @@ function explainCapability(
   segments: readonly string[] | undefined,
 ): CapabilityExplanation {
   const { role, models, quotas, send_hooks, add_headers } = capability;
+  const direct = directPatterns(capability.direct_paths);
   const applies = segments === undefined || models === undefined ? undefined : compileGlob(models).matches(segments);
   const rights = RIGHTS.flatMap((name): [string, boolean][] => {
     const given = capability[name];
@@ -70,6 +73,7 @@ function explainCapability(
     ...(applies === undefined ? {} : { applies }),
     ...(quotas === undefined ? {} : { quotas: quotas.map(({ bucket }) => bucket) }),
     ...(send_hooks === undefined ? {} : { send_hooks: send_hooks.map(({ name }) => name) }),
+    ...(direct.length === 0 ? {} : { direct_paths: direct }),
     ...(add_headers === undefined
       ? {}
       : { add_headers: add_headers.map((line) => line.split(':', 1).join('').trim()) }),

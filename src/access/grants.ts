@@ -1,6 +1,12 @@
 import type { Caller } from '../contract/caller.ts';
 import { Lru } from '../lib/lru.ts';
-import { APERTURE_CAPABILITY, Capability, UNREADABLE_REFERENCE, UnreadableLimit } from './capability.ts';
+import {
+  APERTURE_CAPABILITY,
+  Capability,
+  directPatterns,
+  UNREADABLE_REFERENCE,
+  UnreadableLimit,
+} from './capability.ts';
 import { compileGlob } from '../lib/globs.ts';
 import type { Glob } from '../lib/globs.ts';
 import { readHeaderLine } from './header-line.ts';
@@ -31,6 +37,7 @@ export interface CapabilityInput {
   read_audit?: boolean | undefined;
   filterable_headers?: readonly string[] | undefined;
   enable_chat_ui?: boolean | undefined;
+  direct_paths?: unknown;
 }
 
 export interface SendHook {
@@ -75,6 +82,8 @@ export interface CallerAccess {
   /** Extra upstream headers for the model. */
   headersFor(provider: string, model: string): readonly (readonly [string, string])[];
   matching(provider: string, model: string): ModelAccess;
+  /** Ids of the grants that open a provider's path as it is, by its decoded segments; undefined when none does. */
+  reaches(provider: string, segments: readonly string[]): readonly string[] | undefined;
 }
 
 export interface Access {
@@ -90,6 +99,7 @@ interface Rule {
   /** Whether it allows the models that it applies to. */
   allows: boolean;
   addHeaders: [string, string][];
+  directPaths: Glob[];
 }
 
 interface CompiledGrant {
@@ -168,6 +178,7 @@ function compileGrant(
         const header = readHeaderLine(line);
         return header === undefined ? [] : [header];
       }),
+      directPaths: directPatterns(capability.direct_paths).map((pattern) => shared(globs, pattern)),
     })),
     custom: grant.custom,
   };
@@ -273,7 +284,7 @@ function unreadableLimit(object: unknown): Pick<GrantInput, 'capabilities' | 'cu
 }
 
 function withoutRights(grant: CompiledGrant): CompiledGrant {
-  return { ...grant, rules: grant.rules.map((rule) => ({ ...rule, allows: false })) };
+  return { ...grant, rules: grant.rules.map((rule) => ({ ...rule, allows: false, directPaths: [] })) };
 }
 
 /** Capabilities of the policy file that are neither ours nor Tailscale's own. */
@@ -321,6 +332,12 @@ function accessOf(grants: readonly CompiledGrant[], unreadableCapabilities: numb
     may: (provider, model) => matching(provider, model).grantIds,
     headersFor: (provider, model) => matching(provider, model).addHeaders,
     matching,
+    reaches: (provider, segments) => {
+      const opening = rules.filter(({ directPaths }) =>
+        directPaths.some((glob) => glob.matches([provider, ...segments])),
+      );
+      return opening.length === 0 ? undefined : unique(opening.map(({ grantId }) => grantId));
+    },
   };
 }
 

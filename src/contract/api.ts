@@ -23,6 +23,11 @@ export const APIS = [
   // And translations.
   'openai_transcriptions',
   'openai_speech',
+  // The older API of texts without roles. Aperture's word for chat, `oai_completions`, is too near to a shorter name.
+  'openai_text_completions',
+  'openai_moderations',
+  // Cohere's and Jina's, which others speak as well.
+  'rerank',
   'openai_responses_compact',
   'openai_responses_input_tokens',
   // An earlier response, read again or cancelled: it tells of that response.
@@ -48,6 +53,11 @@ export const APIS = [
   'gemini_cached_contents',
   'gemini_operations',
   'bedrock_count_tokens',
+  // On Vertex: Gemini's, and Claude's.
+  'google_count_tokens',
+  'google_raw_count_tokens',
+  // A path of a provider that grants open as it is.
+  'direct',
 ] as const;
 export type Api = (typeof APIS)[number];
 

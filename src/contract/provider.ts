@@ -17,6 +17,8 @@ export interface Provider {
   authMode: 'override' | 'passthrough' | 'none';
   /** Ask for usage where a chat client streams without asking (docs/extensions.md). */
   injectUsage: boolean;
+  /** Where Vertex has its models, whatever a caller's path says; undefined in express mode, and for all others. */
+  vertex?: { project: string; location: string } | undefined;
   costBasis: string | undefined;
   modelCostMap: { match: string; as: string; adjustment: string }[];
 }

@@ -7,6 +7,7 @@ import { heldRoute, mayName, planRoute } from '../routing/plan.ts';
 import type { Route } from '../routing/plan.ts';
 import { elsewhere, namedHoldings } from './named-resources.ts';
 import type { HeldBy } from './named-resources.ts';
+import { askDirect } from './direct-door.ts';
 import type { Arrival, ExchangeEndpoint } from './request-life.ts';
 import { askResource } from './resource-life.ts';
 import type { AskedResource } from './resource-life.ts';
@@ -23,6 +24,8 @@ export interface Asked {
   held?: HeldBy | undefined;
   /** It is about what providers keep. */
   resource?: AskedResource;
+  /** Where a path goes that grants open as it is. */
+  direct?: Route;
 }
 
 /** Finds the model's name, and whose the earlier response is that the request names. */
@@ -34,13 +37,15 @@ export async function ask(
 ): Promise<Result<Asked, Fault>> {
   const { resources } = services;
   const { caller } = arrival;
-  const { resource } = endpoint;
+  const { resource, direct } = endpoint;
+  if (direct !== undefined) return askDirect(arrival, { ...endpoint, direct }, scanned);
   if (resource !== undefined) return askResource(services, arrival, { ...endpoint, resource }, scanned);
   if (endpoint.responseId !== undefined) {
     const found = await resources.find({ kind: 'response', id: endpoint.responseId }, caller.login);
     return found.ok ? ok({ scanned, model: found.value.model, holder: found.value.provider }) : found;
   }
-  const model = endpoint.modelIn === 'path' ? endpoint.model : scanned.fields.model;
+  const inBody = scanned.fields.model ?? endpoint.protocol.defaultModel;
+  const model = endpoint.modelIn === 'path' ? endpoint.model : inBody;
   if (model === undefined) return failed({ code: 'model_missing' });
   let held: HeldBy | undefined;
   if (scanned.fields.resources !== undefined) {
@@ -73,6 +78,7 @@ function previousResponse(endpoint: ExchangeEndpoint, scanned: ScannedBody): str
 
 /** Grants and route; every model that the body can select is checked, not only the first. */
 export function routeOf(arrival: Arrival, endpoint: ExchangeEndpoint, asked: Asked): Result<Route, Fault> {
+  if (asked.direct !== undefined) return ok(asked.direct);
   if (asked.resource !== undefined) return ok(asked.resource.route);
   const allows = (provider: string, model: string): readonly string[] | undefined =>
     arrival.access.may(provider, model);

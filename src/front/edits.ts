@@ -1,6 +1,7 @@
+import type { Api } from '../contract/api.ts';
 import type { Edit } from '../contract/exchange.ts';
 import type { ModelName } from '../contract/ids.ts';
-import { applySplices, modelSplice, usageSplice } from '../protocols/body-edit.ts';
+import { applySplices, modelSplice, namingSplice, usageSplice } from '../protocols/body-edit.ts';
 import type { Splice } from '../protocols/body-edit.ts';
 import { UsageEventFilter } from '../protocols/usage-filter.ts';
 import type { WireFilter } from '../proxy/client.ts';
@@ -18,8 +19,8 @@ export interface ForwardedBody {
 
 /**
  * The body as the provider gets it: the caller's bytes, but for the edits that are ours to make, each made in place and
- * noted in `edits`: the model's bare name where the caller wrote `provider/model`, and the wish for usage in a stream.
- * A name in the path is noted here too.
+ * noted in `edits`: the model's bare name where the caller wrote `provider/model`, the API's default model where the
+ * caller wrote none, and the wish for usage in a stream. A name in the path is noted here too.
  */
 export function forwardedBody(
   scanned: ScannedBody,
@@ -34,8 +35,14 @@ export function forwardedBody(
     // The path is changed where the upstream's is made (`upstream-request.ts`).
     else edits.push(renaming(endpoint.model, route.model));
   }
+  const { defaultModel } = endpoint.protocol;
+  if (endpoint.modelIn === 'body' && fields.model === undefined && defaultModel !== undefined) {
+    // What was judged is what is asked for, also of a provider that has another default.
+    splices.push(namingSplice(fields, route.model));
+    edits.push({ kind: 'model_name', side: 'request', detail: `${route.model}, where none was named` });
+  }
   const wantsUsage =
-    endpoint.protocol.api === 'openai_chat' &&
+    TELLS_WHEN_ASKED.has(endpoint.protocol.api) &&
     fields.stream &&
     fields.includeUsage !== true &&
     route.provider.injectUsage;
@@ -49,6 +56,9 @@ export function forwardedBody(
   if (unpacked) edits.push({ kind: 'content_encoding', side: 'request', detail: 'sent decoded, as it was edited' });
   return { body: applySplices(decoded, splices), decoded: unpacked, usageInjected: wantsUsage };
 }
+
+/** Their streams tell usage only where `stream_options` asks for it. */
+const TELLS_WHEN_ASKED: ReadonlySet<Api> = new Set<Api>(['openai_chat', 'openai_text_completions']);
 
 function renamed(scanned: ScannedBody, model: ModelName, edits: Edit[]): Splice[] {
   const splices = modelSplice(scanned.fields, model);

@@ -11,6 +11,7 @@ import { matchEndpoint } from '../protocols/registry.ts';
 import type { Endpoint } from '../protocols/registry.ts';
 import { answerApi, isApiPath } from './api-door.ts';
 import { faultOf } from './faults.ts';
+import { directEndpoint } from './direct-door.ts';
 import { crossSite, hostAllowed } from './host-check.ts';
 import { answerModels } from './models-door.ts';
 import { answerProbe } from './probes.ts';
@@ -125,6 +126,8 @@ async function receive(
       return;
     }
     case 'unknown': {
+      const direct = directEndpoint(arrival, endpoint.dialect);
+      if (direct !== undefined) return requestLife(services, arrival, direct);
       refuse(dialect, { code: 'path_unknown', method: request.method, path: request.path.slice(0, 255) });
       return;
     }

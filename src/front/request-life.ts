@@ -167,10 +167,15 @@ export async function requestLife(
       return;
     }
     const { key, forwarded, deciding, reader } = planned.value;
-    const upstream =
+    const signed =
       key.sign === undefined
-        ? planned.value.upstream
+        ? ok(planned.value.upstream)
         : await signedRequest(planned.value.upstream, key.sign, services.clock.nowMs());
+    if (!signed.ok) {
+      denied(signed.fault, { model, provider: provider.id, verdicts });
+      return;
+    }
+    const upstream = signed.value;
     // What is revoked, judged anew: it may have been while the body came, or while a quota was asked for. From here to
     // `live.add` nothing waits.
     const subjects = [

@@ -55,9 +55,8 @@ export async function askResource(
 ): Promise<Result<Asked, Fault>> {
   const { request, caller } = arrival;
   const call = endpoint.resource;
-  // Google's servers obey it: a list would come as the answer to another question.
-  const overriding = OVERRIDES.find((name) => request.header(name) !== undefined);
-  if (overriding !== undefined) return failed({ code: 'bad_parameter', name: overriding, why: 'is not taken here' });
+  const overriding = otherMethod(request);
+  if (overriding !== undefined) return failed(overriding);
   const inBody = await readBody(arrival, call, scanned);
   if (!inBody.ok) return inBody;
   const found = await namedHoldings(services.resources, caller.login, [...call.ids, ...inBody.value.named]);
@@ -74,6 +73,12 @@ export async function askResource(
 }
 
 const OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];
+
+/** Google's servers obey such a header: the answer would be to another question than the one that was judged. */
+export function otherMethod(request: Pick<Arrival['request'], 'header'>): Fault | undefined {
+  const name = OVERRIDES.find((each) => request.header(each) !== undefined);
+  return name === undefined ? undefined : { code: 'bad_parameter', name, why: 'is not taken here' };
+}
 
 async function readBody(arrival: Arrival, call: ResourceCall, scanned: ScannedBody): Promise<Result<InBody, Fault>> {
   const { fields, decoded } = scanned;

@@ -4,11 +4,13 @@ import type { CallFacts, Deciding, PostHook, Verdict, Wired } from '../contract/
 import { editsOf, HOOK_EVENTS, SEND_FIELDS } from '../contract/guardrail.ts';
 import { ruleId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
+import type { BodyFields } from '../contract/messages.ts';
 import type { SendHook } from '../access/grants.ts';
 import { postHooksOf } from '../guardrails/hooks/post-hooks.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { holds } from '../protocols/input-reach.ts';
+import { hasTokens } from '../protocols/openai-completions/prompts.ts';
 import { redactHeaders } from '../proxy/headers.ts';
 import type { Route } from '../routing/plan.ts';
 import { quotaFacts } from './quota.ts';
@@ -95,10 +97,10 @@ export async function judgeRequest(
     );
     if (!outcome.ok) return failed({ fault: outcome.fault, verdicts: judged.verdicts });
     const { decided, body } = outcome.value;
-    judged.verdicts.push(...decided.verdicts);
+    const fields = decided.fields ?? scanned.fields;
+    judged.verdicts.push(...saying(decided.verdicts, unreadIn(endpoint, body, fields)));
     judged.placeholders.push(...decided.placeholders);
     if (decided.fault !== undefined) return failed({ fault: decided.fault, verdicts: judged.verdicts });
-    const fields = decided.fields ?? scanned.fields;
     const edited = scanned.edited || decided.fields !== undefined;
     // The body was given away, and came back in a buffer of its own.
     const original = scanned.packed ? scanned.original : body;
@@ -111,6 +113,19 @@ export async function judgeRequest(
     judged.asked = anew.value.asked;
     judged.route = anew.value.route;
   }
+}
+
+/** What no rule of ours can read in a request that rules have judged; a strict one refuses it (`unguardedBy`). */
+function unreadIn({ protocol }: ExchangeEndpoint, body: Uint8Array, fields: BodyFields): string | undefined {
+  return protocol.api === 'openai_text_completions' && hasTokens(body, fields) ? TOKENS_UNREAD : undefined;
+}
+
+const TOKENS_UNREAD = 'a prompt of tokens was not read';
+
+/** Hooks are sent the whole body, and know by themselves what they read. */
+function saying(verdicts: readonly Verdict[], unread: string | undefined): readonly Verdict[] {
+  if (unread === undefined) return verdicts;
+  return verdicts.map((each) => (each.type === 'hook' ? each : { ...each, error: each.error ?? unread }));
 }
 
 /** The config has no hooks at all, and so no thread that could say it. */
@@ -134,8 +149,9 @@ export function decidingOf(
 }
 
 /**
- * Why a request must not be sent: no rule reads sound, a binary event stream, nor a body in base64, and one that is in force
- * refuses what it cannot read, or has to put values back. Said now, it costs nothing at the provider.
+ * Why a request must not be sent: no rule reads sound, the binary event streams of Bedrock, a body in base64, nor a prompt of
+ * tokens, and one that is in force refuses what it cannot read, or has to put values back. Said now, it costs nothing at the
+ * provider.
  */
 export function unguardedBy(
   arrival: Arrival,
@@ -143,10 +159,15 @@ export function unguardedBy(
   judged: Judged,
   stream: boolean,
 ): Fault | undefined {
+  const { decoded, fields } = judged.asked.scanned;
   if (protocol.api === 'openai_speech') return unguarded(readingRule(arrival, judged), 'what is spoken');
+  if (protocol.api === 'openai_text_completions') {
+    const strict = strictRule(arrival, judged, 'request');
+    if (strict === undefined || !hasTokens(decoded, fields)) return undefined;
+    return unguarded(strict, 'a prompt of tokens: send its text');
+  }
   if (protocol.dialect !== 'aws') return undefined;
   if (stream) return unguarded(readingRule(arrival, judged), 'a binary event stream: ask without streaming');
-  const { decoded, fields } = judged.asked.scanned;
   const input = protocol.api === 'bedrock_count_tokens' ? fields.spans['input'] : undefined;
   if (input === undefined || !holds(decoded, input.valueStart, input.valueEnd, IN_BASE64)) return undefined;
   return unguarded(strictRule(arrival, judged, 'request'), 'a body in base64: count by Converse');

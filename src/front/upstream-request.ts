@@ -1,6 +1,10 @@
+import type { Fault } from '../contract/fault.ts';
 import type { Sign } from '../keys/aws-signature.ts';
 import type { Authorization } from '../keys/provider-key.ts';
+import { ok } from '../lib/result.ts';
+import type { Result } from '../lib/result.ts';
 import { pathWithModel } from '../protocols/registry.ts';
+import { vertexPathAt } from '../protocols/vertex/path.ts';
 import { upstreamHeaders, upstreamQuery } from '../proxy/headers.ts';
 import type { UpstreamRequest } from '../proxy/upstream.ts';
 import { upstreamUrl } from '../proxy/url.ts';
@@ -19,10 +23,11 @@ export function upstreamRequest(
 ): UpstreamRequest {
   const { request, access } = arrival;
   const { provider, model } = route;
-  const path =
+  const named =
     route.rewriteModel && endpoint.modelIn === 'path'
       ? pathWithModel(endpoint.upstreamPath, model)
       : endpoint.upstreamPath;
+  const path = provider.vertex === undefined ? named : vertexPathAt(named, provider.vertex);
   const target = upstreamUrl(provider.baseUrl, path, upstreamQuery(request.query));
   return {
     origin: target.origin,
@@ -45,8 +50,14 @@ export function upstreamRequest(
 }
 
 /** The same request, with its signature. Nothing of it may be changed afterwards. */
-export async function signedRequest(request: UpstreamRequest, sign: Sign, nowMs: number): Promise<UpstreamRequest> {
-  const made = await sign(request, nowMs);
+export async function signedRequest(
+  request: UpstreamRequest,
+  sign: Sign,
+  nowMs: number,
+): Promise<Result<UpstreamRequest, Fault>> {
+  const signed = await sign(request, nowMs);
+  if (!signed.ok) return signed;
+  const made = signed.value;
   const names = new Set(made.map(([name]) => name));
   const headers: string[] = [];
   for (let i = 0; i + 1 < request.headers.length; i += 2) {
@@ -54,5 +65,5 @@ export async function signedRequest(request: UpstreamRequest, sign: Sign, nowMs:
     // The operator's own header of that name would be a second one.
     if (!names.has(name.toLowerCase())) headers.push(name, request.headers[i + 1] ?? '');
   }
-  return { ...request, headers: [...headers, ...made.flat()] };
+  return ok({ ...request, headers: [...headers, ...made.flat()] });
 }

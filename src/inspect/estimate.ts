@@ -8,8 +8,11 @@ import { zeroUsage } from '../contract/usage.ts';
  */
 const BYTES_PER_TOKEN = 4;
 
+/** Their streams tell usage only where it is asked for. */
+const ESTIMATED: ReadonlySet<Api> = new Set<Api>(['openai_chat', 'openai_text_completions']);
+
 /**
- * Usage by size, for chat streams whose provider sends none: where asking for it is switched off (`inject_usage`), or
+ * Usage by size, for chat streams and those of text completions whose provider sends none: where asking for it is switched off (`inject_usage`), or
  * where the stream ended before the usage event came. Everything else is left as it is; absent stays absent.
  */
 export function withEstimate(
@@ -17,7 +20,7 @@ export function withEstimate(
   exchange: { api: Api; promptBytes: number; stream: boolean },
 ): ResponseFacts {
   const begun = facts.response_id !== null && facts.error?.where !== 'http';
-  if (exchange.api !== 'openai_chat' || !exchange.stream || facts.usage !== null || !begun) return facts;
+  if (!ESTIMATED.has(exchange.api) || !exchange.stream || facts.usage !== null || !begun) return facts;
   let outputBytes = Buffer.byteLength(facts.text);
   for (const call of facts.tool_calls) outputBytes += Buffer.byteLength(call.name) + Buffer.byteLength(call.arguments);
   const usage = zeroUsage();

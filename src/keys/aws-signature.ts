@@ -1,4 +1,5 @@
 import { AwsV4Signer } from 'aws4fetch';
+import type { Fault } from '../contract/fault.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 
@@ -13,8 +14,11 @@ export interface SignableRequest {
   readonly body: Uint8Array | null;
 }
 
-/** Headers to send beside those of the request. */
-export type Sign = (request: SignableRequest, nowMs: number) => Promise<[string, string][]>;
+/** Headers to send beside those of the request; a fault where what they are made of is not to be had. */
+export type Sign = (request: SignableRequest, nowMs: number) => Promise<Result<[string, string][], Fault>>;
+
+/** Needs nobody, and so never fails. */
+export type AwsSign = (request: SignableRequest, nowMs: number) => Promise<[string, string][]>;
 
 /** Where a signature counts. */
 export interface AwsScope {
@@ -54,7 +58,7 @@ export function readAwsKey(text: string): Result<AwsKey, string> {
 }
 
 /** Signs by Signature Version 4: method, path, query, body, host, and the headers that say something to AWS. */
-export function awsSigner(key: AwsKey, { region, service }: AwsScope): Sign {
+export function awsSigner(key: AwsKey, { region, service }: AwsScope): AwsSign {
   const { accessKeyId, secretAccessKey, sessionToken } = key;
   // aws4fetch keeps the key that it derives for a day, and would keep each of them.
   const derived = new Map<string, ArrayBuffer>();

@@ -4,8 +4,10 @@ import type { ProviderId } from '../contract/ids.ts';
 import type { Provider } from '../contract/provider.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import type { AccessTokens } from './access-tokens.ts';
 import { awsScope, awsSigner, readAwsKey } from './aws-signature.ts';
 import type { Sign } from './aws-signature.ts';
+import { KEY_FILE, readKeyFile } from './service-account.ts';
 
 /** A provider's credential as config has read it. */
 export interface Credential {
@@ -51,9 +53,6 @@ type Way =
   | { kind: 'fixed'; answer: Result<Authorization, Fault> }
   | { kind: 'client first'; names: readonly string[]; otherwise: Result<Authorization, Fault> };
 
-/** Marks a Google service account's key file, base64, in place of a key. */
-const KEY_FILE = 'keyfile::';
-
 /** Where key names come from when the operator's secret is not given: they stay the same over restarts. */
 const NAME_KEY = 'aperture provider key name';
 
@@ -64,8 +63,8 @@ const CLIENT_CREDENTIALS = ['authorization', 'x-api-key'];
 export class Keys {
   readonly #ways = new Map<string, Way>();
 
-  constructor(credentials: ReadonlyMap<ProviderId, Credential>, nameKey: string | Uint8Array) {
-    for (const [id, credential] of credentials) this.#ways.set(id, wayOf(id, credential, nameKey));
+  constructor(credentials: ReadonlyMap<ProviderId, Credential>, maker: Maker) {
+    for (const [id, credential] of credentials) this.#ways.set(id, wayOf(id, credential, maker));
   }
 
   /** Takes the client's headers, names in lower case: in passthrough they may hold the credential to use. */
@@ -81,12 +80,21 @@ export class Keys {
   }
 }
 
-/** `nameKey` keys the hash that names keys in records. */
+/** What ways are made with. */
+interface Maker {
+  /** Keys the hash that names keys in records. */
+  nameKey: string | Uint8Array;
+  /** Of service accounts; without them, a key file is of no use. */
+  tokens: AccessTokens | undefined;
+}
+
+/** `nameKey` keys the hash that names keys in records; `tokens` are shared by all configs of a process. */
 export function createKeys(
   credentials: ReadonlyMap<ProviderId, Credential>,
   nameKey: string | Uint8Array = NAME_KEY,
+  tokens?: AccessTokens,
 ): Keys {
-  return new Keys(credentials, nameKey);
+  return new Keys(credentials, { nameKey, tokens });
 }
 
 /** A signature of the client's is none here: it is over the host and headers of its way to us. */
@@ -94,27 +102,28 @@ function isCredential(value: string): boolean {
   return value.trim() !== '' && !value.trimStart().startsWith('AWS4-');
 }
 
-function wayOf(id: string, credential: Credential, nameKey: string | Uint8Array): Way {
+function wayOf(id: string, credential: Credential, maker: Maker): Way {
   switch (credential.authMode) {
     case 'none':
       return { kind: 'fixed', answer: ok(new Authorization('', [])) };
     case 'override':
-      return { kind: 'fixed', answer: configured(id, credential, nameKey) };
+      return { kind: 'fixed', answer: configured(id, credential, maker) };
     case 'passthrough': {
       const own =
         credential.authorization === 'aws_sigv4' ? 'authorization' : headerOf(credential.authorization, '')[0];
       const names = CLIENT_CREDENTIALS.includes(own) ? CLIENT_CREDENTIALS : [...CLIENT_CREDENTIALS, own];
-      return { kind: 'client first', names, otherwise: configured(id, credential, nameKey) };
+      return { kind: 'client first', names, otherwise: configured(id, credential, maker) };
     }
   }
 }
 
-function configured(id: string, credential: Credential, nameKey: string | Uint8Array): Result<Authorization, Fault> {
+function configured(id: string, credential: Credential, maker: Maker): Result<Authorization, Fault> {
+  const { nameKey } = maker;
   // Keys from files and secret stores often come with the line's end.
   const key = credential.apikey.trim();
   // A server without a key wants no header, and an empty one would be refused.
   if (key === '') return ok(new Authorization('', []));
-  if (key.startsWith(KEY_FILE)) return misconfigured(id, 'keyfile:: keys are not supported yet');
+  if (key.startsWith(KEY_FILE)) return serviceAccount(id, key, maker);
   if (!/^[\x20-\x7e]+$/.test(key)) {
     return misconfigured(id, 'its apikey holds characters that no header can carry');
   }
@@ -133,7 +142,23 @@ function signing(
   const scope = awsScope(aws?.baseUrl ?? '', aws?.region ?? '');
   if (!scope.ok) return misconfigured(id, scope.fault);
   // Temporary credentials are renewed, and stay one key's.
-  return ok(new Authorization(nameOf(read.value.accessKeyId, nameKey), [], awsSigner(read.value, scope.value)));
+  const signed = awsSigner(read.value, scope.value);
+  const sign: Sign = async (request, nowMs) => ok(await signed(request, nowMs));
+  return ok(new Authorization(nameOf(read.value.accessKeyId, nameKey), [], sign));
+}
+
+/** A bearer token that is had for a signature of the account's, whatever `authorization` says (aperture.md, section 2.4). */
+function serviceAccount(id: string, key: string, { nameKey, tokens }: Maker): Result<Authorization, Fault> {
+  const read = readKeyFile(key);
+  if (!read.ok) return misconfigured(id, read.fault);
+  if (tokens === undefined) return misconfigured(id, 'keyfile:: keys are of no use here');
+  const account = read.value;
+  const name = nameOf(key, nameKey);
+  const sign: Sign = async (_request, nowMs) => {
+    const token = await tokens.token(name, account, id, nowMs);
+    return token.ok ? ok([headerOf('bearer', token.value)]) : token;
+  };
+  return ok(new Authorization(name, [], sign));
 }
 
 /** aperture.md, section 2.4. */

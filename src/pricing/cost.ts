@@ -168,7 +168,9 @@ function firstOf<T, R>(items: T[], look: (item: T) => R | undefined): R | undefi
 }
 
 function sumOf(question: CostQuestion, priced: Priced, table: PriceTable): Cost {
-  const { usage, usageDetail } = question;
+  const { usageDetail } = question;
+  // What an API without usage (moderations) would tell, costs nothing where the list says that nothing does.
+  const usage = question.usage ?? (costsNothing(priced.price) ? zeroUsage() : null);
   if (usage === null) return { known: false, reason: 'no_usage' };
   const served = servedAs(question.serviceTier, textOf(usageDetail['speed']));
   if (served.as === 'reserved') return { known: false, reason: 'reserved' };
@@ -192,6 +194,13 @@ function sumOf(question: CostQuestion, priced: Priced, table: PriceTable): Cost 
     priceVersion: table.version,
     flags: [...new Set(flags)],
   };
+}
+
+function costsNothing({ rates, tiers, services, web_search }: ModelPrice): boolean {
+  const all = [rates, ...tiers.map((tier) => tier.rates), ...Object.values(services)].flatMap((each) =>
+    Object.values(each),
+  );
+  return all.length > 0 && all.every((rate) => rate === 0) && (web_search?.picodollars ?? 0) === 0;
 }
 
 function textOf(value: unknown): string | null {

@@ -27,7 +27,8 @@ export interface Found {
 /** Longer names are no model's: the longest in the table has 55 characters, a Bedrock ARN about 150. */
 export const NAME_MAX = 512;
 
-const RELEASE_DATE = /(?:-\d{4}-\d{2}-\d{2}|[-@]\d{8}|@default)$/;
+/** `gpt-3.5-turbo-instruct:20230824-v2` is how OpenAI's older completions name what answered. */
+const RELEASE_DATE = /(?:-\d{4}-\d{2}-\d{2}|[-@]\d{8}|:\d{8}(?:-v\d+)?|@default)$/;
 /** Google's stable versions: `gemini-2.5-flash-001`. */
 const GOOGLE_VERSION = /-00\d$/;
 const BEDROCK_REGION = /^(us-gov|us|eu|apac|jp|au|ca|in|global)\.(?=[a-z])/;

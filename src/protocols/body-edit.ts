@@ -68,6 +68,12 @@ export function usageSplice(body: Uint8Array, fields: BodyFields): { splices: Sp
   return { splices: [{ start: inside, end: inside, text }], detail: 'include_usage added to stream_options' };
 }
 
+/** What writes a name into a body that has none. */
+export function namingSplice(fields: BodyFields, model: string): Splice {
+  const text = `"model":${JSON.stringify(model)}${fields.empty ? '' : ','}`;
+  return { start: fields.objectStart, end: fields.objectStart, text };
+}
+
 /** What makes a body name `model`; nothing where it names none or the same. */
 export function modelSplice(fields: BodyFields, model: string): Splice[] {
   const span = fields.spans['model'];

@@ -63,6 +63,12 @@ const USED_KEYS = [
   'embeddingTypes',
   'embedding_types',
   'embeddingConfig',
+  // Of texts that go on, and of reranking.
+  'best_of',
+  'logprobs',
+  'prompt_embeds',
+  'query',
+  'documents',
   // Of Realtime's messages.
   'session',
   'response',
@@ -158,6 +164,7 @@ export function isGemini(api: Api): boolean {
     api === 'gemini_generate_content' ||
     api === 'gemini_count_tokens' ||
     api === 'gemini_embed_content' ||
+    api === 'google_count_tokens' ||
     api === 'google_generate_content'
   );
 }

@@ -33,6 +33,7 @@ const EXACT_KEYS: ReadonlySet<string> = new Set([
   'max_completion_tokens',
   'max_output_tokens',
   'n',
+  'best_of',
   'generationConfig',
   'inferenceConfig',
   'textGenerationConfig',
@@ -618,8 +619,8 @@ export class BodyScanner {
     if (text === undefined || fault !== undefined) return this.#badField(field, fault ?? '');
     const name = this.#isGemini && text.startsWith('models/') ? text.slice('models/'.length) : text;
     if (what === MODEL) this.#model = name;
-    // Gemini's model stands in the path; one in the body is a second one, and to be checked like it.
-    if (what !== MODEL || this.#isGemini) this.#otherModels.add(name);
+    // Gemini's model stands in the path, and Claude's on Vertex; one in the body is a second one, and to be checked like it.
+    if (what !== MODEL || this.#isGemini || this.#api === 'google_raw_predict') this.#otherModels.add(name);
     return this.#otherModels.size <= OTHER_MODELS || this.#badField(field, `names more than ${OTHER_MODELS} models`);
   }
 }

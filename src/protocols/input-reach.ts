@@ -6,6 +6,7 @@ import { isGemini } from './body-keys.ts';
 import { mediaReach } from './media-limit.ts';
 import { elementsOf, membersOf, skipSpace, stringValue } from './json-walk.ts';
 import type { Member } from './json-walk.ts';
+import { rerankReach } from './rerank/reach.ts';
 
 const QUOTE = 0x22;
 const OPEN_BRACKET = 0x5b;
@@ -29,6 +30,7 @@ export function inputReach(api: Api, decoded: Uint8Array, fields: BodyFields): I
   if (api === 'openai_realtime') return { by: 'window', why: 'a session' };
   const ofMedia = mediaReach(api, decoded, fields);
   if (ofMedia !== undefined) return ofMedia;
+  if (api === 'rerank') return rerankReach(decoded, fields);
   const beyond = goesOn(api, decoded, fields);
   if (beyond !== undefined) return { by: 'nothing', why: beyond };
   const elsewhere = standsElsewhere(api, decoded, fields);
@@ -37,7 +39,7 @@ export function inputReach(api: Api, decoded: Uint8Array, fields: BodyFields): I
     return { by: 'body', moreTokens: tools ? MORE_WITH_TOOLS : MORE_TOKENS };
   }
   // Each of many texts has a window of its own: that bounds no sum.
-  if (api === 'gemini_embed_content') return { by: 'nothing', why: elsewhere };
+  if (api === 'gemini_embed_content' || api === 'openai_moderations') return { by: 'nothing', why: elsewhere };
   return { by: 'window', why: elsewhere };
 }
 
@@ -72,8 +74,9 @@ function goesOn(api: Api, decoded: Uint8Array, fields: BodyFields): string | und
   const isBedrock = api.startsWith('bedrock_');
   const ofBedrock = isBedrock ? bedrockGoesOn(api, decoded, fields) : undefined;
   if (ofBedrock !== undefined) return ofBedrock;
-  // Vendors on Bedrock have their text in `prompt`.
-  const member = GOES_ON.find(([key]) => said(decoded, spans[key]) && !(isBedrock && key === 'prompt'));
+  // Vendors on Bedrock have their text in `prompt`, and so have texts that go on.
+  const isText = isBedrock || api === 'openai_text_completions';
+  const member = GOES_ON.find(([key]) => said(decoded, spans[key]) && !(isText && key === 'prompt'));
   if (member !== undefined) return member[1];
   // Compaction is a pass of its own, at the provider's discretion. Both vendors name it so; other edits only take away.
   const edits = spans['context_management'];
@@ -140,8 +143,8 @@ const LEFT_THERE: [string, string][] = [
 function standsElsewhere(api: Api, decoded: Uint8Array, fields: BodyFields): string | undefined {
   const member = LEFT_THERE.find(([key]) => said(decoded, fields.spans[key]));
   if (member !== undefined) return member[1];
-  // Takes texts and tokens only.
-  if (api === 'openai_embeddings') return undefined;
+  // They take texts and tokens only.
+  if (api === 'openai_embeddings' || api === 'openai_text_completions') return undefined;
   if (decoded.byteLength > SCAN_ON_MAIN_BYTES) return 'a body larger than is looked at';
   const marks = marksOf(api);
   for (const key of CONTENT) {

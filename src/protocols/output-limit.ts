@@ -4,11 +4,13 @@ import type { OutputLimit } from '../contract/output-limit.ts';
 import { holds, inputReach } from './input-reach.ts';
 import { textBytesOf } from './media-limit.ts';
 import { isNamed, membersOf, stringValue } from './json-walk.ts';
+import { promptsOf } from './openai-completions/prompts.ts';
 import { PROTOCOLS } from './registry.ts';
 
 /** The members that limit one answer, by API: another API's member is ignored there, or refused. */
 const LIMITS: Partial<Record<Api, readonly string[]>> = {
   openai_chat: ['max_tokens', 'max_completion_tokens'],
+  openai_text_completions: ['max_tokens'],
   openai_responses: ['max_output_tokens'],
   anthropic_messages: ['max_tokens'],
   google_raw_predict: ['max_tokens'],
@@ -19,8 +21,13 @@ const LIMITS: Partial<Record<Api, readonly string[]>> = {
 /** The most that a response of a Realtime session has, where the session asks for no less. */
 const REALTIME_OUTPUT_TOKENS = 4096;
 
-/** Answers of such a request have no tokens. */
-const EMBEDDINGS: ReadonlySet<Api> = new Set<Api>(['openai_embeddings', 'gemini_embed_content']);
+/** Answers of such a request have no tokens, and each of its texts goes to the model by itself. */
+const TEXTLESS: ReadonlySet<Api> = new Set<Api>([
+  'openai_embeddings',
+  'gemini_embed_content',
+  'openai_moderations',
+  'rerank',
+]);
 
 /**
  * Members that only bodies of embedding models have: those of others are refused with one. InvokeModel's path does not
@@ -38,9 +45,6 @@ const FREE: ReadonlySet<Api> = new Set(PROTOCOLS.filter(({ billable }) => billab
 
 /** Claude is served in fast mode only where `speed` asks for it; other providers decide by a setting of the account. */
 const FAST_WHEN_ASKED: ReadonlySet<Api> = new Set<Api>(['anthropic_messages', 'google_raw_predict']);
-
-/** Give as many answers as `n` says. */
-const SEVERAL: ReadonlySet<Api> = new Set<Api>(['openai_chat', 'openai_images']);
 
 /** Providers refuse far fewer; more would be a number that no arithmetic is proof against. */
 const ANSWERS_MAX = 1_000_000;
@@ -61,12 +65,13 @@ const CONFIG_BYTES = 64 * 1024;
  * @param decoded the bytes that were scanned; to be unchanged until `input()` was asked for the last time.
  */
 export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields): OutputLimit {
-  const embeds = EMBEDDINGS.has(api) || (api === 'bedrock_model_invoke' && asksToEmbed(fields));
+  const embeds = TEXTLESS.has(api) || (api === 'bedrock_model_invoke' && asksToEmbed(fields));
   const config = generationConfig(api, decoded, fields);
+  const prompts = api === 'openai_text_completions' ? promptsOf(decoded, fields) : 1;
   return {
     billed: !FREE.has(api),
     bodyBytes: textBytesOf(fields, decoded.byteLength),
-    manyInputs: embeds,
+    manyInputs: embeds || prompts > 1,
     maxOutputTokens: embeds
       ? 0
       : isBedrock(api)
@@ -74,7 +79,7 @@ export function outputLimitOf(api: Api, decoded: Uint8Array, fields: BodyFields)
         : api === 'openai_realtime'
           ? REALTIME_OUTPUT_TOKENS
           : (config?.maxOutputTokens ?? topLevelLimit(api, decoded, fields)),
-    answers: config?.answers ?? (SEVERAL.has(api) ? topLevelAnswers(decoded, fields) : 1),
+    answers: config?.answers ?? Math.min(prompts * topLevelAnswers(api, decoded, fields), ANSWERS_MAX),
     otherModels: fields.otherModels,
     fast: !FAST_WHEN_ASKED.has(api) || fields.spans['speed'] !== undefined,
     input: () => inputReach(api, decoded, fields),
@@ -119,9 +124,20 @@ function bedrockLimit(api: Api, decoded: Uint8Array, fields: BodyFields): number
 /** An escape may hide the word. A budget for thoughts is part of the limit, and no word of it. */
 const LIMIT_WORD = /max|length|\\/i;
 
-function topLevelAnswers(decoded: Uint8Array, fields: BodyFields): number {
-  const span = fields.spans['n'];
-  return span === undefined ? 1 : answersAt(decoded, span.valueStart, span.valueEnd, ANSWERS_MAX);
+/** Members that ask for several answers: each says how many, so of two it is the larger. */
+const ANSWERS: Partial<Record<Api, readonly string[]>> = {
+  openai_chat: ['n'],
+  openai_images: ['n'],
+  // All that are written are paid for, also those that another was better than.
+  openai_text_completions: ['n', 'best_of'],
+};
+
+function topLevelAnswers(api: Api, decoded: Uint8Array, fields: BodyFields): number {
+  const asked = (ANSWERS[api] ?? []).map((key) => {
+    const span = fields.spans[key];
+    return span === undefined ? 1 : answersAt(decoded, span.valueStart, span.valueEnd, ANSWERS_MAX);
+  });
+  return Math.max(1, ...asked);
 }
 
 /** Gemini's limits stand one level deeper, where the scanner does not look: a name may be there twice, or in both spellings. */

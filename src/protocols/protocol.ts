@@ -48,6 +48,8 @@ export interface Protocol {
    * response, and booked there.
    */
   readonly billable: boolean | 'late';
+  /** The model that the API takes where a request names none; absent where it must name one. */
+  readonly defaultModel?: string;
   /** Its responses stay at the provider, and can be asked for again by their ids. */
   readonly stores?: true;
   readRequest(input: RequestInput): RequestFacts;

@@ -4,10 +4,13 @@ import { anthropicCountTokens, anthropicMessages } from './anthropic-messages/pr
 import { bedrockCall, bedrockPathWithModel, isBedrockPath } from './bedrock/path.ts';
 import type { BedrockCall } from './bedrock/path.ts';
 import { bedrockConverse, bedrockCountTokens, bedrockInvoke } from './bedrock/protocol.ts';
+import { direct } from './direct/protocol.ts';
 import { gemini, geminiCountTokens, geminiEmbedContent } from './gemini/protocol.ts';
 import { openaiChat } from './openai-chat/protocol.ts';
+import { openaiTextCompletions } from './openai-completions/protocol.ts';
 import { openaiEmbeddings } from './openai-embeddings/protocol.ts';
 import { openaiImages, openaiSpeech, openaiTranscriptions } from './openai-media/protocol.ts';
+import { openaiModerations } from './openai-moderations/protocol.ts';
 import { openaiRealtime } from './openai-realtime/protocol.ts';
 import {
   openaiResponses,
@@ -19,9 +22,13 @@ import {
 import { storedCall } from './openai-responses/stored-path.ts';
 import type { StoredCall } from './openai-responses/stored-path.ts';
 import type { Protocol } from './protocol.ts';
+import { rerank } from './rerank/protocol.ts';
 import { resourceCall } from './resources/endpoints.ts';
 import type { ResourceCall } from './resources/endpoints.ts';
 import { RESOURCE_PROTOCOLS } from './resources/protocols.ts';
+import { isVertexPath, vertexCall, vertexPathWithModel } from './vertex/path.ts';
+import type { VertexCall } from './vertex/path.ts';
+import { vertexCountTokens, vertexGenerate, vertexRawCountTokens, vertexRawPredict } from './vertex/protocol.ts';
 
 /** What a request is for, by its method, path, query and headers. */
 export type Endpoint =
@@ -37,6 +44,8 @@ export type Endpoint =
       responseId?: string;
       /** It is about what providers keep, other than a response. */
       resource?: ResourceCall;
+      /** No protocol reads it, and grants may open it as it is: its segments, decoded. */
+      direct?: readonly string[];
       /** Where the path's verb or the query says it. */
       stream?: boolean;
       /** As the client wrote it, but for a prefix that is ours. */
@@ -58,6 +67,9 @@ export const PROTOCOLS: readonly Protocol[] = [
   openaiImages,
   openaiTranscriptions,
   openaiSpeech,
+  openaiTextCompletions,
+  openaiModerations,
+  rerank,
   openaiResponses,
   openaiResponsesCompact,
   openaiResponsesInputTokens,
@@ -73,6 +85,11 @@ export const PROTOCOLS: readonly Protocol[] = [
   bedrockInvoke,
   bedrockConverse,
   bedrockCountTokens,
+  vertexGenerate,
+  vertexCountTokens,
+  vertexRawPredict,
+  vertexRawCountTokens,
+  direct,
 ];
 const BY_API = new Map(PROTOCOLS.map((protocol): [Api, Protocol] => [protocol.api, protocol]));
 
@@ -88,6 +105,12 @@ const BODY_PATHS = new Map<string, { protocol: Protocol; upstreamPath?: string }
   ['/v1/audio/transcriptions', { protocol: openaiTranscriptions }],
   ['/v1/audio/translations', { protocol: openaiTranscriptions }],
   ['/v1/audio/speech', { protocol: openaiSpeech }],
+  ['/v1/completions', { protocol: openaiTextCompletions }],
+  ['/v1/moderations', { protocol: openaiModerations }],
+  // Jina's and Voyage's, and Cohere's of two times; self-hosted servers have them without a version too.
+  ['/v1/rerank', { protocol: rerank }],
+  ['/v2/rerank', { protocol: rerank }],
+  ['/rerank', { protocol: rerank }],
   ['/v1/responses', { protocol: openaiResponses }],
   // Codex on a ChatGPT plan.
   ['/codex/responses', { protocol: openaiResponses, upstreamPath: '/responses' }],
@@ -123,6 +146,11 @@ const MODEL_ENTRY = /^\/(v1|v1beta|v1alpha)\/models\/(.*[^/])$/;
 const DOUBTFUL_PATH =
   /\/\/|[\\;?#\s]|\/(?:\.|%2[Ee]){1,2}(?:\/|$)|%(?![0-9A-Fa-f]{2})|%(?:2[Ff]|5[Cc]|25|3[Bb]|[01][0-9A-Fa-f]|7[Ff])/;
 
+/** Whether some server on the way could read the path as another one. */
+export function isDoubtful(path: string): boolean {
+  return DOUBTFUL_PATH.test(path);
+}
+
 /** The protocol of an exchange as its record names it. Asking for an API without one is a bug. */
 export function protocolFor(api: Api): Protocol {
   const protocol = BY_API.get(api);
@@ -139,7 +167,7 @@ export function matchEndpoint(method: string, path: string, query: string, heade
   const bedrock = bedrockCall(path);
   if (bedrock !== undefined) return bedrockEndpoint(method, bedrock);
 
-  if (!path.startsWith('/') || DOUBTFUL_PATH.test(path)) return unknown(path, header);
+  if (!path.startsWith('/') || isDoubtful(path)) return unknown(path, header);
 
   const known = BODY_PATHS.get(path);
   if (known !== undefined) {
@@ -161,6 +189,9 @@ export function matchEndpoint(method: string, path: string, query: string, heade
 
   const resource = resourceCall(method, path, query, header);
   if (resource !== undefined) return resourceEndpoint(path, resource);
+
+  const vertex = vertexCall(path);
+  if (vertex !== undefined) return vertexEndpoint(method, vertex, header);
 
   const call = GEMINI_CALL.exec(path);
   const verb = GEMINI_VERBS.get(call?.[5] ?? '');
@@ -184,8 +215,8 @@ export function matchEndpoint(method: string, path: string, query: string, heade
 
 /** The upstream path of an exchange whose model is in the path, naming `model` instead: `provider/model` becomes `model`. */
 export function pathWithModel(upstreamPath: string, model: string): string {
-  const bedrock = bedrockPathWithModel(upstreamPath, model);
-  if (bedrock !== undefined) return bedrock;
+  const other = bedrockPathWithModel(upstreamPath, model) ?? vertexPathWithModel(upstreamPath, model);
+  if (other !== undefined) return other;
   const call = GEMINI_CALL.exec(upstreamPath);
   if (call === null) return upstreamPath;
   const [, prefix = '', collection = '', , colon = '', verb = ''] = call;
@@ -240,6 +271,16 @@ function geminiCall(
     stream,
     upstreamPath: path,
   };
+}
+
+function vertexEndpoint(method: string, { api, model, stream, upstreamPath }: VertexCall, header: Header): Endpoint {
+  const protocol = protocolFor(api);
+  const { dialect } = protocol;
+  if (method !== 'POST') return notPosted(method, dialect, header);
+  if (model === undefined) return { kind: 'exchange', protocol, dialect, modelIn: 'body', upstreamPath };
+  const name = decoded(model);
+  if (name === undefined) return { kind: 'unknown', dialect };
+  return { kind: 'exchange', protocol, dialect, modelIn: 'path', model: name, stream, upstreamPath };
 }
 
 function bedrockEndpoint(method: string, { api, model, stream, upstreamPath }: BedrockCall): Endpoint {
@@ -302,6 +343,7 @@ const DIALECT_BY_PREFIX: readonly [string, Dialect][] = [
 function unknown(path: string, header: Header): Endpoint {
   // Before the headers: Claude's clients send Anthropic's to Bedrock as well.
   if (isBedrockPath(path)) return { kind: 'unknown', dialect: 'aws' };
+  if (isVertexPath(path)) return { kind: 'unknown', dialect: 'google' };
   if (header('anthropic-version') !== undefined) return { kind: 'unknown', dialect: 'anthropic' };
   if (speaksGoogle(header)) return { kind: 'unknown', dialect: 'google' };
   const dialect = DIALECT_BY_PREFIX.find(([prefix]) => path.startsWith(prefix))?.[1] ?? 'plain';

@@ -15,6 +15,9 @@ export function userMessageOf(api: Api, body: unknown): string {
   if (api === 'openai_embeddings') return lastInput(said['input']);
   if (api === 'openai_images') return textOf(said['prompt']);
   if (api === 'openai_speech') return textOf(said['input']);
+  if (api === 'openai_text_completions') return lastInput(said['prompt']);
+  if (api === 'rerank') return textOf(said['query']);
+  if (api === 'openai_moderations') return lastModerated(said['input']);
   if (isResponses(api)) {
     const input = said['input'];
     return typeof input === 'string' ? input : lastOf(objectsOf(input), isUser, ({ content }) => textsOf(content));
@@ -64,4 +67,11 @@ function contentsOf(contents: unknown): JsonObject[] {
 
 function lastInput(input: unknown): string {
   return typeof input === 'string' ? input : textOf(arrayOf(input).at(-1));
+}
+
+/** Texts, or parts of one text and its images. */
+function lastModerated(input: unknown): string {
+  const parts = objectsOf(input);
+  const texts = textsOf(parts).filter((text) => text !== '');
+  return parts.length === 0 ? lastInput(input) : texts.join('\n');
 }

@@ -2,6 +2,7 @@ import { compileAccess } from '../access/grants.ts';
 import { createIdentifier } from '../identity/identify.ts';
 import type { TokenDirectory } from '../identity/tokens.ts';
 import type { Whois } from '../identity/whois-cache.ts';
+import type { AccessTokens } from '../keys/access-tokens.ts';
 import { createKeys } from '../keys/provider-key.ts';
 import { CostBounds } from '../pricing/bound.ts';
 import type { PriceTable } from '../pricing/table.ts';
@@ -30,6 +31,8 @@ export function buildWorld(
     prices: PriceTable;
     modelMetadata: MetadataLookup;
     keySecret: Buffer;
+    /** Without them, key files of service accounts are of no use. */
+    accessTokens?: AccessTokens;
   },
 ): World {
   const { config, hash } = loaded;
@@ -51,7 +54,7 @@ export function buildWorld(
     routing: compileRouting(providers),
     grants,
     providers,
-    keys: createKeys(credentialsOf(config), parts.keySecret),
+    keys: createKeys(credentialsOf(config), parts.keySecret, parts.accessTokens),
     pricing,
     costBounds: new CostBounds(parts.prices, pricing),
     rules: rules.rules.length + rules.disabled.length + rules.unusable.length === 0 ? undefined : rules,

@@ -15,6 +15,7 @@ import type { FrontServices, ProcessState } from '../front/services.ts';
 import { Worlds } from '../front/world.ts';
 import type { World } from '../front/world.ts';
 import { TokenDirectory } from '../identity/tokens.ts';
+import { AccessTokens } from '../keys/access-tokens.ts';
 import { createLocalApi } from '../identity/tailscale.ts';
 import { createWhoisCache } from '../identity/whois-cache.ts';
 import { InspectorPool } from '../inspect/pool.ts';
@@ -84,6 +85,7 @@ import type { SlotReplayParts } from './replay-slot.ts';
 import { SegmentBooks } from './segment-books.ts';
 import { SimulatorThread } from './simulator-thread.ts';
 import { socketsOf } from './sockets.ts';
+import { askTokenServer } from './token-server.ts';
 import { readUiFiles } from './ui-files.ts';
 import type { SegmentMarks } from './watermarks.ts';
 
@@ -386,6 +388,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   // Asks tailscaled for nobody until a listener needs it.
   const whois = createWhoisCache(localApi.lookup, clock);
   const prices = loadPriceTable(join(root, 'config', 'prices.json'));
+  const accessTokens = new AccessTokens(askTokenServer);
   const build = (number: number, next: Loaded): World =>
     buildWorld(number, next, {
       listeners: listenersOf(server, serverOf(next.config)),
@@ -394,6 +397,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       prices,
       modelMetadata: modelMetadataFrom(prices, pricingOf(next.config)),
       keySecret: local.secretKey,
+      accessTokens,
     });
   const worlds = new Worlds(build(1, loaded));
   inspectors.setWorld(worlds.current.number, worlds.current.pricing, worlds.current.rules);

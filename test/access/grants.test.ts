@@ -37,6 +37,34 @@ test('without a grant there is no role and no model', () => {
   expect(access.grantIds).toEqual([]);
 });
 
+test('direct paths are open by the provider and the path, and to those alone whose grants list them', () => {
+  const access = compileAccess([
+    grant('g0', ['*'], { role: 'user', models: '**' }),
+    grant('g1', ['alice@example.com'], { direct_paths: ['openai/v1/jobs/**', '*/v1/voices'] }),
+    grant('g2', ['alice@example.com'], { direct_paths: ['openai/v1/jobs'] }),
+    // Shapes that Aperture may mean by it open nothing.
+    grant('g3', ['*'], { direct_paths: true }, { direct_paths: '**' }, { direct_paths: [{ path: '**' }] }),
+  ]);
+  const own = access.decide(alice);
+  expect(own.reaches('openai', ['v1', 'jobs'])).toEqual(['g1', 'g2']);
+  expect(own.reaches('openai', ['v1', 'jobs', 'j', 'events'])).toEqual(['g1']);
+  expect(own.reaches('other', ['v1', 'voices'])).toEqual(['g1']);
+  for (const [provider, path] of [
+    ['other', 'v1/jobs'],
+    ['openai', 'v1/job'],
+    ['openai', 'V1/jobs'],
+    ['openai', 'v1'],
+    ['openai', 'x/v1/jobs'],
+  ] as const) {
+    expect(own.reaches(provider, path.split('/'))).toBeUndefined();
+  }
+  expect(access.decide(user('bob@example.com')).reaches('openai', ['v1', 'jobs'])).toBeUndefined();
+  const brought = { 'tailscale.com/cap/aperture': [{ direct_paths: ['openai/v1/x'] }] };
+  expect(access.decide(user('carol@example.com', { capabilities: brought })).reaches('openai', ['v1', 'x'])).toEqual([
+    'tailnet[0]',
+  ]);
+});
+
 test('models without a role give no role', () => {
   const access = compileAccess([grant('g', ['*'], { models: '**' })]).decide(alice);
   expect(access.role).toBeUndefined();

@@ -75,6 +75,16 @@ describe('failure mode 50: rules that can never apply are remarked on', () => {
       grant({ models: 'lab/model-7b' }),
       '"lab/model-7b" matches no model of any provider',
     ],
+    [
+      'a direct path of nobody',
+      grant({ direct_paths: ['lab/v1/jobs', '*/v1/x', '/v1/jobs'] }),
+      '"/v1/jobs" names no provider: it is a glob over provider/path',
+    ],
+    [
+      'direct paths that are no list',
+      grant({ direct_paths: '**' }),
+      '"direct_paths" that is no list of texts does nothing',
+    ],
     ['an empty src', grant({ role: 'user' }, []), 'matches nobody: "src" is empty'],
     [
       'a pattern in src',

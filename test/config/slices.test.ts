@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -47,6 +48,50 @@ test.each([
 ])('baseurl "%s" is "%s", and the provider disabled: %s', (baseurl, baseUrl, disabled) => {
   const [provider] = providersOf(configOf(`{ "providers": { "p": { "baseurl": ${JSON.stringify(baseurl)} } } }`));
   expect(provider).toMatchObject({ baseUrl, disabled });
+});
+
+const KEY_FILE = `keyfile::${Buffer.from(
+  JSON.stringify({
+    project_id: 'of-the-key',
+    client_email: 'a@b',
+    private_key: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({
+      type: 'pkcs8',
+      format: 'pem',
+    }),
+  }),
+).toString('base64')}`;
+const GOOGLE = 'https://aiplatform.googleapis.com';
+
+test.each([
+  ['the key file', { apikey: KEY_FILE, baseurl: GOOGLE }, { project: 'of-the-key', location: 'global' }],
+  [
+    'the host',
+    { apikey: KEY_FILE, baseurl: 'https://us-east5-aiplatform.googleapis.com' },
+    { project: 'of-the-key', location: 'us-east5' },
+  ],
+  [
+    'a host of several locations',
+    { apikey: KEY_FILE, baseurl: 'https://aiplatform.eu.rep.googleapis.com/' },
+    { project: 'of-the-key', location: 'eu' },
+  ],
+  [
+    'the settings',
+    {
+      apikey: KEY_FILE,
+      baseurl: 'https://us-east5-aiplatform.googleapis.com',
+      vertex_project: 'mine',
+      vertex_location: 'eu',
+    },
+    { project: 'mine', location: 'eu' },
+  ],
+  ['nobody', { apikey: 'a-key', baseurl: GOOGLE }, undefined],
+  ['a key file that is none', { apikey: 'keyfile::bm9uZQ==', baseurl: GOOGLE }, undefined],
+])("Vertex' place is what %s says", (_what, provider, vertex) => {
+  const compatibility = { google_raw_predict: true };
+  const config = configOf(JSON.stringify({ providers: { p: { ...provider, compatibility } } }));
+  expect(providersOf(config)[0]?.vertex).toEqual(vertex);
+  // Without the flag it is no provider on Vertex.
+  expect(providersOf(configOf(JSON.stringify({ providers: { p: provider } })))[0]?.vertex).toBeUndefined();
 });
 
 test('a provider is handed on without its key, in the order of the file', () => {

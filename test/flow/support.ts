@@ -82,6 +82,7 @@ export interface FlowOptions {
   providers?: Record<string, unknown>;
   exporters?: Record<string, unknown>;
   hooks?: Record<string, unknown>;
+  quotas?: Record<string, unknown>;
   env?: Record<string, string>;
   simulator?: Partial<SimulatorOptions>;
   dataDir?: string;
@@ -118,6 +119,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
       ...(options.server === undefined ? {} : { server: options.server }),
       ...(options.exporters === undefined ? {} : { exporters: options.exporters }),
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      ...(options.quotas === undefined ? {} : { quotas: options.quotas }),
     },
   }).catch(async (error: unknown) => {
     await simulator.close();

@@ -28,11 +28,13 @@ const bounds = new CostBounds(table, {
     anthropic: provider('anthropic'),
     google: provider('google'),
     bedrock: provider('bedrock'),
+    vertex: provider('vertex'),
   },
 });
 
 function basisOf(api: Api): string {
   if (api.startsWith('bedrock_')) return 'bedrock';
+  if (api.startsWith('google_')) return 'vertex';
   return /^gemini/.test(api) ? 'google' : /^anthropic/.test(api) ? 'anthropic' : 'openai';
 }
 
@@ -66,7 +68,10 @@ const UNBOUNDED: Record<string, string> = {
   'openai-media/transcription-tokens': 'sound',
   'openai-chat/unary-audio': 'images, files or references',
   'openai-chat/stream-compat-reasoning-content': 'no price',
+  'openai-completions/unary-logprobs': 'no price',
   'openai-responses/stream-compat-no-event-lines': 'no price',
+  'rerank/cohere-v1-tokens': 'no price',
+  'rerank/jina': 'no price',
 };
 
 /** Invented: more output than the model has. */

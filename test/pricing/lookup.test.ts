@@ -22,6 +22,8 @@ test('a dated name is its alias, and an alias its only dated name', () => {
   expect(find('anthropic', 'claude-3-7-sonnet')).toBe('claude-3-7-sonnet-20250219');
   expect(find('vertex', 'claude-opus-5-5')).toBe('claude-opus-5-5@default');
   expect(find('google', 'gemini-2.5-flash-001')).toBe('gemini-2.5-flash');
+  expect(find('openai', 'gpt-3.5-turbo-instruct:20230824-v2')).toBe('gpt-3.5-turbo-instruct');
+  expect(sameModel('gpt-3.5-turbo-instruct:20230824-v2', 'gpt-3.5-turbo-instruct')).toBe(true);
 });
 
 test('prefixes of paths, providers and ARNs do not hide a model', () => {

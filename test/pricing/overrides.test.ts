@@ -46,6 +46,20 @@ describe('prices of the operator', () => {
     });
   });
 
+  test('that say nothing costs anything hold for answers without usage, and no other price does', () => {
+    const price = (input: string): PriceOverride[] => [
+      { basis: 'openai', model: 'omni-moderation-latest', per_million: { input } },
+    ];
+    const ask = { basis: 'openai', modelRequested: 'omni-moderation-latest', usage: null };
+    expect(cost(price('$0'), ask)).toMatchObject({
+      known: true,
+      costNanodollars: 0n,
+      costBasis: 'openai/omni-moderation-latest',
+    });
+    expect(cost(price('$0.01'), ask)).toEqual({ known: false, reason: 'no_usage' });
+    expect(cost([], ask)).toEqual({ known: false, reason: 'no_usage' });
+  });
+
   test('have tiers, services and searches too', () => {
     const mine: PriceOverride[] = [
       {

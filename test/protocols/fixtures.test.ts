@@ -3,15 +3,19 @@ import { describe, expect, test } from 'vitest';
 import { anthropicCountTokens, anthropicMessages } from '../../src/protocols/anthropic-messages/protocol.ts';
 import { bedrockConverse, bedrockInvoke } from '../../src/protocols/bedrock/protocol.ts';
 import { gemini, geminiCountTokens, geminiEmbedContent } from '../../src/protocols/gemini/protocol.ts';
+import { openaiTextCompletions } from '../../src/protocols/openai-completions/protocol.ts';
 import { openaiChat } from '../../src/protocols/openai-chat/protocol.ts';
 import { openaiEmbeddings } from '../../src/protocols/openai-embeddings/protocol.ts';
 import { openaiImages, openaiTranscriptions } from '../../src/protocols/openai-media/protocol.ts';
+import { openaiModerations } from '../../src/protocols/openai-moderations/protocol.ts';
 import {
   openaiResponses,
   openaiResponsesCompact,
   openaiResponsesInputTokens,
 } from '../../src/protocols/openai-responses/protocol.ts';
 import type { Protocol } from '../../src/protocols/protocol.ts';
+import { rerank } from '../../src/protocols/rerank/protocol.ts';
+import { vertexRawPredict } from '../../src/protocols/vertex/protocol.ts';
 import {
   cutAt,
   decoded,
@@ -31,10 +35,8 @@ import type { Fixture } from './fixtures.ts';
 const NOT_COVERED: Record<string, string> = {
   'gemini-interactions': 'the Interactions API has no reader yet',
   'openai-media/models-list': 'the gateway makes this list itself',
-  'openai-media/moderation-no-usage': 'moderations have no reader yet',
   'openai-realtime': 'WebSocket transcripts have no reader yet',
   'openai-responses-ws': 'WebSocket transcripts have no reader yet',
-  'vertex-anthropic': 'Vertex paths come with the Vertex step',
 };
 
 function protocolFor({ name, request }: Fixture): Protocol {
@@ -43,6 +45,7 @@ function protocolFor({ name, request }: Fixture): Protocol {
     if (path.endsWith(':countTokens')) return geminiCountTokens;
     return path.endsWith('mbedContent') ? geminiEmbedContent : gemini;
   }
+  if (path.endsWith('RawPredict')) return vertexRawPredict;
   const protocol = BY_PATH[path];
   if (protocol !== undefined) return protocol;
   if (path.startsWith('/model/')) return path.includes('/converse') ? bedrockConverse : bedrockInvoke;
@@ -53,11 +56,15 @@ function protocolFor({ name, request }: Fixture): Protocol {
 
 const BY_PATH: Record<string, Protocol> = {
   '/v1/chat/completions': openaiChat,
+  '/v1/completions': openaiTextCompletions,
   '/v1/embeddings': openaiEmbeddings,
   '/v1/images/generations': openaiImages,
   '/v1/audio/transcriptions': openaiTranscriptions,
   '/v1/messages': anthropicMessages,
   '/v1/messages/count_tokens': anthropicCountTokens,
+  '/v1/moderations': openaiModerations,
+  '/v1/rerank': rerank,
+  '/v2/rerank': rerank,
   '/v1/responses': openaiResponses,
   '/v1/responses/compact': openaiResponsesCompact,
   '/v1/responses/input_tokens': openaiResponsesInputTokens,
@@ -72,7 +79,7 @@ const covered = fixtureNames().filter(isCovered);
 const SINGLE_CUTS_UP_TO_BYTES = 16 * 1024;
 
 test('the suite reads what it says it reads', () => {
-  expect(covered.length).toBe(80);
+  expect(covered.length).toBe(92);
   for (const name of Object.keys(NOT_COVERED)) expect(fixtureNames().some((each) => each.startsWith(name))).toBe(true);
 });
 

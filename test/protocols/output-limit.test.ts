@@ -75,6 +75,12 @@ describe('the most that one answer may have', () => {
     // Titan writes as well as it embeds.
     ['bedrock_model_invoke', '{"inputText":"hi"}', undefined],
     ['openai_embeddings', '{"max_tokens":9}', 0],
+    ['openai_text_completions', '{"max_tokens":9}', 9],
+    // OpenAI writes 16 then, and llama.cpp without end.
+    ['openai_text_completions', '{"prompt":"a"}', undefined],
+    ['openai_text_completions', '{"max_completion_tokens":9}', undefined],
+    ['openai_moderations', '{"input":"a"}', 0],
+    ['rerank', '{"max_tokens":9}', 0],
     ['gemini_embed_content', '{}', 0],
   ])('%s %s: %s', (api, body, most) => {
     expect(limitOf(api, body).maxOutputTokens).toBe(most);
@@ -100,6 +106,16 @@ test.each<[Api, string, number]>([
   ['openai_chat', '{"n":1e400}', 1_000_000],
   ['openai_chat', '{"n":[2]}', 1],
   ['openai_responses', '{"n":3}', 1],
+  ['openai_chat', '{"best_of":3}', 1],
+  ['openai_text_completions', '{"n":2,"best_of":5}', 5],
+  ['openai_text_completions', '{"n":3}', 3],
+  ['openai_text_completions', '{"prompt":"a","n":2}', 2],
+  ['openai_text_completions', '{"prompt":["a","b,]","c"],"n":2}', 6],
+  ['openai_text_completions', '{"prompt":[ [1,2],[3] ]}', 2],
+  ['openai_text_completions', '{"prompt":[1,2,3]}', 1],
+  ['openai_text_completions', '{"prompt":[]}', 1],
+  ['openai_text_completions', `{"prompt":["${'x'.repeat(300_000)}"]}`, 100_002],
+  ['openai_text_completions', '{"prompt":["a","b"],"n":1000000}', 1_000_000],
   ['anthropic_messages', '{"max_tokens":1,"n":3}', 1],
   ['gemini_generate_content', '{"generationConfig":{"candidateCount":2}}', 2],
   ['gemini_generate_content', '{"generationConfig":{"candidateCount":1,"candidate_count":4}}', 4],
@@ -147,6 +163,8 @@ test.each<Api>([
 test('everything else is billed, by the bytes that were decoded', () => {
   expect(limitOf('openai_chat', '{"model":"é"}')).toMatchObject({ billed: true, bodyBytes: 14, manyInputs: false });
   expect(limitOf('openai_embeddings', '{}')).toMatchObject({ billed: true, manyInputs: true });
+  expect(limitOf('openai_text_completions', '{"prompt":["a","b"]}')).toMatchObject({ manyInputs: true });
+  expect(limitOf('openai_text_completions', '{"prompt":["a"]}')).toMatchObject({ manyInputs: false });
 });
 
 test('fast mode: where it is asked for, or where the provider may decide', () => {
@@ -194,6 +212,10 @@ describe('what bounds the input', () => {
     ],
     ['Gemini functions', 'gemini_generate_content', { contents: [], tools: [{ functionDeclarations: [{}] }] }, 4096],
     ['texts to embed', 'openai_embeddings', { input: ['a', [1, 2]] }, 512],
+    ['a text that goes on', 'openai_text_completions', { prompt: 'image_url and "image_url"' }, 512],
+    ['a text to moderate', 'openai_moderations', { input: 'a' }, 512],
+    // The query with its quotes, and 16, for each document.
+    ['texts to rank', 'rerank', { query: 'abcd', documents: ['a', 'b', 'c'] }, 3 * (6 + 16)],
     ['a text to embed', 'gemini_embed_content', { content: { parts: [{ text: 'inlineData is a word' }] } }, 512],
     [
       'a Converse text',

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { APIS } from '../../src/contract/api.ts';
 import type { Api } from '../../src/contract/api.ts';
 import { matchEndpoint, pathWithModel, protocolFor } from '../../src/protocols/registry.ts';
 import type { Endpoint } from '../../src/protocols/registry.ts';
+import { vertexPathAt } from '../../src/protocols/vertex/path.ts';
 
 /** `POST /path?query`, with headers by lower-case name. */
 function match(line: string, headers: Record<string, string> = {}): Endpoint {
@@ -22,6 +24,11 @@ describe('paths whose model is in the body', () => {
     ['/v1/audio/transcriptions', 'openai_transcriptions', 'openai', '/v1/audio/transcriptions'],
     ['/v1/audio/translations', 'openai_transcriptions', 'openai', '/v1/audio/translations'],
     ['/v1/audio/speech', 'openai_speech', 'openai', '/v1/audio/speech'],
+    ['/v1/completions', 'openai_text_completions', 'openai', '/v1/completions'],
+    ['/v1/moderations', 'openai_moderations', 'openai', '/v1/moderations'],
+    ['/v1/rerank', 'rerank', 'openai', '/v1/rerank'],
+    ['/v2/rerank', 'rerank', 'openai', '/v2/rerank'],
+    ['/rerank', 'rerank', 'openai', '/rerank'],
     ['/v1/responses', 'openai_responses', 'openai_responses', '/v1/responses'],
     ['/v1/responses?beta=true', 'openai_responses', 'openai_responses', '/v1/responses'],
     ['/codex/responses', 'openai_responses', 'openai_responses', '/responses'],
@@ -113,6 +120,92 @@ describe("Gemini's paths", () => {
       '/v1beta/tunedModels/b:generateContent',
     );
     expect(pathWithModel('/v1/messages', 'x')).toBe('/v1/messages');
+  });
+});
+
+describe("Vertex' paths", () => {
+  const AT = '/projects/p-1/locations/us-east5';
+  test.each<[string, Api, string | undefined, boolean | undefined, string]>([
+    [
+      `/v1${AT}/publishers/google/models/gemini-3-pro:generateContent`,
+      'google_generate_content',
+      'gemini-3-pro',
+      false,
+      '/v1/publishers/google/models/gemini-3-pro:generateContent',
+    ],
+    [
+      `/v1beta1${AT}/publishers/google/models/gemini-3-pro%3AstreamGenerateContent?alt=sse`,
+      'google_generate_content',
+      'gemini-3-pro',
+      true,
+      '/v1beta1/publishers/google/models/gemini-3-pro%3AstreamGenerateContent',
+    ],
+    // Express mode.
+    [
+      '/v1beta1/publishers/google/models/gemini-3-pro:countTokens',
+      'google_count_tokens',
+      'gemini-3-pro',
+      false,
+      '/v1beta1/publishers/google/models/gemini-3-pro:countTokens',
+    ],
+    // Base URLs without a version.
+    [
+      `${AT}/publishers/anthropic/models/claude-haiku-4-5%4020251001:streamRawPredict`,
+      'google_raw_predict',
+      'claude-haiku-4-5@20251001',
+      true,
+      '/v1/publishers/anthropic/models/claude-haiku-4-5%4020251001:streamRawPredict',
+    ],
+    [
+      `/v1${AT}/publishers/anthropic/models/vertex/claude-haiku-4-5:rawPredict`,
+      'google_raw_predict',
+      'vertex/claude-haiku-4-5',
+      false,
+      '/v1/publishers/anthropic/models/vertex/claude-haiku-4-5:rawPredict',
+    ],
+    [
+      `/v1${AT}/publishers/anthropic/models/count-tokens:rawPredict`,
+      'google_raw_count_tokens',
+      undefined,
+      undefined,
+      '/v1/publishers/anthropic/models/count-tokens:rawPredict',
+    ],
+  ])('POST %s is %s of %s', (target, api, model, stream, upstreamPath) => {
+    const endpoint = match(`POST ${target}`);
+    expect(endpoint).toMatchObject({ kind: 'exchange', modelIn: model === undefined ? 'body' : 'path', upstreamPath });
+    if (endpoint.kind !== 'exchange') throw new Error(endpoint.kind);
+    expect([endpoint.protocol.api, endpoint.model, endpoint.stream]).toEqual([api, model, stream]);
+    expect(match(`GET ${target}`)).toMatchObject({ kind: 'wrong_method', allow: 'POST' });
+  });
+
+  test.each([
+    `/v1${AT}/publishers/google/models/imagen-4:predict`,
+    `/v1${AT}/publishers/google/models/gemini-3:rawPredict`,
+    `/v1${AT}/publishers/anthropic/models/claude:generateContent`,
+    `/v1${AT}/publishers/mistralai/models/m:rawPredict`,
+    `/v1${AT}/endpoints/openapi/chat/completions`,
+    `/v1${AT}/publishers/google/models/x%ff:generateContent`,
+  ])('POST %s is unknown', (target) => {
+    expect(match(`POST ${target}`)).toEqual({ kind: 'unknown', dialect: 'google' });
+  });
+
+  test.each([
+    `/v1${AT}/../../publishers/google/models/m:generateContent`,
+    `/v1/projects/p%2Fq/locations/l/publishers/google/models/m:generateContent`,
+    `/v1/projects//locations/l/publishers/google/models/m:generateContent`,
+    `/v1${AT}/publishers/google/models/../m:generateContent`,
+  ])('POST %s is nothing', (target) => {
+    expect(match(`POST ${target}`).kind).toBe('unknown');
+  });
+
+  test('another name goes into the path, and the place of the config', () => {
+    const path = '/v1/publishers/anthropic/models/vertex/claude:streamRawPredict';
+    const named = pathWithModel(path, 'claude@1');
+    expect(named).toBe('/v1/publishers/anthropic/models/claude%401:streamRawPredict');
+    expect(vertexPathAt(named, { project: 'mine', location: 'global' })).toBe(
+      '/v1/projects/mine/locations/global/publishers/anthropic/models/claude%401:streamRawPredict',
+    );
+    expect(vertexPathAt('/v1/chat/completions', { project: 'mine', location: 'global' })).toBe('/v1/chat/completions');
   });
 });
 
@@ -294,12 +387,5 @@ describe('no other spelling of a path', () => {
 });
 
 test('each API has its protocol', () => {
-  const apis: Api[] = ['openai_chat', 'openai_embeddings', 'openai_responses', 'openai_responses_compact'];
-  const more: Api[] = ['openai_responses_input_tokens', 'anthropic_messages', 'anthropic_count_tokens'];
-  const media: Api[] = ['openai_images', 'openai_transcriptions', 'openai_speech'];
-  const stored: Api[] = ['openai_responses_stored', 'openai_responses_side'];
-  const google: Api[] = ['gemini_generate_content', 'gemini_count_tokens', 'gemini_embed_content'];
-  const aws: Api[] = ['bedrock_converse', 'bedrock_model_invoke', 'bedrock_count_tokens'];
-  for (const api of [...apis, ...more, ...media, ...stored, ...google, ...aws]) expect(protocolFor(api).api).toBe(api);
-  expect(() => protocolFor('google_raw_predict')).toThrow('google_raw_predict');
+  for (const api of APIS) expect(protocolFor(api).api).toBe(api);
 });

@@ -99,6 +99,21 @@ describe('the newest message of a user', () => {
     ],
     ['openai_embeddings', { input: ['one', 'two'] }, 'two'],
     ['openai_embeddings', { input: [1, 2] }, ''],
+    ['openai_text_completions', { prompt: 'one' }, 'one'],
+    ['openai_text_completions', { prompt: ['one', 'two'] }, 'two'],
+    ['openai_text_completions', { prompt: [1, 2] }, ''],
+    ['openai_moderations', { input: ['one', 'two'] }, 'two'],
+    [
+      'openai_moderations',
+      {
+        input: [
+          { type: 'text', text: 'one' },
+          { type: 'image_url', image_url: {} },
+        ],
+      },
+      'one',
+    ],
+    ['rerank', { query: 'which', documents: ['a'] }, 'which'],
   ])('%s %j', (api, body, message) => {
     expect(userMessageOf(api, body)).toBe(message);
   });

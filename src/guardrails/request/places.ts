@@ -213,6 +213,8 @@ const ITEM: Spot = {
     ...named('results', RESULT_DATA),
     ...named('result', { place: 'tool_result', skip: 'base64' }),
     ...named('tools', TOOLS),
+    // Of a moderation.
+    ...named('image_url', URLS),
   ]),
   rest: UNKNOWN,
 };
@@ -241,6 +243,8 @@ const topMembers = new Map<string, Spot>([
     members: new Map([...named('image_url', URLS), ...named('file_id', WORD)]),
     rest: UNKNOWN,
   }),
+  ...named('query documents', { place: 'user', data: true }),
+  ...named('prompt_embeds', { place: 'user', skip: 'base64' }),
   ...named('web_search_options container mcp_servers route provider stop stop_sequences', OPTIONS),
 ]);
 

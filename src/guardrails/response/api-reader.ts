@@ -1,5 +1,6 @@
 import type { Api } from '../../contract/api.ts';
 import { ChatReader } from './chat-reader.ts';
+import { CompletionsReader } from './completions-reader.ts';
 import { ConverseReader, InvokeReader } from './converse-reader.ts';
 import { GenerateReader } from './generate-reader.ts';
 import type { JsonNode } from './json-tree.ts';
@@ -21,6 +22,8 @@ export function readerFor(api: Api): ApiReader {
   switch (api) {
     case 'openai_chat':
       return new ChatReader();
+    case 'openai_text_completions':
+      return new CompletionsReader();
     case 'openai_responses':
     case 'openai_responses_compact':
     case 'openai_responses_stored':
@@ -42,7 +45,11 @@ export function readerFor(api: Api): ApiReader {
     case 'openai_images':
     case 'openai_speech':
     case 'bedrock_count_tokens':
+    case 'google_count_tokens':
+    case 'google_raw_count_tokens':
     case 'openai_embeddings':
+    case 'openai_moderations':
+    case 'rerank':
     case 'openai_realtime':
     case 'openai_responses_input_tokens':
     case 'anthropic_count_tokens':
@@ -50,7 +57,7 @@ export function readerFor(api: Api): ApiReader {
     case 'gemini_embed_content':
       return PLAIN;
     default:
-      // About what providers keep: whoever has rules may not use it (docs/access.md).
+      // About what providers keep, and paths that pass as they are: whoever has rules may not use them (docs/access.md).
       return PLAIN;
   }
 }
@@ -63,6 +70,8 @@ const TEXTLESS = new Set<Api>([
   'gemini_count_tokens',
   'gemini_embed_content',
   'bedrock_count_tokens',
+  'google_count_tokens',
+  'google_raw_count_tokens',
 ]);
 
 export function hasText(api: Api): boolean {

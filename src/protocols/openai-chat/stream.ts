@@ -1,10 +1,10 @@
-import type { ProviderError, ResponseFacts } from '../../contract/facts.ts';
-import { isObject, mergeFields, objectOf, objectsOf, textOrNull } from '../json.ts';
+import type { ResponseFacts } from '../../contract/facts.ts';
+import { isObject, objectOf, objectsOf, textOrNull } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import { Keep } from '../keep.ts';
-import { providerError } from '../provider-error.ts';
 import type { Assembly } from '../reader.ts';
 import { flag } from '../tally.ts';
+import { StreamEnd } from './stream-end.ts';
 import { factsOfCompletion } from './unary.ts';
 
 /** OpenAI's own limit for `n` is 128; tool calls of one message are as many at most. */
@@ -38,11 +38,7 @@ export class ChatAssembly implements Assembly {
   readonly #keep = new Keep();
   readonly #head: JsonObject = {};
   readonly #choices = new Map<number, Choice>();
-  readonly #usage: JsonObject = {};
-  /** The latest usage came when every choice had its end: it is the last word, also where `[DONE]` is missing. */
-  #usageAtEnd = false;
-  #done = false;
-  #error: ProviderError | null = null;
+  readonly #end = new StreamEnd();
 
   accept(chunk: JsonObject, chars: number): void {
     for (const member of HEAD_MEMBERS) {
@@ -50,31 +46,16 @@ export class ChatAssembly implements Assembly {
       if (value !== '') this.#keep.set(this.#head, member, value, chars);
     }
     for (const choice of objectsOf(chunk['choices'])) this.#addToChoice(choice, chars);
-    const usage = chunk['usage'] ?? objectOf(chunk['x_groq'])['usage'];
-    if (isObject(usage)) {
-      mergeFields(this.#usage, usage);
-      this.#usageAtEnd = this.#allFinished();
-    }
-    const error = chunk['error'];
-    if (isObject(error) || typeof error === 'string') this.#error ??= providerError('stream', chunk);
+    this.#end.accept(chunk, this.#allFinished);
   }
 
   done(): void {
-    this.#done = true;
+    this.#end.done();
   }
 
   facts(how: 'complete' | 'cut'): ResponseFacts {
     const facts = factsOfCompletion(this.rebuilt());
-    if (facts.usage !== null) {
-      facts.usage_state = this.#error === null && (this.#done || this.#usageAtEnd) ? 'final' : 'partial';
-    }
-    facts.terminator = this.#done ? '[DONE]' : null;
-    // Compatible servers leave [DONE] out: then every choice must have ended, and the body as HTTP says it should.
-    facts.complete = this.#error === null && (this.#done || (how === 'complete' && this.#allFinished()));
-    if (this.#error !== null) {
-      facts.error = this.#error;
-      facts.stop_reason = { raw: facts.stop_reason?.raw ?? '', canonical: 'error' };
-    }
+    this.#end.tell(facts, how, this.#allFinished());
     if (this.#keep.truncated) flag(facts.usage_flags, 'kept_truncated');
     return facts;
   }
@@ -91,14 +72,14 @@ export class ChatAssembly implements Assembly {
         finish_reason: choice.finishReason,
       })),
     };
-    if (Object.keys(this.#usage).length > 0) whole['usage'] = this.#usage;
-    return whole;
+    return this.#end.withUsage(whole);
   }
 
-  #allFinished(): boolean {
+  /** A value: it is handed on with each chunk. */
+  readonly #allFinished = (): boolean => {
     if (this.#choices.size === 0) return false;
     return [...this.#choices.values()].every((choice) => choice.finishReason !== null);
-  }
+  };
 
   #addToChoice(piece: JsonObject, chars: number): void {
     const index = typeof piece['index'] === 'number' ? piece['index'] : 0;

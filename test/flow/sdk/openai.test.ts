@@ -1,8 +1,18 @@
 import OpenAI, { toFile } from 'openai';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fixture } from '../../protocols/fixtures.ts';
 import { startGateway } from '../../support/gateway.ts';
 import type { TestGateway } from '../../support/gateway.ts';
-import { ANSWER, READ_FILE, TOOL_CALL, compared, expectBooked } from './through.ts';
+import {
+  ANSWER,
+  READ_FILE,
+  TOOL_CALL,
+  compared,
+  expectBooked,
+  nothingPassed,
+  recordOf,
+  recordingFetch,
+} from './through.ts';
 import type { Booked, Target, Told } from './through.ts';
 
 /** OpenAI's own SDK as a client: whatever it can ask for comes as from the provider itself, and is booked. */
@@ -289,6 +299,80 @@ test('a transcription, streamed and not, and speech', async () => {
     stream: true,
     usage: { input_uncached: 14, audio_out: 101 },
     cost: 14 * 600 + 101 * 12_000,
+  });
+});
+
+describe('older completions', () => {
+  const PROMPTS = { model: MODEL, prompt: ['A', 'B'], max_tokens: 16 };
+  const USAGE = { input_uncached: 9, output: 6 };
+
+  async function told(target: Target, options: OpenAI.ChatCompletionStreamOptions | undefined) {
+    const stream = await clientOf(target).completions.create({
+      ...PROMPTS,
+      stream: true,
+      ...(options === undefined ? {} : { stream_options: options }),
+    });
+    const texts: string[] = [];
+    let usage: OpenAI.CompletionUsage | undefined;
+    for await (const { choices, usage: counted } of stream) {
+      for (const { index, text } of choices) texts[index] = (texts[index] ?? '') + text;
+      usage = counted ?? usage;
+    }
+    return { texts, total: usage?.total_tokens };
+  }
+
+  test('unary, with two answers', async () => {
+    const { told: answer, record } = await compared(gateway, 'fixture=openai-completions/unary-two-answers', (target) =>
+      clientOf(target).completions.create({ model: MODEL, prompt: 'Once upon a time', n: 2, max_tokens: 8 }),
+    );
+    expect(answer.choices.map(({ text }) => text)).toEqual([', in a small village', ' there was a fox.']);
+    expect(record).toMatchObject({
+      state: 'complete',
+      api: 'openai_text_completions',
+      agent: AGENT,
+      stream: false,
+      usage: { input_uncached: 4, output: 13 },
+      // gpt-3.5-turbo-instruct, which answered, costs $1.50 and $2.00 a million.
+      cost_nanodollars: String(4 * 1500 + 13 * 2000),
+      usage_state: 'final',
+      stop_reason: 'length',
+      edits: [],
+    });
+  });
+
+  test('stream, asked for usage', async () => {
+    const { told: answer, record } = await compared(gateway, 'fixture=openai-completions/stream-usage', (target) =>
+      told(target, { include_usage: true }),
+    );
+    expect(answer).toEqual({ texts: ['é € 𝛑', ' one two'], total: 15 });
+    expect(record).toMatchObject({ stream: true, usage: USAGE, usage_state: 'final', edits: [] });
+  });
+
+  test('stream, not asked for usage: it is asked for, booked, and taken out again', async () => {
+    const passed = nothingPassed();
+    const headers = { 'x-sim': 'fixture=openai-completions/stream-usage' };
+    const answer = await told({ origin: gateway.url, fetch: recordingFetch(passed), headers }, undefined);
+    expect(answer).toEqual({ texts: ['é € 𝛑', ' one two'], total: undefined });
+    // To the byte what a provider sends that was not asked.
+    expect(Buffer.concat(passed.bytes)).toEqual(fixture('openai-completions/stream-no-usage').response);
+    const record = await recordOf(gateway, passed.ids[0] ?? '');
+    expect(record).toMatchObject({ stream: true, usage: USAGE, usage_state: 'final' });
+    expect(record.edits.map(({ kind }) => kind)).toEqual(['inject_usage', 'drop_usage_event']);
+  });
+});
+
+test('a moderation comes as it is, and books no usage', async () => {
+  const { told, record } = await compared(gateway, 'fixture=openai-media/moderation-no-usage', (target) =>
+    clientOf(target).moderations.create({ model: MODEL, input: 'hello' }),
+  );
+  expect(told.results[0]?.flagged).toBe(false);
+  expect(record).toMatchObject({
+    state: 'complete',
+    api: 'openai_moderations',
+    usage: null,
+    usage_state: 'absent',
+    cost_nanodollars: null,
+    edits: [],
   });
 });
 

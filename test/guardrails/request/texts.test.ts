@@ -360,6 +360,8 @@ const API_OF: [folder: string, api: Api][] = [
   ['anthropic-messages/', 'anthropic_messages'],
   ['gemini/', 'gemini_generate_content'],
   ['embeddings/', 'openai_embeddings'],
+  ['openai-completions/', 'openai_text_completions'],
+  ['rerank/', 'rerank'],
 ];
 
 test('in all fixtures, every sentence is read', () => {

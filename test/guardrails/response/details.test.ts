@@ -223,6 +223,36 @@ describe('odds of tokens', () => {
   });
 });
 
+describe('odds of tokens in the older completions', () => {
+  const event = (text: string): unknown => ({
+    id: 'cmpl-1',
+    choices: [
+      {
+        text,
+        index: 0,
+        logprobs: { tokens: [text], token_logprobs: [-0.1], top_logprobs: [{ [text]: -0.1, other: -3 }], text_offset: [0] },
+        finish_reason: null,
+      },
+    ],
+  });
+
+  test('say what the text says, also as keys', () => {
+    const bytes = Buffer.from(sse([event('to '), event('alice@'), event('example.com'), '[DONE]']));
+    const { sent, verdicts } = guarded('openai_text_completions', [bytes]);
+    expect(sent).toContain(JSON.stringify(event('to ')));
+    expect(sent).toContain('[redacted:word]');
+    expect(sent).not.toMatch(/alice|example/);
+    expect(verdicts).toMatchObject([{ counts: { word: 1 }, scanned: ['assistant'], scanned_chars: 'to '.length + SECRET.length }]);
+  });
+
+  test('a word that stands in a key alone is found there', () => {
+    const odds = { tokens: ['a'], top_logprobs: [{ a: -1, [SECRET]: -2 }] };
+    const body = JSON.stringify({ choices: [{ text: 'a', index: 0, logprobs: odds, finish_reason: 'stop' }] });
+    const { sent } = guarded('openai_text_completions', [Buffer.from(body)], { contentType: 'application/json' });
+    expect(sent).toBe(body.replace(SECRET, '[redacted:word]'));
+  });
+});
+
 describe('reasoning', () => {
   const thinking = [
     { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: '', signature: '' } },

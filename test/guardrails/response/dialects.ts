@@ -229,4 +229,30 @@ const geminiArray: Dialect = {
   call: undefined,
 };
 
-export const DIALECTS = [chat, openaiResponses, anthropic, geminiEvents, geminiArray];
+// ---- OpenAI's older completions
+
+const textChunk = (text: string, finish: string | null = null): unknown => ({
+  id: 'cmpl-1',
+  object: 'text_completion',
+  created: 1_764_000_000,
+  model: 'gpt-3.5-turbo-instruct',
+  choices: [{ text, index: 0, logprobs: null, finish_reason: finish }],
+});
+
+const completions: Dialect = {
+  name: 'OpenAI completions',
+  api: 'openai_text_completions',
+  contentType: 'text/event-stream',
+  text: (pieces) =>
+    Buffer.from(
+      sse([
+        ...pieces.map((text) => textChunk(text)),
+        textChunk('', 'stop'),
+        { id: 'cmpl-1', choices: [], usage: { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 } },
+        '[DONE]',
+      ]),
+    ),
+  call: undefined,
+};
+
+export const DIALECTS = [chat, openaiResponses, anthropic, geminiEvents, geminiArray, completions];

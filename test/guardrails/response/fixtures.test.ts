@@ -7,13 +7,17 @@ const APIS: [RegExp, Api][] = [
   [/^openai-chat\/|^sse-nasty\//, 'openai_chat'],
   [/^openai-responses\/input-tokens/, 'openai_responses_input_tokens'],
   [/^openai-responses\//, 'openai_responses'],
-  [/^(?:anthropic-messages|vertex-anthropic)\//, 'anthropic_messages'],
+  [/^anthropic-messages\//, 'anthropic_messages'],
+  [/^vertex-anthropic\//, 'google_raw_predict'],
   [/^gemini\//, 'gemini_generate_content'],
   [/^bedrock\/(?:converse-unary|error)/, 'bedrock_converse'],
   [/^bedrock\/invoke-unary|^embeddings\/bedrock/, 'bedrock_model_invoke'],
   [/^embeddings\/openai/, 'openai_embeddings'],
   [/^openai-media\/images/, 'openai_images'],
   [/^openai-media\/transcription/, 'openai_transcriptions'],
+  [/^openai-completions\//, 'openai_text_completions'],
+  [/^openai-media\/moderation/, 'openai_moderations'],
+  [/^rerank\//, 'rerank'],
   [/^embeddings\/gemini/, 'gemini_embed_content'],
 ];
 

@@ -29,11 +29,16 @@ const API_NAMES: Record<string, string> = {
   openai_images: 'OpenAI Images',
   openai_transcriptions: 'OpenAI Transcriptions',
   openai_speech: 'OpenAI Speech',
+  openai_text_completions: 'OpenAI Completions, the older ones',
+  openai_moderations: 'OpenAI Moderations',
+  rerank: 'Reranking',
   anthropic_messages: 'Anthropic Messages',
   anthropic_count_tokens: 'Anthropic Messages, counting',
   gemini_generate_content: 'Gemini',
   google_generate_content: 'Gemini on Vertex',
   google_raw_predict: 'Anthropic on Vertex',
+  google_count_tokens: 'Gemini on Vertex, counting',
+  google_raw_count_tokens: 'Anthropic on Vertex, counting',
   gemini_count_tokens: 'Gemini, counting',
   gemini_embed_content: 'Gemini Embeddings',
   openai_files: 'OpenAI Files',
@@ -51,6 +56,7 @@ const API_NAMES: Record<string, string> = {
   bedrock_model_invoke: 'Bedrock',
   bedrock_converse: 'Bedrock Converse',
   bedrock_count_tokens: 'Bedrock, counting',
+  direct: 'A path of the provider, as it is',
 };
 
 export function apiName(api: string): string {

@@ -25,9 +25,11 @@ const READERS: Record<string, Reader> = {
   anthropic_messages: MESSAGES,
   anthropic_count_tokens: MESSAGES,
   google_raw_predict: MESSAGES,
+  google_raw_count_tokens: MESSAGES,
   bedrock_model_invoke: MESSAGES,
   gemini_generate_content: GEMINI,
   google_generate_content: GEMINI,
+  google_count_tokens: GEMINI,
   gemini_count_tokens: GEMINI,
 };
 
