@@ -88,15 +88,6 @@ test('the OpenAI SDK: files, batches, conversations, containers', async () => {
   const part = await client.files.content(output, { headers: { range: 'bytes=5-9', 'if-range': '"x"' } });
   expect(Buffer.from(await part.arrayBuffer())).toEqual(OPENAI_RESULTS);
   expect(Object.keys(keeper.seen.at(-1)?.headers ?? {})).not.toContain('range');
-  expect(await booked(batch.id, 3)).toMatchObject([
-    {
-      ...{ login: ALICE, provider: 'only', api: 'openai_batches', model: 'm-1', service_tier: 'batch' },
-      ...{ model_served: 'gpt-5-mini-2025-08-07', usage_state: 'final', cost_nanodollars: '65000' },
-      usage: { input_uncached: 40, output: 60 },
-      usage_detail: { batch: { id: batch.id, of: 'file', results: output, lines: 3, failed: 1, lines_of_model: 2 } },
-    },
-  ]);
-  expect(await used('m-1')).toMatchObject({ usage: { input_uncached: 40, output: 60 }, cost_nanodollars: '65000' });
   expect((await client.batches.list()).data.map(({ id }) => id)).toEqual([batch.id]);
   expect((await client.files.list()).data.map(({ id }) => id)).toEqual([file.id, done.output_file_id]);
   const conversation = await client.conversations.create({});
@@ -107,6 +98,15 @@ test('the OpenAI SDK: files, batches, conversations, containers', async () => {
   expect((await client.containers.retrieve(container.id)).id).toBe(container.id);
   expect((await client.files.delete(file.id)).deleted).toBe(true);
   await expect(client.files.retrieve(file.id)).rejects.toMatchObject({ status: 404, code: 'gateway_not_found' });
+  expect(await booked(batch.id, 3)).toMatchObject([
+    {
+      ...{ login: ALICE, provider: 'only', api: 'openai_batches', model: 'm-1', service_tier: 'batch' },
+      ...{ model_served: 'gpt-5-mini-2025-08-07', usage_state: 'final', cost_nanodollars: '65000' },
+      usage: { input_uncached: 40, output: 60 },
+      usage_detail: { batch: { id: batch.id, of: 'file', results: output, lines: 3, failed: 1, lines_of_model: 2 } },
+    },
+  ]);
+  expect(await used('m-1')).toMatchObject({ usage: { input_uncached: 40, output: 60 }, cost_nanodollars: '65000' });
 });
 
 test('the Anthropic SDK: files, and batches with their results by the gateway’s own address', async () => {
