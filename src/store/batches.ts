@@ -82,8 +82,11 @@ function recordOf(reading: Reading, sum: BatchSum): ExchangeRecord {
     error: null,
     usage: sum.usage,
     usage_state: 'final',
-    usage_detail: { batch: { id: batch.id, of, results: id, lines, failed, lines_of_model: sum.lines, read_by: reading.id } },
-    usage_flags: sum.usage_flags,
+    usage_detail: {
+      batch: { id: batch.id, of, results: id, lines, failed, lines_of_model: sum.lines, read_by: reading.id },
+    },
+    // Lines that could not be read are missing in every sum.
+    usage_flags: [...new Set([...sum.usage_flags, ...reading.usage_flags])],
     cost_nanodollars: sum.cost_nanodollars,
     cost_basis: sum.cost_basis,
     price_version: sum.price_version,

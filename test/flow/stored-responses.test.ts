@@ -199,7 +199,11 @@ describe('one gateway', () => {
     });
     const [maker, ...others] = records.filter(({ usage }) => usage !== null);
     expect(others).toEqual([]);
-    expect(maker).toMatchObject({ path: '/v1/responses', usage: { input_uncached: 7, output: 11 }, usage_state: 'final' });
+    expect(maker).toMatchObject({
+      path: '/v1/responses',
+      usage: { input_uncached: 7, output: 11 },
+      usage_state: 'final',
+    });
     expect(await house.gateway.json(`/api/usage?group=login&login=${ERIN}`)).toMatchObject({
       total: { requests: 7, usage: { input_uncached: 7, output: 11 }, cost_nanodollars: maker?.cost_nanodollars },
     });

@@ -22,7 +22,11 @@ function usageOf(
     autoCostBasis: true,
     prices: [],
     providers: {
-      p: { costBasis: undefined, compatibility: ['openai_responses', 'anthropic_messages', 'gemini_generate_content'], modelCostMap: [] },
+      p: {
+        costBasis: undefined,
+        compatibility: ['openai_responses', 'anthropic_messages', 'gemini_generate_content'],
+        modelCostMap: [],
+      },
     },
   };
   const read = { batch: { id: 'batch_1', model }, of: 'file' as const, id: 'file-1' };
@@ -35,8 +39,13 @@ function usageOf(
   return reader?.whole === true ? sums.usage() : undefined;
 }
 
-const lines = (...values: unknown[]): Buffer => Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
-const output = (body: object, status_code = 200): object => ({ custom_id: 'c', response: { status_code, body }, error: null });
+const lines = (...values: unknown[]): Buffer =>
+  Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+const output = (body: object, status_code = 200): object => ({
+  custom_id: 'c',
+  response: { status_code, body },
+  error: null,
+});
 
 /** Cached 40 of 100; reasoning 30 of 50: gpt-5-mini in a batch is $0.125, $0.0125 read, $1 a million. */
 const RESPONSE = {
@@ -58,7 +67,12 @@ const CHAT = {
   choices: [],
   usage: { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 },
 };
-const EMBEDDING = { object: 'list', model: 'text-embedding-3-small', data: [], usage: { prompt_tokens: 9, total_tokens: 9 } };
+const EMBEDDING = {
+  object: 'list',
+  model: 'text-embedding-3-small',
+  data: [],
+  usage: { prompt_tokens: 9, total_tokens: 9 },
+};
 const OPENAI = lines(
   output(RESPONSE),
   output({ error: { message: 'bad', type: 'invalid_request_error' } }, 400),
@@ -84,11 +98,15 @@ const answerOf = (prompt: number, candidates: number): object => ({
   modelVersion: 'gemini-2.5-pro',
   usageMetadata: { promptTokenCount: prompt, candidatesTokenCount: candidates },
 });
-const inlined = { inlinedResponses: { inlinedResponses: [
-  { response: answerOf(300_000, 1000), metadata: { key: 'a' } },
-  { error: { code: 3, message: 'no' } },
-  { response: answerOf(10, 2) },
-] } };
+const inlined = {
+  inlinedResponses: {
+    inlinedResponses: [
+      { response: answerOf(300_000, 1000), metadata: { key: 'a' } },
+      { error: { code: 3, message: 'no' } },
+      { response: answerOf(10, 2) },
+    ],
+  },
+};
 const GEMINI = {
   name: 'batches/b',
   metadata: { '@type': 'x', state: 'BATCH_STATE_SUCCEEDED', output: inlined, batchStats: { requestCount: '3' } },
@@ -122,23 +140,36 @@ const CASES: [name: string, api: Api, bytes: Buffer, counts: object, sums: objec
       },
     ],
   ],
-  ['Gemini: answers within the batch, told at two places', 'gemini_batches', Buffer.from(JSON.stringify(GEMINI, null, 1)), { lines: 3, failed: 1 }, [GEMINI_SUM]],
+  [
+    'Gemini: answers within the batch, told at two places',
+    'gemini_batches',
+    Buffer.from(JSON.stringify(GEMINI, null, 1)),
+    { lines: 3, failed: 1 },
+    [GEMINI_SUM],
+  ],
   [
     'Gemini: a file',
     'gemini_files',
-    lines({ key: 'a', response: answerOf(300_000, 1000) }, { key: 'b', error: { code: 3 } }, { key: 'c', response: answerOf(10, 2) }),
+    lines(
+      { key: 'a', response: answerOf(300_000, 1000) },
+      { key: 'b', error: { code: 3 } },
+      { key: 'c', response: answerOf(10, 2) },
+    ),
     { lines: 3, failed: 1 },
     [GEMINI_SUM],
   ],
 ];
 
 describe('the results of a batch', () => {
-  test.each(CASES)('%s: sums by model, each line at the batch price of its own length', (_, api, bytes, counts, sums) => {
-    const usage = usageOf(api, [bytes]);
-    expect(usage).toMatchObject({ ...counts, batch: { id: 'batch_1' }, of: 'file', id: 'file-1' });
-    expect(usage?.sums).toHaveLength(sums.length);
-    expect(usage?.sums).toMatchObject(sums);
-  });
+  test.each(CASES)(
+    '%s: sums by model, each line at the batch price of its own length',
+    (_, api, bytes, counts, sums) => {
+      const usage = usageOf(api, [bytes]);
+      expect(usage).toMatchObject({ ...counts, batch: { id: 'batch_1' }, of: 'file', id: 'file-1' });
+      expect(usage?.sums).toHaveLength(sums.length);
+      expect(usage?.sums).toMatchObject(sums);
+    },
+  );
 
   test.each(CASES)('%s: any split of the bytes gives the same sums', (_, api, bytes) => {
     const whole = usageOf(api, [bytes]);
@@ -150,7 +181,12 @@ describe('the results of a batch', () => {
       }),
       { numRuns: 60 },
     );
-    expect(usageOf(api, Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual(whole);
+    expect(
+      usageOf(
+        api,
+        Array.from(bytes, (byte) => Uint8Array.of(byte)),
+      ),
+    ).toEqual(whole);
   });
 
   test.each(CASES)('%s: cut, refused or in part, they tell nothing', (_, api, bytes) => {
@@ -202,7 +238,10 @@ describe('the results of a batch', () => {
 
   test('sums are exact, and rounded once', () => {
     // 12.5 nanodollars for each cached token: two halves make a whole.
-    const cached = output({ ...CHAT, usage: { prompt_tokens: 1, prompt_tokens_details: { cached_tokens: 1 }, completion_tokens: 0 } });
+    const cached = output({
+      ...CHAT,
+      usage: { prompt_tokens: 1, prompt_tokens_details: { cached_tokens: 1 }, completion_tokens: 0 },
+    });
     expect(usageOf('openai_files', [lines(cached)])?.sums).toMatchObject([{ cost_nanodollars: '12' }]);
     expect(usageOf('openai_files', [lines(cached, cached)])?.sums).toMatchObject([{ cost_nanodollars: '25' }]);
   });
@@ -218,7 +257,14 @@ describe('the results of a batch', () => {
     const flags: string[] = [];
     const seen: unknown[] = [];
     const reader = openBatchResults('openai_files', { status: 200, headers: new Map() }, (line) => seen.push(line));
-    reader?.push(Buffer.concat([Buffer.from('\uFEFF'), lines(output(CHAT)), Buffer.from('{"half":\n\r\n'), lines(output(CHAT)).subarray(0, -1)]));
+    reader?.push(
+      Buffer.concat([
+        Buffer.from('\uFEFF'),
+        lines(output(CHAT)),
+        Buffer.from('{"half":\n\r\n'),
+        lines(output(CHAT)).subarray(0, -1),
+      ]),
+    );
     flags.push(...(reader?.end('complete').usage_flags ?? []));
     expect(seen).toHaveLength(2);
     expect(flags).toEqual(['unreadable_event']);
@@ -241,7 +287,11 @@ describe('what is too long is passed over, and what follows is read', () => {
     const bytes = Buffer.from('{"r":{"inlinedResponses":[{"a":1},{"a":12345678},{"b":2}]}}');
     for (const size of [1, 5, 1000]) {
       const seen: string[] = [];
-      const reader = new InlinedReader((text) => seen.push(text), () => undefined, 8);
+      const reader = new InlinedReader(
+        (text) => seen.push(text),
+        () => undefined,
+        8,
+      );
       for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size));
       expect([seen, reader.passedOver, reader.whole]).toEqual([['{"a":1}', '{"b":2}'], 1, true]);
     }

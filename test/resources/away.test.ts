@@ -66,21 +66,26 @@ async function ask(
 
 /** A file for a batch, its batch, and the file of its results. */
 async function makeBatch(gateway: TestGateway): Promise<{ batch: string; results: string }> {
-  const headers = { 'tailscale-user-login': ALICE };
+  const json = async (path: string, body?: FormData | string): Promise<Record<string, string>> => {
+    const answer = await fetch(gateway.url + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        'tailscale-user-login': ALICE,
+        ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body === undefined ? {} : { body }),
+    });
+    return (await answer.json()) as Record<string, string>;
+  };
   const form = new FormData();
   form.set('purpose', 'batch');
   const line = { custom_id: '1', method: 'POST', url: '/v1/responses', body: { model: 'm-1', input: 'x' } };
   form.set('file', new Blob([JSON.stringify(line)]), 'in.jsonl');
-  const json = async (path: string, init: RequestInit = {}): Promise<Record<string, string>> =>
-    (await (await fetch(gateway.url + path, { ...init, headers: { ...headers, ...init.headers } })).json()) as Record<
-      string,
-      string
-    >;
-  const { id } = await json('/v1/files', { method: 'POST', body: form });
-  const body = JSON.stringify({ input_file_id: id, endpoint: '/v1/responses', completion_window: '24h' });
-  const made = await json('/v1/batches', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
-  const batch = made['id'] ?? '';
-  return { batch, results: (await json(`/v1/batches/${batch}`))['output_file_id'] ?? '' };
+  const { id } = await json('/v1/files', form);
+  const order = { input_file_id: id, endpoint: '/v1/responses', completion_window: '24h' };
+  const { id: batch = '' } = await json('/v1/batches', JSON.stringify(order));
+  const { output_file_id: results = '' } = await json(`/v1/batches/${batch}`);
+  return { batch, results };
 }
 
 async function results(gateway: TestGateway, file: string): Promise<void> {

@@ -43,7 +43,9 @@ async function booked(batch: string, reads: number): Promise<RecordRow[]> {
     `${reads} reads of ${batch} are listed`,
     async () => {
       const all = await Promise.all((await gateway.records(0)).map(({ id }) => gateway.json(`/api/requests/${id}`)));
-      const about = (all as RecordRow[]).filter(({ usage_detail: { batch: of } }) => JSON.stringify(of ?? '').includes(batch));
+      const about = (all as RecordRow[]).filter(({ usage_detail: { batch: of } }) =>
+        JSON.stringify(of ?? '').includes(batch),
+      );
       return about.filter(({ usage }) => usage === null).length === reads && about;
     },
     60_000,

@@ -31,7 +31,12 @@ beforeEach(async () => {
 
 const SONNET = { ...zeroUsage(), input_uncached: 210, cache_read: 900, output: 50 };
 const HAIKU = { ...zeroUsage(), input_uncached: 5, output: 7 };
-const sum = (model: string, lines: number, usage: typeof SONNET, cost_nanodollars: string | null): BatchUsage['sums'][0] => ({
+const sum = (
+  model: string,
+  lines: number,
+  usage: typeof SONNET,
+  cost_nanodollars: string | null,
+): BatchUsage['sums'][0] => ({
   ...{ model, model_served: `${model}-served`, lines, usage, cost_nanodollars },
   ...{ usage_flags: ['clamped:output'], server_tools: { web_search: 1 } },
   ...{ cost_basis: `anthropic/${model}`, price_version: 'v1' },
@@ -82,7 +87,7 @@ const ONCE = (reads: number): ByModel[] => [
 ];
 
 test('results that were read are booked by model, each a record of its own that says where it comes from', async () => {
-  const first = read();
+  const first = read({ usage_flags: ['unreadable_event'] });
   expect(await store.store([first])).toEqual({ inserted: 1, dead: 0 });
   expect(await sums()).toEqual(ONCE(1));
   const shown = await findRequest(pool, first.id, undefined);
@@ -98,7 +103,7 @@ test('results that were read are booked by model, each a record of its own that 
     ...{ api: 'anthropic_batches', model: 'sonnet', model_served: 'sonnet-served', service_tier: 'batch' },
     ...{ state: 'complete', usage: SONNET, usage_state: 'final', cost_nanodollars: '825000' },
     ...{ cost_basis: 'anthropic/sonnet', session_id: 'msgbatch_1', request_bytes: 0, response_bytes: 0 },
-    usage_flags: ['clamped:output'],
+    usage_flags: ['clamped:output', 'unreadable_event'],
     server_tools: { web_search: 1 },
     usage_detail: { batch: { id: 'msgbatch_1', lines: 4, failed: 1, lines_of_model: 2, read_by: first.id } },
     batch: { id: 'msgbatch_1', first_read: first.id, records },

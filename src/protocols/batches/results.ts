@@ -126,7 +126,8 @@ const OVER = /_(?:SUCCEEDED|FAILED|CANCELLED|EXPIRED)$/;
 function saysOver(path: readonly string[], token: string): boolean {
   const [first, second] = path;
   if (path.length === 1 && first === 'done') return token === 'true';
-  const isState = path.length === 1 ? first === 'state' : path.length === 2 && first === 'metadata' && second === 'state';
+  const isState =
+    path.length === 1 ? first === 'state' : path.length === 2 && first === 'metadata' && second === 'state';
   return isState && OVER.test(token);
 }
 
