@@ -151,7 +151,11 @@ export async function findRequest(
      ) AS shown`,
     [id, owner ?? null],
   );
-  return OneRow.parse(answer.rows)[0]?.item;
+  const item = OneRow.parse(answer.rows)[0]?.item;
+  if (item === undefined) return undefined;
+  const { batch, ...rest } = item;
+  // Left out, and not null: what receipts signed of a record before there were batches stays true of it.
+  return batch === null ? rest : item;
 }
 
 const OneRow = z.array(z.object({ item: z.record(z.string(), z.unknown()) }));

@@ -196,7 +196,7 @@ function barredBy(
   if (endpoint.kind !== 'batch' || endpoint.does !== 'make') return undefined;
   const buckets = [...new Set(models.flatMap((model) => access.matching(provider.id, model).quotas))];
   if (buckets.length === 0) return undefined;
-  const detail = 'a batch: what it costs is told to nobody here';
+  const detail = 'a batch: what it costs is known when its results are read';
   return { code: 'quota_exceeded', buckets, retryAfterSeconds: undefined, status: 403, why: 'unbounded', detail };
 }
 

@@ -1,16 +1,32 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Api } from '../../src/contract/api.ts';
 import type { BatchUsage } from '../../src/contract/batch.ts';
+import type { FromInspector } from '../../src/contract/messages.ts';
+import type { ExchangeRecord } from '../../src/contract/record.ts';
+import { ExchangeRecord as RecordSchema } from '../../src/contract/record.ts';
 import { zeroUsage } from '../../src/contract/usage.ts';
 import { BatchSums } from '../../src/inspect/batch-sums.ts';
+import { Inspector } from '../../src/inspect/inspector.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { InlinedReader } from '../../src/protocols/batches/inlined.ts';
 import { LineReader } from '../../src/protocols/batches/lines.ts';
 import { openBatchResults } from '../../src/protocols/batches/results.ts';
+import { assemble } from '../../src/records/assemble.ts';
+import { priceAgain } from '../../src/serve/price-again.ts';
 import { table } from '../pricing/support.ts';
+import { closed, opened } from '../records/parts.ts';
+import { until } from '../support/until.ts';
+
+const compatibility = ['openai_responses', 'anthropic_messages', 'gemini_generate_content'];
+const PRICING = {
+  autoCostBasis: true,
+  prices: [],
+  providers: { p: { costBasis: undefined, compatibility, modelCostMap: [] } },
+};
 
 /** What a batch's results come to; undefined where they are not all of them. */
 function usageOf(
@@ -18,19 +34,8 @@ function usageOf(
   chunks: Iterable<Uint8Array>,
   { model = '', how = 'complete', status = 200 }: { model?: string; how?: 'complete' | 'cut'; status?: number } = {},
 ): BatchUsage | undefined {
-  const slice = {
-    autoCostBasis: true,
-    prices: [],
-    providers: {
-      p: {
-        costBasis: undefined,
-        compatibility: ['openai_responses', 'anthropic_messages', 'gemini_generate_content'],
-        modelCostMap: [],
-      },
-    },
-  };
   const read = { batch: { id: 'batch_1', model }, of: 'file' as const, id: 'file-1' };
-  const sums = new BatchSums(read, { slice, table, provider: 'p' });
+  const sums = new BatchSums(read, { slice: PRICING, table, provider: 'p' });
   const reader = openBatchResults(api, { status, headers: new Map() }, (line) => {
     sums.add(line);
   });
@@ -295,5 +300,81 @@ describe('what is too long is passed over, and what follows is read', () => {
       for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size));
       expect([seen, reader.passedOver, reader.whole]).toEqual([['{"a":1}', '{"b":2}'], 1, true]);
     }
+  });
+});
+
+describe('an exchange that reads results', () => {
+  const results = { batch: { id: 'batch_1', model: 'gpt-5-mini' }, of: 'file' as const, id: 'file-1' };
+
+  async function recordOf(
+    bytes: Buffer,
+    {
+      how = 'complete',
+      encoding = 'identity',
+      isBatch = true,
+    }: { how?: 'complete' | 'cut'; encoding?: string; isBatch?: boolean } = {},
+  ): Promise<ExchangeRecord> {
+    const open = opened({
+      ...{ api: 'openai_files', method: 'GET', path: '/v1/files/file-1/content', provider: 'p', model: '' },
+      ...(isBatch ? { results } : {}),
+    });
+    const told: FromInspector[] = [];
+    const inspector = new Inspector(table, (message) => told.push(message));
+    inspector.take({ kind: 'world', world: open.world, pricing: PRICING });
+    inspector.take({ kind: 'open', opened: open, mode: 'watch' });
+    const headers: [string, string][] = [['content-encoding', encoding]];
+    inspector.take({ kind: 'head', exchange: open.id, status: 200, headers });
+    for (let at = 0; at < bytes.length; at += 100) {
+      inspector.take({ kind: 'bytes', exchange: open.id, bytes: new Uint8Array(bytes.subarray(at, at + 100)) });
+    }
+    inspector.take({ kind: 'end', exchange: open.id, how });
+    const inspected = await until('it is inspected', () => told.find((message) => message.kind === 'inspected'));
+    if (!inspected.outcome.ok) throw new Error(JSON.stringify(inspected.outcome.fault));
+    const parts = { opened: open, closed: closed(), facts: inspected.outcome.value, gateway: 'gw', segment: 1 };
+    const record = assemble(parts);
+    // What travels to the store is what comes out of its schema.
+    expect(RecordSchema.parse(JSON.parse(JSON.stringify(record)))).toEqual(record);
+    return record;
+  }
+
+  test('has a record without usage that carries what its batch came to', async () => {
+    const record = await recordOf(OPENAI);
+    expect(record).toMatchObject({
+      ...{ usage: null, usage_state: 'absent', cost_nanodollars: null, usage_flags: [] },
+      usage_detail: { batch: { id: 'batch_1', of: 'file', results: 'file-1', lines: 5, failed: 2 } },
+      batch_usage: { ...results, lines: 5, failed: 2, sums: [{ cost_nanodollars: '61875' }, { lines: 1 }] },
+    });
+    expect((await recordOf(gzipSync(OPENAI), { encoding: 'gzip' })).batch_usage).toEqual(record.batch_usage);
+  });
+
+  test.each([
+    ['was cut', OPENAI, { how: 'cut' }],
+    ['cannot be unpacked', Buffer.from('no gzip'), { encoding: 'gzip' }],
+    ['comes in an unknown encoding', OPENAI, { encoding: 'compress' }],
+    ['is of a file that no batch made', OPENAI, { isBatch: false }],
+  ] as const)('carries nothing where the answer %s', async (_, bytes, how) => {
+    const record = await recordOf(bytes, how);
+    expect(record.batch_usage).toBeUndefined();
+    expect(record.usage_detail).toEqual({});
+  });
+
+  test('what it came to is not priced again: the lengths of the lines are gone', () => {
+    const booked = {
+      ...{
+        id: 'x',
+        after: null,
+        api: 'openai_batches' as const,
+        provider: 'p',
+        model: 'gpt-5-mini',
+        model_served: null,
+      },
+      ...{ usage: { ...zeroUsage(), output: 1 }, usage_detail: {}, usage_flags: [], server_tools: {} },
+      ...{ service_tier: 'batch', cost_nanodollars: '7', cost_basis: 'b', reported_cost_nanodollars: null },
+    };
+    expect(priceAgain(booked, PRICING, table)).toEqual({ kind: 'same' });
+    expect(priceAgain({ ...booked, api: 'openai_chat' }, PRICING, table)).toMatchObject({
+      kind: 'changed',
+      cost: '1000',
+    });
   });
 });

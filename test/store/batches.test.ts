@@ -110,6 +110,10 @@ test('results that were read are booked by model, each a record of its own that 
   });
   expect(await findRequest(pool, records[1], undefined)).toMatchObject({ usage: HAIKU, cost_nanodollars: null });
   expect(await findRequest(pool, records[0], 'bob@example.com')).toBeUndefined();
+  // Receipts sign what is shown of a record, also of those from before there were batches.
+  const ordinary = aRecord();
+  await store.store([ordinary]);
+  expect(Object.keys((await findRequest(pool, ordinary.id, undefined)) ?? {})).not.toContain('batch');
 });
 
 test('read again, by other gateways, in the same batch, or stored again by a job that runs twice, it is booked once', async () => {
