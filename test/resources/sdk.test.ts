@@ -108,6 +108,8 @@ test('the OpenAI SDK: files, batches, conversations, containers', async () => {
       usage_detail: { batch: { id: batch.id, of: 'file', results: output, lines: 3, failed: 1, lines_of_model: 2 } },
     },
   ]);
+  const edits = (await gateway.records(0)).flatMap((record) => record.edits);
+  expect(edits.filter(({ kind }) => kind === 'whole_results')).toMatchObject([{ side: 'request' }]);
   expect(await used('m-1')).toMatchObject({ usage: { input_uncached: 40, output: 60 }, cost_nanodollars: '65000' });
 });
 
