@@ -174,3 +174,17 @@ test('results in which nothing came to anything book nothing, and do not stand i
   await store.store([read()]);
   expect(await sums()).toEqual(ONCE(2));
 });
+
+test('who follows records is told of those of a batch too, once', async () => {
+  const told: string[] = [];
+  const following = createRecordStore(pool, clock, () => true, {
+    follows: true,
+    stored: (_, records) => {
+      told.push(...records.map(({ model, cost_nanodollars }) => `${model} ${cost_nanodollars ?? 'unknown'}`));
+      return Promise.resolve();
+    },
+  });
+  const first = read();
+  for (const one of [first, first, read()]) await following.store([one]);
+  expect(told.sort()).toEqual([' unknown', ' unknown', 'haiku unknown', 'sonnet 825000']);
+});
