@@ -1,4 +1,5 @@
 import type { Api } from './api.ts';
+import type { BatchRead } from './batch.ts';
 import type { IdentitySource } from './caller.ts';
 import type { PostHook, Verdict } from './guardrail.ts';
 import type { ExchangeId } from './ids.ts';
@@ -40,6 +41,8 @@ export interface Opened {
   verdicts?: Verdict[];
   /** Hooks that are told of it when it is over; empty for nearly all. */
   hooks: PostHook[];
+  /** It asks for the results of a batch; absent for nearly all. */
+  results?: BatchRead;
   config_version: string;
   /** The world whose prices apply: an inspector knows the last few. */
   world: number;
@@ -47,7 +50,15 @@ export interface Opened {
 
 /** Every edit of the bytes that the gateway made on purpose (promise 1), recorded with the exchange. */
 export interface Edit {
-  kind: 'inject_usage' | 'drop_usage_event' | 'model_name' | 'content_encoding' | 'rule' | 'list_filter' | 'own_url';
+  kind:
+    | 'inject_usage'
+    | 'drop_usage_event'
+    | 'model_name'
+    | 'content_encoding'
+    | 'rule'
+    | 'list_filter'
+    | 'own_url'
+    | 'whole_results';
   side: 'request' | 'response';
   detail: string;
 }

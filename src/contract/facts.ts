@@ -1,3 +1,4 @@
+import type { BatchUsage } from './batch.ts';
 import type { Verdict } from './guardrail.ts';
 import type { NamedResource } from './resource.ts';
 import type { History, LateUsage } from './record.ts';
@@ -81,6 +82,8 @@ export interface Facts {
   price_version: string | null;
   /** What the response says of an earlier one; the facts then have no usage and no cost of their own. */
   late_usage: LateUsage | null;
+  /** What the results of a batch say, where they were read to their end. */
+  batch_usage?: BatchUsage;
   /** Of the rules on the response, where they ran beside the reading. */
   verdicts?: Verdict[];
 }

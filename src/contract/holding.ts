@@ -1,3 +1,5 @@
+import type { BatchRef } from './batch.ts';
+
 /** A longer text is no id of what was made through here: none that a path can name. */
 export const RESPONSE_ID_CHARS = 256;
 
@@ -11,6 +13,8 @@ export interface Holding {
   keyId?: string;
   /** Of a file for a batch: the models that its lines name. Absent: nobody looked. */
   models?: string[];
+  /** Of a batch, and of a file that one made. Absent also where a build before made it. */
+  batch?: BatchRef;
 }
 
 /** What the database knows of a resource, as one caller may hear it. */

@@ -1,12 +1,7 @@
 import { z } from 'zod';
 import { APIS } from './api.ts';
+import { BatchUsage, UsageCounts } from './batch.ts';
 import { ResourceNote } from './resource.ts';
-import { USAGE_KINDS } from './usage.ts';
-import type { UsageKind } from './usage.ts';
-
-const Usage = z.object(
-  Object.fromEntries(USAGE_KINDS.map((kind) => [kind, z.int().min(0)])) as Record<UsageKind, z.ZodInt>,
-);
 
 /**
  * What an answer about an earlier response says of that response: a background response that was polled, a stored one
@@ -17,7 +12,7 @@ export const LateUsage = z.object({
   /** The provider's id of the response; whose it is the carrying record says (`login`, `provider`). */
   response_id: z.string(),
   model_served: z.string().nullable(),
-  usage: Usage,
+  usage: UsageCounts,
   usage_detail: z.record(z.string(), z.unknown()),
   usage_flags: z.array(z.string()),
   server_tools: z.record(z.string(), z.number()),
@@ -95,7 +90,7 @@ export const ExchangeRecord = z.object({
   stream: z.boolean(),
   state: z.enum(['complete', 'aborted', 'error', 'denied', 'blocked', 'interrupted']),
   denied_by: z.string().nullable(),
-  usage: Usage.nullable(),
+  usage: UsageCounts.nullable(),
   usage_state: z.enum(['final', 'partial', 'estimated', 'absent']),
   usage_detail: z.record(z.string(), z.unknown()),
   usage_flags: z.array(z.string()),
@@ -135,5 +130,7 @@ export const ExchangeRecord = z.object({
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
   /** What was made or deleted at the provider: goes into a table of its own. Absent for nearly all. */
   resources: z.array(ResourceNote).optional(),
+  /** What it read of a batch's usage, which a record of its own has (`store/batches.ts`). Absent for nearly all. */
+  batch_usage: BatchUsage.optional(),
 });
 export type ExchangeRecord = z.infer<typeof ExchangeRecord>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BatchRef } from './batch.ts';
 
 /** What providers keep for whoever made it, and name by ids of their own. */
 export const RESOURCE_KINDS = [
@@ -51,6 +52,8 @@ export const ResourceNote = z.object({
   at_ms: z.number(),
   /** Of a file for a batch: the models that its lines name. Absent: nobody looked. */
   models: z.array(z.string()).max(BATCH_FILE_MODELS).optional(),
+  /** Of a batch, and of a file that one made. */
+  batch: BatchRef.optional(),
   /** Where the provider told it. */
   expires_at_ms: z.number().optional(),
 });

@@ -125,6 +125,16 @@ const CALLS = callsOf(
   '$1::uuid',
 );
 
+/** Where the results of a batch that an exchange read, or whose usage a record is, are booked; null for all others. */
+const BATCH = `
+  CASE WHEN usage_detail ? 'batch' THEN (
+    SELECT json_build_object('id', batch, 'first_read', first_read, 'records', booked.records, 'booked_at', ${timeOf('booked_at')})
+      FROM aperture.booked_batches AS booked
+     WHERE booked.read_of = record.usage_detail -> 'batch' ->> 'of'
+       AND booked.read_id = record.usage_detail -> 'batch' ->> 'results'
+       AND booked.provider = record.provider AND booked.login = record.login
+  ) END AS batch`;
+
 /** One record whole, with what was learned after it; undefined when there is none, or it is not the owner's. */
 export async function findRequest(
   pool: Pool,
@@ -133,7 +143,7 @@ export async function findRequest(
 ): Promise<Record<string, unknown> | undefined> {
   const answer = await pool.query(
     `SELECT id, row_to_json(shown) AS item FROM (
-       SELECT ${SHOWN}, ${shownNow(LARGE)}, ${CALLS}, ${BOOKED},
+       SELECT ${SHOWN}, ${shownNow(LARGE)}, ${CALLS}, ${BOOKED}, ${BATCH},
          (SELECT coalesce(json_agg(json_build_object('at', ${timeOf('at')}, 'kind', kind, 'body', body) ORDER BY a.id), '[]')
             FROM aperture.amendments AS a WHERE a.record_id = record.id) AS amendments
          FROM aperture.records AS record ${joinChanges('record.id')}
@@ -141,7 +151,11 @@ export async function findRequest(
      ) AS shown`,
     [id, owner ?? null],
   );
-  return OneRow.parse(answer.rows)[0]?.item;
+  const item = OneRow.parse(answer.rows)[0]?.item;
+  if (item === undefined) return undefined;
+  const { batch, ...rest } = item;
+  // Left out, and not null: what receipts signed of a record before there were batches stays true of it.
+  return batch === null ? rest : item;
 }
 
 const OneRow = z.array(z.object({ item: z.record(z.string(), z.unknown()) }));

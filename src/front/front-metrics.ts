@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import type { BatchUsage } from '../contract/batch.ts';
 import type { FaultCode } from '../contract/fault.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import { USAGE_KINDS } from '../contract/usage.ts';
@@ -157,17 +158,19 @@ export class FrontMetrics {
       this.#ruleSeconds.observe({ type }, took_ms / 1000);
     }
     if (this.#isTold(record)) return;
-    const { usage, cost_nanodollars } = record.late_usage ?? record;
-    if (usage === null) return;
-    for (const kind of USAGE_KINDS) {
-      if (usage[kind] > 0) this.#tokens.inc({ provider, kind }, usage[kind]);
+    for (const { usage, cost_nanodollars } of record.batch_usage?.sums ?? [record.late_usage ?? record]) {
+      if (usage === null) continue;
+      for (const kind of USAGE_KINDS) {
+        if (usage[kind] > 0) this.#tokens.inc({ provider, kind }, usage[kind]);
+      }
+      if (cost_nanodollars === null) this.#unpriced.inc({ provider });
+      else this.#cost.inc({ provider }, Number(cost_nanodollars) / 1e9);
     }
-    if (cost_nanodollars === null) this.#unpriced.inc({ provider });
-    else this.#cost.inc({ provider }, Number(cost_nanodollars) / 1e9);
   }
 
   /** A response is counted once: with the exchange that made it, or with the first that told of it late. */
   #isTold(record: ExchangeRecord): boolean {
+    if (record.batch_usage !== undefined) return this.#isBatchTold(record, record.batch_usage);
     const late = record.late_usage;
     const id = late?.response_id ?? (record.usage === null ? null : record.response_id);
     if (id === null || (late === null && record.api !== 'openai_responses')) return false;
@@ -176,5 +179,14 @@ export class FrontMetrics {
     this.#told.set(key, late === null ? 'by its own' : 'late');
     // An id that a provider gives twice is two responses, and each has its own usage.
     return late === null ? told === 'late' : told !== undefined;
+  }
+
+  /** The results of a batch are counted once, however often they are read. */
+  #isBatchTold({ login, provider }: ExchangeRecord, { of, id, sums }: BatchUsage): boolean {
+    if (sums.length === 0) return true;
+    const key = `${login} ${provider} ${of} ${id}`;
+    const told = this.#told.get(key);
+    this.#told.set(key, 'late');
+    return told !== undefined;
   }
 }

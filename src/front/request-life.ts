@@ -31,7 +31,7 @@ import { sessionSubjects } from './revoked-session.ts';
 import { scannedBody } from './scan-body.ts';
 import type { FrontServices } from './services.ts';
 import type { ClientRequest, ClientResponse } from './socket.ts';
-import { signedRequest, upstreamRequest } from './upstream-request.ts';
+import { askingForAll, signedRequest, upstreamRequest } from './upstream-request.ts';
 import type { World } from './world.ts';
 
 export type ExchangeEndpoint = Extract<Endpoint, { kind: 'exchange' }>;
@@ -198,6 +198,8 @@ export async function requestLife(
     });
     if (verdicts.length > 0) opened.verdicts = verdicts;
     opened.hooks = toldAfter(services, arrival, id, judged.route);
+    const { results } = judged.asked.resource ?? {};
+    if (results !== undefined) opened.results = results;
     if (forwarded.decoded) withoutHeader(opened.request_headers, 'content-encoding');
 
     // Opened: in the journal before a byte leaves.
@@ -280,7 +282,8 @@ function planOf(
   const holder = { login: caller.login, provider: provider.id, keyId, model: asked.model };
   const reader = resource === undefined ? undefined : readerOf(services, arrival, id, resource, holder);
   const isRead = deciding !== undefined || reader?.heldBytes !== undefined;
-  const upstream = upstreamRequest(arrival, endpoint, route, key.value, forwarded, isRead);
+  const asIs = upstreamRequest(arrival, endpoint, route, key.value, forwarded, isRead);
+  const upstream = resource?.results === undefined ? asIs : askingForAll(asIs, edits);
   return ok({ key: key.value, forwarded, deciding, reader, upstream });
 }
 

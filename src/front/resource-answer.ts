@@ -1,3 +1,4 @@
+import type { BatchRef } from '../contract/batch.ts';
 import type { Edit } from '../contract/exchange.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { NamedResource, ResourceNote } from '../contract/resource.ts';
@@ -20,7 +21,7 @@ const UPLOAD_URL = 'x-goog-upload-url';
 /** What the answer to a request about what providers keep is read for, and what of it reaches the caller. */
 export function answerReader(
   resources: Resources,
-  { call, batchFile }: AskedResource,
+  { call, batchFile, models }: AskedResource,
   holder: Holder,
   /** The gateway, as the client called it. */
   ownOrigin: string,
@@ -29,7 +30,7 @@ export function answerReader(
   faultOf: (error: unknown) => Fault,
 ): AnswerReader {
   const { endpoint } = call;
-  const reader = { resources, endpoint, holder, ownOrigin, batchFile, nowMs };
+  const reader = { resources, endpoint, holder, ownOrigin, batchFile, models, nowMs };
   return {
     heldBytes: endpoint.answer === 'passed' ? undefined : HELD_BYTES,
     // A batch of Gemini's may have all of its answers in it, and names no file then.
@@ -54,6 +55,7 @@ interface Reader {
   holder: Holder;
   ownOrigin: string;
   batchFile: string[] | undefined;
+  models: string[];
   nowMs: () => number;
 }
 
@@ -74,19 +76,37 @@ async function readAnswer(
       return withOwnItems(reader, answered);
     case 'made':
     case 'told':
-      return ok(withAddresses(reader, withUploadUrl(reader, withNotes(reader, answered))));
+      return ok(withAddresses(reader, withUploadUrl(reader, withNotes(reader, ids, answered))));
   }
 }
 
-function withNotes({ resources, endpoint, holder, batchFile, nowMs }: Reader, answered: Answered): Answered {
+function withNotes(reader: Reader, ids: readonly NamedResource[], answered: Answered): Answered {
+  const { endpoint, batchFile, nowMs } = reader;
   const told = toldIn(endpoint, answered.body);
-  const notes = (told?.made ?? []).flatMap((resource): ResourceNote[] => {
-    if (endpoint.answer === 'told' && resources.isKnown(resource, holder)) return [];
+  const made = told?.made ?? [];
+  const about = [...ids, ...made].find(({ kind }) => kind === 'batch');
+  const batch = endpoint.kind === 'batch' && about !== undefined ? batchOf(reader, about.id) : undefined;
+  const notes = made.flatMap((resource): ResourceNote[] => {
+    if (endpoint.answer === 'told' && isNoted(reader, resource)) return [];
     const expires = told?.expiresAtMs === undefined ? {} : { expires_at_ms: told.expiresAtMs };
     const models = batchFile === undefined ? {} : { models: batchFile };
-    return [{ op: 'made', ...resource, at_ms: nowMs(), ...expires, ...models }];
+    const ofBatch = batch === undefined ? {} : { batch };
+    return [{ op: 'made', ...resource, at_ms: nowMs(), ...expires, ...models, ...ofBatch }];
   });
   return { ...answered, notes: [...answered.notes, ...notes] };
+}
+
+/** Known as what it is: of a file of a batch, builds before this one did not note which made it. */
+function isNoted({ resources, holder }: Reader, resource: NamedResource): boolean {
+  const known = resources.known(resource, holder);
+  return known !== undefined && (resource.kind !== 'file' || known.batch !== undefined);
+}
+
+/** The model where it is one: of a batch that is made by what its requests name, of an earlier one as it was noted then. */
+function batchOf({ resources, endpoint, holder, models }: Reader, id: string): BatchRef {
+  const [only, another] = models;
+  if (endpoint.does === 'make') return { id, model: another === undefined ? (only ?? '') : '' };
+  return { id, model: resources.known({ kind: 'batch', id }, holder)?.batch?.model ?? '' };
 }
 
 /** The list without what is not the caller's: others' files, and what nobody here made. */
@@ -108,9 +128,14 @@ async function withOwnItems(reader: Reader, answered: Answered): Promise<Result<
 }
 
 /** A batch tells of its files each time that it is read. */
-function filesOf({ resources, holder, nowMs }: Reader, files: readonly NamedResource[]): ResourceNote[] {
-  const fresh = files.filter((resource) => !resources.isKnown(resource, holder));
-  return fresh.map((resource) => ({ op: 'made', ...resource, at_ms: nowMs() }));
+function filesOf(reader: Reader, files: readonly { batch: string; file: NamedResource }[]): ResourceNote[] {
+  const fresh = files.filter(({ file }) => !isNoted(reader, file));
+  return fresh.map(({ batch, file }) => ({
+    op: 'made',
+    ...file,
+    at_ms: reader.nowMs(),
+    batch: batchOf(reader, batch),
+  }));
 }
 
 /** Addresses of Anthropic's in an answer lead to us. */

@@ -1,9 +1,11 @@
+import type { BatchRead } from '../contract/batch.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { RESOURCE_WORDS } from '../contract/resource.ts';
 import type { NamedResource } from '../contract/resource.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { mayHaveResults } from '../protocols/batches/results.ts';
 import { readBatchFile } from '../protocols/resources/batch-file.ts';
 import type { ResourceCall } from '../protocols/resources/endpoints.ts';
 import { familyOf } from '../protocols/resources/endpoints.ts';
@@ -34,6 +36,8 @@ export interface AskedResource {
   models: string[];
   /** Of a file for a batch: the models in it. */
   batchFile: string[] | undefined;
+  /** Its answer has the results of a batch. */
+  results: BatchRead | undefined;
 }
 
 /** What stands in the body: objects, and models that will be billed. */
@@ -68,7 +72,8 @@ export async function askResource(
   const barred = barredBy(arrival, call, route.value, models.value);
   if (barred !== undefined) return failed(barred);
   const { batchFile } = inBody.value;
-  const resource: AskedResource = { call, route: route.value, models: models.value, batchFile };
+  const results = resultsOf(call, found.value);
+  const resource: AskedResource = { call, route: route.value, models: models.value, batchFile, results };
   return ok({ scanned, model: models.value[0] ?? '', holder: undefined, held: found.value.held, resource });
 }
 
@@ -139,6 +144,17 @@ function billed(
   }
 }
 
+/** Whose results are asked for: of a file, those of the batch that made it; any other file is nobody's results. */
+function resultsOf({ endpoint }: ResourceCall, { holdings }: NamedHoldings): BatchRead | undefined {
+  if (!mayHaveResults(endpoint)) return undefined;
+  for (const { resource, holding } of holdings) {
+    const { kind, id } = resource;
+    if (kind === 'batch') return { batch: holding.batch ?? { id, model: '' }, of: 'batch', id };
+    if (kind === 'file' && holding.batch !== undefined) return { batch: holding.batch, of: 'file', id };
+  }
+  return undefined;
+}
+
 function routeOf(
   { world, access, request }: Arrival,
   { endpoint }: ResourceCall,
@@ -185,7 +201,7 @@ function barredBy(
   if (endpoint.kind !== 'batch' || endpoint.does !== 'make') return undefined;
   const buckets = [...new Set(models.flatMap((model) => access.matching(provider.id, model).quotas))];
   if (buckets.length === 0) return undefined;
-  const detail = 'a batch: what it costs is told to nobody here';
+  const detail = 'a batch: what it costs is known when its results are read';
   return { code: 'quota_exceeded', buckets, retryAfterSeconds: undefined, status: 403, why: 'unbounded', detail };
 }
 

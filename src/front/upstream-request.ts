@@ -1,3 +1,4 @@
+import type { Edit } from '../contract/exchange.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { Sign } from '../keys/aws-signature.ts';
 import type { Authorization } from '../keys/provider-key.ts';
@@ -47,6 +48,24 @@ export function upstreamRequest(
     }),
     body: forwarded.body.byteLength > 0 ? forwarded.body : null,
   };
+}
+
+/** What asks for a part of an answer. */
+const PARTS: ReadonlySet<string> = new Set(['range', 'if-range']);
+
+/**
+ * The same request, for the whole answer: of the results of a batch a part could be neither counted nor told from another. Who
+ * asks for a range must take a whole answer too (RFC 9110, section 14.2).
+ */
+export function askingForAll(request: UpstreamRequest, edits: Edit[]): UpstreamRequest {
+  const headers: string[] = [];
+  for (let i = 0; i + 1 < request.headers.length; i += 2) {
+    const name = request.headers[i] ?? '';
+    if (!PARTS.has(name.toLowerCase())) headers.push(name, request.headers[i + 1] ?? '');
+  }
+  if (headers.length === request.headers.length) return request;
+  edits.push({ kind: 'whole_results', side: 'request', detail: 'a range was asked for, and is left out' });
+  return { ...request, headers };
 }
 
 /** The same request, with its signature. Nothing of it may be changed afterwards. */

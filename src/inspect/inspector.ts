@@ -16,6 +16,8 @@ import type { Result } from '../lib/result.ts';
 import { costOf, termsOf } from '../pricing/cost.ts';
 import { tableOf } from '../pricing/overrides.ts';
 import type { PriceTable } from '../pricing/table.ts';
+import { openBatchResults } from '../protocols/batches/results.ts';
+import type { BatchReader } from '../protocols/batches/results.ts';
 import { scanBody } from '../protocols/body-scan.ts';
 import { createDecoder, decodeWhole } from '../protocols/decode.ts';
 import type { Decoder } from '../protocols/decode.ts';
@@ -23,6 +25,7 @@ import { emptyResponseFacts } from '../protocols/facts.ts';
 import { scanForm } from '../protocols/form-scan.ts';
 import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
 import { protocolFor } from '../protocols/registry.ts';
+import { BatchSums } from './batch-sums.ts';
 import { withEstimate } from './estimate.ts';
 import { tellLate } from './late-usage.ts';
 import type { Rules } from './rules.ts';
@@ -30,6 +33,9 @@ import { sessionOf } from './session.ts';
 
 /** Decoded bytes of one body that an inspector will read: far above any reply, far below what hurts. */
 const DECODED_LIMIT_BYTES = 1024 * 1024 * 1024;
+
+/** Results of a batch are read line by line, and nothing of them is kept. */
+const DECODED_RESULTS_LIMIT_BYTES = 1024 * 1024 * 1024 * 1024;
 
 /** Worlds remembered: exchanges in flight belong to older ones, and a stream rarely outlives a few saves. */
 const WORLDS_KEPT = 16;
@@ -230,6 +236,8 @@ class Inspection {
   readonly #onMade: (resource: NamedResource) => void;
   /** The response can be asked for again, and its id was not told yet. */
   #isToBeTold: boolean;
+  /** Of an exchange that reads the results of a batch. */
+  #batch: { reader: BatchReader; sums: BatchSums } | undefined;
 
   constructor(
     opened: Opened,
@@ -402,11 +410,10 @@ class Inspection {
   }
 
   #openResponse(status: number, headers: ReadonlyMap<string, string>, request: RequestFacts): void {
-    const reader = this.#protocol.openResponse({ status, headers }, request);
-    this.#reader = reader;
+    this.#reader = this.#openResults(status, headers) ?? this.#protocol.openResponse({ status, headers }, request);
     this.#guard = this.#gate?.open(status, headers);
     const decoder = createDecoder(headers.get('content-encoding'), {
-      limitBytes: DECODED_LIMIT_BYTES,
+      limitBytes: this.#batch === undefined ? DECODED_LIMIT_BYTES : DECODED_RESULTS_LIMIT_BYTES,
       onBytes: (bytes) => {
         if (this.#guard === undefined) this.#read(bytes);
         else if (!this.#refused) this.#release(this.#guard.push(bytes));
@@ -414,6 +421,22 @@ class Inspection {
     });
     if (decoder.ok) this.#decoder = decoder.value;
     else this.#undecodable(decoder.fault);
+  }
+
+  #openResults(status: number, headers: ReadonlyMap<string, string>): ResponseReader | undefined {
+    const { results, api, provider } = this.#opened;
+    if (results === undefined) return undefined;
+    const sums = new BatchSums(results, { ...this.#prices, provider });
+    const reader = openBatchResults(api, { status, headers }, (line) => {
+      sums.add(line);
+    });
+    if (reader !== undefined) this.#batch = { reader, sums };
+    return reader;
+  }
+
+  /** Only what was read to its end is told: a part of it could not be told from the rest the next time. */
+  #batchUsage({ complete }: ResponseFacts): Pick<Facts, 'batch_usage'> {
+    return complete && this.#batch?.reader.whole === true ? { batch_usage: this.#batch.sums.usage() } : {};
   }
 
   /** What rules cannot read does not go out. */
@@ -465,6 +488,7 @@ class Inspection {
       cost_unknown: late === undefined && priced?.known === false ? priced.reason : null,
       price_version: known?.priceVersion ?? null,
       late_usage: late?.usage ?? null,
+      ...this.#batchUsage(own),
     };
   }
 }

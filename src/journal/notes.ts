@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { APIS } from '../contract/api.ts';
+import { BatchRead } from '../contract/batch.ts';
 import type { Closed, Opened } from '../contract/exchange.ts';
 import { SEND_FIELDS } from '../contract/guardrail.ts';
 import type { PostHook } from '../contract/guardrail.ts';
@@ -53,6 +54,7 @@ const OpenedNote: z.ZodType<Opened> = z.object({
   // Of a newer build, which tells more of them: without these it is an exchange still.
   hooks: z.array(PostHookNote).default([]).catch([]),
   verdicts: z.array(VerdictNote).catch([]).exactOptional(),
+  results: BatchRead.exactOptional(),
   config_version: z.string(),
   world: z.number(),
 });
@@ -74,6 +76,7 @@ const ClosedNote: z.ZodType<Closed> = z.object({
         'rule',
         'list_filter',
         'own_url',
+        'whole_results',
       ]),
       side: z.enum(['request', 'response']),
       detail: z.string(),

@@ -66,6 +66,11 @@ export type Cost =
     }
   | { known: false; reason: UnknownReason };
 
+/** A sum before it is rounded, in picodollars. */
+export type ExactCost =
+  | { known: true; picodollars: Rational; costBasis: string; priceVersion: string; flags: string[] }
+  | { known: false; reason: UnknownReason };
+
 /**
  * A million dollars for one exchange is a provider's rubbish and no cost. The database sums costs as bigints: one that is
  * beyond them would take its record, and one near them those of others.
@@ -81,6 +86,11 @@ const REPORTED = 'reported';
  * a stream and a unary answer with the same usage cost the same.
  */
 export function costOf(question: CostQuestion, table: PriceTable): Cost {
+  return roundedCost(exactCostOf(question, table));
+}
+
+/** For sums over several answers, which are rounded once. */
+export function exactCostOf(question: CostQuestion, table: PriceTable): ExactCost {
   const priced = priceOf(question, table);
   const reported = reportedCost(question);
   if ('price' in priced) {
@@ -94,14 +104,22 @@ export function costOf(question: CostQuestion, table: PriceTable): Cost {
   return { known: false, reason: question.usage === null ? 'no_usage' : priced.reason };
 }
 
-function reportedCost(question: CostQuestion): Cost | undefined {
+export function roundedCost(exact: ExactCost): Cost {
+  if (!exact.known) return exact;
+  const { picodollars, ...rest } = exact;
+  const costNanodollars = roundHalfEven({ n: picodollars.n, d: picodollars.d * PICO_PER_NANO });
+  return costNanodollars > MOST_NANODOLLARS ? { known: false, reason: 'out_of_range' } : { ...rest, costNanodollars };
+}
+
+const PICO_PER_NANO = 1000n;
+
+function reportedCost(question: CostQuestion): ExactCost | undefined {
   const reported = question.reportedCostNanodollars;
   if (reported === null || !/^\d{1,24}$/.test(reported)) return undefined;
-  if (BigInt(reported) > MOST_NANODOLLARS) return { known: false, reason: 'out_of_range' };
   const model = question.modelServed ?? question.modelRequested;
   return {
     known: true,
-    costNanodollars: BigInt(reported),
+    picodollars: whole(BigInt(reported) * PICO_PER_NANO),
     costBasis: `${REPORTED}/${model}`,
     priceVersion: REPORTED,
     flags: [],
@@ -167,7 +185,7 @@ function firstOf<T, R>(items: T[], look: (item: T) => R | undefined): R | undefi
   return undefined;
 }
 
-function sumOf(question: CostQuestion, priced: Priced, table: PriceTable): Cost {
+function sumOf(question: CostQuestion, priced: Priced, table: PriceTable): ExactCost {
   const { usageDetail } = question;
   // What an API without usage (moderations) would tell, costs nothing where the list says that nothing does.
   const usage = question.usage ?? (costsNothing(priced.price) ? zeroUsage() : null);
@@ -184,12 +202,9 @@ function sumOf(question: CostQuestion, priced: Priced, table: PriceTable): Cost 
   const region = textOf(usageDetail['inference_geo']);
   if (region !== null && region !== 'global' && region !== 'not_available') flags.push('rate_missing:inference_geo');
 
-  const picodollars = times(plus(plus(tokens, searches), passes), priced.adjustment);
-  const costNanodollars = roundHalfEven({ n: picodollars.n, d: picodollars.d * 1000n });
-  if (costNanodollars > MOST_NANODOLLARS) return { known: false, reason: 'out_of_range' };
   return {
     known: true,
-    costNanodollars,
+    picodollars: times(plus(plus(tokens, searches), passes), priced.adjustment),
     costBasis: `${priced.basis}/${priced.model}`,
     priceVersion: table.version,
     flags: [...new Set(flags)],

@@ -15,6 +15,18 @@ export function plus(a: Rational, b: Rational): Rational {
   return a.d === b.d ? { n: a.n + b.n, d: a.d } : { n: a.n * b.d + b.n * a.d, d: a.d * b.d };
 }
 
+/** The same sum, in lowest terms: over many, a denominator would grow without end. */
+export function plusReduced(a: Rational, b: Rational): Rational {
+  if (a.d === b.d) return { n: a.n + b.n, d: a.d };
+  const sum = plus(a, b);
+  const divisor = commonDivisor(sum.n, sum.d);
+  return { n: sum.n / divisor, d: sum.d / divisor };
+}
+
+function commonDivisor(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : commonDivisor(b, a % b);
+}
+
 export function times(a: Rational, b: Rational): Rational {
   return { n: a.n * b.n, d: a.d * b.d };
 }

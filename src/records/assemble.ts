@@ -1,3 +1,4 @@
+import type { BatchUsage } from '../contract/batch.ts';
 import type { Closed, Opened } from '../contract/exchange.ts';
 import type { Facts, ResponseFacts, SessionFacts, ToolCall } from '../contract/facts.ts';
 import type { Verdict } from '../contract/guardrail.ts';
@@ -42,6 +43,7 @@ const NOTHING_LEFT: Remains = { status: 0, request_bytes: 0, response_bytes: 0, 
  */
 const NAME_CHARS = 512;
 const LABEL_CHARS = 128;
+const SHORT_CHARS = 64;
 const PATH_CHARS = 2048;
 const TOOL_CALLS = 128;
 /** Of a request, the last ones: as many as a response can have calls. */
@@ -65,7 +67,8 @@ export function assemble(input: AssembleInput): ExchangeRecord {
   const session = facts?.session ?? input.session ?? { base: null, parent: null, agentId: null };
   const sessionBase = session.base ?? opened.id;
   const calls = boundedCalls(response?.tool_calls ?? []);
-  const detail = boundedDetail(response?.usage_detail ?? {});
+  const batch = boundedBatch(facts?.batch_usage);
+  const detail = boundedDetail({ ...response?.usage_detail, ...batchDetail(batch) });
   const usage = response?.usage ?? null;
   return {
     v: 1,
@@ -139,6 +142,7 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     response_id: cutOrNull(response?.response_id),
     error,
     ...resourcesOf(input),
+    ...(batch === undefined ? {} : { batch_usage: batch }),
   };
 }
 
@@ -197,6 +201,29 @@ function boundedLate(late: LateUsage | null): LateUsage | null {
     service_tier: cutOrNull(late.service_tier),
     cost_basis: cutOrNull(late.cost_basis),
   };
+}
+
+/** Some models, each with few words: together within a job, whatever a provider calls them. */
+function boundedBatch(batch: BatchUsage | undefined): BatchUsage | undefined {
+  if (batch === undefined) return undefined;
+  return {
+    ...batch,
+    sums: batch.sums.map((sum) => ({
+      ...sum,
+      model: cutText(sum.model, LABEL_CHARS),
+      model_served: sum.model_served === null ? null : cutText(sum.model_served, LABEL_CHARS),
+      usage_flags: [...new Set(sum.usage_flags)].map((flag) => cutText(flag, SHORT_CHARS)),
+      server_tools: boundedCounts(sum.server_tools),
+      cost_basis: sum.cost_basis === null ? null : cutText(sum.cost_basis, 2 * LABEL_CHARS),
+    })),
+  };
+}
+
+/** What the record says of the batch that it read; the sums have records of their own. */
+function batchDetail(batch: BatchUsage | undefined): Record<string, unknown> {
+  if (batch === undefined) return {};
+  const { of, id, lines, failed } = batch;
+  return { batch: { id: batch.batch.id, of, results: id, lines, failed } };
 }
 
 /** `bytes` is the length of the arguments as they came; a longer one than what is kept means that they were cut. */

@@ -145,9 +145,10 @@ export class Resources {
     await this.#file?.append(notes.map((note) => ({ ...note, login, provider, key_id: keyId, model })));
   }
 
-  /** Whether it is the holder's own, as far as memory knows. */
-  isKnown(resource: NamedResource, { login, provider }: Pick<Holder, 'login' | 'provider'>): boolean {
-    return this.#own(resource, login)?.provider === provider;
+  /** The holder's own, as far as memory knows. */
+  known(resource: NamedResource, { login, provider }: Pick<Holder, 'login' | 'provider'>): Holding | undefined {
+    const own = this.#own(resource, login);
+    return own?.provider === provider ? own : undefined;
   }
 
   /** Those of the ids that are the login's at that provider: by memory, and where it does not know one, by the database. */
@@ -170,9 +171,12 @@ export class Resources {
   }
 
   #take(note: ResourceNote, { login, provider, keyId, model }: Holder): void {
-    const { kind, id, models } = note;
+    const { kind, id, models, batch } = note;
     if (note.op === 'deleted') this.forget({ kind, id }, { login, provider });
-    else this.learn({ kind, id }, { login, provider, model, keyId, ...(models === undefined ? {} : { models }) });
+    else {
+      const more = { ...(models === undefined ? {} : { models }), ...(batch === undefined ? {} : { batch }) };
+      this.learn({ kind, id }, { login, provider, model, keyId, ...more });
+    }
   }
 
   /**

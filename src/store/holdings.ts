@@ -11,7 +11,7 @@ const FIND_RESPONSE = `
 
 /** At each provider it is its last maker's, if it is there: names that callers choose are free again (`resources`). */
 const FIND = `
-  SELECT login, provider, model, key_id, models FROM (
+  SELECT login, provider, model, key_id, models, batch, batch_model FROM (
     SELECT DISTINCT ON (provider) * FROM aperture.resources WHERE kind = $1 AND id = $2 ORDER BY provider, made_at DESC
   ) AS last
    WHERE made_at > deleted_at
@@ -26,11 +26,14 @@ const Others = z.array(
       model: z.string(),
       key_id: z.string(),
       models: z.array(z.string()).nullable(),
+      batch: z.string().nullable(),
+      batch_model: z.string().nullable(),
     })
-    .transform(({ key_id: keyId, models, ...holding }) => ({
+    .transform(({ key_id: keyId, models, batch, batch_model, ...holding }) => ({
       ...holding,
       keyId,
       ...(models === null ? {} : { models }),
+      ...(batch === null ? {} : { batch: { id: batch, model: batch_model ?? '' } }),
     })),
 );
 

@@ -5,6 +5,7 @@ import { USAGE_KINDS } from '../contract/usage.ts';
 import type { Clock } from '../lib/clock.ts';
 import { storableJson } from '../lib/storable-text.ts';
 import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
+import { bookBatches, NO_SEGMENT, tellsBatch } from './batches.ts';
 import { inTransaction, isConflict, isPartitionMissing } from './database.ts';
 import { bury } from './dead-letters.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
@@ -119,12 +120,15 @@ export function createRecordStore(
       placed.map((record) => withoutPurged(record, purged, keepsTools()));
     const following = follower?.follows === true ? follower : undefined;
     const notes = records.some(hasResources);
-    if (responses.length === 0 && !places && !notes && following === undefined) {
+    const batches = records.some(tellsBatch);
+    if (responses.length === 0 && !places && !notes && !batches && following === undefined) {
       return (await insertPlaced(pool, kept(records.map(placedAsIs)))).length;
     }
     return inTransaction(pool, async (client) => {
       if (responses.length > 0) await lockResponses(client, responses);
-      const placed = places ? await placeSessions(client, records) : records.map(placedAsIs);
+      const own = places ? await placeSessions(client, records) : records.map(placedAsIs);
+      const booked = batches ? await bookBatches(client, records) : [];
+      const placed = [...own, ...booked.map(placedAsIs)];
       const inserted = await insertPlaced(client, kept(placed));
       if (responses.length > 0) await bookLateUsage(client, responses, clock.nowMs());
       if (notes) {
@@ -139,7 +143,7 @@ export function createRecordStore(
           placed.filter(({ id }) => inserted.includes(id)),
         );
       }
-      return inserted.length;
+      return own.filter(({ id }) => inserted.includes(id)).length;
     });
   };
 
@@ -368,7 +372,7 @@ WITH input AS (
     quota_charges, ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
-  SELECT gateway, segment, count(*) FROM inserted GROUP BY 1, 2 ORDER BY 1, 2
+  SELECT gateway, segment, count(*) FROM inserted WHERE segment > ${NO_SEGMENT} GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
 ), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}, ${QUOTA_PARTS}

@@ -8,20 +8,22 @@ const KEPT_FOR = '30 days';
 const SWEPT_AT_ONCE = 200;
 
 const NOTE = `
-  INSERT INTO aperture.resources AS old (kind, id, provider, login, key_id, model, models, made_at, deleted_at, expires_at)
-  SELECT kind, id, provider, login, key_id, model, models,
+  INSERT INTO aperture.resources AS old (kind, id, provider, login, key_id, model, models, batch, batch_model, made_at, deleted_at, expires_at)
+  SELECT kind, id, provider, login, key_id, model, models, batch, batch_model,
          coalesce(timestamptz 'epoch' + made_ms * interval '1 millisecond', '-infinity'),
          coalesce(timestamptz 'epoch' + deleted_ms * interval '1 millisecond', '-infinity'),
          timestamptz 'epoch' + expires_ms * interval '1 millisecond'
     FROM json_to_recordset($1::json) AS (
-      kind text, id text, provider text, login text, key_id text, model text, models text[], made_ms float8,
-      deleted_ms float8, expires_ms float8
+      kind text, id text, provider text, login text, key_id text, model text, models text[], batch text,
+      batch_model text, made_ms float8, deleted_ms float8, expires_ms float8
     )
    ORDER BY kind, id, provider, login
   ON CONFLICT (kind, id, provider, login) DO UPDATE SET
     key_id = CASE WHEN excluded.made_at > old.made_at THEN excluded.key_id ELSE old.key_id END,
     model = CASE WHEN excluded.made_at > old.made_at THEN excluded.model ELSE old.model END,
     models = CASE WHEN excluded.made_at > old.made_at THEN coalesce(excluded.models, old.models) ELSE old.models END,
+    batch = CASE WHEN excluded.made_at > old.made_at THEN excluded.batch ELSE old.batch END,
+    batch_model = CASE WHEN excluded.made_at > old.made_at THEN excluded.batch_model ELSE old.batch_model END,
     expires_at = CASE WHEN excluded.made_at > old.made_at THEN excluded.expires_at ELSE old.expires_at END,
     made_at = greatest(old.made_at, excluded.made_at),
     deleted_at = greatest(old.deleted_at, excluded.deleted_at)`;
@@ -53,6 +55,8 @@ interface Row {
   key_id: string;
   model: string;
   models: string[] | null;
+  batch: string | null;
+  batch_model: string | null;
   made_ms: number | null;
   deleted_ms: number | null;
   expires_ms: number | null;
@@ -62,11 +66,11 @@ interface Row {
 function rowsOf(records: readonly ExchangeRecord[]): Row[] {
   const rows = new Map<string, Row>();
   for (const { login, provider, key_id, model, resources = [] } of records) {
-    for (const { op, kind, id, at_ms, models, expires_at_ms } of resources) {
+    for (const { op, kind, id, at_ms, models, batch, expires_at_ms } of resources) {
       const key = JSON.stringify([kind, id, provider, login]);
       const row = rows.get(key) ?? {
         ...{ kind, id, provider, login, key_id, model },
-        ...{ models: null, made_ms: null, deleted_ms: null, expires_ms: null },
+        ...{ models: null, batch: null, batch_model: null, made_ms: null, deleted_ms: null, expires_ms: null },
       };
       if (op === 'deleted') row.deleted_ms = Math.max(row.deleted_ms ?? 0, at_ms);
       else if (at_ms >= (row.made_ms ?? 0)) {
@@ -74,6 +78,8 @@ function rowsOf(records: readonly ExchangeRecord[]): Row[] {
           key_id,
           model,
           models: models ?? row.models,
+          batch: batch?.id ?? null,
+          batch_model: batch?.model ?? null,
           made_ms: at_ms,
           expires_ms: expires_at_ms ?? null,
         });

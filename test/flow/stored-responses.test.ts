@@ -14,6 +14,7 @@ const ALICE = 'alice@example.com';
 const BOB = 'bob@example.com';
 const CAROL = 'carol@example.com';
 const DAVE = 'dave@example.com';
+const ERIN = 'erin@example.com';
 const ROOT = 'root@example.com';
 
 /** Models as a grant has them; a user without a line is nobody. */
@@ -22,6 +23,7 @@ const MODELS: Record<string, string> = {
   [BOB]: '**',
   [CAROL]: '**',
   [DAVE]: `first/${MODEL}`,
+  [ERIN]: '**',
   [ROOT]: '**',
 };
 
@@ -178,6 +180,33 @@ describe('one gateway', () => {
       });
     }
     expect(await tokens(house, 'output')).toBe(before + 11);
+  });
+
+  test('polled, asked for as a stream from several places, and cancelled too late: booked once, on its maker', async () => {
+    const client = house.as(ERIN);
+    const made = await background(client, 'polls=1;input=7;output=11;events=6');
+    for (let poll = 0; poll < 3; poll += 1) await client.responses.retrieve(made.id);
+    for (const starting_after of [1, 4]) {
+      const stream = await client.responses.retrieve(made.id, { stream: true, starting_after });
+      let last = '';
+      for await (const event of stream) last = event.type;
+      expect(last).toBe('response.completed');
+    }
+    await client.responses.cancel(made.id).catch(() => undefined);
+    const records = await until('all are recorded', async () => {
+      const found = await house.gateway.records(0, `&login=${ERIN}`);
+      return found.length === 7 && found;
+    });
+    const [maker, ...others] = records.filter(({ usage }) => usage !== null);
+    expect(others).toEqual([]);
+    expect(maker).toMatchObject({
+      path: '/v1/responses',
+      usage: { input_uncached: 7, output: 11 },
+      usage_state: 'final',
+    });
+    expect(await house.gateway.json(`/api/usage?group=login&login=${ERIN}`)).toMatchObject({
+      total: { requests: 7, usage: { input_uncached: 7, output: 11 }, cost_nanodollars: maker?.cost_nanodollars },
+    });
   });
 
   test('a response is cancelled, listed and deleted by its id', async () => {

@@ -64,3 +64,21 @@ test('two responses are two: of one id by two callers, and of one id that a prov
   const made = aRecord({ ...own, response_id: 'r' });
   expect(await counted([made, made])).toEqual({ output: 20, dollars: 4 });
 });
+
+test('the results of a batch are counted once, however often they are read', async () => {
+  const read = (id: string, outputs: number[]): ReturnType<typeof aRecord> =>
+    aRecord({
+      ...{ api: 'openai_files', provider: 'openai', usage: null, usage_state: 'absent', cost_nanodollars: null },
+      batch_usage: {
+        ...{ batch: { id: 'batch_1', model: '' }, of: 'file', id, lines: 9, failed: 1 },
+        sums: outputs.map((output, at) => ({
+          ...{ model: `m-${at}`, model_served: null, lines: 1, usage: { ...zeroUsage(), output } },
+          ...{ usage_flags: [], server_tools: {}, cost_basis: null, price_version: null },
+          cost_nanodollars: at === 0 ? '2000000000' : null,
+        })),
+      },
+    });
+  const [errors, results] = [read('file-errors', []), read('file-1', [10, 5])];
+  expect(await counted([errors, results, results, errors])).toEqual({ output: 15, dollars: 2 });
+  expect(await counted([results, read('file-2', [1])])).toEqual({ output: 16, dollars: 4 });
+});

@@ -6,7 +6,7 @@ import type { TestGateway } from '../support/gateway.ts';
 import { removeDataDir, startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
-import { startKeeper } from './keeper.ts';
+import { OPENAI_RESULTS, startKeeper } from './keeper.ts';
 import type { Keeper } from './keeper.ts';
 
 const KEY = 'sk-of-the-provider';
@@ -63,6 +63,77 @@ async function ask(
   const text = await answer.text();
   return [answer.status, /"code":"(\w+)"/.exec(text)?.[1] ?? '', /"id":"([^"]*)"/.exec(text)?.[1] ?? ''];
 }
+
+/** A file for a batch, its batch, and the file of its results. */
+async function makeBatch(gateway: TestGateway): Promise<{ batch: string; results: string }> {
+  const json = async (path: string, body?: FormData | string): Promise<Record<string, string>> => {
+    const answer = await fetch(gateway.url + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        'tailscale-user-login': ALICE,
+        ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body === undefined ? {} : { body }),
+    });
+    return (await answer.json()) as Record<string, string>;
+  };
+  const form = new FormData();
+  form.set('purpose', 'batch');
+  const line = { custom_id: '1', method: 'POST', url: '/v1/responses', body: { model: 'm-1', input: 'x' } };
+  form.set('file', new Blob([JSON.stringify(line)]), 'in.jsonl');
+  const { id } = await json('/v1/files', form);
+  const order = { input_file_id: id, endpoint: '/v1/responses', completion_window: '24h' };
+  const { id: batch = '' } = await json('/v1/batches', JSON.stringify(order));
+  const { output_file_id: results = '' } = await json(`/v1/batches/${batch}`);
+  return { batch, results };
+}
+
+async function results(gateway: TestGateway, file: string): Promise<void> {
+  const answer = await fetch(`${gateway.url}/v1/files/${file}/content`, { headers: { 'tailscale-user-login': ALICE } });
+  expect(Buffer.from(await answer.arrayBuffer())).toEqual(OPENAI_RESULTS);
+}
+
+test('the usage of a batch is booked once: read by two gateways at once, killed with the database away, read again', async () => {
+  const [own = '', others = ''] = folders;
+  let gateway = await start(own);
+  const { batch, results: file } = await makeBatch(gateway);
+  const other = await start(others);
+  await until(
+    'it is known there',
+    async () => (await ask(other, ALICE, 'GET', `/v1/batches/${batch}`))[0] === 200,
+    60_000,
+  );
+  expect((await ask(gateway, BOB, 'GET', `/v1/files/${file}/content`))[0]).toBe(404);
+
+  // The records of these are in the journal alone when one gateway dies.
+  await postgres.kill();
+  await Promise.all([results(gateway, file), results(other, file), results(gateway, file)]);
+  await gateway.kill();
+  await postgres.start();
+  gateway = await start(own);
+  await Promise.all([results(gateway, file), results(other, file)]);
+
+  const reads = await until(
+    'all reads are in the books',
+    async () => {
+      const found = await gateway.records(0).catch(() => []);
+      const of = found.filter(({ path, usage }) => path === `/v1/files/${file}/content` && usage === null);
+      return of.filter(({ state }) => state === 'complete').length === 5 && found;
+    },
+    90_000,
+  );
+  const booked = reads.filter(({ usage }) => usage !== null);
+  expect(booked).toMatchObject([
+    {
+      ...{ login: ALICE, model: 'm-1', api: 'openai_batches', cost_nanodollars: '65000', session_id: batch },
+      usage: { input_uncached: 40, output: 60 },
+    },
+  ]);
+  expect(await gateway.json('/api/usage?group=provider')).toMatchObject({
+    total: { cost_nanodollars: '65000', usage: { input_uncached: 40, output: 60 } },
+  });
+  await Promise.all([gateway.kill(), other.kill()]);
+}, 240_000);
 
 test('what was made outlives kill -9 and the database, is known to another gateway, and is bound to its key', async () => {
   const [own = '', others = ''] = folders;

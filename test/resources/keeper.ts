@@ -68,7 +68,7 @@ export async function startKeeper(key: string): Promise<Keeper> {
       if (collection === 'files') contents.set(String(thing['id']), kept.body);
       if (collection === 'batches') {
         const output = make('files', PREFIXES['files'] ?? '', { object: 'file', purpose: 'batch_output' });
-        contents.set(String(output['id']), Buffer.from('{"custom_id":"1"}\n'));
+        contents.set(String(output['id']), OPENAI_RESULTS);
         Object.assign(thing, { status: 'in_progress', ready: output['id'] });
       }
       return json_(withoutReady(thing));
@@ -111,8 +111,7 @@ export async function startKeeper(key: string): Promise<Keeper> {
     const thing = of(collection).get(id ?? '');
     if (thing === undefined) return json_({ type: 'error', error: { type: 'not_found_error', message: 'no' } }, 404);
     if (inner === 'results') {
-      const line = { custom_id: '1', result: { type: 'canceled' } };
-      return { headers: { 'content-type': 'application/x-jsonl' }, body: `${JSON.stringify(line)}\n` };
+      return { headers: { 'content-type': 'application/x-jsonl' }, body: ANTHROPIC_RESULTS };
     }
     if (inner === 'content') return { body: 'content' };
     if (kept.method !== 'DELETE') return json_(thing);
@@ -144,6 +143,13 @@ export async function startKeeper(key: string): Promise<Keeper> {
     if (path.endsWith(':download')) return { body: 'content' };
     if (kept.method === 'GET' && url_(kept).searchParams.has('large')) {
       return json_({ ...thing, response: { inlinedResponses: 'x'.repeat(LARGE_BYTES) } });
+    }
+    if (kept.method === 'GET' && kind === 'batches') {
+      // Polled for the first time it is at work, and then over.
+      const isOver = thing['polled'] === true;
+      thing['polled'] = true;
+      const { name } = thing;
+      return json_(isOver ? { name, ...GEMINI_RESULTS } : { name, metadata: { state: 'BATCH_STATE_RUNNING' } });
     }
     if (kept.method === 'DELETE') of(`google ${kind}`).delete(rest);
     return json_(kept.method === 'DELETE' ? {} : thing);
@@ -185,6 +191,59 @@ export async function startKeeper(key: string): Promise<Keeper> {
     },
   };
 }
+
+const jsonLines = (lines: object[]): Buffer => Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+const openaiLine = (id: string, input: number, output: number): object => ({
+  custom_id: id,
+  response: {
+    status_code: 200,
+    body: {
+      ...{ id: `resp_b${id}`, object: 'response', status: 'completed', model: 'gpt-5-mini-2025-08-07', output: [] },
+      usage: { input_tokens: input, output_tokens: output },
+    },
+  },
+  error: null,
+});
+const message = (model: string, input: number, output: number): object => ({
+  type: 'succeeded',
+  message: {
+    ...{ id: 'msg_b', type: 'message', role: 'assistant', model, content: [], stop_reason: 'end_turn' },
+    usage: { input_tokens: input, output_tokens: output, service_tier: 'batch' },
+  },
+});
+
+/** gpt-5-mini in a batch: $0.125 and $1 a million. 40 in and 60 out are 65,000 nanodollars. One came to nothing. */
+export const OPENAI_RESULTS = jsonLines([
+  openaiLine('1', 10, 20),
+  openaiLine('2', 30, 40),
+  { custom_id: '3', response: null, error: { code: 'batch_expired', message: 'expired' } },
+]);
+/** claude-sonnet-4-6: $1.50 and $7.50: 10 in and 20 out are 165,000. claude-haiku-4-5: $0.50 and $2.50: 2 and 4 are 11,000. */
+export const ANTHROPIC_RESULTS = jsonLines([
+  { custom_id: '1', result: message('claude-sonnet-4-6', 10, 20) },
+  { custom_id: '2', result: { type: 'canceled' } },
+  { custom_id: '3', result: message('claude-haiku-4-5', 2, 4) },
+]);
+const GEMINI_ANSWERS = {
+  inlinedResponses: {
+    inlinedResponses: [
+      {
+        response: {
+          candidates: [],
+          modelVersion: 'gemini-2.5-pro',
+          usageMetadata: { promptTokenCount: 8, candidatesTokenCount: 2 },
+        },
+      },
+      { error: { code: 3, message: 'no' } },
+    ],
+  },
+};
+/** gemini-2.5-pro in a batch: $0.625 and $5: 8 in and 2 out are 15,000. Told at two places, as Google does. */
+const GEMINI_RESULTS = {
+  metadata: { state: 'BATCH_STATE_SUCCEEDED', output: GEMINI_ANSWERS },
+  done: true,
+  response: GEMINI_ANSWERS,
+};
 
 /** Longer than what the gateway holds of an answer. */
 export const LARGE_BYTES = 17 * 1024 * 1024;

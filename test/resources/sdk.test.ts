@@ -3,8 +3,9 @@ import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
-import type { TestGateway } from '../support/gateway.ts';
-import { startKeeper } from './keeper.ts';
+import type { RecordRow, TestGateway } from '../support/gateway.ts';
+import { until } from '../support/until.ts';
+import { OPENAI_RESULTS, startKeeper } from './keeper.ts';
 import type { Keeper } from './keeper.ts';
 
 const KEY = 'sk-of-the-provider';
@@ -22,7 +23,7 @@ beforeAll(async () => {
         only: {
           baseurl: keeper.url,
           apikey: KEY,
-          models: ['m-1'],
+          models: ['m-1', 'm-2'],
           compatibility: { openai_responses: true, anthropic_messages: true, gemini_generate_content: true },
         },
       },
@@ -35,6 +36,34 @@ afterAll(async () => {
   await gateway.stop();
   await keeper.close();
 });
+
+/** Once so many reads of these results are in the books: what of them is booked. */
+async function booked(batch: string, reads: number): Promise<RecordRow[]> {
+  const rows = await until(
+    `${reads} reads of ${batch} are listed`,
+    async () => {
+      const all = await Promise.all((await gateway.records(0)).map(({ id }) => gateway.json(`/api/requests/${id}`)));
+      const about = (all as RecordRow[]).filter(({ usage_detail: { batch: of } }) =>
+        JSON.stringify(of ?? '').includes(batch),
+      );
+      return about.filter(({ usage }) => usage === null).length === reads && about;
+    },
+    60_000,
+  );
+  return rows.filter(({ usage }) => usage !== null);
+}
+
+interface ByModel {
+  model: string;
+  requests: number;
+  usage: Record<string, number>;
+  cost_nanodollars: string;
+}
+
+async function used(model: string): Promise<ByModel | undefined> {
+  const report = (await gateway.json('/api/usage?group=model')) as { items: ByModel[] };
+  return report.items.find((item) => item.model === model);
+}
 
 const login = { 'Tailscale-User-Login': ALICE };
 
@@ -53,7 +82,14 @@ test('the OpenAI SDK: files, batches, conversations, containers', async () => {
   });
   const done = await client.batches.retrieve(batch.id);
   expect(done.status).toBe('completed');
-  expect(await (await client.files.content(done.output_file_id ?? '')).text()).toContain('custom_id');
+  const output = done.output_file_id ?? '';
+  for (let read = 0; read < 2; read += 1) {
+    expect(Buffer.from(await (await client.files.content(output)).arrayBuffer())).toEqual(OPENAI_RESULTS);
+  }
+  // In parts it comes whole, as a part could not be counted.
+  const part = await client.files.content(output, { headers: { range: 'bytes=5-9', 'if-range': '"x"' } });
+  expect(Buffer.from(await part.arrayBuffer())).toEqual(OPENAI_RESULTS);
+  expect(Object.keys(keeper.seen.at(-1)?.headers ?? {})).not.toContain('range');
   expect((await client.batches.list()).data.map(({ id }) => id)).toEqual([batch.id]);
   expect((await client.files.list()).data.map(({ id }) => id)).toEqual([file.id, done.output_file_id]);
   const conversation = await client.conversations.create({});
@@ -64,6 +100,17 @@ test('the OpenAI SDK: files, batches, conversations, containers', async () => {
   expect((await client.containers.retrieve(container.id)).id).toBe(container.id);
   expect((await client.files.delete(file.id)).deleted).toBe(true);
   await expect(client.files.retrieve(file.id)).rejects.toMatchObject({ status: 404, code: 'gateway_not_found' });
+  expect(await booked(batch.id, 3)).toMatchObject([
+    {
+      ...{ login: ALICE, provider: 'only', api: 'openai_batches', model: 'm-1', service_tier: 'batch' },
+      ...{ model_served: 'gpt-5-mini-2025-08-07', usage_state: 'final', cost_nanodollars: '65000' },
+      usage: { input_uncached: 40, output: 60 },
+      usage_detail: { batch: { id: batch.id, of: 'file', results: output, lines: 3, failed: 1, lines_of_model: 2 } },
+    },
+  ]);
+  const edits = (await gateway.records(0)).flatMap((record) => record.edits);
+  expect(edits.filter(({ kind }) => kind === 'whole_results')).toMatchObject([{ side: 'request' }]);
+  expect(await used('m-1')).toMatchObject({ usage: { input_uncached: 40, output: 60 }, cost_nanodollars: '65000' });
 });
 
 test('the Anthropic SDK: files, and batches with their results by the gateway’s own address', async () => {
@@ -74,13 +121,25 @@ test('the Anthropic SDK: files, and batches with their results by the gateway’
   expect((await client.beta.files.retrieveMetadata(file.id)).id).toBe(file.id);
   expect(await (await client.beta.files.download(file.id)).text()).toBe('content');
   const batch = await client.messages.batches.create({
-    requests: [{ custom_id: '1', params: { model: 'm-1', max_tokens: 1, messages: [{ role: 'user', content: 'x' }] } }],
+    requests: ['m-1', 'm-2'].map((model, at) => ({
+      custom_id: String(at),
+      params: { model, max_tokens: 1, messages: [{ role: 'user', content: 'x' }] },
+    })),
   });
   expect(batch.results_url).toBe(`${gateway.url}/v1/messages/batches/${batch.id}/results`);
-  const results: string[] = [];
-  for await (const { custom_id } of await client.messages.batches.results(batch.id)) results.push(custom_id);
-  expect(results).toEqual(['1']);
+  for (let read = 0; read < 2; read += 1) {
+    const results: string[] = [];
+    for await (const { custom_id } of await client.messages.batches.results(batch.id)) results.push(custom_id);
+    expect(results).toEqual(['1', '2', '3']);
+  }
   expect(keeper.seen.at(-1)).toMatchObject({ headers: { authorization: `Bearer ${KEY}` } });
+  // Of two models: what answered names the sums.
+  const sums = await booked(batch.id, 2);
+  expect(sums.sort((a, b) => a.model.localeCompare(b.model))).toMatchObject([
+    { api: 'anthropic_batches', model: 'claude-haiku-4-5', cost_nanodollars: '11000', usage: { output: 4 } },
+    { api: 'anthropic_batches', model: 'claude-sonnet-4-6', cost_nanodollars: '165000', usage: { output: 20 } },
+  ]);
+  expect(await used('claude-sonnet-4-6')).toMatchObject({ requests: 1, cost_nanodollars: '165000' });
   expect((await client.messages.batches.list()).data.map(({ id }) => id)).toEqual([batch.id]);
   expect((await client.beta.files.list()).data.map(({ id }) => id)).toEqual([file.id]);
   await client.beta.files.delete(file.id);
@@ -107,7 +166,21 @@ test('the Google SDK: files by a resumable upload through the gateway, caches, b
   const cache = await client.caches.create({ model: 'm-1', config: { contents: 'long' } });
   expect((await client.caches.get({ name: cache.name ?? '' })).name).toBe(cache.name);
   const batch = await client.batches.create({ model: 'm-1', src: [{ contents: [{ parts: [{ text: 'x' }] }] }] });
-  expect((await client.batches.get({ name: batch.name ?? '' })).name).toBe(batch.name);
+  const states: (string | undefined)[] = [];
+  for (let poll = 0; poll < 3; poll += 1) {
+    const polled = await client.batches.get({ name: batch.name ?? '' });
+    expect(polled.name).toBe(batch.name);
+    states.push(polled.state);
+  }
+  expect(states).toEqual(['JOB_STATE_RUNNING', 'JOB_STATE_SUCCEEDED', 'JOB_STATE_SUCCEEDED']);
+  // The first poll told of no results.
+  expect(await booked((batch.name ?? '').replace('batches/', ''), 2)).toMatchObject([
+    {
+      ...{ api: 'gemini_batches', model: 'm-1', model_served: 'gemini-2.5-pro', cost_nanodollars: '15000' },
+      usage: { input_uncached: 8, output: 2 },
+      usage_detail: { batch: { of: 'batch', lines: 2, failed: 1 } },
+    },
+  ]);
   const names: string[] = [];
   for await (const each of await client.files.list()) names.push(each.name ?? '');
   expect(names).toEqual([name]);

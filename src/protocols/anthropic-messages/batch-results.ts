@@ -1,9 +1,9 @@
 import type { ResponseFacts } from '../../contract/facts.ts';
+import { LineReader } from '../batches/lines.ts';
 import { emptyResponseFacts } from '../facts.ts';
 import { isObject, objectOf, parseJson, textOrNull } from '../json.ts';
 import type { ResponseReader } from '../protocol.ts';
 import { providerError } from '../provider-error.ts';
-import { UNARY_LIMIT_BYTES } from '../reader.ts';
 import { flag } from '../tally.ts';
 import { factsOfMessage } from './unary.ts';
 
@@ -15,30 +15,26 @@ const RESULTS_MAX = 1000;
  * own: the same file can be downloaded again and again, and is to be booked once per message id.
  */
 export class BatchResults implements ResponseReader {
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #facts = emptyResponseFacts();
+  readonly #results: Record<string, unknown>[] = [];
+  readonly #lines = new LineReader((line) => {
+    const { usage_flags: flags } = this.#facts;
+    const value = parseJson(line);
+    if (!isObject(value)) flag(flags, 'unreadable_event');
+    else if (this.#results.length === RESULTS_MAX) flag(flags, 'kept_truncated');
+    else this.#results.push(this.#resultOf(value, this.#facts));
+  });
 
   push(bytes: Uint8Array): void {
-    this.#bytes += bytes.length;
-    if (this.#bytes <= UNARY_LIMIT_BYTES) this.#chunks.push(Buffer.from(bytes));
-    else this.#chunks = [];
+    this.#lines.push(bytes);
   }
 
   end(how: 'complete' | 'cut'): ResponseFacts {
-    const facts = emptyResponseFacts();
+    this.#lines.end();
+    const facts = this.#facts;
     facts.complete = how === 'complete';
-    if (this.#bytes > UNARY_LIMIT_BYTES) flag(facts.usage_flags, 'body_over_limit');
-    const lines = Buffer.concat(this.#chunks).toString('utf8').split('\n');
-    this.#chunks = [];
-    const results: Record<string, unknown>[] = [];
-    for (const line of lines) {
-      if (line.trim() === '') continue;
-      const value = parseJson(line);
-      if (!isObject(value)) flag(facts.usage_flags, 'unreadable_event');
-      else if (results.length === RESULTS_MAX) flag(facts.usage_flags, 'kept_truncated');
-      else results.push(this.#resultOf(value, facts));
-    }
-    facts.usage_detail['results'] = results;
+    if (this.#lines.passedOver > 0) flag(facts.usage_flags, 'event_over_limit');
+    facts.usage_detail['results'] = this.#results;
     return facts;
   }
 

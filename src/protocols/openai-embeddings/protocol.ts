@@ -16,7 +16,7 @@ export const openaiEmbeddings: Protocol = {
   openResponse: (head) => openReader(head, { stream: undefined, unary: factsOfEmbeddings }),
 };
 
-function factsOfEmbeddings(body: unknown): ResponseFacts {
+export function factsOfEmbeddings(body: unknown): ResponseFacts {
   const list = objectOf(body);
   const facts = emptyResponseFacts();
   facts.complete = true;

@@ -56,9 +56,11 @@ function filesOfBatch(batch: JsonObject): NamedResource[] {
   return made;
 }
 
-/** Of a list of batches, the files of those that are kept. */
-export function filesInList(body: Uint8Array, items: readonly ListItem[]): NamedResource[] {
-  return items.flatMap(({ start, end }) => filesOfBatch(parsed(body.subarray(start, end)) ?? {}));
+/** Of a list of batches, the files of those that are kept, each with its batch. */
+export function filesInList(body: Uint8Array, items: readonly ListItem[]): { batch: string; file: NamedResource }[] {
+  return items.flatMap(({ id, start, end }) =>
+    filesOfBatch(parsed(body.subarray(start, end)) ?? {}).map((file) => ({ batch: id, file })),
+  );
 }
 
 /** `files/abc` -> `abc`; `models/x/operations/y` -> `y`. */
