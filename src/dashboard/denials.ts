@@ -7,7 +7,9 @@ import type { UsageInterval } from './usage.ts';
 
 /** Whose word it was: a grant's (or that there is none), a quota's, the kill switch's, a hook's, a rule's, or the gateway's. */
 export const DENIALS = ['grant', 'quota', 'kill_switch', 'hook', 'rule', 'other'] as const;
-export type Denial = (typeof DENIALS)[number];
+/** What one may ask for: `any` that was denied at all. */
+export const DENIAL_FILTERS = ['any', ...DENIALS] as const;
+export type DenialFilter = (typeof DENIAL_FILTERS)[number];
 
 /** By the fault that a record names in `denied_by`. */
 const CODES = {
@@ -31,10 +33,12 @@ const DENIAL = `CASE
   WHEN ${BY_HOOK} THEN 'hook' ELSE 'rule' END`;
 
 /** In the words of its index; what none of these names needs all that was denied. */
-export function addDenial(conditions: Conditions, denial: Denial | undefined): void {
+export function addDenial(conditions: Conditions, denial: DenialFilter | undefined): void {
   if (denial === undefined) return;
   conditions.always('denied_by IS NOT NULL');
   switch (denial) {
+    case 'any':
+      return;
     case 'hook':
     case 'rule':
       conditions.add('denied_by = ANY(?)', GUARDED);
@@ -49,11 +53,11 @@ export function addDenial(conditions: Conditions, denial: Denial | undefined): v
 }
 
 /** Which; each filter narrows. `owner` is set for users and beats everything. */
-export interface DenialFilter extends TimeRange {
+export interface DeniedFilter extends TimeRange {
   owner: string | undefined;
   login: string | undefined;
   model: string | undefined;
-  denial: Denial | undefined;
+  denial: DenialFilter | undefined;
 }
 
 export const DENIAL_GROUPS = ['denial', 'login', 'model'] as const;
@@ -76,16 +80,15 @@ const Row = z.object({ items: z.array(z.unknown()), total: z.unknown() });
  */
 export async function countDenials(
   pool: Pool,
-  filter: DenialFilter & { fromMs: number; toMs: number },
+  filter: DeniedFilter & { fromMs: number; toMs: number },
   group: DenialGroup,
   interval: UsageInterval | undefined,
 ): Promise<DenialReport> {
   const conditions = new Conditions();
-  conditions.always('denied_by IS NOT NULL');
   conditions.add('login = ?', filter.owner);
   conditions.add('login = ?', filter.login);
   conditions.add('model = ?', filter.model);
-  addDenial(conditions, filter.denial);
+  addDenial(conditions, filter.denial ?? 'any');
   conditions.addTimes(filter, 'id');
   const isTimed = interval !== undefined;
   const by = [...(isTimed ? ['time'] : []), ...(group === 'denial' ? ['denial', 'code'] : [group])].join(', ');

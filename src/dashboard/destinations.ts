@@ -56,5 +56,5 @@ const EXPORTER = `
   SELECT ${timeOf('last_export_at')} AS last_export_at, last_number, backfilled_through = backfill_end AS backfilled,
     (SELECT count(*) FROM (SELECT FROM aperture.export_waiting LIMIT ${COUNTED}) AS few) AS waiting_records,
     (SELECT ${timeOf('at')} FROM aperture.export_waiting ORDER BY record_id LIMIT 1) AS oldest_waiting_at,
-    held_until > statement_timestamp() AS running
+    coalesce(held_until > statement_timestamp(), false) AS running
     FROM aperture.exporters WHERE name = 's3'`;

@@ -1,5 +1,5 @@
 import type { Asked, Found } from './asked.ts';
-import { countDenials, DENIAL_GROUPS, DENIALS } from './denials.ts';
+import { countDenials, DENIAL_FILTERS, DENIAL_GROUPS } from './denials.ts';
 import { Parameters } from './parameters.ts';
 import { askedRange, told } from './range.ts';
 import { USAGE_INTERVALS } from './usage.ts';
@@ -39,7 +39,7 @@ export async function denials({ pool, query, owner, clock }: Asked): Promise<Fou
     owner,
     login: given.text('login'),
     model: given.text('model'),
-    denial: given.oneOf('denial', DENIALS),
+    denial: given.oneOf('denial', DENIAL_FILTERS),
   };
   const group = given.oneOf('group', DENIAL_GROUPS) ?? 'denial';
   const interval = given.oneOf('interval', USAGE_INTERVALS);

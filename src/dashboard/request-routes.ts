@@ -8,7 +8,7 @@ import { LIMIT, MOST, NO_KEY } from './asked.ts';
 import type { Asked, Found } from './asked.ts';
 import { ABOUT, aboutOf } from './about.ts';
 import { captureInShort, jsonText, readableBody, wholeBody } from './bodies.ts';
-import { DENIALS } from './denials.ts';
+import { DENIAL_FILTERS } from './denials.ts';
 import { VERDICT_LIKE, verdictLike } from './guardrail-routes.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { findRequest } from './queries.ts';
@@ -25,6 +25,7 @@ export async function requests({ pool, query, owner, filterable }: Asked): Promi
     'tool',
     ...VERDICT_LIKE,
     'denial',
+    'denied_by',
     'min_cost_nanodollars',
     'header',
     'from',
@@ -43,7 +44,8 @@ export async function requests({ pool, query, owner, filterable }: Asked): Promi
     session: given.text('session'),
     tool: given.text('tool'),
     verdict: verdictLike(given),
-    denial: given.oneOf('denial', DENIALS),
+    denial: given.oneOf('denial', DENIAL_FILTERS),
+    deniedBy: given.text('denied_by'),
     leastCost: given.nanodollars('min_cost_nanodollars'),
     header,
     fromMs: given.time('from'),

@@ -7,7 +7,7 @@ import { Conditions } from './conditions.ts';
 import type { About } from './conditions.ts';
 import { membersOf } from './members.ts';
 import { addDenial } from './denials.ts';
-import type { Denial } from './denials.ts';
+import type { DenialFilter } from './denials.ts';
 import { amendedPage, CALLS_IN_SHORT, pageOf, SHOWN } from './queries.ts';
 import type { Page } from './queries.ts';
 import { DAY_MS } from './range.ts';
@@ -23,7 +23,9 @@ export interface RequestFilter extends About {
   /** A rule said so of it. */
   verdict: VerdictLike;
   /** Why it was denied. */
-  denial: Denial | undefined;
+  denial: DenialFilter | undefined;
+  /** The code of the fault. */
+  deniedBy: string | undefined;
   /** What it cost at least, in nanodollars, by what is known now; text, as it may be more than a number holds. */
   leastCost: string | undefined;
   /** An indexed header of the request or the response; without a value, whether it was there. */
@@ -77,6 +79,7 @@ function conditionsOf(filter: RequestFilter, days: Days | undefined): Conditions
   addTool(conditions, filter, days);
   addVerdict(conditions, filter, days);
   addDenial(conditions, filter.denial);
+  conditions.add('denied_by = ?', filter.deniedBy);
   return conditions;
 }
 

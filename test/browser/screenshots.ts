@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { AGENT_TURN } from './agent-turn.ts';
 import { COMPANY } from './company-config.ts';
+import { storeOperations } from './operations-records.ts';
 import { ADMIN, USER } from './organisation.ts';
 import { startWorld } from './world.ts';
 import type { BrowserWorld, Look } from './world.ts';
@@ -21,6 +22,7 @@ const folder = process.argv[2] ?? join(packageRoot(), 'dist', 'screenshots');
 mkdirSync(folder, { recursive: true });
 const world = await startWorld('screenshots', { records: 6_000, ...COMPANY });
 try {
+  await storeOperations(world.pool, Math.floor(Date.now() / 86_400_000) * 86_400_000);
   for (const [name, { login, path }] of Object.entries(await pages(world))) {
     for (const [look, how] of Object.entries(LOOKS)) await picture(`${name}-${look}`, login, path, how);
   }
@@ -46,6 +48,12 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
     'request-timing': admin(`requests/${request}?tab=timing`),
     'request-record': admin(`requests/${request}?tab=record`),
     tools: admin('tools?range=30d'),
+    guardrails: admin('guardrails?range=30d'),
+    'guardrails-user': { login: USER, path: '/ui/guardrails?range=30d' },
+    denials: admin('guardrails?range=30d&tab=denials'),
+    audit: admin('audit'),
+    deliveries: admin('deliveries'),
+    'deliveries-s3': admin('deliveries?tab=s3'),
     models: admin('models'),
     'set-up': admin('set-up'),
     adoption: admin('adoption'),

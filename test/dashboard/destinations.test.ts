@@ -114,7 +114,7 @@ test('the export says what waits for it', async () => {
     backfilled: true,
     waiting_records: 2,
     oldest_waiting_at: TIME,
-    running: null,
+    running: false,
   });
 });
 

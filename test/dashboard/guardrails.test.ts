@@ -282,6 +282,13 @@ describe('GET /api/requests', () => {
     expect(await ids(`denial=${denial}`)).toEqual(newestFirst(expected));
     expect(expected.length).toBeGreaterThan(0);
   });
+
+  test('is filtered by whether it was denied at all, and by the code of it', async () => {
+    const denied = records.filter(({ denied_by }) => denied_by !== null);
+    expect(await ids('denial=any')).toEqual(newestFirst(denied));
+    const away = denied.filter(({ denied_by }) => denied_by === 'gateway_quota_unavailable');
+    expect(await ids('denial=quota&denied_by=gateway_quota_unavailable')).toEqual(newestFirst(away));
+  });
 });
 
 test.each([
