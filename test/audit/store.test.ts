@@ -226,19 +226,24 @@ describe('a look at its end', () => {
     expect(await look()).toMatchObject({ entries: 1_100, signed: null, follows_through: 1_000, finding: null });
   });
 
-  test.each([
-    ["UPDATE aperture.audit SET target = 'x' WHERE number = 35", 35, 'was altered'],
-    ["UPDATE aperture.audit SET target = 'x' WHERE number = 30", 30, 'was altered'],
-    ['DELETE FROM aperture.audit WHERE number = 40', 40, 'is missing'],
-    ['DELETE FROM aperture.audit WHERE number >= 30', 30, 'cut off'],
-    ["UPDATE aperture.audit_checkpoints SET at_ms = at_ms + 1", 30, 'is not signed by this key'],
-    ["UPDATE aperture.audit_checkpoints SET hash = decode(repeat('00', 32), 'hex'), key_id = 'x'", 30, 'written anew'],
-  ])('finds what %s did', async (change, number, words) => {
+  test('finds what is wrong with what is signed before what is wrong behind it', async () => {
     await recordAudit(pool, someEntries(30));
     await sign();
     await recordAudit(pool, someEntries(12));
-    await unprotected(change);
-    expect(await look()).toMatchObject({ finding: { number, sentence: expect.stringContaining(words) as string } });
+    const checkpoint = 'UPDATE aperture.audit_checkpoints SET';
+    const steps: [change: string, number: number, words: string][] = [
+      ['DELETE FROM aperture.audit WHERE number = 40', 40, 'is missing'],
+      ["UPDATE aperture.audit SET target = 'x' WHERE number = 35", 35, 'was altered'],
+      [`${checkpoint} hash = decode(repeat('00', 32), 'hex'), key_id = 'x'`, 30, 'written anew'],
+      ["UPDATE aperture.audit SET target = 'x' WHERE number = 30", 30, 'was altered'],
+      ['DELETE FROM aperture.audit WHERE number >= 30', 30, 'cut off'],
+      [`${checkpoint} key_id = '${KEY.id}'`, 30, 'is not signed by this key'],
+    ];
+    for (const [change, number, words] of steps) {
+      await unprotected(change);
+      const finding = { number, sentence: expect.stringContaining(words) as string };
+      expect(await look(), change).toMatchObject({ finding });
+    }
   });
 
   test('a checkpoint of another key is told, and not judged', async () => {

@@ -37,6 +37,7 @@ afterAll(async () => {
 });
 
 const RANGE = 'range=30d';
+const TARGET = 'day-of-the-test';
 
 /** By the exact text of a figure's title. */
 async function figure(page: Page, name: string): Promise<number> {
@@ -56,6 +57,8 @@ const Sums = z.array(
 );
 type Sums = z.infer<typeof Sums>;
 
+const inOrder = (sums: Sums): Sums => sums.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+
 /** What the ledger says, in SQL of our own. */
 async function judged(by: 'rule' | 'login', shadow: boolean, login?: string): Promise<Sums> {
   const { rows } = await world.pool.query(
@@ -66,10 +69,10 @@ async function judged(by: 'rule' | 'login', shadow: boolean, login?: string): Pr
             (count(*) FILTER (WHERE verdict->>'action' = 'error'))::int AS failed, count(DISTINCT id)::int AS requests
        FROM aperture.records CROSS JOIN jsonb_array_elements(verdicts) AS verdict
       WHERE verdict->>'action' <> 'allow' AND (verdict->>'shadow')::boolean = $1 AND ($2::text IS NULL OR login = $2)
-      GROUP BY 1 ORDER BY 1 COLLATE "C"`,
+      GROUP BY 1`,
     [shadow, login ?? null],
   );
-  return Sums.parse(rows);
+  return inOrder(Sums.parse(rows));
 }
 
 async function shownIn(page: Page, caption: string): Promise<Sums> {
@@ -84,7 +87,7 @@ async function shownIn(page: Page, caption: string): Promise<Sums> {
       return { name: await row.locator('[data-cell=name]').innerText(), blocked, changed, flagged, failed, requests };
     }),
   );
-  return Sums.parse(shown.toSorted((one, other) => (one.name < other.name ? -1 : 1)));
+  return inOrder(Sums.parse(shown));
 }
 
 const fits = (page: Page) => page.evaluate('document.documentElement.scrollWidth <= innerWidth');
@@ -164,16 +167,17 @@ test('the audit log: who did what, page by page; a config leads to its diff; the
       by: at % 2 === 0 ? 'grace@example.com' : '(gateway)',
       nodeId: 'n1',
       action: 'retention.dropped' as const,
-      target: '2026-10-01',
+      target: TARGET,
       details: { what: 'captures', rows: at, note: '<script>alert(1)</script>' },
     })),
   );
   await saveConfig('a comment for the auditors');
   const { rows } = await world.pool.query(
-    'SELECT number::int, by_login FROM aperture.audit ORDER BY number DESC LIMIT 1000',
+    'SELECT number::int FROM aperture.audit WHERE target = $1 ORDER BY number DESC',
+    [TARGET],
   );
-  const log = z.array(z.object({ number: z.number(), by_login: z.string() })).parse(rows);
-  const visit = await world.visit(ADMIN, '/ui/audit');
+  const log = z.array(z.object({ number: z.number() })).parse(rows);
+  const visit = await world.visit(ADMIN, `/ui/audit?target=${TARGET}`);
   const { page } = visit;
   const numbers = async () => (await page.locator('tbody [data-cell=number]').allInnerTexts()).map(Number);
   await expect.poll(numbers, { timeout: 30_000 }).toEqual(log.slice(0, 100).map(({ number }) => number));
@@ -182,15 +186,13 @@ test('the audit log: who did what, page by page; a config leads to its diff; the
   expect(await page.getByText('<script>alert(1)</script>').count()).toBeGreaterThan(100);
   // A change of the config is signed at once.
   const chain = page.locator('[data-figure=chain]');
-  await chain.getByText(`Signed up to entry ${log.length}`).waitFor({ timeout: 60_000 });
+  await chain.getByText('Signed up to entry').waitFor({ timeout: 60_000 });
   await chain.getByText('Whole', { exact: true }).waitFor();
   expect(await visit.axe()).toEqual([]);
 
-  await page.goto(`${world.gateway.url}/ui/audit?by=%28gateway%29&action=retention.dropped`);
-  const byGateway = log.filter(({ by_login }) => by_login === '(gateway)').length;
-  await page.getByText(/^All \d+, newest first$/).waitFor();
+  await page.goto(`${world.gateway.url}/ui/audit?by=grace%40example.com&action=retention.dropped`);
+  await page.getByText('All 65, newest first').waitFor();
   expect((await numbers()).length).toBe(65);
-  expect(byGateway).toBeGreaterThanOrEqual(65);
   await page.getByRole('button', { name: /^Show entry/ }).first().click();
   await page.getByRole('dialog').getByText('retention.dropped').waitFor();
   expect(await visit.axe()).toEqual([]);
@@ -198,12 +200,15 @@ test('the audit log: who did what, page by page; a config leads to its diff; the
   await page.goto(`${world.gateway.url}/ui/audit?action=config.saved`);
   await page.getByRole('link', { name: /^version / }).first().click();
   await page.waitForURL(/\/ui\/configuration\?.*version=/);
-  await page.getByText('// a comment for the auditors').first().waitFor();
+  await page.getByLabel(/^What version \d+ changed/).getByText('a comment for the auditors').waitFor();
 
   await world.pool.query('ALTER TABLE aperture.audit DISABLE TRIGGER only_added');
-  await world.pool.query(`UPDATE aperture.audit SET target = 'x' WHERE number = $1`, [log.length]);
+  const altered = await world.pool.query(
+    `UPDATE aperture.audit SET target = 'x' WHERE number >= (SELECT max(number) FROM aperture.audit_checkpoints)`,
+  );
+  expect(altered.rowCount).toBeGreaterThan(0);
   await page.goto(`${world.gateway.url}/ui/audit`);
-  await chain.getByText(`Entry ${log.length} was altered`).waitFor();
+  await chain.getByText(/^Entry \d+ was altered/).waitFor();
   expect(visit.problems()).toEqual([]);
   await visit.close();
 });
@@ -272,6 +277,7 @@ test('the export says how far it has come; pages fit a phone; who may not see th
   await page.getByRole('button', { name: 'Load more' }).click();
   await expect.poll(() => files.count(), { timeout: 30_000 }).toBe(EXPORTED.files);
   expect(await files.first().locator('[data-cell=state]').innerText()).toBe('fails');
+  await page.getByText('The newest is not taken: answered 503 SlowDown, after 4 attempts').waitFor();
   for (const path of ['/ui/deliveries?tab=s3', '/ui/deliveries', '/ui/audit']) {
     await page.goto(world.gateway.url + path);
     await page.locator('tbody tr').first().waitFor();

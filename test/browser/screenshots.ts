@@ -1,4 +1,5 @@
-// `npm run screenshots [folder]`: every page, as wide as a desk and as a phone, light and dark, to be looked at.
+// `npm run screenshots [folder] [page ...]`: every page, or those whose name begins so, as wide as a desk and as a phone, light
+// and dark, to be looked at.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/lib/package-root.ts';
@@ -18,12 +19,14 @@ const LOOKS: Record<string, Look> = {
 /** Taller pictures are cut: what a page is like is seen by then. */
 const MOST_PIXELS = 3_200;
 
+const [, , , ...only] = process.argv;
 const folder = process.argv[2] ?? join(packageRoot(), 'dist', 'screenshots');
 mkdirSync(folder, { recursive: true });
 const world = await startWorld('screenshots', { records: 6_000, ...COMPANY });
 try {
   await storeOperations(world.pool, Math.floor(Date.now() / 86_400_000) * 86_400_000);
   for (const [name, { login, path }] of Object.entries(await pages(world))) {
+    if (only.length > 0 && !only.some((each) => name.startsWith(each))) continue;
     for (const [look, how] of Object.entries(LOOKS)) await picture(`${name}-${look}`, login, path, how);
   }
 } finally {

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { pageOf } from '../../api/shapes.ts';
-import { money } from '../../design/format.ts';
+import { bytes, money } from '../../design/format.ts';
 
 export const AuditItem = z.looseObject({
   number: z.number(),
@@ -51,6 +51,7 @@ function wordOf(name: string): string {
 function textOf(name: string, value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'string') return MONEY.test(name) && /^-?\d+$/.test(value) ? money(value) : value;
+  if (typeof value === 'number' && name.endsWith('bytes')) return bytes(value);
   if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) return value.join(', ');
   if (typeof value === 'number' && MONEY.test(name) && Number.isSafeInteger(value)) return money(BigInt(value));
   return JSON.stringify(value);

@@ -10,7 +10,6 @@ import { ListBody } from '../logs/list-body.tsx';
 import { usePages } from '../logs/use-pages.ts';
 import { counted, ExportPage } from './answers.ts';
 import type { Destinations, ExportFile, Exporter } from './answers.ts';
-import { LastError } from './last-error.tsx';
 import styles from './deliveries.module.css';
 
 /** How far the export has come, and its files. */
@@ -67,11 +66,13 @@ function waitingText(oldest: string | null, backfilled: boolean): string {
 
 function Files() {
   const pages = usePages('/api/exports', ExportPage, '');
+  const rows = pages.data?.pages.flatMap(({ items }) => items);
+  const failing = rows?.find(({ state, error }) => state === 'waiting' && error !== null);
   return (
-    <Card title="Files" note="The newest first" flush>
+    <Card title="Files" note={failing === undefined ? 'The newest first' : <NotTaken file={failing} />} flush>
       <ListBody
         what="files"
-        rows={pages.data?.pages.flatMap(({ items }) => items)}
+        rows={rows}
         error={pages.data === undefined ? pages.error : null}
         again={() => void pages.refetch()}
         hasOlder={pages.hasNextPage}
@@ -79,9 +80,24 @@ function Files() {
         loadOlder={() => void pages.fetchNextPage()}
         empty={<Empty title="No file was made yet" />}
       >
-        {(rows) => <Table caption="Exported files" columns={COLUMNS} rows={rows} id={({ id }) => id} />}
+        {(files) => <Table caption="Exported files" columns={COLUMNS} rows={files} id={({ id }) => id} />}
       </ListBody>
     </Card>
+  );
+}
+
+/** One file goes up at a time: what keeps it keeps all that come after. */
+function NotTaken({ file: { error, attempts, next_attempt_at } }: { file: ExportFile }) {
+  return (
+    <span className={styles.bad} role="status">
+      The newest is not taken: <Foreign most={120}>{error ?? ''}</Foreign>, after {countExact(attempts)}{' '}
+      {attempts === 1 ? 'attempt' : 'attempts'}
+      {next_attempt_at !== null && (
+        <>
+          ; next <Time at={next_attempt_at} />
+        </>
+      )}
+    </span>
   );
 }
 
@@ -91,7 +107,7 @@ const COLUMNS: Column<ExportFile>[] = [
     key: 'name',
     head: 'File',
     wide: true,
-    cell: ({ name }) => <Foreign>{name}</Foreign>,
+    cell: ({ name }) => <Foreign>{name.slice(name.lastIndexOf('/') + 1)}</Foreign>,
     title: ({ bucket, name }) => (bucket === null ? name : `${bucket}: ${name}`),
   },
   {
@@ -118,17 +134,5 @@ const COLUMNS: Column<ExportFile>[] = [
     minor: true,
     cell: ({ uploaded_at }) =>
       uploaded_at === null ? <span className={styles.none}>–</span> : <Time at={uploaded_at} />,
-  },
-  { key: 'attempts', head: 'Attempts', figure: true, minor: true, cell: ({ attempts }) => countExact(attempts) },
-  {
-    key: 'error',
-    head: 'Last error',
-    minor: true,
-    cell: ({ error }) => (
-      <span className={styles.error}>
-        <LastError error={error} />
-      </span>
-    ),
-    title: ({ error }) => error ?? undefined,
   },
 ];

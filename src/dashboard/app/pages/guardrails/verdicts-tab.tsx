@@ -109,6 +109,9 @@ function Counted({ view, group, title, note }: CountedProps) {
   );
 }
 
+/** Of users, those that they noticed: the card is half as wide. */
+const OUTCOMES_OF = { rule: ALL_OUTCOMES, login: ['blocked', 'changed'] } as const;
+
 function columnsOf(view: View, group: 'rule' | 'login'): Column<VerdictSums>[] {
   const linked = (item: VerdictSums, number: number, outcome?: Outcome) => (
     <Requests view={view} group={group} name={nameOf(item, group)} number={number} outcome={outcome} />
@@ -132,10 +135,11 @@ function columnsOf(view: View, group: 'rule' | 'login'): Column<VerdictSums>[] {
           },
         ]
       : []),
-    ...ALL_OUTCOMES.map((outcome) => ({
+    ...OUTCOMES_OF[group].map((outcome) => ({
       key: outcome,
       head: outcome === 'failed' ? 'No verdict' : OUTCOMES[outcome].name,
       figure: true,
+      minor: outcome === 'flagged' || outcome === 'failed',
       cell: (item: VerdictSums) => linked(item, amountOf(item, outcome), outcome),
       title: (item: VerdictSums) => countExact(amountOf(item, outcome)),
       sort: (item: VerdictSums) => amountOf(item, outcome),
