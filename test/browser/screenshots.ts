@@ -50,6 +50,7 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
     'request-stream': admin(`requests/${request}?tab=stream`),
     'request-timing': admin(`requests/${request}?tab=timing`),
     'request-record': admin(`requests/${request}?tab=record`),
+    compare: admin(`compare?a=${request}&b=${await conversation(' Then stop.')}`),
     tools: admin('tools?range=30d'),
     guardrails: admin('guardrails?range=30d'),
     'guardrails-user': { login: USER, path: '/ui/guardrails?range=30d' },
@@ -70,12 +71,12 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
 }
 
 /** A coding agent's turn: what was said before, a call and its result. */
-function conversation(): Promise<string> {
+function conversation(more = ''): Promise<string> {
   return world.exchange(ADMIN, {
     path: '/v1/messages',
     headers: { 'anthropic-version': '2023-06-01', 'user-agent': 'claude-cli/2.1.4 (external, cli)' },
     sim: 'events=40;pace=15ms;reasoning=60;input=900;cached=14000;output=180',
-    body: AGENT_TURN,
+    body: { ...AGENT_TURN, system: AGENT_TURN.system + more },
   });
 }
 

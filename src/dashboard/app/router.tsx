@@ -5,6 +5,7 @@ import { AccessSearch } from './pages/access/search.ts';
 import { OverviewSearch } from './pages/overview/search.ts';
 import { AuditSearch } from './pages/audit/search.ts';
 import { AdoptionSearch } from './pages/adoption/search.ts';
+import { CompareSearch } from './pages/compare/search.ts';
 import { ConfigurationSearch } from './pages/configuration/search.ts';
 import { DeliveriesSearch } from './pages/deliveries/search.ts';
 import { GuardrailsSearch } from './pages/guardrails/search.ts';
@@ -82,6 +83,12 @@ const adoption = createRoute({
   validateSearch: (search) => AdoptionSearch.parse(search),
   component: lazyRouteComponent(() => import('./pages/adoption/adoption.tsx'), 'Adoption'),
 });
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: '/compare',
+  validateSearch: (search) => CompareSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/compare/compare.tsx'), 'Compare'),
+});
 const guardrails = createRoute({
   getParentRoute: () => root,
   path: '/guardrails',
@@ -117,6 +124,7 @@ export const router = createRouter({
     tools,
     models,
     setUp,
+    compare,
     guardrails,
     adoption,
     access,

@@ -26,7 +26,10 @@ test('pages are found by name and by what they are about, models by part of thei
 
 test('ids lead where they belong, and a login to its requests, for admins', () => {
   const id = '019b0c5e-7a11-7c3d-8e2f-0123456789ab';
-  expect(admin(` ${id.toUpperCase()} `)).toEqual([{ href: `/ui/requests/${id}`, name: 'Open the request', note: id }]);
+  expect(admin(` ${id.toUpperCase()} `)).toEqual([
+    { href: `/ui/requests/${id}`, name: 'Open the request', note: id },
+    { href: `/ui/compare?a=${id}`, name: 'Compare it with another', note: id },
+  ]);
   expect(admin('ada@example.com').map(({ href }) => href)).toEqual([
     '/ui/requests?login=ada%40example.com',
     '/ui/sessions/ada%40example.com',

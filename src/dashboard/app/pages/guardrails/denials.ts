@@ -2,7 +2,6 @@ import * as z from 'zod/mini';
 import { pathOf } from '../../api/client.ts';
 import { DENIALS } from '../../api/shapes.ts';
 import type { Denial } from '../../api/shapes.ts';
-import type { GuardrailsSearch } from './search.ts';
 
 export const DENIAL_NAMES: Record<Denial, string> = {
   grant: 'Grants',
@@ -55,7 +54,7 @@ export const DenialReport = z.looseObject({
 export type DenialReport = z.infer<typeof DenialReport>;
 
 export function denialsPath(
-  { login }: GuardrailsSearch,
+  { login }: { login?: string | undefined },
   { from, to }: { from: string; to: string },
   group: 'denial' | 'login' | 'model',
   interval?: 'hour' | 'day',

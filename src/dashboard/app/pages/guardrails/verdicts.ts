@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import { pathOf } from '../../api/client.ts';
-import type { GuardrailsSearch } from './search.ts';
 
 /** What came of a verdict, for whoever asks what was stopped or changed. */
 export const OUTCOMES = {
@@ -38,7 +37,7 @@ export type VerdictReport = z.infer<typeof VerdictReport>;
 export type VerdictGroup = 'rule' | 'login' | 'finding';
 
 interface Asked {
-  search: GuardrailsSearch;
+  search: { rule?: string | undefined; login?: string | undefined };
   range: { from: string; to: string };
   shadow: boolean;
 }
