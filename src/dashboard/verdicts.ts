@@ -55,7 +55,7 @@ const SUMS = ['count(*) AS verdicts', 'count(DISTINCT record_id) AS requests', .
 
 /** A row for each kind that a verdict found, with how much of it. */
 const EACH_KIND = `(
-  SELECT time, record_id, action, left(each.kind, 256) AS grouped, each.count::bigint AS found, NULL AS type
+  SELECT time, record_id, action, left(each.kind, 256) AS grouped, each.count::numeric AS found, NULL AS type
     FROM judged CROSS JOIN LATERAL jsonb_each_text(counts) AS each (kind, count)
 ) AS row`;
 

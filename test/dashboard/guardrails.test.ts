@@ -211,6 +211,15 @@ describe('GET /api/verdicts', () => {
     expect((await ask(`/api/verdicts?${ALL}&login=${LOGINS[0]!}`, bob)).body.items).toEqual([]);
   });
 
+  test('a count that is no whole number, or beyond all of them, costs nobody their record', async () => {
+    const { pool: other } = await postgres.migrated();
+    const counts = [{ email: 1.5 }, { email: 1e30 }, {}];
+    const odd = counts.map((each) => aRecord({ verdicts: [{ ...aVerdict('pii', 'redact'), counts: each }] }));
+    expect(await createRecordStore(other, clock).store(odd)).toEqual({ inserted: 3, dead: 0 });
+    expect((await ask(`/api/verdicts?${ALL}`, admin, other)).body['total']).toMatchObject({ verdicts: 3, redact: 3 });
+    expect((await ask(`/api/verdicts?${ALL}&group=finding`, admin, other)).body.items).toMatchObject([{ requests: 2 }]);
+  });
+
   test('what was stored before the table was there is in it', async () => {
     const { pool: older } = await postgres.migrated();
     await createRecordStore(older, clock).store(records);

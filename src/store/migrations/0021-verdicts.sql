@@ -21,7 +21,7 @@ CREATE INDEX verdicts_login ON aperture.verdicts (login, record_id);
 INSERT INTO aperture.verdicts
 SELECT id, position, received_at, login, left(verdict ->> 'rule', 256), left(verdict ->> 'type', 64), verdict ->> 'side',
        verdict ->> 'action', (verdict ->> 'shadow')::boolean, verdict -> 'counts',
-       (SELECT coalesce(sum(count::bigint), 0) FROM jsonb_each_text(verdict -> 'counts') AS each (kind, count))
+       (SELECT least(coalesce(sum(count::numeric), 0), 9e18)::bigint FROM jsonb_each_text(verdict -> 'counts') AS each (kind, count))
   FROM aperture.records CROSS JOIN LATERAL jsonb_array_elements(verdicts) WITH ORDINALITY AS told (verdict, position)
  WHERE verdicts <> '[]' AND verdict ->> 'action' <> 'allow';
 

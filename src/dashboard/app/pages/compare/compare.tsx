@@ -1,17 +1,18 @@
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { ArrowLeftRight } from 'lucide-react';
 import { useState } from 'react';
 import { useApi } from '../../api/use-api.ts';
 import { Button } from '../../design/button.tsx';
-import { Card, PageHead } from '../../design/card.tsx';
+import { Card, Columns, PageHead } from '../../design/card.tsx';
 import { Field } from '../../design/filter-bar.tsx';
 import { Foreign } from '../../design/hostile.tsx';
 import { Answer } from '../../design/states.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
 import { time } from '../../design/format.ts';
+import { visible } from '../logs/visible.ts';
 import { RequestRecord } from '../request/record.ts';
-import { factsOf } from './facts.ts';
+import { figuresOf, wordsOf } from './facts.ts';
 import type { Fact } from './facts.ts';
 import { Said } from './said.tsx';
 import { CompareSearch } from './search.ts';
@@ -84,17 +85,25 @@ function Both({ a, b }: { a: string; b: string }) {
         <Answer of={second} lines={12}>
           {(other) => (
             <>
-              {factsOf(one, other).map(({ title, facts }) => (
-                <Card key={title} title={title} flush>
+              <Columns least="32rem">
+                <Card title="What it was" note={<Which a={one} b={other} />} flush>
                   <Table
-                    caption={`${title}, of both`}
-                    columns={columnsOf(one, other)}
-                    rows={facts}
+                    caption="What both were"
+                    columns={wordColumns()}
+                    rows={wordsOf(one, other)}
                     id={({ name }) => name}
-                    marked={({ isFigure, a: left, b: right }) => !isFigure && left !== right}
+                    marked={(fact) => fact.a !== fact.b}
                   />
                 </Card>
-              ))}
+                <Card title="Time, tokens and cost" note="The difference is what the second has more" flush>
+                  <Table
+                    caption="Figures of both"
+                    columns={figureColumns()}
+                    rows={figuresOf(one, other)}
+                    id={({ name }) => name}
+                  />
+                </Card>
+              </Columns>
               <Said a={one} b={other} />
             </>
           )}
@@ -104,17 +113,52 @@ function Both({ a, b }: { a: string; b: string }) {
   );
 }
 
-function columnsOf(a: RequestRecord, b: RequestRecord): Column<Fact>[] {
-  const side = (key: 'a' | 'b', name: string, record: RequestRecord): Column<Fact> => ({
+function Which({ a, b }: { a: RequestRecord; b: RequestRecord }) {
+  const link = ({ id, received_at }: RequestRecord) => (
+    <Link to="/requests/$id" params={{ id }} title={id}>
+      {time(received_at)}
+    </Link>
+  );
+  return (
+    <>
+      First {link(a)}, second {link(b)}. What differs is marked
+    </>
+  );
+}
+
+const NAME: Column<Fact> = {
+  key: 'name',
+  head: 'Fact',
+  cell: ({ name }) => <span className={styles.soft}>{name}</span>,
+};
+
+function wordColumns(): Column<Fact>[] {
+  const side = (key: 'a' | 'b', head: string): Column<Fact> => ({
     key,
-    head: `${name}, ${time(record.received_at)}`,
-    cell: ({ [key]: text }) => (text === '' ? <span className={styles.none}>–</span> : <Foreign most={80}>{text}</Foreign>),
+    head,
+    wide: true,
+    cell: ({ [key]: text }) => <Text text={text} />,
+    title: ({ [key]: text }) => visible(text),
+  });
+  return [NAME, side('a', 'First'), side('b', 'Second')];
+}
+
+function figureColumns(): Column<Fact>[] {
+  const side = (key: 'a' | 'b', head: string): Column<Fact> => ({
+    key,
+    head,
+    figure: true,
+    cell: ({ [key]: text }) => <Text text={text} />,
     title: ({ exact }) => exact?.[key],
   });
   return [
-    { key: 'name', head: 'Fact', cell: ({ name }) => <span className={styles.soft}>{name}</span> },
-    side('a', 'First', a),
-    side('b', 'Second', b),
-    { key: 'more', head: 'Difference', wide: true, cell: ({ more }) => <span className={styles.more}>{more}</span> },
+    { ...NAME, wide: true },
+    side('a', 'First'),
+    side('b', 'Second'),
+    { key: 'more', head: 'Difference', figure: true, cell: ({ more }) => <span className={styles.soft}>{more}</span> },
   ];
+}
+
+function Text({ text }: { text: string }) {
+  return text === '' ? <span className={styles.none}>–</span> : <Foreign most={80}>{text}</Foreign>;
 }

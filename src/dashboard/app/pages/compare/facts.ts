@@ -12,28 +12,15 @@ export interface Fact {
   b: string;
   /** How much more the second has: empty where that says nothing. */
   more: string;
-  isFigure: boolean;
   exact?: { a: string; b: string };
 }
 
-export interface Facts {
-  title: string;
-  facts: Fact[];
-}
-
-export function factsOf(a: RequestRecord, b: RequestRecord): Facts[] {
-  return [
-    { title: 'What it was', facts: originOf(a, b) },
-    { title: 'Time', facts: timesOf(a, b) },
-    { title: 'Tokens and cost', facts: [...tokensOf(a, b), costOf(a, b)] },
-  ].map(({ title, facts }) => ({ title, facts: facts.filter((fact) => fact.a !== '' || fact.b !== '') }));
-}
-
-function originOf(a: RequestRecord, b: RequestRecord): Fact[] {
+/** What each was, in words. */
+export function wordsOf(a: RequestRecord, b: RequestRecord): Fact[] {
   const text = (name: string, of: (record: RequestRecord) => string): Fact => {
-    return { name, a: of(a), b: of(b), more: '', isFigure: false };
+    return { name, a: of(a), b: of(b), more: '' };
   };
-  return [
+  return there([
     text('Ended', ({ state, status }) => (status === 0 ? state : `${state}, ${status}`)),
     text('User', ({ login }) => login),
     text('Agent', ({ agent, client_version }) => `${agent} ${client_version}`.trim()),
@@ -44,24 +31,37 @@ function originOf(a: RequestRecord, b: RequestRecord): Fact[] {
     text('Ended for', ({ stop_reason }) => (stop_reason ?? '').replaceAll('_', ' ')),
     text('Session', ({ session_id }) => session_id),
     text('Config', ({ config_version }) => config_version.slice(0, CONFIG_CHARACTERS)),
-  ];
+  ]);
 }
 
 const CONFIG_CHARACTERS = 19;
+
+/** Time, sizes, tokens and cost. */
+export function figuresOf(a: RequestRecord, b: RequestRecord): Fact[] {
+  return there([...timesOf(a, b), ...tokensOf(a, b), costOf(a, b)]);
+}
+
+function there(facts: Fact[]): Fact[] {
+  return facts.filter((fact) => fact.a !== '' || fact.b !== '');
+}
 
 type Figure = (record: RequestRecord) => number | null;
 
 function figure(name: string, [a, b]: [RequestRecord, RequestRecord], of: Figure, how: (value: number) => string): Fact {
   const [one, other] = [of(a), of(b)];
   const shown = (value: number | null) => (value === null ? '' : how(value));
-  return { name, a: shown(one), b: shown(other), more: moreOf(one, other, how), isFigure: true };
+  return { name, a: shown(one), b: shown(other), more: moreOf(one, other, how) };
 }
+
+/** Below it, a share would read 0.0%. */
+const LEAST_SHARE = 0.0005;
 
 /** `+120 (+10%)`. */
 export function moreOf(a: number | null, b: number | null, how: (value: number) => string): string {
   if (a === null || b === null || a === b) return '';
   const sign = b > a ? '+' : '−';
-  const share = a === 0 ? '' : ` (${sign}${percent(Math.abs(b - a) / a)})`;
+  const part = Math.abs(b - a) / a;
+  const share = a === 0 || part < LEAST_SHARE ? '' : ` (${sign}${percent(part)})`;
   return `${sign}${how(Math.abs(b - a))}${share}`;
 }
 
@@ -100,7 +100,6 @@ function costOf(a: RequestRecord, b: RequestRecord): Fact {
     a: one === null ? 'unknown' : money(one),
     b: other === null ? 'unknown' : money(other),
     more: more === 0n ? '' : `${more < 0n ? '−' : '+'}${money(size)}`,
-    isFigure: true,
     exact: { a: one === null ? '' : moneyExact(one), b: other === null ? '' : moneyExact(other) },
   };
 }

@@ -85,12 +85,13 @@ function Figures({ known: { destinations, counted_at_most: most } }: { known: De
 }
 
 function columns(known: Destinations, replay: (destination: Destination) => void): Column<Destination>[] {
-  const figure = (key: string, head: string, name: Counted) => {
+  const figure = (key: string, head: string, name: Counted, minor = false) => {
     const more = isCut(known.destinations, name, known.counted_at_most) ? '+' : '';
     return {
       key,
       head,
       figure: true,
+      minor,
       cell: ({ [name]: number }: Destination) =>
         number === 0 ? <span className={styles.none}>–</span> : countExact(number) + more,
       sort: ({ [name]: number }: Destination) => number,
@@ -105,11 +106,12 @@ function columns(known: Destinations, replay: (destination: Destination) => void
       sort: ({ name }) => name,
     },
     { key: 'health', head: 'State', cell: HealthBadge, sort: healthOf },
-    figure('delivered', 'Sent, 24 h', 'delivered_24h'),
+    figure('delivered', 'Sent, 24 h', 'delivered_24h', true),
     figure('waiting', 'Waiting', 'waiting'),
     {
       key: 'oldest',
       head: 'Oldest',
+      minor: true,
       cell: ({ oldest_waiting_at: at }) =>
         at === null ? <span className={styles.none}>–</span> : <span title={at}>{ago(at)}</span>,
       sort: ({ oldest_waiting_at }) => oldest_waiting_at ?? '',

@@ -80,6 +80,7 @@ function questionOf({ destination, state }: DeliveriesSearch): string {
 function columns(show: (delivery: Delivery) => void): Column<Delivery>[] {
   return [
     { key: 'at', head: 'Made', cell: ({ created_at }) => <Time at={created_at} /> },
+    { key: 'state', head: 'State', cell: ({ state }) => <Badge tone={TONES[state]}>{NAMES[state]}</Badge> },
     { key: 'destination', head: 'Destination', cell: ({ destination }) => <Foreign>{destination}</Foreign> },
     { key: 'kind', head: 'Event', cell: ({ kind }) => <Foreign>{kind}</Foreign> },
     {
@@ -89,7 +90,6 @@ function columns(show: (delivery: Delivery) => void): Column<Delivery>[] {
       minor: true,
       cell: ({ sequence }) => (sequence === null ? <span className={styles.none}>–</span> : countExact(sequence)),
     },
-    { key: 'state', head: 'State', cell: ({ state }) => <Badge tone={TONES[state]}>{NAMES[state]}</Badge> },
     { key: 'attempts', head: 'Attempts', figure: true, cell: ({ attempts }) => countExact(attempts) },
     { key: 'size', head: 'Size', figure: true, minor: true, cell: ({ payload_bytes }) => bytes(payload_bytes) },
     {
