@@ -50,11 +50,7 @@ async function wrongAt(
   return undefined;
 }
 
-async function follow(
-  pool: Pool,
-  from: End,
-  key: AuditPublicKey,
-): Promise<{ end: End; finding: Finding | undefined }> {
+async function follow(pool: Pool, from: End, key: AuditPublicKey): Promise<{ end: End; finding: Finding | undefined }> {
   const verifier = new LogVerifier([key], from);
   for (let at = 0; at < PAGES; at += 1) {
     const page = await entriesAfter(pool, verifier.end.number, PAGE);

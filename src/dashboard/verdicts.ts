@@ -51,7 +51,14 @@ export function isAsked(like: VerdictLike): boolean {
 }
 
 const ACTIONS = VERDICT_ACTIONS.map((action) => `count(*) FILTER (WHERE action = '${action}') AS "${action}"`);
-const SUMS = ['count(*) AS verdicts', 'count(DISTINCT record_id) AS requests', ...ACTIONS].join(', ');
+/** Of one request. */
+const OF_REQUEST = ['count(*) AS verdicts', ...ACTIONS, 'sum(found) AS found'].join(', ');
+/** Of many: each request is one row before they are counted, as a count of distinct ones sorts all rows. */
+const SUMS = ['count(*) AS requests', ...['verdicts', ...VERDICT_ACTIONS, 'found'].map(summed)].join(', ');
+
+function summed(name: string): string {
+  return `coalesce(sum("${name}"), 0) AS "${name}"`;
+}
 
 /** A row for each kind that a verdict found, with how much of it. */
 const EACH_KIND = `(
@@ -85,20 +92,24 @@ export async function countVerdicts(
   const isTimed = interval !== undefined;
   const by = isTimed ? '1, 2' : '1';
   const { rows } = await pool.query(
-    `WITH judged AS (
+    `WITH judged AS NOT MATERIALIZED (
        SELECT record_id, login, rule, type, action, found, ${group === 'finding' ? 'counts' : 'NULL::jsonb AS counts'},
          ${isTimed ? `date_trunc('${interval}', at, 'UTC')` : 'NULL::timestamptz'} AS time
          FROM aperture.verdicts ${conditions.where}
      ), items AS (
        SELECT ${isTimed ? `${timeOf('time')} AS time,` : ''} grouped AS "${group}",
-         ${group === 'rule' ? 'max(type) AS type,' : ''} ${SUMS}, coalesce(sum(found), 0) AS found
-         FROM ${ROWS[group]}
+         ${group === 'rule' ? 'max(type) AS type,' : ''} ${SUMS}
+         FROM (
+           SELECT time, grouped, max(type) AS type, ${OF_REQUEST} FROM ${ROWS[group]} GROUP BY time, grouped, record_id
+         ) AS each_request
         GROUP BY ${by}
         ORDER BY ${isTimed ? by : 'verdicts DESC, 1'}
         LIMIT ${VERDICT_ITEMS + 1}
      )
      SELECT (SELECT coalesce(json_agg(items), '[]') FROM items) AS items,
-       (SELECT row_to_json(total) FROM (SELECT ${SUMS}, coalesce(sum(found), 0) AS found FROM judged) AS total) AS total`,
+       (SELECT row_to_json(total) FROM (
+         SELECT ${SUMS} FROM (SELECT ${OF_REQUEST} FROM judged GROUP BY record_id) AS each_request
+       ) AS total) AS total`,
     conditions.values,
   );
   const { items, total } = Row.parse(rows[0]);

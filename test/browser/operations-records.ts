@@ -111,7 +111,8 @@ async function storeDeliveries(pool: Pool): Promise<void> {
   const rows = Array.from({ length: waiting + dead + delivered }, (_, at) => {
     const createdMs = nowMs - (waiting + dead + delivered - at) * 11 * 60_000;
     const state = at < delivered ? 'delivered' : at < delivered + dead ? 'dead' : 'waiting';
-    const error = state === 'delivered' ? null : state === 'dead' ? 'answered 422' : 'connect ECONNREFUSED 192.0.2.7:443';
+    const error =
+      state === 'delivered' ? null : state === 'dead' ? 'answered 422' : 'connect ECONNREFUSED 192.0.2.7:443';
     return { id: idAt(createdMs), at: new Date(createdMs).toISOString(), sequence: at + 1, state, error };
   });
   await pool.query(
@@ -133,7 +134,9 @@ async function storeExport(pool: Pool): Promise<void> {
      VALUES ('s3', $1, $1, $2, now() - interval '40 minutes')`,
     [idAt(0), files * records],
   );
-  await pool.query('INSERT INTO aperture.export_waiting (record_id) SELECT id FROM aperture.records ORDER BY id DESC LIMIT 120');
+  await pool.query(
+    'INSERT INTO aperture.export_waiting (record_id) SELECT id FROM aperture.records ORDER BY id DESC LIMIT 120',
+  );
   const rows = Array.from({ length: files }, (_, at) => {
     const madeMs = Date.now() - (files - at) * HOUR_MS;
     return { id: idAt(madeMs), at: new Date(madeMs).toISOString(), number: at * records + 1, open: at === files - 1 };

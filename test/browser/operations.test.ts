@@ -108,15 +108,15 @@ test('rules: every figure is that of SQL over the ledger, shadow apart, and lead
   expect(await figure(page, 'denied')).toBe(records.filter(({ denied_by }) => denied_by !== null).length);
   // Names that models and clients choose stand there as text.
   await page.getByText('<img src=x onerror=alert(1)>U+202E').waitFor();
-  const emails = records.flatMap(({ verdicts }) => verdicts.filter(({ shadow }) => !shadow)).map(({ counts }) => counts['email'] ?? 0);
+  const emails = records
+    .flatMap(({ verdicts }) => verdicts.filter(({ shadow }) => !shadow))
+    .map(({ counts }) => counts['email'] ?? 0);
   const email = page.locator('[data-row=email] [data-cell=value]');
   expect(await email.getAttribute('title')).toBe(emails.reduce((sum, each) => sum + each, 0).toLocaleString('en-US'));
   expect(await visit.axe()).toEqual([]);
 
   await page.getByRole('radio', { name: 'In shadow' }).click();
-  await expect
-    .poll(() => shownIn(page, 'Verdicts by rule'), { timeout: 30_000 })
-    .toEqual(await judged('rule', true));
+  await expect.poll(() => shownIn(page, 'Verdicts by rule'), { timeout: 30_000 }).toEqual(await judged('rule', true));
   await page.getByRole('radio', { name: 'In force' }).click();
   await page.locator('[data-row=projects] [data-cell=blocked] a').click();
   await page.waitForURL(/\/ui\/requests\?.*rule=projects/);
@@ -127,7 +127,11 @@ test('rules: every figure is that of SQL over the ledger, shadow apart, and lead
 });
 
 test('a user sees what rules made of their own, and why they were denied', async () => {
-  const visit = await world.visit(USER, `/ui/guardrails?${RANGE}&login=${ADMIN}`, { theme: 'dark', width: 390, height: 844 });
+  const visit = await world.visit(USER, `/ui/guardrails?${RANGE}&login=${ADMIN}`, {
+    theme: 'dark',
+    width: 390,
+    height: 844,
+  });
   const { page } = visit;
   await expect
     .poll(() => shownIn(page, 'Verdicts by rule'), { timeout: 30_000 })
@@ -141,7 +145,9 @@ test('a user sees what rules made of their own, and why they were denied', async
   const row = page.locator('[data-row="quota gateway_quota_exceeded"]');
   const quota = own.filter(({ denied_by }) => denied_by === 'gateway_quota_exceeded').length;
   await expect.poll(() => row.locator('[data-cell=requests]').innerText(), { timeout: 30_000 }).toBe(String(quota));
-  const hooks = own.filter(({ verdicts }) => verdicts.some(({ type, action }) => type === 'hook' && action === 'block'));
+  const hooks = own.filter(({ verdicts }) =>
+    verdicts.some(({ type, action }) => type === 'hook' && action === 'block'),
+  );
   expect(await page.locator('[data-row="hook gateway_guardrail_blocked"] [data-cell=requests]').innerText()).toBe(
     String(hooks.length),
   );
@@ -197,14 +203,23 @@ test('the audit log: who did what, page by page; a config leads to its diff; the
   await page.goto(`${world.gateway.url}/ui/audit?by=grace%40example.com&action=retention.dropped`);
   await page.getByText('All 65, newest first').waitFor();
   expect((await numbers()).length).toBe(65);
-  await page.getByRole('button', { name: /^Show entry/ }).first().click();
+  await page
+    .getByRole('button', { name: /^Show entry/ })
+    .first()
+    .click();
   await page.getByRole('dialog').getByText('retention.dropped').waitFor();
   expect(await visit.axe()).toEqual([]);
 
   await page.goto(`${world.gateway.url}/ui/audit?action=config.saved`);
-  await page.getByRole('link', { name: /^version / }).first().click();
+  await page
+    .getByRole('link', { name: /^version / })
+    .first()
+    .click();
   await page.waitForURL(/\/ui\/configuration\?.*version=/);
-  await page.getByLabel(/^What version \d+ changed/).getByText('a comment for the auditors').waitFor();
+  await page
+    .getByLabel(/^What version \d+ changed/)
+    .getByText('a comment for the auditors')
+    .waitFor();
 
   await world.pool.query('ALTER TABLE aperture.audit DISABLE TRIGGER only_added');
   const altered = await world.pool.query(

@@ -85,14 +85,14 @@ test('each destination says what was sent, what waits and since when, what died 
   };
   expect(body['destinations']).toEqual([quiet, told]);
 
-  await pool.query(
-    `UPDATE aperture.deliveries SET attempts = 2, last_error = 'answered 503' WHERE sequence = 4`,
-  );
+  await pool.query(`UPDATE aperture.deliveries SET attempts = 2, last_error = 'answered 503' WHERE sequence = 4`);
   await pool.query(
     `UPDATE aperture.delivery_destinations SET failures = 2, open_until = now() + interval '1 minute'
       WHERE name = 'webhooks.siem'`,
   );
-  const { rows } = await pool.query<{ at: Date }>('SELECT created_at AS at FROM aperture.deliveries WHERE sequence = 4');
+  const { rows } = await pool.query<{ at: Date }>(
+    'SELECT created_at AS at FROM aperture.deliveries WHERE sequence = 4',
+  );
   const [, failing] = (await ask()).body['destinations'] as Record<string, unknown>[];
   expect(failing).toEqual({
     ...told,

@@ -87,7 +87,9 @@ beforeAll(async () => {
   ({ pool } = await postgres.migrated());
   const store = createRecordStore(pool, clock);
   // Retried, by several at a time: once is once.
-  await Promise.all([records.slice(0, 150), records.slice(100), [...records].reverse()].map((each) => store.store(each)));
+  await Promise.all(
+    [records.slice(0, 150), records.slice(100), [...records].reverse()].map((each) => store.store(each)),
+  );
 });
 afterAll(() => postgres.stop());
 
@@ -266,13 +268,20 @@ describe('GET /api/denials', () => {
 describe('GET /api/requests', () => {
   const ids = async (query: string, caller?: ApiCaller): Promise<unknown[]> =>
     (await ask(`/api/requests?${ALL}&limit=1000&${query}`, caller)).body.items.map(({ id }) => id);
-  const newestFirst = (these: ExchangeRecord[]): string[] => these.map(({ id }) => id).sort().reverse();
+  const newestFirst = (these: ExchangeRecord[]): string[] =>
+    these
+      .map(({ id }) => id)
+      .sort()
+      .reverse();
 
   test('is filtered by one verdict that fits all that is asked', async () => {
     const cases: [string, (verdict: Verdict) => boolean][] = [
       ['rule=pii', ({ rule }) => rule === 'pii'],
       ['verdict=redact,tokenise', ({ action }) => action === 'redact' || action === 'tokenise'],
-      ['rule=pii&verdict=block&shadow=false', ({ rule, action, shadow }) => rule === 'pii' && action === 'block' && !shadow],
+      [
+        'rule=pii&verdict=block&shadow=false',
+        ({ rule, action, shadow }) => rule === 'pii' && action === 'block' && !shadow,
+      ],
       ['finding=email&shadow=true', ({ counts, shadow }) => 'email' in counts && shadow],
     ];
     for (const [query, fits] of cases) {

@@ -88,14 +88,13 @@ const MADE = `
     ) AS numbered
   ) AS timed`;
 
-/** Each third exchange had something in it that a rule took out; of all, a rule that is only tried says something. */
-const VERDICTS = `CASE WHEN turn % 3 = 0 THEN jsonb_build_array(
-    ${verdict('pii', 'redact', false)}, ${verdict('limits', 'flag', true)})
-  ELSE jsonb_build_array(${verdict('pii', 'allow', false)}, ${verdict('limits', 'flag', true)}) END`;
+/** Each third exchange had something in it that a rule took out; of each fifth, a rule that is only tried says something. */
+const VERDICTS = `jsonb_build_array(${verdict('pii', 'redact', 3, false)}, ${verdict('limits', 'flag', 5, true)})`;
 
-function verdict(rule: string, action: string, shadow: boolean): string {
-  return `jsonb_build_object('rule', '${rule}', 'type', 'words', 'side', 'request', 'action', '${action}',
-    'shadow', ${shadow}, 'counts', jsonb_build_object('email', turn % 4, 'iban', 1))`;
+function verdict(rule: string, action: string, each: number, shadow: boolean): string {
+  return `jsonb_build_object('rule', '${rule}', 'type', 'words', 'side', 'request', 'shadow', ${shadow},
+    'action', CASE WHEN turn % ${each} = 0 THEN '${action}' ELSE 'allow' END,
+    'counts', jsonb_build_object('email', turn % 4, 'iban', 1))`;
 }
 
 const RECORDS = `

@@ -13,7 +13,13 @@ const DAY_MS = 86_400_000;
 const clock = { nowMs: () => END_MS };
 const auditKey = auditKeyOf(new Uint8Array(32));
 
-const ADMIN: ApiCaller = { login: 'root@example.com', role: 'admin', readCaptures: true, readAudit: true, filterableHeaders: [] };
+const ADMIN: ApiCaller = {
+  login: 'root@example.com',
+  role: 'admin',
+  readCaptures: true,
+  readAudit: true,
+  filterableHeaders: [],
+};
 const USER: ApiCaller = { ...ADMIN, login: 'person-7@example.com', role: 'user' };
 
 export async function ask(pool: Pool, path: string, caller: ApiCaller = ADMIN): Promise<ApiAnswer> {

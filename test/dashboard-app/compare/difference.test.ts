@@ -15,7 +15,9 @@ test('what is the same is named; the first turn that is another is told from its
   const common = [said('system', 'Be brief.'), said('user', 'One'), said('assistant', 'Two')];
   const { same, different } = compare(
     chat([...common, said('user', 'How much is a pear?')], { temperature: 0 }),
-    chat([...common, said('user', 'How much is a plum?'), said('assistant', 'x'), said('user', 'y')], { temperature: 1 }),
+    chat([...common, said('user', 'How much is a plum?'), said('assistant', 'x'), said('user', 'y')], {
+      temperature: 1,
+    }),
   );
   expect(same).toEqual(['System prompt', 'Answer']);
   expect(different.map(({ name }) => name)).toEqual(['Settings', 'Turn 3; the 2 before are the same']);
@@ -34,10 +36,10 @@ test('a conversation that goes on where the other ends', () => {
 
 test('tools, and an answer that only one has', () => {
   const tool = (name: string) => ({ type: 'function', function: { name, description: 'reads', parameters: {} } });
-  const { different } = compare(
-    chat([said('user', 'x')], { tools: [tool('read')] }),
-    { ...chat([said('user', 'x')], { tools: [tool('write')] }), answer: null },
-  );
+  const { different } = compare(chat([said('user', 'x')], { tools: [tool('read')] }), {
+    ...chat([said('user', 'x')], { tools: [tool('write')] }),
+    answer: null,
+  });
   expect(different.map(({ name, a, b }) => [name, a?.startsWith('read'), b?.startsWith('write')])).toEqual([
     ['Tools', true, true],
     ['Answer', false, undefined],

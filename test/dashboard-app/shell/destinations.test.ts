@@ -13,7 +13,11 @@ test('nothing typed: all pages that one may see', () => {
   expect(names(admin(''))).toEqual(placesFor(ROOT).map(({ name }) => name));
   expect(names(user(''))).not.toContain('Configuration');
   const withoutAudit = placesFor({ role: 'admin', read_audit: false }).map(({ name }) => name);
-  expect(placesFor(ROOT).map(({ name }) => name).filter((name) => !withoutAudit.includes(name))).toEqual(['Audit']);
+  expect(
+    placesFor(ROOT)
+      .map(({ name }) => name)
+      .filter((name) => !withoutAudit.includes(name)),
+  ).toEqual(['Audit']);
 });
 
 test('pages are found by name and by what they are about, models by part of their name', () => {

@@ -100,7 +100,9 @@ function questionOf(search: AuditSearch, now: Date): string {
 
 function shownText(rows: number | undefined, hasOlder: boolean): string {
   if (rows === undefined) return 'Newest first';
-  return hasOlder ? `The newest ${countExact(rows)}` : `${rows === 0 ? 'None' : `All ${countExact(rows)}`}, newest first`;
+  return hasOlder
+    ? `The newest ${countExact(rows)}`
+    : `${rows === 0 ? 'None' : `All ${countExact(rows)}`}, newest first`;
 }
 
 const OURS = ['(gateway)', '(command line)'];
@@ -110,9 +112,7 @@ function Filters({ search, change, rows }: LogProps & { rows: readonly AuditItem
   const actors = [...new Set([...OURS, ...rows.map((row) => row.by)])].toSorted();
   const isNarrowed = action !== undefined || by !== undefined || target !== undefined;
   return (
-    <FilterBar
-      onClear={isNarrowed ? () => change({ action: undefined, by: undefined, target: undefined }) : undefined}
-    >
+    <FilterBar onClear={isNarrowed ? () => change({ action: undefined, by: undefined, target: undefined }) : undefined}>
       <Picker
         label="Who"
         options={actors.map((value) => ({ value, name: plainText(value) }))}

@@ -45,7 +45,8 @@ function Said({ state }: { state: AuditState }) {
           ) : (
             <>
               Signed up to entry {countExact(signed.number)}, <Time at={signed.at} />
-              {!signed.own_key && ', by another key than this gateway’s: one from before it was changed, or somebody’s'}.
+              {!signed.own_key && ', by another key than this gateway’s: one from before it was changed, or somebody’s'}
+              .
             </>
           )}{' '}
           {open > 0 && openText(open, follows_through >= entries, signed === null)}
@@ -66,9 +67,7 @@ function openText(open: number, followsAll: boolean, isAll: boolean): string {
   const what = `${countExact(open)} ${open === 1 ? 'entry' : 'entries'}${isAll ? '' : ' since then'}`;
   if (!followsAll) return `${what}, more than are looked at here.`;
   const from = isAll ? 'one another' : 'it';
-  return open === 1
-    ? `${what} waits for a signature.`
-    : `${what} follow from ${from}, and wait for a signature.`;
+  return open === 1 ? `${what} waits for a signature.` : `${what} follow from ${from}, and wait for a signature.`;
 }
 
 function Whole() {

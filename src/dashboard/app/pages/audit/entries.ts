@@ -20,9 +20,7 @@ export const AuditPage = pageOf(AuditItem);
 /** `GET /api/audit/state`. */
 export const AuditState = z.looseObject({
   entries: z.number(),
-  signed: z.nullable(
-    z.looseObject({ number: z.number(), at: z.string(), key_id: z.string(), own_key: z.boolean() }),
-  ),
+  signed: z.nullable(z.looseObject({ number: z.number(), at: z.string(), key_id: z.string(), own_key: z.boolean() })),
   unsigned_since: z.nullable(z.string()),
   /** The last entry that was found to follow from what is signed. */
   follows_through: z.number(),

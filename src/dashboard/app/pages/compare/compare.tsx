@@ -63,7 +63,9 @@ function Choose({ a: first = '', b: second = '' }: CompareSearch) {
           void navigate({ search: said });
         }}
       >
-        <p className={styles.soft}>The id of a request stands in the address of its page, and in the list of requests.</p>
+        <p className={styles.soft}>
+          The id of a request stands in the address of its page, and in the list of requests.
+        </p>
         <Field label="The first request" value={a} code problem={problem(a, said.a)} onChange={setA} />
         <Field label="The second request" value={b} code problem={problem(b, said.b)} onChange={setB} />
         <div>
@@ -87,13 +89,15 @@ function Both({ a, b }: { a: string; b: string }) {
             <>
               <Columns least="32rem">
                 <Card title="What it was" note={<Which a={one} b={other} />} flush>
-                  <Table
-                    caption="What both were"
-                    columns={wordColumns()}
-                    rows={wordsOf(one, other)}
-                    id={({ name }) => name}
-                    marked={(fact) => fact.a !== fact.b}
-                  />
+                  <div className={styles.words}>
+                    <Table
+                      caption="What both were"
+                      columns={wordColumns()}
+                      rows={wordsOf(one, other)}
+                      id={({ name }) => name}
+                      marked={(fact) => fact.a !== fact.b}
+                    />
+                  </div>
                 </Card>
                 <Card title="Time, tokens and cost" note="The difference is what the second has more" flush>
                   <Table
@@ -136,7 +140,6 @@ function wordColumns(): Column<Fact>[] {
   const side = (key: 'a' | 'b', head: string): Column<Fact> => ({
     key,
     head,
-    wide: true,
     cell: ({ [key]: text }) => <Text text={text} />,
     title: ({ [key]: text }) => visible(text),
   });

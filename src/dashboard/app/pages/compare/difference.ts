@@ -31,7 +31,9 @@ export function compare(a: Exchange, b: Exchange): Compared {
   const there = parts.filter(([, one, other]) => one !== null || other !== null);
   return {
     same: there.filter(([, one, other]) => one === other).map(([name]) => name),
-    different: there.filter(([, one, other]) => one !== other).map(([name, one, other]) => differenceOf(name, one, other)),
+    different: there
+      .filter(([, one, other]) => one !== other)
+      .map(([name, one, other]) => differenceOf(name, one, other)),
   };
 }
 
@@ -40,9 +42,7 @@ export function differenceOf(name: string, a: string | null, b: string | null): 
   const from = Math.max(0, at - BEFORE_CHARACTERS);
   const before = (a ?? '').slice(from, at);
   const rest = (text: string | null) =>
-    text === null
-      ? null
-      : text.slice(at, at + SHOWN_CHARACTERS) + (text.length > at + SHOWN_CHARACTERS ? '…' : '');
+    text === null ? null : text.slice(at, at + SHOWN_CHARACTERS) + (text.length > at + SHOWN_CHARACTERS ? '…' : '');
   return { name, before: from > 0 ? `…${before}` : before, a: rest(a), b: rest(b) };
 }
 
@@ -98,7 +98,9 @@ function textOfBlock(block: Block): string {
     case 'result':
       return `${block.failed ? 'failed result' : 'result'}: ${block.blocks.map(textOfBlock).join('\n')}`;
     case 'media':
-      return `${block.what} ${block.type} ${block.from}`.trim() + (block.bytes === null ? '' : `, ${block.bytes} bytes`);
+      return (
+        `${block.what} ${block.type} ${block.from}`.trim() + (block.bytes === null ? '' : `, ${block.bytes} bytes`)
+      );
     case 'other':
       return `${block.type} ${block.json}`;
   }

@@ -47,7 +47,12 @@ function there(facts: Fact[]): Fact[] {
 
 type Figure = (record: RequestRecord) => number | null;
 
-function figure(name: string, [a, b]: [RequestRecord, RequestRecord], of: Figure, how: (value: number) => string): Fact {
+function figure(
+  name: string,
+  [a, b]: [RequestRecord, RequestRecord],
+  of: Figure,
+  how: (value: number) => string,
+): Fact {
   const [one, other] = [of(a), of(b)];
   const shown = (value: number | null) => (value === null ? '' : how(value));
   return { name, a: shown(one), b: shown(other), more: moreOf(one, other, how) };
@@ -84,10 +89,7 @@ function tokensOf(...both: [RequestRecord, RequestRecord]): Fact[] {
   const each = kinds.map((kind) =>
     figure(KIND_NAMES[kind], both, ({ usage }) => (usage === null ? null : (usage[kind] ?? 0)), countExact),
   );
-  return [
-    ...each,
-    figure('All tokens', both, ({ usage }) => (usage === null ? null : totalTokens(usage)), countExact),
-  ];
+  return [...each, figure('All tokens', both, ({ usage }) => (usage === null ? null : totalTokens(usage)), countExact)];
 }
 
 /** Never through a float. */

@@ -71,7 +71,7 @@ function Side({ label, before, text }: { label: string; before: string; text: st
           <mark className={styles.differs}>
             <Marked text={text} />
           </mark>
-          {text === '' && <span className={styles.none}>ends here</span>}
+          {text === '' && <span className={styles.ends}>ends here</span>}
         </pre>
       )}
     </div>

@@ -48,8 +48,8 @@ export function ReplayDialog({ destination: { name }, onClose }: { destination: 
     >
       <div className={styles.form}>
         <p>
-          To <Foreign>{name}</Foreign>, what was made in this time. Events keep their ids and sequence numbers: a receiver
-          that has one drops it.
+          To <Foreign>{name}</Foreign>, what was made in this time. Events keep their ids and sequence numbers: a
+          receiver that has one drops it.
         </p>
         <Choice
           label="Which"

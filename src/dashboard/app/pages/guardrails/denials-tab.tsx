@@ -114,7 +114,14 @@ function Leaders({ view: { search, range }, by, title }: { view: View; by: 'logi
   const report = useApi(denialsPath(search, range, by), DenialReport, { keep: true });
   const { from, to } = range;
   return (
-    <Card title={title} note={(report.data?.items.length ?? 0) > MOST_LEADERS ? `The ${MOST_LEADERS} most frequent` : 'Each leads to its requests'}>
+    <Card
+      title={title}
+      note={
+        (report.data?.items.length ?? 0) > MOST_LEADERS
+          ? `The ${MOST_LEADERS} most frequent`
+          : 'Each leads to its requests'
+      }
+    >
       <Answer of={report} lines={5} empty={{ when: ({ items }) => items.length === 0, say: NOTHING }}>
         {({ items, total }) => (
           <BarList
@@ -122,7 +129,8 @@ function Leaders({ view: { search, range }, by, title }: { view: View; by: 'logi
             total={total.requests}
             bars={items.slice(0, MOST_LEADERS).map((item) => {
               const name = item[by] ?? '';
-              const shown = name === '' ? <span className={styles.none}>none was named</span> : <Foreign>{name}</Foreign>;
+              const shown =
+                name === '' ? <span className={styles.none}>none was named</span> : <Foreign>{name}</Foreign>;
               return {
                 id: name,
                 name: (

@@ -176,7 +176,11 @@ interface RequestsProps {
 function Requests({ view, group, name, number, outcome }: RequestsProps) {
   if (number === 0) return <span className={styles.none}>–</span>;
   return (
-    <Link to="/requests" search={{ ...requestsOf(view), ...verdictOf(outcome), [group]: name }} className={styles.figure}>
+    <Link
+      to="/requests"
+      search={{ ...requestsOf(view), ...verdictOf(outcome), [group]: name }}
+      className={styles.figure}
+    >
       {count(number)}
     </Link>
   );

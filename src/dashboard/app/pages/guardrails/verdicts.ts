@@ -58,7 +58,10 @@ export function nameOf(item: VerdictSums, group: VerdictGroup): string {
 }
 
 /** A series for each outcome that there was, over these times. */
-export function seriesOver(times: readonly string[], items: readonly VerdictSums[]): { name: string; values: number[] }[] {
+export function seriesOver(
+  times: readonly string[],
+  items: readonly VerdictSums[],
+): { name: string; values: number[] }[] {
   const places = new Map(times.map((time, at) => [Date.parse(time), at]));
   const all = ALL_OUTCOMES.map((outcome) => {
     const values = times.map(() => 0);

@@ -101,12 +101,7 @@ function Filter({ name, search, range, onChange }: Omit<FiltersProps, 'names'> &
     case 'shadow':
     case 'denied_by':
       return (
-        <Picker
-          label={label}
-          options={FIXED[name]}
-          picked={picked}
-          onPick={(value) => onChange({ [name]: value })}
-        />
+        <Picker label={label} options={FIXED[name]} picked={picked} onPick={(value) => onChange({ [name]: value })} />
       );
     case 'min_cost_nanodollars':
       return <CostFilter label={label} picked={picked} onPick={(value) => onChange({ [name]: value })} />;
