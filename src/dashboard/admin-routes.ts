@@ -2,7 +2,9 @@ import { isUuid7 } from '../lib/uuid7.ts';
 import { LIMIT, MOST, NO_KEY } from './asked.ts';
 import type { Asked, Found } from './asked.ts';
 import { listAudit } from './audit.ts';
+import { lookAtAudit } from './audit-state.ts';
 import { DELIVERY_STATES, findDelivery, listDeliveries } from './deliveries.ts';
+import { listDestinations } from './destinations.ts';
 import { listExports } from './exports.ts';
 import { Parameters } from './parameters.ts';
 
@@ -11,6 +13,15 @@ export async function audit({ pool, query, caller }: Asked): Promise<Found> {
     return { fault: { code: 'forbidden', what: '/api/audit needs admin, and read_audit not taken away' } };
   }
   return { body: await listAudit(pool, query) };
+}
+
+/** How far the log is signed, and whether the rest follows. */
+export async function auditState({ pool, query, caller, auditKey: key }: Asked): Promise<Found> {
+  if (caller.role !== 'admin' || caller.readAudit !== true) {
+    return { fault: { code: 'forbidden', what: '/api/audit/state needs admin, and read_audit not taken away' } };
+  }
+  new Parameters(query, []);
+  return key === undefined ? NO_KEY : { body: await lookAtAudit(pool, key) };
 }
 
 /** For everybody who has a receipt. */
@@ -38,6 +49,13 @@ export async function oneDelivery(id: string, { pool, query, owner }: Asked): Pr
   new Parameters(query, []);
   const found = isUuid7(id.toLowerCase()) ? await findDelivery(pool, id.toLowerCase()) : undefined;
   return found === undefined ? { fault: { code: 'not_found', what: 'the delivery' } } : { body: found };
+}
+
+/** Where events go, and how far they have come. */
+export async function destinations({ pool, query, owner }: Asked): Promise<Found> {
+  if (owner !== undefined) return { fault: { code: 'forbidden', what: '/api/destinations needs admin' } };
+  new Parameters(query, []);
+  return { body: await listDestinations(pool) };
 }
 
 /** Files of the export, newest first. */

@@ -8,6 +8,8 @@ import { LIMIT, MOST, NO_KEY } from './asked.ts';
 import type { Asked, Found } from './asked.ts';
 import { ABOUT, aboutOf } from './about.ts';
 import { captureInShort, jsonText, readableBody, wholeBody } from './bodies.ts';
+import { DENIAL_FILTERS } from './denials.ts';
+import { VERDICT_LIKE, verdictLike } from './guardrail-routes.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { findRequest } from './queries.ts';
 import { receiptOf } from './receipt.ts';
@@ -21,6 +23,9 @@ export async function requests({ pool, query, owner, filterable }: Asked): Promi
     'state',
     'session',
     'tool',
+    ...VERDICT_LIKE,
+    'denial',
+    'denied_by',
     'min_cost_nanodollars',
     'header',
     'from',
@@ -38,6 +43,9 @@ export async function requests({ pool, query, owner, filterable }: Asked): Promi
     state: given.oneOf('state', ExchangeRecord.shape.state.options),
     session: given.text('session'),
     tool: given.text('tool'),
+    verdict: verdictLike(given),
+    denial: given.oneOf('denial', DENIAL_FILTERS),
+    deniedBy: given.text('denied_by'),
     leastCost: given.nanodollars('min_cost_nanodollars'),
     header,
     fromMs: given.time('from'),

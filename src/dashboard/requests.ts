@@ -6,9 +6,13 @@ import { COST_AMENDMENTS } from '../store/amendments.ts';
 import { Conditions } from './conditions.ts';
 import type { About } from './conditions.ts';
 import { membersOf } from './members.ts';
+import { addDenial } from './denials.ts';
+import type { DenialFilter } from './denials.ts';
 import { amendedPage, CALLS_IN_SHORT, pageOf, SHOWN } from './queries.ts';
 import type { Page } from './queries.ts';
 import { DAY_MS } from './range.ts';
+import { addVerdictLike, isAsked } from './verdicts.ts';
+import type { VerdictLike } from './verdicts.ts';
 
 /** Which rows; each filter narrows. */
 export interface RequestFilter extends About {
@@ -16,6 +20,12 @@ export interface RequestFilter extends About {
   session: string | undefined;
   /** The name of a tool that the response called; found as long as tool use is kept. */
   tool: string | undefined;
+  /** A rule said so of it. */
+  verdict: VerdictLike;
+  /** Why it was denied. */
+  denial: DenialFilter | undefined;
+  /** The code of the fault. */
+  deniedBy: string | undefined;
   /** What it cost at least, in nanodollars, by what is known now; text, as it may be more than a number holds. */
   leastCost: string | undefined;
   /** An indexed header of the request or the response; without a value, whether it was there. */
@@ -67,6 +77,9 @@ function conditionsOf(filter: RequestFilter, days: Days | undefined): Conditions
   addRange(conditions, 'id', filter, days);
   addHeader(conditions, filter, days);
   addTool(conditions, filter, days);
+  addVerdict(conditions, filter, days);
+  addDenial(conditions, filter.denial);
+  conditions.add('denied_by = ?', filter.deniedBy);
   return conditions;
 }
 
@@ -99,6 +112,17 @@ function addTool(conditions: Conditions, filter: RequestFilter, days: Days | und
   inner.add('session_id = ?', filter.session);
   addRange(inner, 'record_id', filter, days);
   conditions.always(`id IN (SELECT record_id FROM aperture.tool_calls ${inner.where})`);
+}
+
+/** With the range once more, and with what both tables have an index of. */
+function addVerdict(conditions: Conditions, filter: RequestFilter, days: Days | undefined): void {
+  if (!isAsked(filter.verdict)) return;
+  const inner = conditions.within();
+  addVerdictLike(inner, filter.verdict);
+  inner.add('login = ?', filter.owner);
+  inner.add('login = ?', filter.login);
+  addRange(inner, 'record_id', filter, days);
+  conditions.always(`id IN (SELECT record_id FROM aperture.verdicts ${inner.where})`);
 }
 
 /**

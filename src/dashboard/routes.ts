@@ -4,10 +4,11 @@ import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { plainFaults } from '../protocols/plain-fault.ts';
 import { isAway } from '../store/database.ts';
-import { audit, auditKey, deliveries, exported, oneDelivery } from './admin-routes.ts';
+import { audit, auditKey, auditState, deliveries, destinations, exported, oneDelivery } from './admin-routes.ts';
 import type { ApiAnswer, ApiParts, Asked, Found } from './asked.ts';
 import { answerLetters, isLettersPath } from './dead-letters.ts';
 import type { ApiRequest } from './messages.ts';
+import { denials, verdicts } from './guardrail-routes.ts';
 import { BadParameter } from './parameters.ts';
 import { capturedBody, oneRequest, receipt, requests } from './request-routes.ts';
 import { oneSession, sessions, tools } from './session-routes.ts';
@@ -82,11 +83,26 @@ function route(path: string, asked: Asked): Promise<Found | undefined> {
   if (list === 'usage' && id === undefined) return usage(asked);
   if (list === 'adoption' && id === undefined) return adoption(asked);
   if (list === 'quota-spend' && id === undefined) return quotaSpend(asked);
-  if (list === 'audit')
-    return id === undefined ? audit(asked) : id === 'key' ? auditKey(asked) : Promise.resolve(undefined);
+  if (list === 'verdicts' && id === undefined) return verdicts(asked);
+  if (list === 'denials' && id === undefined) return denials(asked);
+  if (list === 'audit') return auditRoute(id, asked);
+  if (list === 'destinations' && id === undefined) return destinations(asked);
   if (list === 'deliveries') return id === undefined ? deliveries(asked) : oneDelivery(id, asked);
   if (list === 'exports' && id === undefined) return exported(asked);
   return Promise.resolve(undefined);
+}
+
+function auditRoute(what: string | undefined, asked: Asked): Promise<Found | undefined> {
+  switch (what) {
+    case undefined:
+      return audit(asked);
+    case 'key':
+      return auditKey(asked);
+    case 'state':
+      return auditState(asked);
+    default:
+      return Promise.resolve(undefined);
+  }
 }
 
 /** Class 57014: the statement timeout. 42P01 and 3F000: tables that a first start has not made yet. */

@@ -19,6 +19,7 @@ import type { PlacedRecord } from './sessions.ts';
 import { missingOf } from './missing.ts';
 import { storeWhatFits } from './storing.ts';
 import { TOOL_PARTS } from './tools.ts';
+import { VERDICT_PARTS } from './verdicts.ts';
 
 export interface RecordStore {
   /**
@@ -343,7 +344,8 @@ const list = (names: readonly string[], of: (name: string) => string): string =>
 
 /**
  * One statement, hence one transaction and one round trip: the rows; of those that were new, the watermark; of those,
- * the roll-ups, sessions, tool calls and charges. Each part goes through its keys in order, so that two writers wait for one another rather than deadlock.
+ * the roll-ups, sessions, tool calls, charges and verdicts. Each part goes through its keys in order, so that two writers wait
+ * for one another rather than deadlock.
  */
 const INSERT = `
 WITH input AS (
@@ -369,11 +371,11 @@ WITH input AS (
   ORDER BY id
   ON CONFLICT (id) DO NOTHING
   RETURNING id, gateway, segment, ended_at, state, session_id, session_base, parent_session_id, tool_call_count,
-    quota_charges, ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
+    quota_charges, verdicts, ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
   SELECT gateway, segment, count(*) FROM inserted WHERE segment > ${NO_SEGMENT} GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
-), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}, ${QUOTA_PARTS}
+), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}, ${QUOTA_PARTS}, ${VERDICT_PARTS}
 SELECT coalesce(array_agg(id::text), '{}') AS inserted FROM inserted`;

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { checkpointOf } from '../../src/audit/checkpoint.ts';
 import type { Finding } from '../../src/audit/verify.ts';
 import type { Checkpoint } from '../../src/contract/audit.ts';
+import { lookAtAudit } from '../../src/dashboard/audit-state.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { eachPage, verifyLog } from '../../src/serve/audit-log.ts';
 import type { VerifyReport } from '../../src/serve/audit-log.ts';
@@ -200,5 +201,54 @@ describe('somebody else', () => {
     const bad = run(await lines());
     expect(bad.status).not.toBe(0);
     expect(bad.out).toContain('entry 22');
+  });
+});
+
+describe('a look at its end', () => {
+  const look = () => lookAtAudit(pool, KEY);
+
+  test('says how far it is signed, and that the rest follows', async () => {
+    expect(await look()).toEqual({ entries: 0, signed: null, unsigned_since: null, follows_through: 0, finding: null });
+    await recordAudit(pool, someEntries(30));
+    await sign();
+    await recordAudit(pool, someEntries(12));
+    expect(await look()).toEqual({
+      entries: 42,
+      signed: { number: 30, at: new Date(NOW).toISOString(), key_id: KEY.id, own_key: true },
+      unsigned_since: new Date(NOW).toISOString(),
+      follows_through: 42,
+      finding: null,
+    });
+  });
+
+  test('reads as much as there is between two checkpoints, and says how far that goes', async () => {
+    await recordAudit(pool, someEntries(1_100));
+    expect(await look()).toMatchObject({ entries: 1_100, signed: null, follows_through: 1_000, finding: null });
+  });
+
+  test('finds what is wrong with what is signed before what is wrong behind it', async () => {
+    await recordAudit(pool, someEntries(30));
+    await sign();
+    await recordAudit(pool, someEntries(12));
+    const checkpoint = 'UPDATE aperture.audit_checkpoints SET';
+    const steps: [change: string, number: number, words: string][] = [
+      ['DELETE FROM aperture.audit WHERE number = 40', 40, 'is missing'],
+      ["UPDATE aperture.audit SET target = 'x' WHERE number = 35", 35, 'was altered'],
+      [`${checkpoint} hash = decode(repeat('00', 32), 'hex'), key_id = 'x'`, 30, 'written anew'],
+      ["UPDATE aperture.audit SET target = 'x' WHERE number = 30", 30, 'was altered'],
+      ['DELETE FROM aperture.audit WHERE number >= 30', 30, 'cut off'],
+      [`${checkpoint} key_id = '${KEY.id}'`, 30, 'is not signed by this key'],
+    ];
+    for (const [change, number, words] of steps) {
+      await unprotected(change);
+      const finding = { number, sentence: expect.stringContaining(words) as string };
+      expect(await look(), change).toMatchObject({ finding });
+    }
+  });
+
+  test('a checkpoint of another key is told, and not judged', async () => {
+    await recordAudit(pool, someEntries(3));
+    await addCheckpoint(pool, checkpointOf(await endOf(pool), NOW, OTHER_KEY));
+    expect(await look()).toMatchObject({ signed: { number: 3, key_id: OTHER_KEY.id, own_key: false }, finding: null });
   });
 });

@@ -203,7 +203,8 @@ function sessionOf(dice: Dice, person: Person, atMs: number): ExchangeRecord[] {
       path: tool.path,
       status: { complete: 200, aborted: 200, error: 529, denied: 403, blocked: 400 }[state],
       state,
-      denied_by: state === 'denied' ? 'quota' : null,
+      denied_by:
+        state === 'denied' ? 'gateway_quota_exceeded' : state === 'blocked' ? 'gateway_guardrail_blocked' : null,
       usage: isMetered
         ? {
             input_uncached: fresh,

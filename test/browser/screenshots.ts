@@ -1,9 +1,11 @@
-// `npm run screenshots [folder]`: every page, as wide as a desk and as a phone, light and dark, to be looked at.
+// `npm run screenshots [folder] [page ...]`: every page, or those whose name begins so, as wide as a desk and as a phone, light
+// and dark, to be looked at.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { AGENT_TURN } from './agent-turn.ts';
 import { COMPANY } from './company-config.ts';
+import { storeOperations } from './operations-records.ts';
 import { ADMIN, USER } from './organisation.ts';
 import { startWorld } from './world.ts';
 import type { BrowserWorld, Look } from './world.ts';
@@ -17,11 +19,14 @@ const LOOKS: Record<string, Look> = {
 /** Taller pictures are cut: what a page is like is seen by then. */
 const MOST_PIXELS = 3_200;
 
+const [, , , ...only] = process.argv;
 const folder = process.argv[2] ?? join(packageRoot(), 'dist', 'screenshots');
 mkdirSync(folder, { recursive: true });
 const world = await startWorld('screenshots', { records: 6_000, ...COMPANY });
 try {
+  await storeOperations(world.pool, Math.floor(Date.now() / 86_400_000) * 86_400_000);
   for (const [name, { login, path }] of Object.entries(await pages(world))) {
+    if (only.length > 0 && !only.some((each) => name.startsWith(each))) continue;
     for (const [look, how] of Object.entries(LOOKS)) await picture(`${name}-${look}`, login, path, how);
   }
 } finally {
@@ -45,7 +50,14 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
     'request-stream': admin(`requests/${request}?tab=stream`),
     'request-timing': admin(`requests/${request}?tab=timing`),
     'request-record': admin(`requests/${request}?tab=record`),
+    compare: admin(`compare?a=${request}&b=${await conversation(' Then stop.')}`),
     tools: admin('tools?range=30d'),
+    guardrails: admin('guardrails?range=30d'),
+    'guardrails-user': { login: USER, path: '/ui/guardrails?range=30d' },
+    denials: admin('guardrails?range=30d&tab=denials'),
+    audit: admin('audit'),
+    deliveries: admin('deliveries'),
+    'deliveries-s3': admin('deliveries?tab=s3'),
     models: admin('models'),
     'set-up': admin('set-up'),
     adoption: admin('adoption'),
@@ -59,12 +71,12 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
 }
 
 /** A coding agent's turn: what was said before, a call and its result. */
-function conversation(): Promise<string> {
+function conversation(more = ''): Promise<string> {
   return world.exchange(ADMIN, {
     path: '/v1/messages',
     headers: { 'anthropic-version': '2023-06-01', 'user-agent': 'claude-cli/2.1.4 (external, cli)' },
     sim: 'events=40;pace=15ms;reasoning=60;input=900;cached=14000;output=180',
-    body: AGENT_TURN,
+    body: { ...AGENT_TURN, system: AGENT_TURN.system + more },
   });
 }
 

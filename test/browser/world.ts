@@ -66,6 +66,8 @@ export interface WorldOptions {
   grants?: unknown[];
   /** Beside those in front of the simulator. */
   providers?: Record<string, unknown>;
+  /** More of `server`. */
+  server?: Record<string, unknown>;
 }
 
 const DAY_MS = 86_400_000;
@@ -134,7 +136,7 @@ function captured(pool: Pool, id: string): Promise<boolean> {
   );
 }
 
-function configFor(url: string, { config = {}, grants = [], providers = {} }: WorldOptions): unknown {
+function configFor(url: string, { config = {}, grants = [], providers = {}, server = {} }: WorldOptions): unknown {
   const provider = { baseurl: url, apikey: 'sk-browser-test-0123456789' };
   return {
     providers: {
@@ -171,6 +173,7 @@ function configFor(url: string, { config = {}, grants = [], providers = {} }: Wo
     server: {
       trusted_proxies: ['127.0.0.1'],
       listen: [{ address: '127.0.0.1:0', identity: ['proxy_headers'] }],
+      ...server,
     },
     ...config,
   };

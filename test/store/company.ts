@@ -5,6 +5,7 @@ import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { DAY_MS, ensurePartitions } from '../../src/store/partitions.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from '../../src/store/rollups.ts';
 import { SESSION_PARTS } from '../../src/store/sessions.ts';
+import { VERDICT_PARTS } from '../../src/store/verdicts.ts';
 
 /**
  * A month of a company, made by SQL, of which everything is known by arithmetic: 500 people take turns, ten hours a day,
@@ -87,6 +88,15 @@ const MADE = `
     ) AS numbered
   ) AS timed`;
 
+/** Each third exchange had something in it that a rule took out; of each fifth, a rule that is only tried says something. */
+const VERDICTS = `jsonb_build_array(${verdict('pii', 'redact', 3, false)}, ${verdict('limits', 'flag', 5, true)})`;
+
+function verdict(rule: string, action: string, each: number, shadow: boolean): string {
+  return `jsonb_build_object('rule', '${rule}', 'type', 'words', 'side', 'request', 'shadow', ${shadow},
+    'action', CASE WHEN turn % ${each} = 0 THEN '${action}' ELSE 'allow' END,
+    'counts', jsonb_build_object('email', turn % 4, 'iban', 1))`;
+}
+
 const RECORDS = `
 INSERT INTO aperture.records (
   id, gateway, segment, received_at, first_byte_at, ended_at, login, node_id, node_name, tags, groups, identity_source,
@@ -104,13 +114,13 @@ SELECT
   'tailscale', (ARRAY['claude-code', 'codex', 'opencode', 'curl'])[person % 4 + 1], '2.0.1', 'cli/2.0.1', provider,
   'key-1', model, model, api, 'POST', '/v1/messages', status, true,
   CASE status WHEN 200 THEN 'complete' WHEN 403 THEN 'denied' ELSE 'error' END,
-  CASE WHEN status = 403 THEN 'grant' END,
+  CASE kind WHEN 7 THEN 'gateway_model_unknown' WHEN 57 THEN 'gateway_quota_exceeded' END,
   ${['input', 'cached', '0', '0', '0', 'output', '0', '0', '0', '0', '0'].map((sql) => `CASE WHEN good THEN ${sql} END`).join(', ')},
   CASE WHEN good THEN 'final' ELSE 'absent' END, '{}', '{}',
   CASE WHEN good THEN input * 3000 + cached * 300 + output * 15000 END, 'anthropic', '2026-11-01', 'standard', session_id,
   session_id, NULL, NULL, 'end_turn', (turn % 5 < 2)::int, '{}',
   CASE WHEN status = 403 THEN '[]' ELSE jsonb_build_array(jsonb_build_object('provider', provider, 'outcome', status)) END,
-  '[]', '[]', '{config:0}', '[]', 'c1', 2048 + input, 4096 + output, encode(sha256(int8send(i)), 'hex'),
+  '[]', ${VERDICTS}, '{config:0}', '[]', 'c1', 2048 + input, 4096 + output, encode(sha256(int8send(i)), 'hex'),
   encode(sha256(int8send(-i)), 'hex'), 'req_' || i, 'resp_' || i, NULL, NULL
 FROM (${MADE}) AS made`;
 
@@ -132,6 +142,11 @@ INSERT INTO aperture.tool_results (record_id, position, key, call_id, login, ses
 SELECT id, 1, ${KEY(`(i - ${PEOPLE})`)}, 'call_' || (i - ${PEOPLE}),
   'person-' || (person + $4) % ${PEOPLE} || '@example.com', session_id, 500, turn % 50 = 1, received_at
 FROM (${MADE}) AS made WHERE turn % 5 IN (1, 2)`;
+
+/** As the product notes them when it stores a record. */
+const JUDGED = `
+WITH inserted AS (SELECT id, received_at, login, verdicts FROM aperture.records WHERE id >= $1 AND id < $2), ${VERDICT_PARTS}
+SELECT count(*)::int AS judged FROM inserted`;
 
 /** The product's own sums, over the rows of one day, with nothing of what they need a job for. */
 const SUMS = `
@@ -159,13 +174,11 @@ export async function loadCompany(address: DatabaseAddress, company: Company): P
     for (let day = 0; day < DAYS; day += 1) {
       const range = [day * perDay, Math.min(records, (day + 1) * perDay), records, seed];
       for (const sql of [RECORDS, CALLS, RESULTS]) await client.query(sql, range);
-      await client.query(
-        SUMS,
-        [FIRST_DAY + day, FIRST_DAY + day + 1].map((each) => uuid7Floor(each * DAY_MS)),
-      );
+      const ids = [FIRST_DAY + day, FIRST_DAY + day + 1].map((each) => uuid7Floor(each * DAY_MS));
+      for (const sql of [SUMS, JUDGED]) await client.query(sql, ids);
     }
     // As autovacuum does while rows come in over a month.
-    const tables = ['records', 'tool_calls', 'tool_results', 'rollup_hour', 'rollup_day', 'sessions'];
+    const tables = ['records', 'tool_calls', 'tool_results', 'rollup_hour', 'rollup_day', 'sessions', 'verdicts'];
     await client.query(`VACUUM (ANALYZE) ${tables.map((table) => `aperture.${table}`).join(', ')}`);
   } finally {
     client.release();

@@ -156,6 +156,9 @@ describe('usage that is told late', () => {
       leastCost: undefined,
       memberOf: undefined,
       agent: undefined,
+      verdict: { rule: undefined, actions: undefined, shadow: undefined, finding: undefined },
+      denial: undefined,
+      deniedBy: undefined,
     };
     const page = await listRequests(pool, { ...filter, limit: 10 });
     expect(page.items).toMatchObject([

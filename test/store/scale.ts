@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { summarize } from '../../bench/load/samples.ts';
+import { auditKeyOf } from '../../src/audit/key.ts';
 import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import type { ApiAnswer } from '../../src/dashboard/asked.ts';
 import { answer } from '../../src/dashboard/routes.ts';
@@ -10,13 +11,20 @@ import type { Company, Exchange } from './company.ts';
 
 const DAY_MS = 86_400_000;
 const clock = { nowMs: () => END_MS };
+const auditKey = auditKeyOf(new Uint8Array(32));
 
-const ADMIN: ApiCaller = { login: 'root@example.com', role: 'admin', readCaptures: true, filterableHeaders: [] };
+const ADMIN: ApiCaller = {
+  login: 'root@example.com',
+  role: 'admin',
+  readCaptures: true,
+  readAudit: true,
+  filterableHeaders: [],
+};
 const USER: ApiCaller = { ...ADMIN, login: 'person-7@example.com', role: 'user' };
 
 export async function ask(pool: Pool, path: string, caller: ApiCaller = ADMIN): Promise<ApiAnswer> {
   const [where = '', query = ''] = path.split('?');
-  return answer({ pool, clock, log: silentLog }, { method: 'GET', path: where, query, caller });
+  return answer({ pool, clock, log: silentLog, auditKey }, { method: 'GET', path: where, query, caller });
 }
 
 export async function json(pool: Pool, path: string, caller: ApiCaller = ADMIN): Promise<unknown> {
@@ -61,6 +69,16 @@ export function questions(request: string, session: string): string[] {
       'tool=nothing',
       'min_cost_nanodollars=1000000',
       'min_cost_nanodollars=900000000',
+      'rule=pii',
+      'rule=pii&verdict=redact,tokenise&shadow=false&finding=email',
+      'rule=limits&login=person-3@example.com',
+      'rule=nothing',
+      'verdict=block',
+      'denial=any',
+      'denial=grant',
+      'denied_by=gateway_quota_exceeded&denial=quota',
+      'denial=rule',
+      'denial=other',
       `after=${uuid7Floor(END_MS - 2 * DAY_MS)}&agent=curl&status=200`,
     ],
     sessions: [
@@ -116,6 +134,18 @@ export function questions(request: string, session: string): string[] {
     `/api/usage?${month}&member_of=group:team-3`,
     `/api/adoption?${month}`,
     `/api/quota-spend?${month}`,
+    ...['rule', 'login', 'finding'].flatMap((group) => [
+      `/api/verdicts?${month}&group=${group}`,
+      `/api/verdicts?${month}&group=${group}&interval=day&shadow=false`,
+    ]),
+    ...['denial', 'login', 'model'].flatMap((group) => [
+      `/api/denials?${month}&group=${group}`,
+      `/api/denials?${month}&group=${group}&interval=day`,
+    ]),
+    '/api/destinations',
+    '/api/audit?limit=100',
+    '/api/audit?limit=100&action=config.saved&by=nobody@example.com',
+    '/api/audit/state',
   ];
 }
 

@@ -3,8 +3,12 @@ import { Failure, Loading } from './design/states.tsx';
 import { Overview } from './pages/overview/overview.tsx';
 import { AccessSearch } from './pages/access/search.ts';
 import { OverviewSearch } from './pages/overview/search.ts';
+import { AuditSearch } from './pages/audit/search.ts';
 import { AdoptionSearch } from './pages/adoption/search.ts';
+import { CompareSearch } from './pages/compare/search.ts';
 import { ConfigurationSearch } from './pages/configuration/search.ts';
+import { DeliveriesSearch } from './pages/deliveries/search.ts';
+import { GuardrailsSearch } from './pages/guardrails/search.ts';
 import { RequestsSearch, SessionSearch, SessionsSearch } from './pages/logs/search.ts';
 import { ModelsSearch } from './pages/models/search.ts';
 import { RequestSearch } from './pages/request/search.ts';
@@ -79,6 +83,30 @@ const adoption = createRoute({
   validateSearch: (search) => AdoptionSearch.parse(search),
   component: lazyRouteComponent(() => import('./pages/adoption/adoption.tsx'), 'Adoption'),
 });
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: '/compare',
+  validateSearch: (search) => CompareSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/compare/compare.tsx'), 'Compare'),
+});
+const guardrails = createRoute({
+  getParentRoute: () => root,
+  path: '/guardrails',
+  validateSearch: (search) => GuardrailsSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/guardrails/guardrails.tsx'), 'Guardrails'),
+});
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: '/audit',
+  validateSearch: (search) => AuditSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/audit/audit.tsx'), 'AuditPage'),
+});
+const deliveries = createRoute({
+  getParentRoute: () => root,
+  path: '/deliveries',
+  validateSearch: (search) => DeliveriesSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/deliveries/deliveries.tsx'), 'DeliveriesPage'),
+});
 const configuration = createRoute({
   getParentRoute: () => root,
   path: '/configuration',
@@ -96,8 +124,12 @@ export const router = createRouter({
     tools,
     models,
     setUp,
+    compare,
+    guardrails,
     adoption,
     access,
+    audit,
+    deliveries,
     configuration,
   ]),
   basepath: '/ui',

@@ -2,14 +2,22 @@ import { expect, test } from 'vitest';
 import { destinationsFor } from '../../../src/dashboard/app/shell/destinations.ts';
 import { placesFor } from '../../../src/dashboard/app/shell/places.ts';
 
+const ROOT = { role: 'admin', read_audit: true } as const;
+const ADA = { role: 'user', read_audit: false } as const;
 const MODELS = ['gpt-5-mini', 'claude-haiku-4-5', '42'];
-const admin = (typed: string) => destinationsFor(typed, { places: placesFor('admin'), models: MODELS, isAdmin: true });
-const user = (typed: string) => destinationsFor(typed, { places: placesFor('user'), models: MODELS, isAdmin: false });
+const admin = (typed: string) => destinationsFor(typed, { places: placesFor(ROOT), models: MODELS, isAdmin: true });
+const user = (typed: string) => destinationsFor(typed, { places: placesFor(ADA), models: MODELS, isAdmin: false });
 const names = (found: ReturnType<typeof admin>) => found.map(({ name }) => name);
 
 test('nothing typed: all pages that one may see', () => {
-  expect(names(admin(''))).toEqual(placesFor('admin').map(({ name }) => name));
+  expect(names(admin(''))).toEqual(placesFor(ROOT).map(({ name }) => name));
   expect(names(user(''))).not.toContain('Configuration');
+  const withoutAudit = placesFor({ role: 'admin', read_audit: false }).map(({ name }) => name);
+  expect(
+    placesFor(ROOT)
+      .map(({ name }) => name)
+      .filter((name) => !withoutAudit.includes(name)),
+  ).toEqual(['Audit']);
 });
 
 test('pages are found by name and by what they are about, models by part of their name', () => {
@@ -22,7 +30,10 @@ test('pages are found by name and by what they are about, models by part of thei
 
 test('ids lead where they belong, and a login to its requests, for admins', () => {
   const id = '019b0c5e-7a11-7c3d-8e2f-0123456789ab';
-  expect(admin(` ${id.toUpperCase()} `)).toEqual([{ href: `/ui/requests/${id}`, name: 'Open the request', note: id }]);
+  expect(admin(` ${id.toUpperCase()} `)).toEqual([
+    { href: `/ui/requests/${id}`, name: 'Open the request', note: id },
+    { href: `/ui/compare?a=${id}`, name: 'Compare it with another', note: id },
+  ]);
   expect(admin('ada@example.com').map(({ href }) => href)).toEqual([
     '/ui/requests?login=ada%40example.com',
     '/ui/sessions/ada%40example.com',

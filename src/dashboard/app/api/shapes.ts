@@ -76,6 +76,10 @@ export function pageOf<T>(item: z.ZodMiniType<T>) {
 export const STATES = ['complete', 'aborted', 'error', 'denied', 'blocked', 'interrupted'] as const;
 export type State = (typeof STATES)[number];
 
+/** Whose word it was that a request was denied. */
+export const DENIALS = ['grant', 'quota', 'kill_switch', 'hook', 'rule', 'other'] as const;
+export type Denial = (typeof DENIALS)[number];
+
 /** Some APIs give calls no id. */
 export const ToolCallInShort = z.looseObject({ id: z.nullable(z.string()), name: z.string(), bytes: z.number() });
 

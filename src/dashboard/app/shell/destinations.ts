@@ -29,6 +29,7 @@ export function destinationsFor(typed: string, { places, models, isAdmin }: Know
   const found: Destination[] = [];
   if (REQUEST_ID.test(text)) {
     found.push({ href: `${BASE}/requests/${wanted}`, name: 'Open the request', note: wanted });
+    found.push({ href: `${BASE}/compare?a=${wanted}`, name: 'Compare it with another', note: wanted });
   }
   for (const { to, name, about } of places) {
     if (has(name, about)) found.push({ href: to === '/' ? `${BASE}/` : BASE + to, name, note: about });

@@ -50,7 +50,7 @@ function Finder({ onClose }: { onClose: () => void }) {
   const models = useApi('/v1/models', Models);
   useEffect(() => element.current?.showModal(), []);
   const found = destinationsFor(typed, {
-    places: placesFor(me.role),
+    places: placesFor(me),
     models: (models.data?.data ?? []).map((model) => model.id),
     isAdmin: me.role === 'admin',
   });

@@ -1,22 +1,39 @@
 import {
   Boxes,
   ChartColumn,
+  FileClock,
   KeyRound,
   MessagesSquare,
   Plug,
   ScrollText,
+  Send,
+  ShieldAlert,
   SlidersHorizontal,
   Users,
   Wrench,
 } from 'lucide-react';
 
 export interface Place {
-  to: '/' | '/sessions' | '/requests' | '/tools' | '/models' | '/set-up' | '/adoption' | '/access' | '/configuration';
+  to:
+    | '/'
+    | '/sessions'
+    | '/requests'
+    | '/tools'
+    | '/models'
+    | '/set-up'
+    | '/guardrails'
+    | '/adoption'
+    | '/access'
+    | '/audit'
+    | '/deliveries'
+    | '/configuration';
   name: string;
   /** The question that the page answers. */
   about: string;
   icon: typeof Plug;
   adminsOnly?: boolean;
+  /** For those admins from whom that was not taken. */
+  needsAudit?: boolean;
 }
 
 const PLACES: readonly Place[] = [
@@ -24,10 +41,26 @@ const PLACES: readonly Place[] = [
   { to: '/sessions', name: 'Sessions', about: 'Conversations', icon: MessagesSquare },
   { to: '/requests', name: 'Requests', about: 'What was sent, live', icon: ScrollText },
   { to: '/tools', name: 'Tools', about: 'What agents call', icon: Wrench },
+  { to: '/guardrails', name: 'Guardrails', about: 'What was stopped or changed, denials', icon: ShieldAlert },
   { to: '/models', name: 'Models', about: 'What may be used, and prices', icon: Boxes },
   { to: '/set-up', name: 'Set up', about: 'Settings for clients', icon: Plug },
   { to: '/adoption', name: 'Adoption', about: 'Who uses which tools', icon: Users, adminsOnly: true },
   { to: '/access', name: 'Access', about: 'Kill switch and tokens', icon: KeyRound, adminsOnly: true },
+  {
+    to: '/audit',
+    name: 'Audit',
+    about: 'Who did what, when',
+    icon: FileClock,
+    adminsOnly: true,
+    needsAudit: true,
+  },
+  {
+    to: '/deliveries',
+    name: 'Deliveries',
+    about: 'Webhooks and S3: what goes out',
+    icon: Send,
+    adminsOnly: true,
+  },
   {
     to: '/configuration',
     name: 'Configuration',
@@ -37,6 +70,8 @@ const PLACES: readonly Place[] = [
   },
 ];
 
-export function placesFor(role: 'admin' | 'user'): Place[] {
-  return PLACES.filter(({ adminsOnly = false }) => !adminsOnly || role === 'admin');
+export function placesFor({ role, read_audit }: { role: 'admin' | 'user'; read_audit: boolean }): Place[] {
+  return PLACES.filter(
+    ({ adminsOnly = false, needsAudit = false }) => (!adminsOnly || role === 'admin') && (!needsAudit || read_audit),
+  );
 }

@@ -64,7 +64,7 @@ function Side({ open }: { open: boolean }) {
       </div>
       <GoTo />
       <ul className={styles.places}>
-        {placesFor(me.role).map(({ to, name, icon: Icon }) => (
+        {placesFor(me).map(({ to, name, icon: Icon }) => (
           <li key={to}>
             <Link
               to={to}

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { STATES } from '../../api/shapes.ts';
+import { DENIALS, STATES } from '../../api/shapes.ts';
 
 /*
  * What an address says of filters, under the API's own names. What it says wrongly counts as not said.
@@ -30,6 +30,14 @@ export const requestSearch = {
   /** A name, or `name:value`. */
   header: text,
   session: text,
+  /** What a rule said, and whether it was only tried; several actions with commas. */
+  rule: text,
+  verdict: matching(/^[a-z,]+$/),
+  shadow: matching(/^(?:true|false)$/),
+  finding: text,
+  denial: z.catch(z.optional(z.enum(['any', ...DENIALS])), undefined),
+  /** The code of the fault that it was. */
+  denied_by: text,
 };
 
 export const LogFilters = z.object(requestSearch);

@@ -1,12 +1,14 @@
 import { SlidersHorizontal } from 'lucide-react';
 import { useState } from 'react';
-import { STATES } from '../../api/shapes.ts';
+import { DENIALS, STATES } from '../../api/shapes.ts';
 import { Button } from '../../design/button.tsx';
 import { FilterBar } from '../../design/filter-bar.tsx';
 import { moneyExact } from '../../design/format.ts';
 import { Picker } from '../../design/picker.tsx';
 import type { Range } from '../../design/time-range.ts';
 import { useMe } from '../../shell/me.tsx';
+import { DENIAL_CODES, DENIAL_NAMES } from '../guardrails/denials.ts';
+import { OUTCOMES } from '../guardrails/verdicts.ts';
 import type { FilterName, LogFilters } from './filter-search.ts';
 import { HeaderFilter } from './header-filter.tsx';
 import { useIsNarrow } from './narrow.ts';
@@ -65,6 +67,12 @@ const LABELS: Record<FilterName, string> = {
   status: 'Status',
   header: 'Header',
   session: 'Session',
+  rule: 'Rule',
+  verdict: 'Verdict',
+  finding: 'Found',
+  shadow: 'Mode',
+  denial: 'Denied by',
+  denied_by: 'Denied for',
 };
 
 function Filter({ name, search, range, onChange }: Omit<FiltersProps, 'names'> & { name: FilterName }) {
@@ -79,6 +87,21 @@ function Filter({ name, search, range, onChange }: Omit<FiltersProps, 'names'> &
           picked={picked}
           onPick={(value) => onChange({ state: STATES.find((state) => state === value) })}
         />
+      );
+    case 'denial':
+      return (
+        <Picker
+          label={label}
+          options={DENIED_BY.map((value) => ({ value, name: value === 'any' ? 'anything' : DENIAL_NAMES[value] }))}
+          picked={picked}
+          onPick={(value) => onChange({ denial: DENIED_BY.find((denial) => denial === value) })}
+        />
+      );
+    case 'verdict':
+    case 'shadow':
+    case 'denied_by':
+      return (
+        <Picker label={label} options={FIXED[name]} picked={picked} onPick={(value) => onChange({ [name]: value })} />
       );
     case 'min_cost_nanodollars':
       return <CostFilter label={label} picked={picked} onPick={(value) => onChange({ [name]: value })} />;
@@ -96,6 +119,16 @@ function Filter({ name, search, range, onChange }: Omit<FiltersProps, 'names'> &
       );
   }
 }
+
+const DENIED_BY = ['any', ...DENIALS] as const;
+const FIXED = {
+  verdict: Object.values(OUTCOMES).map(({ name, actions }) => ({ value: actions.join(','), name })),
+  shadow: [
+    { value: 'false', name: 'in force' },
+    { value: 'true', name: 'in shadow' },
+  ],
+  denied_by: DENIAL_CODES,
+};
 
 const COSTS = ['$0.01', '$0.10', '$1', '$10'].flatMap((name) => {
   const value = nanodollarsOf(name);

@@ -20,6 +20,12 @@ const REQUEST_FILTERS = [
   'session',
   'provider',
   'api',
+  'rule',
+  'verdict',
+  'finding',
+  'shadow',
+  'denial',
+  'denied_by',
   'header',
 ] as const;
 
@@ -64,6 +70,9 @@ export function withPage(question: string, page: { before?: string | null; after
 export function optionsPath(of: string, { from, to }: { from: string; to: string }): string {
   if (of === 'session') return `/api/sessions?${new URLSearchParams({ from, to, limit: '100' }).toString()}`;
   if (of === 'tool') return `/api/tools?${new URLSearchParams({ group: 'name', from, to }).toString()}`;
+  if (of === 'rule' || of === 'finding') {
+    return `/api/verdicts?${new URLSearchParams({ group: of, from, to }).toString()}`;
+  }
   return `/api/usage?${new URLSearchParams({ group: of, from, to }).toString()}`;
 }
 

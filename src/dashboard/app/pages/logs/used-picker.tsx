@@ -10,7 +10,9 @@ import { optionsPath } from './questions.ts';
 import { visible } from './visible.ts';
 import styles from './filters.module.css';
 
-type Of = Exclude<FilterName, 'state' | 'min_cost_nanodollars' | 'header'>;
+/** Those whose values are not what was used. */
+type Fixed = 'state' | 'min_cost_nanodollars' | 'header' | 'verdict' | 'shadow' | 'denial' | 'denied_by';
+type Of = Exclude<FilterName, Fixed>;
 
 interface UsedPickerProps {
   label: string;
@@ -31,6 +33,8 @@ const GROUPS: Record<Of, string> = {
   status: 'status',
   tool: 'tool',
   session: 'session',
+  rule: 'rule',
+  finding: 'finding',
 };
 
 /** A filter by what was used in a time. Its values are asked for when somebody is about to open it; others may be typed. */
@@ -63,7 +67,7 @@ const Used = z.looseObject({ items: z.array(Item) });
 
 const NAMES: Partial<Record<Of, string>> = { member_of: 'group', tool: 'name', session: 'session_id' };
 /** Where nothing can be asked for by an empty name. */
-const NEVER_EMPTY: readonly Of[] = ['member_of', 'api', 'status', 'session'];
+const NEVER_EMPTY: readonly Of[] = ['member_of', 'api', 'status', 'session', 'rule', 'finding'];
 
 function optionOf(item: z.infer<typeof Item>, of: Of): PickerOption[] {
   const named = item[NAMES[of] ?? of];

@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import { CircleAlert, Terminal } from 'lucide-react';
 import { useState } from 'react';
 import { cachedTokens, inputTokens, outputTokens } from '../../api/shapes.ts';
@@ -45,9 +46,14 @@ export function RequestHead({ record }: { record: RequestRecord }) {
           </span>
         }
         actions={
-          <Button icon={<Terminal size={15} aria-hidden />} onClick={() => setCopies(true)}>
-            Copy as curl
-          </Button>
+          <>
+            <Link to="/compare" search={{ a: record.id }} className={styles.compare}>
+              Compare…
+            </Link>
+            <Button icon={<Terminal size={15} aria-hidden />} onClick={() => setCopies(true)}>
+              Copy as curl
+            </Button>
+          </>
         }
       />
       {trouble !== undefined && (

@@ -4,19 +4,19 @@ import { Card } from '../../../design/card.tsx';
 import { count, countExact } from '../../../design/format.ts';
 import { Foreign, ForeignText } from '../../../design/hostile.tsx';
 import { Empty, Failure, Loading } from '../../../design/states.tsx';
-import { bodyPath, bodyState, captureMissing, isEventStream } from '../availability.ts';
+import { captureMissing } from '../availability.ts';
 import type { BodyState } from '../availability.ts';
 import { Fold } from '../fold.tsx';
 import { Lost } from '../lost.tsx';
 import { Missing } from '../missing.tsx';
 import type { RequestRecord } from '../record.ts';
 import type { Side } from '../search.ts';
-import { useBody, useJob } from '../use-body.ts';
 import { useNow } from '../use-now.ts';
 import styles from './conversation-tab.module.css';
 import type { Answer, Conversation, Exchange, ToolOffer, Turn } from './model.ts';
 import { Earlier, Turns } from './turns.tsx';
 import { isConversation } from './read.ts';
+import { useExchange } from './use-exchange.ts';
 
 interface ConversationTabProps {
   record: RequestRecord;
@@ -28,7 +28,6 @@ interface ConversationTabProps {
 export function ConversationTab({ record, onRaw }: ConversationTabProps) {
   const me = useMe();
   const nowMs = useNow();
-  const [asked, answered] = [bodyState(record, 'request', me, nowMs), bodyState(record, 'response', me, nowMs)];
   if (record.capture === null) {
     const { title, why } = captureMissing(record, me, nowMs);
     return (
@@ -44,43 +43,11 @@ export function ConversationTab({ record, onRaw }: ConversationTabProps) {
       </Card>
     );
   }
-  return <Bodies record={record} asked={asked} answered={answered} onRaw={onRaw} />;
+  return <Bodies record={record} onRaw={onRaw} />;
 }
 
-interface BodiesProps extends ConversationTabProps {
-  asked: BodyState;
-  answered: BodyState;
-}
-
-/** The gateway unpacks what is packed, and puts a stream together. What is neither is read as it came. */
-function readablePath(record: RequestRecord, state: BodyState, side: Side): string | undefined {
-  if (state.at === 'missing') return undefined;
-  const isPlain = state.encoding === '' && !(side === 'response' && isEventStream(record));
-  return isPlain ? state.path : bodyPath(record.id, side, 'json');
-}
-
-function Bodies({ record, asked, answered, onRaw }: BodiesProps) {
-  const [askedPath, answeredPath] = [
-    readablePath(record, asked, 'request'),
-    readablePath(record, answered, 'response'),
-  ];
-  const request = useBody(askedPath);
-  const response = useBody(answeredPath);
-  const isThere = (path: string | undefined, { data, error }: typeof request) =>
-    path === undefined || data !== undefined || error !== null;
-  const read = useJob(
-    'conversation',
-    [record.id, record.api, request.data?.length, response.data?.length, request.error, response.error],
-    isThere(askedPath, request) && isThere(answeredPath, response)
-      ? {
-          api: record.api,
-          request: request.data ?? null,
-          requestRebuilt: isRebuilt(askedPath),
-          response: response.data ?? null,
-          responseRebuilt: isRebuilt(answeredPath),
-        }
-      : undefined,
-  );
+function Bodies({ record, onRaw }: ConversationTabProps) {
+  const { asked, answered, request, response, read } = useExchange(record);
   if (read.error !== null) return <Failure error={read.error} />;
   if (read.data === undefined) {
     return (
@@ -96,10 +63,6 @@ function Bodies({ record, asked, answered, onRaw }: BodiesProps) {
       <Answered exchange={read.data} state={answered} failed={response.error} onRaw={() => onRaw('response')} />
     </div>
   );
-}
-
-function isRebuilt(path: string | undefined): boolean {
-  return path?.includes('form=json') ?? false;
 }
 
 interface HalfProps {
