@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rangeSearch } from '../../design/range.tsx';
+import { rangeSearch } from '../../design/time-range.ts';
 import { AUDIT_ACTIONS } from './actions.ts';
 
 /** The router reads `?target=42` as a number. */

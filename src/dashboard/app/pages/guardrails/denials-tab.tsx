@@ -5,7 +5,7 @@ import { BarList } from '../../design/bar-list.tsx';
 import { Card, Columns } from '../../design/card.tsx';
 import { count, countExact, percent } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
-import { intervalsOf } from '../../design/range.tsx';
+import { intervalsOf } from '../../design/time-range.ts';
 import { Answer, Empty } from '../../design/states.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rangeSearch } from '../../design/range.tsx';
+import { rangeSearch } from '../../design/time-range.ts';
 
 const text = z.catch(z.optional(z.string()), undefined);
 

@@ -6,7 +6,7 @@ import { Card, Columns } from '../../design/card.tsx';
 import { Choice } from '../../design/choice.tsx';
 import { count, countExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
-import { intervalsOf } from '../../design/range.tsx';
+import { intervalsOf } from '../../design/time-range.ts';
 import { Answer, Empty } from '../../design/states.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
