@@ -5,7 +5,8 @@ import { decimalText } from '../units.ts';
 import { checked, providerAuthorization } from './fields.ts';
 
 const FLAG_MEANING: Record<Compatibility, string> = {
-  openai_chat: 'Serves /v1/chat/completions. On where the block is absent or turns nothing else on',
+  openai_chat:
+    'Serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/moderations, and /v1/rerank, /v2/rerank, /rerank. On where the block is absent or turns nothing else on',
   openai_responses: 'Serves /v1/responses',
   anthropic_messages: 'Serves /v1/messages',
   gemini_generate_content: 'Serves the Gemini API (generativelanguage.googleapis.com)',
