@@ -6,7 +6,7 @@ import { checked, providerAuthorization } from './fields.ts';
 
 const FLAG_MEANING: Record<Compatibility, string> = {
   openai_chat:
-    'Serves /v1/chat/completions, and embeddings, images and audio where a model is one for these. On where the block is absent or turns nothing else on',
+    'Serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/moderations, and /v1/rerank, /v2/rerank, /rerank; images and audio where a model is one for these. On where the block is absent or turns nothing else on',
   openai_responses: 'Serves /v1/responses, and images and audio',
   anthropic_messages: 'Serves /v1/messages',
   gemini_generate_content: 'Serves the Gemini API (generativelanguage.googleapis.com)',

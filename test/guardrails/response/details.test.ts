@@ -230,7 +230,12 @@ describe('odds of tokens in the older completions', () => {
       {
         text,
         index: 0,
-        logprobs: { tokens: [text], token_logprobs: [-0.1], top_logprobs: [{ [text]: -0.1, other: -3 }], text_offset: [0] },
+        logprobs: {
+          tokens: [text],
+          token_logprobs: [-0.1],
+          top_logprobs: [{ [text]: -0.1, other: -3 }],
+          text_offset: [0],
+        },
         finish_reason: null,
       },
     ],
@@ -242,7 +247,9 @@ describe('odds of tokens in the older completions', () => {
     expect(sent).toContain(JSON.stringify(event('to ')));
     expect(sent).toContain('[redacted:word]');
     expect(sent).not.toMatch(/alice|example/);
-    expect(verdicts).toMatchObject([{ counts: { word: 1 }, scanned: ['assistant'], scanned_chars: 'to '.length + SECRET.length }]);
+    expect(verdicts).toMatchObject([
+      { counts: { word: 1 }, scanned: ['assistant'], scanned_chars: 'to '.length + SECRET.length },
+    ]);
   });
 
   test('a word that stands in a key alone is found there', () => {
