@@ -19,10 +19,13 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
     'Sessions',
     'Requests',
     'Tools',
+    'Guardrails',
     'Models',
     'Set up',
     'Adoption',
     'Access',
+    'Audit',
+    'Deliveries',
     'Configuration',
   ]);
   expect(await admin.axe()).toEqual([]);
@@ -36,6 +39,7 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
     'Sessions',
     'Requests',
     'Tools',
+    'Guardrails',
     'Models',
     'Set up',
   ]);
