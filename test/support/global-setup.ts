@@ -29,7 +29,9 @@ function mountMemory(): () => void {
   // Short: addresses of sockets lie below it.
   const folder = mkdtempSync(join(tmpdir(), 'ap-'));
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${MEMORY_BYTES},mode=1777`, 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${MEMORY_BYTES},mode=1777`, 'tmpfs', folder], {
+      stdio: 'ignore',
+    });
   } catch {
     rmdirSync(folder);
     return () => undefined;
