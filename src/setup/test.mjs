@@ -14,7 +14,7 @@ ensurePrograms([
   { program: 'python3', package: 'python3' },
   { module: 'cbor2', package: 'python3-cbor2' },
   { program: 'zstd', package: 'zstd' },
-  { program: 'chromium', package: 'chromium' },
+  { program: 'chromium-headless-shell', package: 'chromium-headless-shell' },
   // Only root can make a network of its own.
   ...(process.getuid?.() === 0 ? [{ program: 'ip', package: 'iproute2' }] : []),
 ]);
