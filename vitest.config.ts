@@ -17,13 +17,16 @@ class LengthyFirst extends BaseSequencer {
 }
 
 /**
- * Rooms without state of their own, where a test starts nothing: their files share a process, and load once what they have in
- * common (a quarter of their time).
+ * Rooms where no module's state outlives a test: their files share a process, and load once what they have in common (a quarter
+ * of their time). Ids only ever increase in a process: where tests make records of their own time, each file has its own.
  */
-const PURE = 'access|config|dashboard-app|guardrails|identity|inspect|lib|pricing|protocols|records|routing';
-const pure = `test/@(${PURE})/**/*.test.ts`;
+const SHARED =
+  'access|admin|capture|config|control|dashboard-app|guardrails|identity|inspect|keys|lib|pricing|protocols|proxy|quota|records|routing|simulator';
+const shared = `test/@(${SHARED})/**/*.test.ts`;
 const skipped = ['node_modules/**', 'dist/**'];
 const lengthy = 'test/**/*.long.test.ts';
+/** Those that hold what the gateway adds to a time against milliseconds have the machine to themselves, after all others. */
+const alone = 'test/**/*.alone.test.ts';
 
 export default defineConfig({
   test: {
@@ -35,15 +38,30 @@ export default defineConfig({
             test: {
               name: 'whole',
               include: ['test/**/*.test.ts'],
-              exclude: [...skipped, lengthy, pure],
+              exclude: [...skipped, lengthy, alone, shared],
             },
           },
-          { extends: true, test: { name: 'pure', include: [pure], exclude: [...skipped, lengthy], isolate: false } },
+          {
+            extends: true,
+            test: { name: 'shared', include: [shared], exclude: [...skipped, lengthy, alone], isolate: false },
+          },
+          {
+            extends: true,
+            test: {
+              name: 'alone',
+              include: [alone],
+              exclude: skipped,
+              maxWorkers: 1,
+              sequence: { groupOrder: 1 },
+              // Where it stands still for a moment, it does so once: what is too slow is too slow three times.
+              retry: 2,
+            },
+          },
         ],
     globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
-    // Many files wait, for outages and for processes that start: more than two cores would take.
-    maxWorkers: long ? 2 : 3,
+    // Many files wait, for outages and for processes that start: twice as many as there are cores keep both busy.
+    maxWorkers: long ? 2 : 4,
     // Both tell a hang from an answer: a busy machine takes tens of seconds for what takes one.
     testTimeout: long ? 3_600_000 : 120_000,
     hookTimeout: 120_000,

@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { install, root } from './install.mjs';
 
-const bin = (...path) => join(root, 'node_modules', ...path);
+const part = (name) => [join(root, 'src', 'setup', 'check-part.mjs'), name];
 const CHECKS = {
-  'types of the gateway': [bin('typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'],
-  'types of the dashboard': [bin('typescript', 'bin', 'tsc'), '-p', join('src', 'dashboard', 'app')],
-  lint: [bin('eslint', 'bin', 'eslint.js'), '.'],
-  format: [bin('prettier', 'bin', 'prettier.cjs'), '--check', '.'],
+  'types and lint of the gateway': part('gateway'),
+  'types and lint of tests': part('tests'),
+  'types and lint of the dashboard': part('dashboard'),
+  format: [join(root, 'node_modules', 'prettier', 'bin', 'prettier.cjs'), '--check', '.'],
 };
 
 /** Resolves with whether it found nothing. */

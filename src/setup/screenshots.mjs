@@ -4,7 +4,7 @@ import { build } from './build.mjs';
 import { ensurePrograms } from './debian.mjs';
 import { install, root, run } from './install.mjs';
 
-ensurePrograms([{ program: 'chromium', package: 'chromium' }]);
+ensurePrograms([{ program: 'chromium-headless-shell', package: 'chromium-headless-shell' }]);
 install();
 await build();
 run(process.execPath, [join(root, 'dist', 'test', 'browser', 'screenshots.js'), ...process.argv.slice(2)]);

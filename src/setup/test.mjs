@@ -4,7 +4,6 @@ import { build } from './build.mjs';
 import { ensurePrograms } from './debian.mjs';
 import { install, root, run } from './install.mjs';
 
-const ALONE = '.alone.test.ts';
 const args = process.argv.slice(2).filter((arg) => arg !== '--long');
 const env = { ...process.env, ...(process.argv.includes('--long') ? { APERTURE_TEST_LONG: '1' } : {}) };
 ensurePrograms([
@@ -15,20 +14,10 @@ ensurePrograms([
   { program: 'python3', package: 'python3' },
   { module: 'cbor2', package: 'python3-cbor2' },
   { program: 'zstd', package: 'zstd' },
-  { program: 'chromium', package: 'chromium' },
+  { program: 'chromium-headless-shell', package: 'chromium-headless-shell' },
   // Only root can make a network of its own.
   ...(process.getuid?.() === 0 ? [{ program: 'ip', package: 'iproute2' }] : []),
 ]);
 install();
 await build();
-const vitest = (...more) => {
-  run(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...more], { env });
-};
-if (args.length > 0 || process.argv.includes('--long')) {
-  vitest(...args);
-} else {
-  // Those that hold what the gateway adds to a time against milliseconds have the machine to themselves. Where it stands
-  // still for a moment all the same, it does so once: what is too slow is too slow three times.
-  vitest('--exclude', `**/*${ALONE}`);
-  vitest(ALONE, '--maxWorkers=1', '--retry=2');
-}
+run(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], { env });

@@ -64,7 +64,7 @@ export function preparePostgresHome(dataDir: string): PostgresHome {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const ours = realpathSync(dataDir);
   const account = process.getuid?.() === 0 ? serverAccount() : undefined;
-  const home = account === undefined || reachable(ours) ? join(ours, 'postgres') : elsewhere(ours);
+  const home = homeOf(ours);
   makeOwnDirectory(home, account === undefined ? 0o700 : 0o711);
   if (dirname(home) !== ours) writeFileSync(join(home, 'data-dir'), `${ours}\n`, { mode: 0o600 });
   return {
@@ -98,6 +98,11 @@ function reachable(path: string): boolean {
     if ((statSync(at).mode & 0o001) === 0) return false;
     if (at === dirname(at)) return true;
   }
+}
+
+/** Where the cluster of a data directory belongs. Takes its real path. */
+export function homeOf(dataDir: string): string {
+  return process.getuid?.() !== 0 || reachable(dataDir) ? join(dataDir, 'postgres') : elsewhere(dataDir);
 }
 
 /** Where the cluster of a data directory lives when the server's user cannot reach it there. Takes its real path. */
@@ -155,7 +160,7 @@ function readOrMakePassword(path: string): string {
 
 /**
  * The server's files, in a directory that its user can reach, completed with the links that the package's install
- * script would have made. Root copies, since the checkout's modes may shut others out; anybody else links.
+ * script would have made. They are linked, not copied, unless the checkout's modes shut the server's user out.
  */
 function prepareNative(home: string, account: Account | undefined): string {
   const { folder, version } = platformPackage();
@@ -181,8 +186,8 @@ function prepareNative(home: string, account: Account | undefined): string {
   return native;
 }
 
-/** Fills the directory `to`, which exists. */
-function copyTree(from: string, to: string, copy: boolean): void {
+/** Fills the directory `to`, which exists. `isForeign`: for a user who is not the one who owns the files. */
+function copyTree(from: string, to: string, isForeign: boolean): void {
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (NOT_NEEDED.test(source)) continue;
@@ -190,13 +195,18 @@ function copyTree(from: string, to: string, copy: boolean): void {
       mkdirSync(target);
       // Not by `mkdir`, which a strict umask would overrule.
       chmodSync(target, 0o755);
-      copyTree(source, target, copy);
+      copyTree(source, target, isForeign);
     } else if (entry.isSymbolicLink()) symlinkSync(basename(realpathSync(source)), target);
-    else if (copy || !linked(source, target)) {
+    else if ((isForeign && isShut(source)) || !linked(source, target)) {
       copyFileSync(source, target, constants.COPYFILE_FICLONE);
       chmodSync(target, 0o644);
     }
   }
+}
+
+/** Whether only some may read it. */
+function isShut(path: string): boolean {
+  return (statSync(path).mode & 0o004) === 0;
 }
 
 function linked(source: string, target: string): boolean {

@@ -14,10 +14,10 @@ const NOTED = `new MutationObserver(() => {
   if (globalThis.stoodAtMs === undefined && ${FIGURES_STAND}) globalThis.stoodAtMs = performance.now();
 }).observe(document, { subtree: true, childList: true, characterData: true })`;
 
-/** Debian's Chromium, as the other tests of pages have it. */
+/** Debian's Chromium without what nobody sees of it: a third less of processor than the whole browser with `--headless`. */
 export function launchBrowser(): Promise<Browser> {
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args });
+  return chromium.launch({ executablePath: '/usr/bin/chromium-headless-shell', args });
 }
 
 /** Milliseconds from the navigation until the figures stand, in a browser that has nothing of the page yet. */

@@ -1,7 +1,7 @@
-import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Pool } from 'pg';
 import { axeProblems } from './axe.ts';
+import { launchBrowser } from './first-view.ts';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { startSimulator } from '../../src/simulator/provider.ts';
 import type { Simulator } from '../../src/simulator/provider.ts';
@@ -77,7 +77,7 @@ export async function startWorld(name: string, options: WorldOptions = {}): Prom
   const [postgres, simulator, browser] = await Promise.all([
     startTestPostgres(name),
     startSimulator({ host: '127.0.0.1', port: 0 }),
-    chromium.launch({ executablePath: '/usr/bin/chromium', args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] }),
+    launchBrowser(),
   ]);
   const { pool, address } = await postgres.migrated();
   const { records = 3_000, days = 30 } = options;

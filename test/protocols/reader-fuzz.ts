@@ -60,14 +60,16 @@ function ownProtocol(path: string): Protocol | undefined {
 interface Run {
   seed: number;
   forMs: number;
+  /** A busy machine goes on beyond the time. */
+  atLeast?: number;
 }
 
 /** Damaged fixtures for every protocol's readers, until time is up; answers how many. A failure names its case. */
-export async function fuzzReaders({ seed, forMs }: Run): Promise<number> {
+export async function fuzzReaders({ seed, forMs, atLeast = 0 }: Run): Promise<number> {
   const from = await originals();
   const until = performance.now() + forMs;
   let number = 0;
-  for (; performance.now() < until; number++) {
+  for (; performance.now() < until || number < atLeast; number++) {
     try {
       readerCase(from, diceOf(seed, number));
     } catch (error) {

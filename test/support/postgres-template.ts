@@ -1,13 +1,23 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
 import { hasCode } from '../../src/lib/error-code.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { migrate, openPool } from '../../src/store/database.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
-import { preparePostgresHome } from '../../src/store/postgres-home.ts';
+import { homeOf, preparePostgresHome } from '../../src/store/postgres-home.ts';
 
 /** An empty database with our schema, that others are copied from: nobody connects to it. */
 export const MIGRATED = 'test_migrated';
@@ -17,17 +27,19 @@ const seen = new Set<string>();
 
 /**
  * Gives a data directory that is new the cluster that a first start would make there, with our schema: a copy of one that
- * is made once for a run of the tests, since `initdb` and the migrations cost a second of processor each time. Without a
- * copy nothing is lost: the start makes its own. True where the cluster has `MIGRATED`.
+ * is made once for a run of the tests, since `initdb` and the migrations cost a second of processor each time. The server's
+ * own files are the template's. Without a copy nothing is lost: the start makes its own. True where the cluster has
+ * `MIGRATED`.
  */
 export async function giveCluster(dataDir: string): Promise<boolean> {
   if (seen.has(dataDir)) return false;
   seen.add(dataDir);
   const template = await madeTemplate();
   if (template === undefined || (existsSync(dataDir) && readdirSync(dataDir).length > 0)) return false;
+  shareNative(template, dataDir);
   const { home, data } = preparePostgresHome(dataDir);
   if (existsSync(data)) return false;
-  const copy = `${data}-copy`;
+  const copy = `${isAside(home, dataDir) ? asideOf(home) : data}-copy`;
   try {
     execFileSync('cp', ['--archive', join(template, 'data'), copy], { stdio: 'ignore' });
   } catch {
@@ -36,8 +48,34 @@ export async function giveCluster(dataDir: string): Promise<boolean> {
     return false;
   }
   writeFileSync(join(home, 'password'), readFileSync(join(template, 'password')), { mode: 0o600 });
-  renameSync(copy, data);
+  if (isAside(home, dataDir)) symlinkSync(copy, data);
+  else renameSync(copy, data);
   return true;
+}
+
+/** Removes what `giveCluster` put beside a home that is not in the data directory. */
+export function removeAside(home: string): void {
+  if (process.env['APERTURE_TEST_POSTGRES'] !== undefined) {
+    rmSync(`${asideOf(home)}-copy`, { recursive: true, force: true });
+  }
+}
+
+/** A home outside of the data directory is not where tests keep what is theirs: its cluster is linked from there. */
+function isAside(home: string, dataDir: string): boolean {
+  return dirname(home) !== realpathSync(dataDir);
+}
+
+function asideOf(home: string): string {
+  return join(process.env['APERTURE_TEST_POSTGRES'] ?? '', basename(home));
+}
+
+/** Sixty megabytes are not copied for each start. */
+function shareNative(template: string, dataDir: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const home = homeOf(realpathSync(dataDir));
+  mkdirSync(home, { recursive: true, mode: 0o711 });
+  const native = readdirSync(template).find((name) => name.startsWith('native-'));
+  if (native !== undefined && !existsSync(join(home, native))) symlinkSync(join(template, native), join(home, native));
 }
 
 /** Home of the template. Undefined outside of vitest (`test/support/global-setup.ts`), and while another file makes it. */

@@ -8,7 +8,7 @@ import type { DatabaseAddress } from '../../src/store/database.ts';
 import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
 import type { EmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
 import { elsewhere } from '../../src/store/postgres-home.ts';
-import { giveCluster, MIGRATED } from './postgres-template.ts';
+import { giveCluster, MIGRATED, removeAside } from './postgres-template.ts';
 
 /** A folder of its own that the server's user can pass through, when the tests run as root. */
 export function temporaryFolder(name: string, mode = 0o711): string {
@@ -22,7 +22,9 @@ export function temporaryFolder(name: string, mode = 0o711): string {
  * 0700). The server must have been stopped.
  */
 export function removeDataDir(dataDir: string): void {
-  rmSync(elsewhere(realpathSync(dataDir)), { recursive: true, force: true });
+  const home = elsewhere(realpathSync(dataDir));
+  rmSync(home, { recursive: true, force: true });
+  removeAside(home);
   rmSync(dataDir, { recursive: true, force: true });
 }
 
