@@ -223,7 +223,8 @@ describe('bombs', () => {
   });
 
   test('many tiny zstd blocks under a large window are refused before they cost hours', async () => {
-    const startMs = performance.now();
+    // Of the processor: others may want it too.
+    const before = process.cpuUsage();
     const body = rawFrame(Buffer.alloc(200_000, 'x'), 1, 0x68);
     let longestMs = 0;
     let turnMs = performance.now();
@@ -235,7 +236,8 @@ describe('bombs', () => {
       ok: false,
       fault: { code: 'body_encoding_invalid' },
     });
-    const tookMs = performance.now() - startMs;
+    const { user, system } = process.cpuUsage(before);
+    const tookMs = (user + system) / 1_000;
     clearInterval(watch);
     console.log(`tiny blocks refused after ${tookMs.toFixed(0)} ms, longest turn ${longestMs.toFixed(0)} ms`);
     expect(tookMs).toBeLessThan(20_000);
