@@ -47,6 +47,8 @@ export interface ResourcesOptions {
   clock: Clock;
   /** How long an id that nobody knows is looked for. */
   booksLagMs?: number;
+  /** What an earlier process did is still on its way to the database: who made what is not known yet. */
+  isBehind?: () => boolean;
 }
 
 /** Responses remembered, and as many of all else, about 300 bytes each. What is forgotten is looked up in the database. */
@@ -64,6 +66,7 @@ const LOOKUPS = 256;
  */
 const BOOKS_LAG_MS = 2_000;
 const FIRST_PAUSE_MS = 50;
+const STILL_STORED = 'what was done before the last start is still being stored';
 
 /**
  * Who made what a provider keeps, and where it is (design, section 6): only its maker may use it, and it must be asked
@@ -74,6 +77,7 @@ export class Resources {
   readonly #file: NoteFile | undefined;
   readonly #clock: Clock;
   readonly #booksLagMs: number;
+  readonly #isBehind: () => boolean;
   readonly #responses = new Lru<string, readonly Holding[]>(REMEMBERED);
   /** By themselves: of responses there may be hundreds a second. */
   readonly #others = new Lru<string, readonly Holding[]>(REMEMBERED);
@@ -81,11 +85,12 @@ export class Resources {
   #lookups = 0;
   refused = 0;
 
-  constructor({ store, file, clock, booksLagMs = BOOKS_LAG_MS }: ResourcesOptions) {
+  constructor({ store, file, clock, booksLagMs = BOOKS_LAG_MS, isBehind = () => false }: ResourcesOptions) {
     this.#store = store;
     this.#file = file;
     this.#clock = clock;
     this.#booksLagMs = booksLagMs;
+    this.#isBehind = isBehind;
   }
 
   get remembered(): number {
@@ -216,7 +221,7 @@ export class Resources {
         return ok(stored.value.holding);
       }
       const leftMs = untilMs - this.#clock.nowMs();
-      if (leftMs <= 0) return notFound;
+      if (leftMs <= 0) return this.#isBehind() ? failed({ code: 'store_unavailable', why: STILL_STORED }) : notFound;
       await this.#learnt(keyOf(resource), Math.min(pauseMs, leftMs));
       const learnt = this.#own(resource, login);
       if (learnt !== undefined) return ok(learnt);

@@ -359,7 +359,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   }, BOOKS_EVERY_MS);
   const api = new ApiThread(built('api.js'), { ...workerData, auditSeed: auditSeedOf(local.secretKey) }, log);
   const holdings = HoldingsFile.open(join(local.dataDir, 'resources'), slot.gatewayId, clock.nowMs(), log);
-  const resources = new Resources({ store: api, file: holdings.file, clock });
+  let isReplaying = true;
+  const resources = new Resources({ store: api, file: holdings.file, clock, isBehind: () => isReplaying });
   resources.recall(holdings.notes);
   const settler = new Settler({
     assemble: ship.assemble,
@@ -512,6 +513,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
     throw error;
   });
   void replayed.then(() => {
+    isReplaying = false;
     freedSlots.start();
   });
   options.say(

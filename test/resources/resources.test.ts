@@ -50,6 +50,23 @@ test("another's response and nobody's are looked for alike, and are not found", 
   expect(resources.lookups).toBe(0);
 });
 
+test('while what an earlier process did is on its way to the database, nobody is told that an id is unknown', async () => {
+  let isBehind = true;
+  const resources = new Resources({
+    clock: systemClock,
+    booksLagMs: 10,
+    isBehind: () => isBehind,
+    store: { own: () => Promise.resolve(failed(AWAY)), whose: () => Promise.resolve(empty()) },
+  });
+  resources.learn(response('resp_1'), ALICE);
+  for (const id of ['resp_1', 'resp_2']) {
+    expect(await resources.find(response(id), BOB.login)).toMatchObject({ fault: { code: 'store_unavailable' } });
+  }
+  expect(await resources.find(response('resp_1'), ALICE.login)).toEqual(ok(ALICE));
+  isBehind = false;
+  expect(await resources.find(response('resp_2'), BOB.login)).toEqual(failed(NOT_FOUND));
+});
+
 test('an id that is learnt while it is looked for is found at once', async () => {
   const { resources } = books(empty);
   const slow = new Resources({
