@@ -187,7 +187,7 @@ function configOf(all: readonly Sample[], port: number): unknown {
       anthropic: {
         ...common,
         models: modelsOf('anthropic'),
-        compatibility: { openai_chat: false, anthropic_messages: true },
+        compatibility: { openai_chat: false, anthropic_messages: true, google_raw_predict: true },
       },
       gemini: {
         ...common,
