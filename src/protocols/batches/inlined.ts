@@ -1,4 +1,4 @@
-import { ITEM_LIMIT_BYTES } from '../json-items.ts';
+import { ITEM_LIMIT_BYTES, JsonItem } from '../json-item.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -17,7 +17,6 @@ const LISTS = new Set(['inlinedResponses', 'inlined_responses']);
 const TOKEN_CHARS = 64;
 /** The list stands three or four deep; what nests deeper outside of it is no batch. */
 const DEPTH_MAX = 64;
-const PENDING_START_BYTES = 4096;
 
 /** An open object or array outside of the items. */
 interface Level {
@@ -37,7 +36,7 @@ export type OnValue = (path: readonly string[], token: string) => void;
 export class InlinedReader {
   readonly #onItem: (text: string) => void;
   readonly #onValue: OnValue;
-  readonly #limitBytes: number;
+  readonly #item: JsonItem;
   readonly #levels: Level[] = [];
   #at: 'before' | 'inside' | 'after' | 'stopped' = 'before';
   #inString = false;
@@ -48,19 +47,15 @@ export class InlinedReader {
   /** The member whose value comes next. */
   #key = '';
   #isKeyDue = false;
-  /** Open brackets of the item under way; 0: none is. */
-  #itemDepth = 0;
   #isTold = false;
   #place: string | undefined;
-  #pending = Buffer.alloc(0);
-  #pendingBytes = 0;
   #isTooLong = false;
   #passedOver = 0;
 
   constructor(onItem: (text: string) => void, onValue: OnValue, limitBytes = ITEM_LIMIT_BYTES) {
     this.#onItem = onItem;
     this.#onValue = onValue;
-    this.#limitBytes = limitBytes;
+    this.#item = new JsonItem(limitBytes);
   }
 
   /** The object's closing brace came, and all before it was JSON as far as can be told from its brackets. */
@@ -77,18 +72,18 @@ export class InlinedReader {
     let itemStart = 0;
     for (let i = 0; i < bytes.length; i++) {
       const byte = bytes[i] ?? 0;
-      if (this.#itemDepth > 0) {
-        if (!this.#inItem(byte)) continue;
+      if (this.#item.isOpen) {
+        if (!this.#item.read(byte)) continue;
         this.#keep(bytes.subarray(itemStart, i + 1));
         this.#endItem();
       } else {
         this.#outside(byte);
         if (this.#at === 'stopped') return;
-        // The bracket that opens it is its first byte.
-        if (this.#itemDepth > 0) itemStart = i;
+        // Where this byte opened an item, it is its first.
+        itemStart = i;
       }
     }
-    if (this.#itemDepth > 0) this.#keep(bytes.subarray(itemStart));
+    if (this.#item.isOpen) this.#keep(bytes.subarray(itemStart));
   }
 
   #outside(byte: number): void {
@@ -142,7 +137,7 @@ export class InlinedReader {
       const place = this.#levels[1]?.key ?? '';
       this.#isTold = (this.#place ?? place) === place;
       if (this.#isTold) this.#place = place;
-      this.#itemDepth = 1;
+      this.#item.open();
       return;
     }
     if (this.#levels.length === DEPTH_MAX) {
@@ -162,40 +157,12 @@ export class InlinedReader {
     this.#isKeyDue = false;
   }
 
-  /** Reads a byte of an item; true when it was its last. Brackets outside of strings alone are counted. */
-  #inItem(byte: number): boolean {
-    if (this.#inString) {
-      if (this.#escaped) this.#escaped = false;
-      else if (byte === BACKSLASH) this.#escaped = true;
-      else if (byte === QUOTE) this.#inString = false;
-      return false;
-    }
-    if (byte === QUOTE) this.#inString = true;
-    else if (OPEN.has(byte)) this.#itemDepth += 1;
-    else if (CLOSE.has(byte)) this.#itemDepth -= 1;
-    return this.#itemDepth === 0;
-  }
-
   #keep(part: Uint8Array): void {
-    if (!this.#isTold || this.#isTooLong) return;
-    const needed = this.#pendingBytes + part.length;
-    if (needed > this.#limitBytes) {
-      this.#isTooLong = true;
-      return;
-    }
-    if (needed > this.#pending.length) {
-      const grown = Buffer.allocUnsafe(Math.max(PENDING_START_BYTES, needed, this.#pending.length * 2));
-      this.#pending.copy(grown, 0, 0, this.#pendingBytes);
-      this.#pending = grown;
-    }
-    this.#pending.set(part, this.#pendingBytes);
-    this.#pendingBytes = needed;
+    if (this.#isTold && !this.#isTooLong) this.#isTooLong = !this.#item.keep(part);
   }
 
   #endItem(): void {
-    const text = this.#pending.toString('utf8', 0, this.#pendingBytes);
-    this.#pendingBytes = 0;
-    if (this.#pending.length > PENDING_START_BYTES * 64) this.#pending = Buffer.alloc(0);
+    const text = this.#item.take();
     if (this.#isTooLong) this.#passedOver += 1;
     else if (this.#isTold) this.#onItem(text);
     this.#isTooLong = false;
