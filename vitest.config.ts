@@ -60,8 +60,8 @@ export default defineConfig({
         ],
     globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
-    // Many files wait, for outages and for processes that start: twice as many as there are cores keep both busy.
-    maxWorkers: long ? 2 : 4,
+    // Many files wait, for outages and for processes that start: more than two cores would take.
+    maxWorkers: long ? 2 : 3,
     // Both tell a hang from an answer: a busy machine takes tens of seconds for what takes one.
     testTimeout: long ? 3_600_000 : 120_000,
     hookTimeout: 120_000,

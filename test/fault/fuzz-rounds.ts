@@ -46,7 +46,9 @@ const CHAPTER_MS = 30_000;
 
 export interface FuzzOptions {
   seed: number;
+  /** At least so long, and so many cases: a busy machine takes longer for them. */
   forMs: number;
+  atLeast: number;
   socket: SocketLayer;
 }
 
@@ -76,7 +78,7 @@ interface Chapter {
  * Rubbish from both sides until time is up, then the judgement: nothing died, hung, leaked, or was counted twice. A
  * complaint names its case; `APERTURE_FUZZ_CASE` with the seed has that one again, alone.
  */
-export async function fuzz({ seed, forMs, socket }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz({ seed, forMs, atLeast, socket }: FuzzOptions): Promise<FuzzReport> {
   const only = process.env['APERTURE_FUZZ_CASE'];
   const all = samples();
   const provider = await startRubbishProvider(seed);
@@ -117,18 +119,18 @@ export async function fuzz({ seed, forMs, socket }: FuzzOptions): Promise<FuzzRe
       complain(missing);
       chapters.push({ from, to, records });
     };
-    const half = async (): Promise<void> => {
+    const half = async (least: number): Promise<void> => {
       const each = forMs / 2 / Math.ceil(forMs / 2 / CHAPTER_MS);
       const endAt = performance.now() + forMs / 2;
-      while (performance.now() < endAt) {
-        const stopAt = Math.min(performance.now() + each, endAt);
+      while (performance.now() < endAt || cases < least) {
+        const stopAt = performance.now() + each;
         await chapter(() => performance.now() < stopAt);
       }
     };
-    if (only === undefined) await half();
+    if (only === undefined) await half(atLeast / 2);
     else await chapter(() => cases === Number(only));
     const warmBytes = await residentBytes(gateway);
-    if (only === undefined) await half();
+    if (only === undefined) await half(atLeast);
     for (const { from, to, records } of chapters) {
       const now = await gateway.records(records, windowOf({ from, to }));
       if (now.length !== records) complain([`from ${from} to ${to}: ${records} records became ${now.length}`]);

@@ -6,8 +6,8 @@ test.each(['uws', 'node'] as const)(
   'failure mode 27: half a minute of rubbish from providers and clients ends, leaks and doubles nothing (%s)',
   { timeout: 180_000 },
   async (socket) => {
-    const report = await fuzz({ seed: fuzzSeed('rubbish'), forMs: 30_000, socket });
+    const report = await fuzz({ seed: fuzzSeed('rubbish'), forMs: 30_000, atLeast: 1000, socket });
     console.log(report);
-    expect(report.cases).toBeGreaterThan(1000);
+    expect(report.cases).toBeGreaterThanOrEqual(1000);
   },
 );

@@ -448,9 +448,10 @@ test('building the headers of a usual request takes microseconds', () => {
     bodyBytes: 9,
   };
   for (let warm = 0; warm < 20_000; warm += 1) upstreamHeaders(input);
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   for (let round = 0; round < 20_000; round += 1) upstreamHeaders(input);
-  const each = (performance.now() - startedAt) / 20;
+  const { user, system } = process.cpuUsage(before);
+  const each = (user + system) / 20_000;
   console.log(`upstreamHeaders, 25 headers: ${each.toFixed(2)} µs`);
   expect(each).toBeLessThan(50);
 });
