@@ -78,7 +78,8 @@ function serve(socket: Socket, seed: number, seen: Set<number>, unmarked: Set<nu
     const number = Number(headerOf(head, NUMBER) ?? Number.NaN);
     if (Number.isSafeInteger(number)) seen.add(number);
     const asked = fixtureOf(headerOf(head, FIXTURE));
-    if (headerOf(head, SOUND) !== undefined) {
+    // Rubbish for a request that has lost its number could be blamed on nobody.
+    if (headerOf(head, SOUND) !== undefined || !Number.isSafeInteger(number)) {
       socket.write(sound(asked));
       return;
     }
