@@ -1,3 +1,5 @@
+import { PendingBytes } from '../lib/pending-bytes.ts';
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN = new Set([0x5b, 0x7b]);
@@ -6,7 +8,7 @@ const CLOSE = new Set([0x5d, 0x7d]);
 /** As for an event of a stream (`sse.ts`): one item may hold an image. */
 export const ITEM_LIMIT_BYTES = 64 * 1024 * 1024;
 
-const PENDING_START_BYTES = 4096;
+const PENDING = { startBytes: 4096, keptBytes: 256 * 1024 };
 
 /**
  * One object or array after another, each from its opening bracket to its last. Counts brackets outside of strings only, as
@@ -14,11 +16,10 @@ const PENDING_START_BYTES = 4096;
  */
 export class JsonItem {
   readonly #limitBytes: number;
+  readonly #pending = new PendingBytes(PENDING);
   #depth = 0;
   #inString = false;
   #escaped = false;
-  #pending = Buffer.alloc(0);
-  #pendingBytes = 0;
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
@@ -50,30 +51,21 @@ export class JsonItem {
 
   /** Keeps bytes of the item; false, and nothing more is kept of it, where it is longer than one may be. */
   keep(part: Uint8Array): boolean {
-    const needed = this.#pendingBytes + part.length;
-    if (needed > this.#limitBytes) return false;
-    if (needed > this.#pending.length) {
-      const grown = Buffer.allocUnsafe(Math.max(PENDING_START_BYTES, needed, this.#pending.length * 2));
-      this.#pending.copy(grown, 0, 0, this.#pendingBytes);
-      this.#pending = grown;
-    }
-    this.#pending.set(part, this.#pendingBytes);
-    this.#pendingBytes = needed;
+    if (this.#pending.length + part.length > this.#limitBytes) return false;
+    this.#pending.append(part);
     return true;
   }
 
   /** The text of what was kept, which is then let go. */
   take(): string {
-    const text = this.#pending.toString('utf8', 0, this.#pendingBytes);
-    this.#pendingBytes = 0;
-    if (this.#pending.length > PENDING_START_BYTES * 64) this.#pending = Buffer.alloc(0);
+    const text = this.#pending.view().toString('utf8');
+    this.#pending.clear();
     return text;
   }
 
   /** Nothing of it is wanted any more. */
   drop(): void {
     this.#depth = 0;
-    this.#pending = Buffer.alloc(0);
-    this.#pendingBytes = 0;
+    this.#pending.drop();
   }
 }

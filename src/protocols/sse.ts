@@ -1,3 +1,5 @@
+import { PendingBytes } from '../lib/pending-bytes.ts';
+
 /** One dispatched event. `id` and `retry` steer reconnecting clients and are of no use to a reader of copies. */
 export interface SseEvent {
   /** Of the `event:` line; empty where there is none. */
@@ -17,8 +19,8 @@ const CR = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
 
-/** First room for a line that spans chunks: most events of a token stream fit. */
-const PENDING_START_BYTES = 1024;
+/** Of a line that spans chunks: most events of a token stream fit. */
+const PENDING = { startBytes: 1024, keptBytes: 64 * 1024 };
 
 /**
  * Bytes -> events, in any chunking, by the rules of the HTML standard, with one addition: what is pending at the end of
@@ -28,9 +30,8 @@ const PENDING_START_BYTES = 1024;
 export class SseReader {
   readonly #onEvent: (event: SseEvent) => void;
   readonly #limitBytes: number;
-  /** The line under way, where it began in an earlier chunk; grows by doubling, so that no byte is copied often. */
-  #pending = Buffer.alloc(0);
-  #pendingBytes = 0;
+  /** The line under way, where it began in an earlier chunk. */
+  readonly #pending = new PendingBytes(PENDING);
   /** The last chunk ended in CR: an LF at the start of the next belongs to it. */
   #afterCr = false;
   #firstLine = true;
@@ -78,41 +79,29 @@ export class SseReader {
   /** The body is over: reads what is pending. */
   end(): void {
     if (this.#gaveUp) return;
-    if (this.#pendingBytes > 0) this.#endLine(Buffer.alloc(0));
+    if (this.#pending.length > 0) this.#endLine(Buffer.alloc(0));
     this.#dispatch();
   }
 
   #keep(part: Buffer): void {
-    const needed = this.#pendingBytes + part.length;
-    if (needed + this.#dataBytes > this.#limitBytes) {
-      this.#giveUp();
-      return;
-    }
-    if (needed > this.#pending.length) {
-      const grown = Buffer.allocUnsafe(Math.max(PENDING_START_BYTES, needed, this.#pending.length * 2));
-      this.#pending.copy(grown, 0, 0, this.#pendingBytes);
-      this.#pending = grown;
-    }
-    part.copy(this.#pending, this.#pendingBytes);
-    this.#pendingBytes = needed;
+    if (this.#pending.length + part.length + this.#dataBytes > this.#limitBytes) this.#giveUp();
+    else this.#pending.append(part);
   }
 
   #endLine(rest: Buffer): void {
     // The same sum as in #keep, so that the limit falls on the same event whatever the chunks.
-    if (this.#pendingBytes + rest.length + this.#dataBytes > this.#limitBytes) {
+    if (this.#pending.length + rest.length + this.#dataBytes > this.#limitBytes) {
       this.#giveUp();
       return;
     }
-    if (this.#pendingBytes === 0) {
+    if (this.#pending.length === 0) {
       this.#line(rest);
       return;
     }
     this.#keep(rest);
-    const line = this.#pending.subarray(0, this.#pendingBytes);
-    this.#pendingBytes = 0;
+    const line = this.#pending.view();
+    this.#pending.clear();
     this.#line(line);
-    // One huge line must not hold its memory for the rest of a long stream.
-    if (this.#pending.length > PENDING_START_BYTES * 64) this.#pending = Buffer.alloc(0);
   }
 
   #line(whole: Buffer): void {
@@ -148,8 +137,7 @@ export class SseReader {
 
   #giveUp(): void {
     this.#gaveUp = true;
-    this.#pending = Buffer.alloc(0);
-    this.#pendingBytes = 0;
+    this.#pending.drop();
     this.#data = [];
   }
 }

@@ -1,3 +1,5 @@
+import { PendingBytes } from '../../lib/pending-bytes.ts';
+
 /**
  * The largest line that is read, as for an event of a stream (`sse.ts`): one answer may hold images. A longer one is passed
  * over, and flagged.
@@ -5,10 +7,8 @@
 export const LINE_LIMIT_BYTES = 64 * 1024 * 1024;
 
 const LF = 0x0a;
-/** First room for a line that spans chunks. */
-const PENDING_START_BYTES = 4096;
-/** One huge line must not hold its memory for the rest of the file. */
-const PENDING_KEPT_BYTES = 1024 * 1024;
+/** Of a line that spans chunks. */
+const PENDING = { startBytes: 4096, keptBytes: 1024 * 1024 };
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
@@ -18,8 +18,7 @@ const BYTE_ORDER_MARK = '\uFEFF';
 export class LineReader {
   readonly #onLine: (text: string) => void;
   readonly #limitBytes: number;
-  #pending = Buffer.alloc(0);
-  #pendingBytes = 0;
+  readonly #pending = new PendingBytes(PENDING);
   #isFirst = true;
   /** The line under way is too long: nothing of it is kept. */
   #passingOver = false;
@@ -52,24 +51,14 @@ export class LineReader {
 
   #keep(part: Buffer): void {
     if (this.#passingOver || part.length === 0) return;
-    const needed = this.#pendingBytes + part.length;
-    if (needed > this.#limitBytes) {
+    if (this.#pending.length + part.length > this.#limitBytes) {
       this.#passingOver = true;
-      this.#pendingBytes = 0;
-      this.#pending = Buffer.alloc(0);
-      return;
-    }
-    if (needed > this.#pending.length) {
-      const grown = Buffer.allocUnsafe(Math.max(PENDING_START_BYTES, needed, this.#pending.length * 2));
-      this.#pending.copy(grown, 0, 0, this.#pendingBytes);
-      this.#pending = grown;
-    }
-    part.copy(this.#pending, this.#pendingBytes);
-    this.#pendingBytes = needed;
+      this.#pending.drop();
+    } else this.#pending.append(part);
   }
 
   #endLine(rest: Buffer): void {
-    if (this.#pendingBytes === 0 && !this.#passingOver && rest.length <= this.#limitBytes) {
+    if (this.#pending.length === 0 && !this.#passingOver && rest.length <= this.#limitBytes) {
       this.#line(rest.toString('utf8'));
       return;
     }
@@ -80,9 +69,8 @@ export class LineReader {
       this.#isFirst = false;
       return;
     }
-    const text = this.#pending.toString('utf8', 0, this.#pendingBytes);
-    this.#pendingBytes = 0;
-    if (this.#pending.length > PENDING_KEPT_BYTES) this.#pending = Buffer.alloc(0);
+    const text = this.#pending.view().toString('utf8');
+    this.#pending.clear();
     this.#line(text);
   }
 

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { PendingBytes } from '../../lib/pending-bytes.ts';
 
 /** One message of an AWS event stream. */
 export interface Frame {
@@ -19,8 +20,8 @@ const LEAST_FRAME_BYTES = PRELUDE_BYTES + CRC_BYTES;
 const MOST_HEADERS_BYTES = 128 * 1024;
 export const MOST_FRAME_BYTES = 24 * 1024 * 1024 + MOST_HEADERS_BYTES + LEAST_FRAME_BYTES;
 
-/** First room for a frame that spans chunks: most events of a token stream fit. */
-const PENDING_START_BYTES = 1024;
+/** Of a frame that spans chunks: most events of a token stream fit. */
+const PENDING = { startBytes: 1024, keptBytes: 64 * 1024 };
 
 /**
  * Bytes -> frames, in any chunking. Never throws: what is no frame, by its lengths or a check sum, ends the reading, as
@@ -28,8 +29,7 @@ const PENDING_START_BYTES = 1024;
  */
 export class FrameReader {
   readonly #onFrame: (frame: Frame) => void;
-  #pending = Buffer.alloc(0);
-  #pendingBytes = 0;
+  readonly #pending = new PendingBytes(PENDING);
   /** Of the frame under way; 0 until its prelude is whole. */
   #frameBytes = 0;
   #broken = false;
@@ -45,17 +45,17 @@ export class FrameReader {
 
   /** No frame is under way. */
   get betweenFrames(): boolean {
-    return this.#pendingBytes === 0;
+    return this.#pending.length === 0;
   }
 
   push(bytes: Uint8Array): void {
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     while (at < chunk.length && !this.broken) {
-      const frameEnd = this.#pendingBytes === 0 ? this.#wholeFrame(chunk, at) : undefined;
+      const frameEnd = this.#pending.length === 0 ? this.#wholeFrame(chunk, at) : undefined;
       at = frameEnd ?? this.#goOn(chunk, at);
     }
-    if (this.broken) this.#forget();
+    if (this.broken) this.#pending.drop();
   }
 
   /** A frame that stands whole in the chunk is read where it stands; undefined where it goes on in the next. */
@@ -72,30 +72,17 @@ export class FrameReader {
   /** Adds to the frame under way, and reads it once it is whole. Returns where its bytes in the chunk end. */
   #goOn(chunk: Buffer, at: number): number {
     const wanted = this.#frameBytes === 0 ? PRELUDE_BYTES : this.#frameBytes;
-    const end = Math.min(chunk.length, at + wanted - this.#pendingBytes);
-    this.#keep(chunk.subarray(at, end));
-    if (this.#pendingBytes < wanted) return end;
+    const end = Math.min(chunk.length, at + wanted - this.#pending.length);
+    this.#pending.append(chunk.subarray(at, end));
+    if (this.#pending.length < wanted) return end;
     if (this.#frameBytes === 0) {
-      this.#frameBytes = this.#lengthOf(this.#pending.subarray(0, PRELUDE_BYTES)) ?? 0;
+      this.#frameBytes = this.#lengthOf(this.#pending.view()) ?? 0;
       return end;
     }
-    this.#read(this.#pending.subarray(0, wanted));
-    this.#pendingBytes = 0;
+    this.#read(this.#pending.view());
+    this.#pending.clear();
     this.#frameBytes = 0;
-    // One huge frame must not hold its memory for the rest of a long stream.
-    if (this.#pending.length > PENDING_START_BYTES * 64) this.#forget();
     return end;
-  }
-
-  #keep(part: Buffer): void {
-    const needed = this.#pendingBytes + part.length;
-    if (needed > this.#pending.length) {
-      const grown = Buffer.allocUnsafe(Math.max(PENDING_START_BYTES, needed, this.#pending.length * 2));
-      this.#pending.copy(grown, 0, 0, this.#pendingBytes);
-      this.#pending = grown;
-    }
-    part.copy(this.#pending, this.#pendingBytes);
-    this.#pendingBytes = needed;
   }
 
   #lengthOf(prelude: Buffer): number | undefined {
@@ -113,11 +100,6 @@ export class FrameReader {
         : undefined;
     if (headers === undefined) this.#broken = true;
     else this.#onFrame({ headers, payload: body.subarray(headersEnd) });
-  }
-
-  #forget(): void {
-    this.#pending = Buffer.alloc(0);
-    this.#pendingBytes = 0;
   }
 }
 

@@ -3,16 +3,12 @@ import { isObject, objectOf, objectsOf, textOrNull } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import { Keep } from '../keep.ts';
 import type { Assembly } from '../reader.ts';
-import { flag } from '../tally.ts';
-import { StreamEnd } from './stream-end.ts';
+import { Choices } from './choices.ts';
 import { factsOfCompletion } from './unary.ts';
 
 /** OpenAI's own limit for `n` is 128; tool calls of one message are as many at most. */
 const CHOICES_MAX = 128;
 const TOOLS_MAX = 1024;
-
-/** Members of a chunk that the whole response has too. Padding (`obfuscation`, `p`) is not among them. */
-const HEAD_MEMBERS = ['id', 'created', 'model', 'service_tier', 'system_fingerprint', 'provider'];
 
 /** Members of a delta that come in pieces. */
 const TEXT_MEMBERS = ['content', 'refusal', 'reasoning_content', 'reasoning'];
@@ -36,60 +32,37 @@ interface Tool {
 /** Chunks -> `chat.completion`. */
 export class ChatAssembly implements Assembly {
   readonly #keep = new Keep();
-  readonly #head: JsonObject = {};
-  readonly #choices = new Map<number, Choice>();
-  readonly #end = new StreamEnd();
+  readonly #choices = new Choices<Choice>({
+    keep: this.#keep,
+    most: CHOICES_MAX,
+    begin: () => ({ message: {}, finishReason: null, logprobs: undefined, tools: [] }),
+    add: (choice, piece, chars) => {
+      this.#addToChoice(choice, piece, chars);
+    },
+  });
 
   accept(chunk: JsonObject, chars: number): void {
-    for (const member of HEAD_MEMBERS) {
-      const value = chunk[member];
-      if (value !== '') this.#keep.set(this.#head, member, value, chars);
-    }
-    for (const choice of objectsOf(chunk['choices'])) this.#addToChoice(choice, chars);
-    this.#end.accept(chunk, this.#allFinished);
+    this.#choices.accept(chunk, chars);
   }
 
   done(): void {
-    this.#end.done();
+    this.#choices.done();
   }
 
   facts(how: 'complete' | 'cut'): ResponseFacts {
-    const facts = factsOfCompletion(this.rebuilt());
-    this.#end.tell(facts, how, this.#allFinished());
-    if (this.#keep.truncated) flag(facts.usage_flags, 'kept_truncated');
-    return facts;
+    return this.#choices.tell(factsOfCompletion(this.rebuilt()), how);
   }
 
   rebuilt(): unknown {
-    const choices = [...this.#choices].sort(([a], [b]) => a - b);
-    const whole: JsonObject = {
-      ...this.#head,
-      object: 'chat.completion',
-      choices: choices.map(([index, choice]) => ({
-        index,
-        message: messageOf(choice),
-        ...(choice.logprobs === undefined ? {} : { logprobs: choice.logprobs }),
-        finish_reason: choice.finishReason,
-      })),
-    };
-    return this.#end.withUsage(whole);
+    return this.#choices.rebuilt('chat.completion', (choice, index) => ({
+      index,
+      message: messageOf(choice),
+      ...(choice.logprobs === undefined ? {} : { logprobs: choice.logprobs }),
+      finish_reason: choice.finishReason,
+    }));
   }
 
-  /** A value: it is handed on with each chunk. */
-  readonly #allFinished = (): boolean => {
-    if (this.#choices.size === 0) return false;
-    return [...this.#choices.values()].every((choice) => choice.finishReason !== null);
-  };
-
-  #addToChoice(piece: JsonObject, chars: number): void {
-    const index = typeof piece['index'] === 'number' ? piece['index'] : 0;
-    let choice = this.#choices.get(index);
-    if (choice === undefined) {
-      if (this.#choices.size >= CHOICES_MAX) return;
-      choice = { message: {}, finishReason: null, logprobs: undefined, tools: [] };
-      this.#choices.set(index, choice);
-    }
-    choice.finishReason = textOrNull(piece['finish_reason']) ?? choice.finishReason;
+  #addToChoice(choice: Choice, piece: JsonObject, chars: number): void {
     // Some servers end with a whole `message` in place of a delta.
     this.#addDelta(choice, objectOf(piece['delta'] ?? piece['message']), chars);
     const logprobs = piece['logprobs'];

@@ -1,16 +1,13 @@
 import type { ResponseFacts } from '../../contract/facts.ts';
-import { arrayOf, isObject, objectsOf, textOrNull } from '../json.ts';
+import { arrayOf, isObject } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import { Keep } from '../keep.ts';
-import { StreamEnd } from '../openai-chat/stream-end.ts';
+import { Choices } from '../openai-chat/choices.ts';
 import type { Assembly } from '../reader.ts';
-import { flag } from '../tally.ts';
 import { factsOfTextCompletion } from './unary.ts';
 
 /** OpenAI's own limit for `n` is 128, and each of several prompts has as many. */
 const CHOICES_MAX = 2048;
-
-const HEAD_MEMBERS = ['id', 'created', 'model', 'service_tier', 'system_fingerprint', 'provider'];
 
 /** Members of a choice's odds, each a list with one item a token. */
 const ODDS = ['tokens', 'token_logprobs', 'top_logprobs', 'text_offset'];
@@ -25,59 +22,37 @@ interface Choice {
 /** Chunks -> `text_completion`. */
 export class TextAssembly implements Assembly {
   readonly #keep = new Keep();
-  readonly #head: JsonObject = {};
-  readonly #choices = new Map<number, Choice>();
-  readonly #end = new StreamEnd();
+  readonly #choices = new Choices<Choice>({
+    keep: this.#keep,
+    most: CHOICES_MAX,
+    begin: () => ({ said: {}, finishReason: null, logprobs: undefined }),
+    add: (choice, piece, chars) => {
+      this.#addToChoice(choice, piece, chars);
+    },
+  });
 
   accept(chunk: JsonObject, chars: number): void {
-    for (const member of HEAD_MEMBERS) {
-      const value = chunk[member];
-      if (value !== '') this.#keep.set(this.#head, member, value, chars);
-    }
-    for (const choice of objectsOf(chunk['choices'])) this.#addToChoice(choice, chars);
-    this.#end.accept(chunk, this.#allFinished);
+    this.#choices.accept(chunk, chars);
   }
 
   done(): void {
-    this.#end.done();
+    this.#choices.done();
   }
 
   facts(how: 'complete' | 'cut'): ResponseFacts {
-    const facts = factsOfTextCompletion(this.rebuilt());
-    this.#end.tell(facts, how, this.#allFinished());
-    if (this.#keep.truncated) flag(facts.usage_flags, 'kept_truncated');
-    return facts;
+    return this.#choices.tell(factsOfTextCompletion(this.rebuilt()), how);
   }
 
   rebuilt(): unknown {
-    const choices = [...this.#choices].sort(([a], [b]) => a - b);
-    return this.#end.withUsage({
-      ...this.#head,
-      object: 'text_completion',
-      choices: choices.map(([index, { said, logprobs, finishReason }]) => ({
-        text: said['text'] ?? '',
-        index,
-        logprobs: logprobs ?? null,
-        finish_reason: finishReason,
-      })),
-    });
+    return this.#choices.rebuilt('text_completion', ({ said, logprobs, finishReason }, index) => ({
+      text: said['text'] ?? '',
+      index,
+      logprobs: logprobs ?? null,
+      finish_reason: finishReason,
+    }));
   }
 
-  /** A value: it is handed on with each chunk. */
-  readonly #allFinished = (): boolean => {
-    if (this.#choices.size === 0) return false;
-    return [...this.#choices.values()].every((choice) => choice.finishReason !== null);
-  };
-
-  #addToChoice(piece: JsonObject, chars: number): void {
-    const index = typeof piece['index'] === 'number' ? piece['index'] : 0;
-    let choice = this.#choices.get(index);
-    if (choice === undefined) {
-      if (this.#choices.size >= CHOICES_MAX) return;
-      choice = { said: {}, finishReason: null, logprobs: undefined };
-      this.#choices.set(index, choice);
-    }
-    choice.finishReason = textOrNull(piece['finish_reason']) ?? choice.finishReason;
+  #addToChoice(choice: Choice, piece: JsonObject, chars: number): void {
     this.#keep.append(choice.said, 'text', piece['text']);
     const odds = piece['logprobs'];
     if (!isObject(odds)) return;
