@@ -11,18 +11,21 @@ const KEY_CHARS = 420;
 /** Keys with a prefix, by its first two characters; the longest prefix first. */
 export class KeyFinder {
   readonly #forms: (KeyForm[] | undefined)[] = [];
+  /** The same as one look: every word is asked. */
+  readonly #begins = new Uint8Array(SLOTS);
 
   constructor(kinds: readonly SecretKind[]) {
     for (const form of KEY_FORMS) {
       if (!kinds.includes(form.kind)) continue;
       const first = slot(form.prefix, 0);
       this.#forms[first] = [...(this.#forms[first] ?? []), form];
+      this.#begins[first] = 1;
     }
   }
 
   /** Whether a key may begin at `at`: so do few words. */
   mayBegin(reading: Reading, at: number): boolean {
-    return this.#forms[slot(reading.text, at)] !== undefined;
+    return this.#begins[slot(reading.text, at)] === 1;
   }
 
   /** The form and the end of the key that begins at `at`, the beginning of a word. */
@@ -39,6 +42,9 @@ export class KeyFinder {
     return undefined;
   }
 }
+
+/** Of two characters. */
+const SLOTS = 128 * 128;
 
 function slot(text: string, at: number): number {
   return ((text.charCodeAt(at) & 127) << 7) | (text.charCodeAt(at + 1) & 127);
