@@ -12,6 +12,7 @@ import { packageRoot } from './lib/package-root.ts';
 import { addAuditCommands } from './serve/audit-commands.ts';
 import type { GuardrailsTestOptions } from './serve/guardrails-test.ts';
 import type { HoldWish } from './serve/holds.ts';
+import { NoConfig } from './serve/no-config.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
 import type { ExplainOptions } from './serve/show-explain.ts';
 import type { UsageOptions } from './serve/show-usage.ts';
@@ -46,7 +47,7 @@ program
     process.on('unhandledRejection', (error) => {
       log.error({ error: errorChain(error) }, 'unhandled rejection');
     });
-    const starting = import('./serve/serve.ts').then(({ NoConfig, serve }) =>
+    const starting = import('./serve/serve.ts').then(({ serve }) =>
       serve({
         file: resolve(configPath(file)),
         configReadonly: options.configReadonly,
