@@ -5,7 +5,7 @@ import { editsOf, HOOK_EVENTS, SEND_FIELDS } from '../contract/guardrail.ts';
 import { ruleId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { BodyFields } from '../contract/messages.ts';
-import type { SendHook } from '../access/grants.ts';
+import type { SendHook } from '../access/grant-input.ts';
 import { postHooksOf } from '../guardrails/hooks/post-hooks.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
