@@ -3,6 +3,7 @@ import type { Holding, Whose } from '../contract/holding.ts';
 import { RESOURCE_WORDS } from '../contract/resource.ts';
 import type { NamedResource, ResourceKind, ResourceNote } from '../contract/resource.ts';
 import type { Clock } from '../lib/clock.ts';
+import { FairPlaces } from '../lib/fair-places.ts';
 import { Lru } from '../lib/lru.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
@@ -57,7 +58,10 @@ const REMEMBERED = 65_536;
 /** Makers remembered of one id. Ids are unique; only a provider that gives the same ones again has more than one. */
 const MAKERS = 8;
 
-/** Ids that are being looked for; one more is a 503. Each takes milliseconds, or `BOOKS_LAG_MS` where nobody knows it. */
+/**
+ * Ids that are being looked for; one more is a 503. Each takes milliseconds, or `BOOKS_LAG_MS` where nobody knows it: so a
+ * caller who names strange ones has no more than leaves room for others.
+ */
 const LOOKUPS = 256;
 
 /**
@@ -82,8 +86,7 @@ export class Resources {
   /** By themselves: of responses there may be hundreds a second. */
   readonly #others = new Lru<string, readonly Holding[]>(REMEMBERED);
   readonly #waiting = new Map<string, Set<() => void>>();
-  #lookups = 0;
-  refused = 0;
+  readonly #lookups = new FairPlaces(LOOKUPS);
 
   constructor({ store, file, clock, booksLagMs = BOOKS_LAG_MS, isBehind = () => false }: ResourcesOptions) {
     this.#store = store;
@@ -104,7 +107,12 @@ export class Resources {
 
   /** Ids that are being looked for. */
   get lookups(): number {
-    return this.#lookups;
+    return this.#lookups.taken;
+  }
+
+  /** Those for which there was no room. */
+  get refused(): number {
+    return this.#lookups.refused;
   }
 
   /** It was made. Told again, it changes nothing. */
@@ -167,7 +175,7 @@ export class Resources {
       else if (known.of === 'caller' && known.holding.provider === question.provider) own.add(id);
     }
     if (open.length === 0) return ok(own);
-    return this.#lookUp(async () => {
+    return this.#lookUp(login, async () => {
       const stored = await this.#store.own({ ...question, ids: open });
       if (!stored.ok) return stored;
       for (const id of stored.value) own.add(id);
@@ -190,14 +198,14 @@ export class Resources {
    */
   async find(resource: NamedResource, login: string): Promise<Result<Holding, Fault>> {
     const remembered = this.#own(resource, login);
-    return remembered === undefined ? this.#lookUp(() => this.#search(resource, login)) : ok(remembered);
+    return remembered === undefined ? this.#lookUp(login, () => this.#search(resource, login)) : ok(remembered);
   }
 
   /** Whose something is, as far as memory and the database know at once. */
   async whose(resource: NamedResource, login: string): Promise<Result<Whose, Fault>> {
     const remembered = this.#whose(resource, login);
     if (remembered !== undefined) return ok(remembered);
-    return this.#lookUp(async () => {
+    return this.#lookUp(login, async () => {
       const stored = await this.#store.whose(resource, login);
       const meanwhile = this.#whose(resource, login);
       if (meanwhile !== undefined) return ok(meanwhile);
@@ -228,16 +236,14 @@ export class Resources {
     }
   }
 
-  async #lookUp<T>(search: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
-    if (this.#lookups >= LOOKUPS) {
-      this.refused += 1;
+  async #lookUp<T>(login: string, search: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
+    if (!this.#lookups.take(login)) {
       return failed({ code: 'overloaded', what: 'stored responses being looked up', limit: LOOKUPS });
     }
-    this.#lookups += 1;
     try {
       return await search();
     } finally {
-      this.#lookups -= 1;
+      this.#lookups.give(login);
     }
   }
 

@@ -119,10 +119,11 @@ test("an id that a provider gave twice is each maker's own", async () => {
   expect(await resources.find(response('resp_1'), BOB.login)).toEqual(ok({ ...BOB, provider: 'third' }));
 });
 
-test('256 ids are looked for at once; one more is refused and counted, and what is remembered is not', async () => {
+test('256 ids are looked for at once; more are refused and counted, and what is remembered is not', async () => {
   const held: ((answer: Result<Whose, Fault>) => void)[] = [];
   const { resources } = books(() => new Promise((resolve) => held.push(resolve)));
-  const looking = Array.from({ length: 256 }, (_, index) => resources.find(response(`resp_${index}`), ALICE.login));
+  const login = (index: number): string => `${index}@example.com`;
+  const looking = Array.from({ length: 256 }, (_, index) => resources.find(response(`resp_${index}`), login(index)));
   expect(await resources.find(response('resp_more'), ALICE.login)).toMatchObject({
     ok: false,
     fault: { code: 'overloaded' },
@@ -131,7 +132,20 @@ test('256 ids are looked for at once; one more is refused and counted, and what 
   resources.learn(response('resp_known'), ALICE);
   expect(await resources.find(response('resp_known'), ALICE.login)).toEqual(ok(ALICE));
   for (const answer of held) answer(ok({ of: 'caller', holding: ALICE }));
-  for (const found of await Promise.all(looking)) expect(found).toEqual(ok(ALICE));
+  await Promise.all(looking);
+  expect(resources.lookups).toBe(0);
+});
+
+test('whoever names a thousand strange ids at once leaves room for the look-ups of others', async () => {
+  const held: ((answer: Result<Whose, Fault>) => void)[] = [];
+  const { resources } = books(() => new Promise((resolve) => held.push(resolve)));
+  const strange = Array.from({ length: 1_000 }, (_, index) => resources.find(response(`resp_${index}`), BOB.login));
+  const own = resources.find(response('resp_own'), ALICE.login);
+  for (const answer of held) answer(ok({ of: 'caller', holding: ALICE }));
+  expect(await own).toEqual(ok(ALICE));
+  const answers = await Promise.all(strange);
+  const refused = answers.filter((answer) => !answer.ok && answer.fault.code === 'overloaded');
+  expect(refused).toHaveLength(1_000 - 128);
   expect(resources.lookups).toBe(0);
 });
 
