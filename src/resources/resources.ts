@@ -7,7 +7,9 @@ import { FairPlaces } from '../lib/fair-places.ts';
 import { Lru } from '../lib/lru.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { Deletions } from './deletions.ts';
 import type { KeptNote } from './holdings-file.ts';
+import { keyOf } from './key.ts';
 
 /** What the books know of resources, also of earlier processes and of other gateways; a root hands it in. */
 export interface HoldingStore {
@@ -85,6 +87,7 @@ export class Resources {
   readonly #responses = new Lru<string, readonly Holding[]>(REMEMBERED);
   /** By themselves: of responses there may be hundreds a second. */
   readonly #others = new Lru<string, readonly Holding[]>(REMEMBERED);
+  readonly #deletions = new Deletions(REMEMBERED);
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #lookups = new FairPlaces(LOOKUPS);
 
@@ -97,7 +100,7 @@ export class Resources {
   }
 
   get remembered(): number {
-    return this.#responses.size + this.#others.size;
+    return this.#responses.size + this.#others.size + this.#deletions.size;
   }
 
   /** Objects in the file, and what it did not take. */
@@ -144,8 +147,8 @@ export class Resources {
   told(resource: NamedResource, holding: Holding): void {
     const { keyId } = holding;
     if (resource.kind === 'response' || keyId === undefined) this.learn(resource, holding);
-    // Named again in the next response of the same conversation.
-    else if (this.#whose(resource, holding.login) === undefined) {
+    // Named again in the next response of the same conversation, perhaps after it was deleted.
+    else if (this.#whose(resource, holding.login) === undefined && !this.#deletions.has(resource, holding)) {
       void this.note([{ op: 'made', ...resource, at_ms: this.#clock.nowMs() }], { ...holding, keyId });
     }
   }
@@ -184,12 +187,15 @@ export class Resources {
   }
 
   #take(note: ResourceNote, { login, provider, keyId, model }: Holder): void {
-    const { kind, id, models, batch } = note;
-    if (note.op === 'deleted') this.forget({ kind, id }, { login, provider });
-    else {
-      const more = { ...(models === undefined ? {} : { models }), ...(batch === undefined ? {} : { batch }) };
-      this.learn({ kind, id }, { login, provider, model, keyId, ...more });
+    const { kind, id, models, batch, at_ms: atMs } = note;
+    if (note.op === 'deleted') {
+      this.forget({ kind, id }, { login, provider });
+      this.#deletions.add({ kind, id }, { login, provider, atMs });
+      return;
     }
+    const more = { ...(models === undefined ? {} : { models }), ...(batch === undefined ? {} : { batch }) };
+    this.#deletions.remove({ kind, id }, { login, provider });
+    this.learn({ kind, id }, { login, provider, model, keyId, ...more });
   }
 
   /**
@@ -206,7 +212,7 @@ export class Resources {
     const remembered = this.#whose(resource, login);
     if (remembered !== undefined) return ok(remembered);
     return this.#lookUp(login, async () => {
-      const stored = await this.#store.whose(resource, login);
+      const stored = await this.#stored(resource, login);
       const meanwhile = this.#whose(resource, login);
       if (meanwhile !== undefined) return ok(meanwhile);
       if (stored.ok && stored.value.of === 'caller') this.learn(resource, stored.value.holding);
@@ -218,7 +224,7 @@ export class Resources {
     const notFound = failed<Fault>({ code: 'not_found', what: RESOURCE_WORDS[resource.kind] });
     const untilMs = this.#clock.nowMs() + this.#booksLagMs;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-      const stored = await this.#store.whose(resource, login);
+      const stored = await this.#stored(resource, login);
       const meanwhile = this.#own(resource, login);
       if (meanwhile !== undefined) return ok(meanwhile);
       // What memory knows to be another's, no database could make the caller's. Of responses it could: equal ids happen.
@@ -234,6 +240,14 @@ export class Resources {
       const learnt = this.#own(resource, login);
       if (learnt !== undefined) return ok(learnt);
     }
+  }
+
+  /** What the database says; of what was deleted through here, it may not have heard yet. */
+  async #stored(resource: NamedResource, login: string): Promise<Result<Whose, Fault>> {
+    const stored = await this.#store.whose(resource, login);
+    if (!stored.ok || stored.value.of !== 'caller') return stored;
+    const { holding, madeAtMs = 0 } = stored.value;
+    return this.#deletions.has(resource, holding, madeAtMs) ? ok({ of: 'nobody' }) : stored;
   }
 
   async #lookUp<T>(login: string, search: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
@@ -277,10 +291,6 @@ export class Resources {
       waiting.add(wake);
     });
   }
-}
-
-function keyOf({ kind, id }: NamedResource): string {
-  return `${kind} ${id}`;
 }
 
 /**

@@ -149,6 +149,40 @@ test('whoever names a thousand strange ids at once leaves room for the look-ups 
   expect(resources.lookups).toBe(0);
 });
 
+const file: NamedResource = { kind: 'file', id: 'file-1' };
+const HOLDER = { login: ALICE.login, provider: 'openai', keyId: 'k1', model: '' };
+const fileOf = (atMs: number): Result<Whose, Fault> =>
+  ok({ of: 'caller', holding: { login: ALICE.login, provider: 'openai', keyId: 'k1', model: '' }, madeAtMs: atMs });
+
+test('what was deleted is not found, although the database has not heard of its deletion yet', async () => {
+  let stored = fileOf(1_000);
+  const { resources } = books(() => stored);
+  await resources.note([{ op: 'deleted', ...file, at_ms: 2_000 }], HOLDER);
+  for (let look = 0; look < 2; look += 1) {
+    expect(await resources.find(file, ALICE.login)).toEqual(failed({ code: 'not_found', what: 'the file' }));
+  }
+  // Callers choose names at Google, and another gateway may have made it since.
+  stored = fileOf(3_000);
+  expect(await resources.find(file, ALICE.login)).toMatchObject({ value: { provider: 'openai' } });
+});
+
+test('what was deleted is found once it is made again through here', async () => {
+  const { resources } = books(() => fileOf(1_000));
+  await resources.note([{ op: 'deleted', ...file, at_ms: 2_000 }], HOLDER);
+  expect(await resources.find(file, ALICE.login)).toMatchObject({ fault: { code: 'not_found' } });
+  await resources.note([{ op: 'made', ...file, at_ms: 3_000 }], HOLDER);
+  expect(await resources.find(file, ALICE.login)).toMatchObject({ value: { provider: 'openai' } });
+});
+
+test('what a tool made, and its maker deleted, is not made by being named again', async () => {
+  const { resources } = books(() => ok({ of: 'nobody' }));
+  resources.told(file, HOLDER);
+  expect(await resources.find(file, ALICE.login)).toMatchObject({ ok: true });
+  await resources.note([{ op: 'deleted', ...file, at_ms: systemClock.nowMs() }], HOLDER);
+  resources.told(file, HOLDER);
+  expect(await resources.find(file, ALICE.login)).toEqual(failed({ code: 'not_found', what: 'the file' }));
+});
+
 test('what was not asked for in the longest time is forgotten first', async () => {
   const { resources } = books(empty);
   for (let id = 0; id < 65_537; id += 1) resources.learn(response(`resp_${id}`), ALICE);
