@@ -6,12 +6,14 @@ import { formatProblems } from '../config/check.ts';
 import { macroVariables, readEnvironment } from '../config/environment.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Loaded } from '../config/load.ts';
-import { createLog } from './lib/create-log.ts';
 import { errorChain } from './lib/log.ts';
 import { packageRoot } from './lib/package-root.ts';
 import { addAuditCommands } from './serve/audit-commands.ts';
+import { commandLog, GATEWAY_URL } from './serve/command-options.ts';
+import { addDeadLetterCommands, addHoldCommands } from './serve/gateway-commands.ts';
 import type { GuardrailsTestOptions } from './serve/guardrails-test.ts';
-import type { HoldWish } from './serve/holds.ts';
+import { addJournalCommands } from './serve/journal-commands.ts';
+import { NoConfig } from './serve/no-config.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
 import type { ExplainOptions } from './serve/show-explain.ts';
 import type { UsageOptions } from './serve/show-usage.ts';
@@ -41,12 +43,12 @@ program
   .action(async (options: { config?: string; configReadonly: boolean; simulator: boolean }) => {
     const environment = environmentOrExit();
     const file = options.config ?? environment.configFile;
-    const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'front');
+    const log = commandLog(environment, 'front');
     const simulatorPort = Number(process.env['APERTURE_SIMULATOR_PORT'] ?? SIMULATOR_PORT);
     process.on('unhandledRejection', (error) => {
       log.error({ error: errorChain(error) }, 'unhandled rejection');
     });
-    const starting = import('./serve/serve.ts').then(({ NoConfig, serve }) =>
+    const starting = import('./serve/serve.ts').then(({ serve }) =>
       serve({
         file: resolve(configPath(file)),
         configReadonly: options.configReadonly,
@@ -142,7 +144,7 @@ program
 program
   .command('usage')
   .description('what was used and what it cost, from a running gateway')
-  .option('--url <url>', 'the gateway', 'http://127.0.0.1:8080')
+  .option(...GATEWAY_URL)
   .option('--group <by>', 'login, group, node, model (default), provider, agent, api or status')
   .option('--from <time>', 'RFC 3339 time; default: a day ago')
   .option('--to <time>', 'RFC 3339 time; default: now')
@@ -153,39 +155,6 @@ program
       write: (text) => process.stdout.write(text),
       complain: (text) => process.stderr.write(text),
     });
-  });
-
-const GATEWAY_URL = ['--url <url>', 'the gateway', 'http://127.0.0.1:8080'] as const;
-const hold = program.command('hold').description('legal hold: what must outlive its retention, on a running gateway');
-hold
-  .command('add')
-  .description('keep what was captured of a login or a session, whatever retention says')
-  .requiredOption('--reason <text>', 'why')
-  .option('--login <login>', 'whose requests')
-  .option('--session <id>', 'of which session')
-  .option('--from <time>', 'RFC 3339 time; default: the beginning')
-  .option('--to <time>', 'RFC 3339 time; default: without an end')
-  .option(...GATEWAY_URL)
-  .action(async ({ url, ...wish }: HoldWish & { url: string }) => {
-    const { addHold } = await import('./serve/holds.ts');
-    process.exitCode = await addHold(url, wish, say);
-  });
-hold
-  .command('ls')
-  .description('all holds, released ones too')
-  .option(...GATEWAY_URL)
-  .action(async ({ url }: { url: string }) => {
-    const { listHolds } = await import('./serve/holds.ts');
-    process.exitCode = await listHolds(url, say);
-  });
-hold
-  .command('release')
-  .argument('<id>', 'the hold')
-  .description('let go of what no other hold covers and whose retention is over')
-  .option(...GATEWAY_URL)
-  .action(async (id: string, { url }: { url: string }) => {
-    const { releaseHold } = await import('./serve/holds.ts');
-    process.exitCode = await releaseHold(url, id, say);
   });
 
 const guardrails = program.command('guardrails').description('rules and hooks: what they find, and what they do');
@@ -220,81 +189,17 @@ program
   .action(async ({ config, ...options }: RepriceOptions & { config?: string }) => {
     const environment = environmentOrExit();
     const loaded = await configOrExit(config ?? environment.configFile, environment, false);
-    const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'reprice');
     const { reprice } = await import('./serve/reprice.ts');
-    await reprice(options, loaded, environment, log, say);
+    await reprice(options, loaded, environment, commandLog(environment, 'reprice'), say);
   });
 
-const letters = program.command('dead-letters').description('what could not be stored, in a running gateway');
-letters
-  .command('ls', { isDefault: true })
-  .description('list the newest')
-  .option(...GATEWAY_URL)
-  .option('--limit <number>', 'at most so many', '100')
-  .action(async (options: { url: string; limit: string }) => {
-    const { listDeadLetters } = await import('./serve/dead-letters.ts');
-    process.exitCode = await listDeadLetters(options, say);
-  });
-letters
-  .command('show')
-  .description('print one whole, as JSON')
-  .argument('<id>')
-  .option(...GATEWAY_URL)
-  .action(async (id: string, { url }: { url: string }) => {
-    const { showDeadLetter } = await import('./serve/dead-letters.ts');
-    process.exitCode = await showDeadLetter({ url, id }, say);
-  });
-letters
-  .command('replay')
-  .description('try to store one again, or all of them; exits with 2 when some are still dead')
-  .argument('[id]')
-  .option(...GATEWAY_URL)
-  .action(async (id: string | undefined, { url }: { url: string }) => {
-    const { replayDeadLetters } = await import('./serve/dead-letters.ts');
-    process.exitCode = await replayDeadLetters(id === undefined ? { url } : { url, id }, say);
-  });
-
-const DATA_DIR = ['--data-dir <folder>', 'the gateway’s (APERTURE_DATA_DIR)'] as const;
-const FOLDER = ['--folder <folder>', 'one journal by itself, such as a copy of another machine’s'] as const;
-interface JournalOptions {
-  dataDir?: string;
-  folder?: string;
-}
-const journal = program.command('journal').description('the files that every exchange passes through');
-journal
-  .command('ls', { isDefault: true })
-  .description('list its segments')
-  .option(...DATA_DIR)
-  .option(...FOLDER)
-  .action(async (options: JournalOptions) => {
-    const { listJournal } = await import('./serve/journal-list.ts');
-    process.exitCode = await listJournal({ dataDir: environmentOrExit().dataDir, ...options }, say);
-  });
-journal
-  .command('verify')
-  .description('check every frame and say where it is damaged; exits with 2 when it is')
-  .option(...DATA_DIR)
-  .option(...FOLDER)
-  .action(async (options: JournalOptions) => {
-    const { verifyJournal } = await import('./serve/journal-list.ts');
-    process.exitCode = await verifyJournal({ dataDir: environmentOrExit().dataDir, ...options }, say);
-  });
-journal
-  .command('replay')
-  .description('store the records of a journal that no process has: into DATABASE_URL, or the embedded database')
-  .option('--config <file>', 'config file (APERTURE_CONFIG), for its prices')
-  .option(...DATA_DIR)
-  .option(...FOLDER)
-  .option('--dry-run', 'say what it would make, and store nothing', false)
-  .action(async ({ config, ...options }: JournalOptions & { config?: string; dryRun: boolean }) => {
-    const environment = environmentOrExit();
-    const loaded = await configOrExit(config ?? environment.configFile, environment, false);
-    const log = createLog(environment.logLevel === 'fatal' ? 'error' : environment.logLevel, 'replay');
-    const place = { dataDir: environment.dataDir, ...options };
-    const { replayJournals } = await import('./serve/journal-replay.ts');
-    process.exitCode = await replayJournals(place, loaded, { ...environment, dataDir: place.dataDir }, log, say);
-  });
-
+addHoldCommands(program, say);
+addDeadLetterCommands(program, say);
+addJournalCommands(program, {
+  environment: environmentOrExit,
+  config: (file, environment) => configOrExit(file ?? environment.configFile, environment, false),
+  say,
+});
 addAuditCommands(program, { environment: environmentOrExit, say });
 
 await program.parseAsync().catch((error: unknown) => {

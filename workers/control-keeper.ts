@@ -1,11 +1,11 @@
 import { actorOf, GATEWAY } from '../src/contract/audit.ts';
 import type { Caller } from '../src/contract/caller.ts';
 import type { ControlConfig, ControlSnapshot, Revocation, TokenEntry } from '../src/contract/control.ts';
-import type { ConfigDesk, ConfigRemark, ConfigSave, Saved, Verdict } from '../src/admin/config-desk.ts';
+import type { ConfigDesk, ConfigSave, Saved, Verdict } from '../src/admin/config-desk.ts';
 import type { ConfigFile } from '../src/control/config-file.ts';
+import { FileWrite } from '../src/control/file-write.ts';
 import type { SealedSecret } from '../src/control/sealing.ts';
 import { REFERENCE_PREFIX } from '../src/control/sealing.ts';
-import { readLocalControl, writeConfirmed, writeLocalControl } from '../src/control/snapshot-file.ts';
 import type { LocalControl } from '../src/control/snapshot-file.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
@@ -22,6 +22,8 @@ import { serverOf } from '../config/slices.ts';
 import type { ServerSettings } from '../config/slices.ts';
 import { lockOut } from './config-reader.ts';
 import type { ConfigReader, ReadConfig } from './config-reader.ts';
+import { LocalCopy } from './local-copy.ts';
+import { problem, remarkOf, verdictOf } from './remarks.ts';
 
 export interface KeeperParts {
   truth: 'file' | 'table';
@@ -43,8 +45,6 @@ interface Running {
   number: number;
 }
 
-/** The confirmation on disk is this old at most: after a start without the store it is what the age is counted from. */
-const CONFIRM_EVERY_MS = 5_000;
 const FROM_FILE = 'file';
 
 /**
@@ -53,6 +53,7 @@ const FROM_FILE = 'file';
  */
 export class ControlKeeper implements ConfigDesk {
   readonly #parts: KeeperParts;
+  readonly #copy: LocalCopy;
   #store: ControlStore | undefined;
   #running: Running | undefined;
   #started: ServerSettings | undefined;
@@ -64,7 +65,6 @@ export class ControlKeeper implements ConfigDesk {
   #revocations: readonly Revocation[] = [];
   #version = 0;
   #confirmedAtMs: number;
-  #confirmedOnDiskAtMs = 0;
   /** The store was read since this thread began. */
   #contacted = false;
   /** The file's text as it was read or written last. */
@@ -76,6 +76,7 @@ export class ControlKeeper implements ConfigDesk {
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    this.#copy = new LocalCopy(parts.dataDir, parts.log);
     this.#started = parts.startedWith;
     this.#confirmedAtMs = parts.clock.nowMs();
   }
@@ -99,12 +100,7 @@ export class ControlKeeper implements ConfigDesk {
 
   /** What this process knew when it ended. Its config is not run yet. */
   recall(): LocalControl | undefined {
-    const read = readLocalControl(this.#parts.dataDir);
-    if (!read.ok) {
-      this.#parts.log.warn({ why: read.fault }, 'the local copy of control state is not used');
-      return undefined;
-    }
-    const local = read.value;
+    const local = this.#copy.read();
     if (local === undefined) return undefined;
     const { version, tokens, revocations, confirmedAtMs } = local.snapshot;
     this.#version = version;
@@ -385,27 +381,13 @@ export class ControlKeeper implements ConfigDesk {
     this.#toldHash = config.hash;
     const rejected = this.#rejected ?? null;
     this.#parts.tell({ kind: 'state', snapshot, loaded: isNews ? loaded : null, rejected });
-    this.#keep({ snapshot, secrets: [...this.#secrets.values()] });
-  }
-
-  #keep(local: LocalControl): void {
-    try {
-      writeLocalControl(this.#parts.dataDir, local);
-    } catch (error) {
-      this.#parts.log.error({ error: errorChain(error) }, 'control state could not be kept in the data directory');
-    }
+    this.#copy.keep({ snapshot, secrets: [...this.#secrets.values()] });
   }
 
   #confirm(atMs: number): void {
     this.#confirmedAtMs = atMs;
     this.#parts.tell({ kind: 'confirmed', atMs });
-    if (atMs - this.#confirmedOnDiskAtMs < CONFIRM_EVERY_MS) return;
-    this.#confirmedOnDiskAtMs = atMs;
-    try {
-      writeConfirmed(this.#parts.dataDir, { version: this.#version, confirmedAtMs: atMs });
-    } catch (error) {
-      this.#parts.log.error({ error: errorChain(error) }, 'control state could not be kept in the data directory');
-    }
+    this.#copy.confirm(this.#version, atMs);
   }
 
   #learn(secrets: readonly SealedSecret[]): void {
@@ -418,54 +400,6 @@ export class ControlKeeper implements ConfigDesk {
   }
 }
 
-/** The file's part of a save, which is undone when the store's part fails after it. */
-class FileWrite {
-  readonly #file: ConfigFile;
-  readonly #before: string;
-  readonly #text: string;
-  #written = false;
-  /** Why it was not written. */
-  refused: string | undefined;
-
-  constructor(file: ConfigFile, before: string, text: string) {
-    this.#file = file;
-    this.#before = before;
-    this.#text = text;
-  }
-
-  /** Throws when it cannot, so that the transaction around it is given up. */
-  run(): void {
-    try {
-      if (this.#file.read() !== this.#before) throw new Error('it was edited by hand; SIGHUP makes it hold');
-      this.#file.write(this.#text);
-      this.#written = true;
-    } catch (error) {
-      this.refused = `the config file was not written: ${errorChain(error)}`;
-      throw error;
-    }
-  }
-
-  undo(): void {
-    if (this.#written) this.#file.write(this.#before);
-  }
-}
-
 function byReference(secrets: readonly SealedSecret[]): Map<string, SealedSecret> {
   return new Map(secrets.map((secret) => [secret.reference, secret]));
-}
-
-export function problem(path: string, message: string): Problem {
-  return { severity: 'error', path, line: 1, column: 1, message, advisory: false };
-}
-
-function verdictOf(problems: readonly Problem[]): Verdict {
-  const remarks = problems.map(remarkOf);
-  return {
-    errors: remarks.filter(({ severity }) => severity === 'error'),
-    warnings: remarks.filter(({ severity }) => severity === 'warning'),
-  };
-}
-
-function remarkOf({ severity, path, line, column, message }: Problem): ConfigRemark {
-  return { severity, path, line, column, message };
 }

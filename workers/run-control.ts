@@ -31,8 +31,9 @@ import { rulesOf } from '../config/rules.ts';
 import { createAuditKeeper } from './audit-keeper.ts';
 import { createAccessDesk } from './access-desk.ts';
 import { createConfigReader } from './config-reader.ts';
-import { ControlKeeper, problem } from './control-keeper.ts';
+import { ControlKeeper } from './control-keeper.ts';
 import { createHoldDesk } from './hold-desk.ts';
+import { problem } from './remarks.ts';
 import type { OpenRulesDesk } from './rules-desk.ts';
 import type { ControlData } from './thread-data.ts';
 

@@ -49,7 +49,7 @@ export interface DeliveriesOptions {
   deliverer: DelivererOptions;
 }
 
-export const DELIVERIES_DEFAULTS: DeliveriesOptions = {
+const DELIVERIES_DEFAULTS: DeliveriesOptions = {
   sweepMs: 500,
   lookMs: 10_000,
   waitingMost: DELIVERIES_WAITING,

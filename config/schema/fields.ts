@@ -60,11 +60,11 @@ export function checked(format: string, holds: (text: string) => boolean, fault:
   return z.string().meta({ format }).refine(holds, { error: fault });
 }
 
-export const AUTHORIZATIONS = ['bearer', 'x-api-key', 'x-goog-api-key', 'hec', 'cf-aig-authorization'] as const;
+const AUTHORIZATIONS = ['bearer', 'x-api-key', 'x-goog-api-key', 'hec', 'cf-aig-authorization'] as const;
 export type Authorization = (typeof AUTHORIZATIONS)[number];
 
 /** A provider's key may also sign (extension). */
-export const PROVIDER_AUTHORIZATIONS = [...AUTHORIZATIONS, 'aws_sigv4'] as const;
+const PROVIDER_AUTHORIZATIONS = [...AUTHORIZATIONS, 'aws_sigv4'] as const;
 export type ProviderAuthorization = (typeof PROVIDER_AUTHORIZATIONS)[number];
 
 export const providerAuthorization = () =>

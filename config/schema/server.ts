@@ -5,7 +5,7 @@ import type { PriceOverride } from '../../src/contract/price.ts';
 import { isAddressRange, isUsableRange } from '../address.ts';
 import { address, checked, duration, size } from './fields.ts';
 
-export const IDENTITY_SOURCES = ['loopback', 'tailscale', 'proxy_headers', 'oidc', 'token'] as const;
+const IDENTITY_SOURCES = ['loopback', 'tailscale', 'proxy_headers', 'oidc', 'token'] as const;
 
 const filePath = () => z.string().min(1, { error: 'is empty' });
 

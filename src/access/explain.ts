@@ -1,8 +1,8 @@
 import type { Caller } from '../contract/caller.ts';
 import { APERTURE_CAPABILITY, Capability, directPatterns } from './capability.ts';
 import { compileGlob } from '../lib/globs.ts';
-import { sourceWord, wordsOf } from './grants.ts';
-import type { CapabilityInput, GrantInput } from './grants.ts';
+import { sourceWord, wordsOf } from './caller-words.ts';
+import type { CapabilityInput, GrantInput } from './grant-input.ts';
 
 /** A grant that matches a caller: by which word of its `src`, and what each of its capability objects gives. */
 export interface GrantExplanation {

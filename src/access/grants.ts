@@ -1,50 +1,12 @@
 import type { Caller } from '../contract/caller.ts';
-import { Lru } from '../lib/lru.ts';
-import {
-  APERTURE_CAPABILITY,
-  Capability,
-  directPatterns,
-  UNREADABLE_REFERENCE,
-  UnreadableLimit,
-} from './capability.ts';
-import { compileGlob } from '../lib/globs.ts';
 import type { Glob } from '../lib/globs.ts';
-import { readHeaderLine } from './header-line.ts';
-
-/** A grant as config has read it. */
-export interface GrantInput {
-  /** Stable within a config; what records and explanations name. */
-  id: string;
-  /** `*`, login, `group:x`, a group's e-mail address, one tag or a device's joined tags, `(loopback)`. */
-  src: readonly string[];
-  capabilities: readonly CapabilityInput[];
-  /** Capabilities of others, by name: opaque, for hooks. */
-  custom: Readonly<Record<string, readonly unknown[]>>;
-}
-
-export type Role = 'admin' | 'user';
-
-export interface CapabilityInput {
-  role?: Role | undefined;
-  models?: string | undefined;
-  quotas?: readonly { bucket: string }[] | undefined;
-  send_hooks?: readonly SendHook[] | undefined;
-  add_headers?: readonly string[] | undefined;
-  connectors?: readonly string[] | undefined;
-  read_metrics?: boolean | undefined;
-  read_pricing?: boolean | undefined;
-  read_captures?: boolean | undefined;
-  read_audit?: boolean | undefined;
-  filterable_headers?: readonly string[] | undefined;
-  enable_chat_ui?: boolean | undefined;
-  direct_paths?: unknown;
-}
-
-export interface SendHook {
-  name: string;
-  events: readonly string[];
-  send: readonly string[];
-}
+import { Lru } from '../lib/lru.ts';
+import { sourceWord, wordsOf } from './caller-words.ts';
+import { APERTURE_CAPABILITY } from './capability.ts';
+import { compileGrant } from './compiled-grant.ts';
+import type { CompiledGrant, Rule } from './compiled-grant.ts';
+import type { CapabilityInput, GrantInput, Role, SendHook } from './grant-input.ts';
+import { customOf, policyGrants } from './policy-grants.ts';
 
 /** All that the grants of a caller attach to one model. */
 export interface ModelAccess {
@@ -88,24 +50,6 @@ export interface CallerAccess {
 
 export interface Access {
   decide(caller: Caller): CallerAccess;
-}
-
-/** A capability object, compiled. */
-interface Rule {
-  grantId: string;
-  capability: CapabilityInput;
-  /** Undefined: it applies to every model, and allows none. */
-  glob: Glob | undefined;
-  /** Whether it allows the models that it applies to. */
-  allows: boolean;
-  addHeaders: [string, string][];
-  directPaths: Glob[];
-}
-
-interface CompiledGrant {
-  id: string;
-  rules: Rule[];
-  custom: Readonly<Record<string, readonly unknown[]>>;
 }
 
 /** Distinct sets of grants, and callers, remembered. Beyond it they are compiled anew, in microseconds. */
@@ -162,37 +106,6 @@ export function compileAccess(grants: readonly GrantInput[]): Access {
   };
 }
 
-function compileGrant(
-  grant: Pick<GrantInput, 'id' | 'capabilities' | 'custom'>,
-  globs: Map<string, Glob>,
-): CompiledGrant {
-  return {
-    id: grant.id,
-    rules: grant.capabilities.map((capability) => ({
-      grantId: grant.id,
-      capability,
-      glob: capability.models === undefined ? undefined : shared(globs, capability.models),
-      allows: capability.models !== undefined,
-      // What is malformed was warned of when the config was read.
-      addHeaders: (capability.add_headers ?? []).flatMap((line) => {
-        const header = readHeaderLine(line);
-        return header === undefined ? [] : [header];
-      }),
-      directPaths: directPatterns(capability.direct_paths).map((pattern) => shared(globs, pattern)),
-    })),
-    custom: grant.custom,
-  };
-}
-
-function shared(globs: Map<string, Glob>, pattern: string): Glob {
-  let glob = globs.get(pattern);
-  if (glob === undefined) {
-    glob = compileGlob(pattern);
-    globs.set(pattern, glob);
-  }
-  return glob;
-}
-
 /** From a word of `src` to the grants that say it, in config order. */
 function indexBySource(grants: readonly GrantInput[]): Map<string, number[]> {
   const index = new Map<string, number[]>();
@@ -206,93 +119,12 @@ function indexBySource(grants: readonly GrantInput[]): Map<string, number[]> {
   return index;
 }
 
-/** A word of `src` as callers' words are compared with it: joined tags in the order that a device's login has them. */
-export function sourceWord(src: string): string {
-  if (!src.startsWith('tag:') || !src.includes(',')) return src;
-  const tags = src.split(',').map((tag) => tag.trim());
-  return [...new Set(tags)].sort().join(',');
-}
-
-/**
- * The words of `src` that mean this caller. A login is never read as a tag, a group or loopback: what kind a word is
- * of, the identity's source decides, not its spelling.
- */
-export function wordsOf(caller: Caller): string[] {
-  const words = ['*'];
-  if (caller.source === 'loopback') words.push('(loopback)');
-  else if (caller.source === 'token') words.push(...tokenWords(caller));
-  else if (caller.tags.length > 0) words.push(...caller.tags, caller.login);
-  else if (!/^(?:tag:|group:|token:|\(|\*)/.test(caller.login)) words.push(caller.login);
-  for (const group of caller.groups) {
-    words.push(group.startsWith('group:') ? group : `group:${group}`);
-    // A synced group may be written by its e-mail address; only the tailnet tells those apart from a person's.
-    if (caller.source === 'tailscale' && group.includes('@') && !group.startsWith('group:')) words.push(group);
-  }
-  return words;
-}
-
-/**
- * A token is meant by its own login (`token:…`) and by the tags that an admin gave it, as a tagged device is. Never by a
- * person's login, whatever the store says: a grant to somebody is not one to all that carries their name.
- */
-function tokenWords({ login, tags }: Caller): string[] {
-  const own = login.startsWith('token:') ? [login] : [];
-  return tags.length > 0 ? [...own, ...tags, [...tags].sort().join(',')] : own;
-}
-
 function grantsOf(caller: Caller, bySource: ReadonlyMap<string, readonly number[]>): number[] {
   const found = new Set<number>();
   for (const word of wordsOf(caller)) {
     for (const index of bySource.get(word) ?? []) found.add(index);
   }
   return [...found].sort((a, b) => a - b);
-}
-
-/** Grants of the tailnet policy file, as the caller's node brings them: `tailnet[0]` and so on. */
-function policyGrants(
-  objects: readonly unknown[],
-  custom: Readonly<Record<string, readonly unknown[]>>,
-): { extra: CompiledGrant[]; unreadable: number } {
-  const globs = new Map<string, Glob>();
-  let unreadable = 0;
-  const extra = objects.flatMap((object, at) => {
-    const parsed = Capability.safeParse(object);
-    if (parsed.success) return [compileGrant({ id: `tailnet[${at}]`, capabilities: [parsed.data], custom: {} }, globs)];
-    unreadable += 1;
-    const limit = unreadableLimit(object);
-    return limit === undefined ? [] : [withoutRights(compileGrant({ ...limit, id: `tailnet[${at}]` }, globs))];
-  });
-  extra.push({ id: 'tailnet', rules: [], custom });
-  return { extra, unreadable };
-}
-
-/**
- * What cannot be read gives nothing, and lifts no limit either: where it names quotas or hooks, the models that it would
- * have matched are charged to a quota or sent to a hook that does not exist, and so refused.
- */
-function unreadableLimit(object: unknown): Pick<GrantInput, 'capabilities' | 'custom'> | undefined {
-  const limit = UnreadableLimit.safeParse(object);
-  if (!limit.success) return undefined;
-  const { models, quotas, sendHooks } = limit.data;
-  const hook = { name: UNREADABLE_REFERENCE, events: ['pre_request'], send: [] };
-  const capability = {
-    models,
-    ...(quotas ? { quotas: [{ bucket: UNREADABLE_REFERENCE }] } : {}),
-    ...(sendHooks ? { send_hooks: [hook] } : {}),
-  };
-  return { capabilities: [capability], custom: {} };
-}
-
-function withoutRights(grant: CompiledGrant): CompiledGrant {
-  return { ...grant, rules: grant.rules.map((rule) => ({ ...rule, allows: false, directPaths: [] })) };
-}
-
-/** Capabilities of the policy file that are neither ours nor Tailscale's own. */
-function customOf(caller: Caller): Record<string, readonly unknown[]> | undefined {
-  const entries = Object.entries(caller.capabilities).filter(
-    ([name]) => !name.startsWith('tailscale.com/') && !name.startsWith('https://tailscale.com/'),
-  );
-  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 function accessOf(grants: readonly CompiledGrant[], unreadableCapabilities: number): CallerAccess {

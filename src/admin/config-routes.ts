@@ -49,7 +49,7 @@ export async function answerConfig({ desk, log }: ConfigParts, question: AdminQu
   }
 }
 
-export function refusal(fault: Fault, more: Record<string, unknown> = {}): AdminAnswer {
+function refusal(fault: Fault, more: Record<string, unknown> = {}): AdminAnswer {
   const { status, body } = plainFaults.shape(answerTo(fault), '');
   return { status, body: JSON.stringify({ ...z.record(z.string(), z.unknown()).parse(JSON.parse(body)), ...more }) };
 }

@@ -6,9 +6,6 @@ import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { plainFaults } from '../protocols/plain-fault.ts';
 
-/** Wider than any request here; a door refuses a longer one before it is read. */
-export const ADMIN_BODY_BYTES = 64 * 1024;
-
 export function answered(status: number, body: unknown): AdminAnswer {
   return { status, body: JSON.stringify(body) };
 }

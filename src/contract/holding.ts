@@ -17,5 +17,8 @@ export interface Holding {
   batch?: BatchRef;
 }
 
-/** What the database knows of a resource, as one caller may hear it. */
-export type Whose = { of: 'caller'; holding: Holding } | { of: 'another' } | { of: 'nobody' };
+/**
+ * What the database knows of a resource, as one caller may hear it. `madeAtMs`: when, by the clock of the gateway that made
+ * it; absent for responses, and where memory says so.
+ */
+export type Whose = { of: 'caller'; holding: Holding; madeAtMs?: number } | { of: 'another' } | { of: 'nobody' };

@@ -31,7 +31,7 @@ interface RangeOfUsers {
 }
 
 /** A page's table; the sums above it are of all. */
-export const USERS_TOLD = 1_000;
+const USERS_TOLD = 1_000;
 /** A thousand groups with ten agents each. */
 const TEAMS_TOLD = 10_000;
 

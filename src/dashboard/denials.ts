@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
-import { z } from 'zod';
 import { Conditions } from './conditions.ts';
 import type { TimeRange } from './conditions.ts';
+import { countReportOf, LIMIT_ITEMS } from './count-report.ts';
+import type { CountReport } from './count-report.ts';
 import { timeOf } from './queries.ts';
 import type { UsageInterval } from './usage.ts';
 
@@ -63,17 +64,6 @@ export interface DeniedFilter extends TimeRange {
 export const DENIAL_GROUPS = ['denial', 'login', 'model'] as const;
 export type DenialGroup = (typeof DENIAL_GROUPS)[number];
 
-export interface DenialReport {
-  items: unknown[];
-  total: unknown;
-  /** There are more items than are told. */
-  truncated: boolean;
-}
-
-const DENIAL_ITEMS = 10_000;
-
-const Row = z.object({ items: z.array(z.unknown()), total: z.unknown() });
-
 /**
  * Counts of requests that were denied, in order of time, else the most frequent first. By `denial`, each code of it is an
  * item of its own.
@@ -83,7 +73,7 @@ export async function countDenials(
   filter: DeniedFilter & { fromMs: number; toMs: number },
   group: DenialGroup,
   interval: UsageInterval | undefined,
-): Promise<DenialReport> {
+): Promise<CountReport> {
   const conditions = new Conditions();
   conditions.add('login = ?', filter.owner);
   conditions.add('login = ?', filter.login);
@@ -101,12 +91,11 @@ export async function countDenials(
        SELECT ${by}, count(*) AS requests FROM denied
         GROUP BY ${by}
         ORDER BY ${isTimed ? by : `requests DESC, ${by}`}
-        LIMIT ${DENIAL_ITEMS + 1}
+        ${LIMIT_ITEMS}
      )
      SELECT (SELECT coalesce(json_agg(items), '[]') FROM items) AS items,
        (SELECT json_build_object('requests', count(*), 'users', count(DISTINCT login)) FROM denied) AS total`,
     conditions.values,
   );
-  const { items, total } = Row.parse(rows[0]);
-  return { items: items.slice(0, DENIAL_ITEMS), total, truncated: items.length > DENIAL_ITEMS };
+  return countReportOf(rows);
 }

@@ -72,7 +72,7 @@ const usageOf = (of: (kind: string) => string): string =>
   `CASE WHEN ${of(USAGE_KINDS[0])} IS NOT NULL THEN json_build_object(${pairs(of)}) END`;
 
 /** SQL over the columns of a session, or of a record as it was booked. */
-export const USAGE_OR_NULL = usageOf((kind) => kind);
+const USAGE_OR_NULL = usageOf((kind) => kind);
 
 /** SQL over the columns of a record and the `changes` of its amendments. */
 export const shownNow = (names: readonly string[]): string =>

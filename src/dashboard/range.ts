@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import { BadParameter } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
 
-export const HOUR_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** Milliseconds since the epoch: from inclusive, to exclusive. */

@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
-import { z } from 'zod';
 import { Conditions } from './conditions.ts';
 import type { TimeRange } from './conditions.ts';
+import { countReportOf, LIMIT_ITEMS } from './count-report.ts';
+import type { CountReport } from './count-report.ts';
 import { timeOf } from './queries.ts';
 import type { UsageInterval } from './usage.ts';
 
@@ -27,17 +28,6 @@ export interface VerdictFilter extends VerdictLike, TimeRange {
 
 export const VERDICT_GROUPS = ['rule', 'login', 'finding'] as const;
 export type VerdictGroup = (typeof VERDICT_GROUPS)[number];
-
-export interface VerdictReport {
-  items: unknown[];
-  /** Of everything in the range, whatever was asked for by. */
-  total: unknown;
-  /** There are more items than are told. */
-  truncated: boolean;
-}
-
-/** Ten rules of a month by the hour; half of them, the users of a large company. */
-const VERDICT_ITEMS = 10_000;
 
 export function addVerdictLike(conditions: Conditions, { rule, actions, shadow, finding }: VerdictLike): void {
   conditions.add('rule = ?', rule);
@@ -72,18 +62,15 @@ const byColumn = (column: 'rule' | 'login'): string =>
 /** What the rows of each grouping are. */
 const ROWS: Record<VerdictGroup, string> = { rule: byColumn('rule'), login: byColumn('login'), finding: EACH_KIND };
 
-const Row = z.object({ items: z.array(z.unknown()), total: z.unknown() });
-
 /**
  * Counts of verdicts, in order of time, else those with the most first; under the grouping's name stands what is counted.
- * One statement: items and total are of one moment.
  */
 export async function countVerdicts(
   pool: Pool,
   filter: VerdictFilter & { fromMs: number; toMs: number },
   group: VerdictGroup,
   interval: UsageInterval | undefined,
-): Promise<VerdictReport> {
+): Promise<CountReport> {
   const conditions = new Conditions();
   conditions.add('login = ?', filter.owner);
   conditions.add('login = ?', filter.login);
@@ -104,7 +91,7 @@ export async function countVerdicts(
          ) AS each_request
         GROUP BY ${by}
         ORDER BY ${isTimed ? by : 'verdicts DESC, 1'}
-        LIMIT ${VERDICT_ITEMS + 1}
+        ${LIMIT_ITEMS}
      )
      SELECT (SELECT coalesce(json_agg(items), '[]') FROM items) AS items,
        (SELECT row_to_json(total) FROM (
@@ -112,6 +99,5 @@ export async function countVerdicts(
        ) AS total) AS total`,
     conditions.values,
   );
-  const { items, total } = Row.parse(rows[0]);
-  return { items: items.slice(0, VERDICT_ITEMS), total, truncated: items.length > VERDICT_ITEMS };
+  return countReportOf(rows);
 }

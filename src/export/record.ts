@@ -4,7 +4,7 @@ import type { Usage } from '../contract/usage.ts';
 import { jsonValue } from './json-value.ts';
 
 /** The version of Aperture's schema that is written. */
-export const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 2;
 
 /** What is exported of a stored record, its money as it is now. */
 export interface ExchangeToExport {

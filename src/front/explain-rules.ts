@@ -1,4 +1,4 @@
-import type { SendHook } from '../access/grants.ts';
+import type { SendHook } from '../access/grant-input.ts';
 import type { Rule, RulesSlice, Side } from '../contract/guardrail.ts';
 
 /** A hook or rule that the grants attach to a model, in the order in which they run. */

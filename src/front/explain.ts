@@ -1,4 +1,5 @@
-import type { Access, CallerAccess, GrantInput, ModelAccess } from '../access/grants.ts';
+import type { GrantInput } from '../access/grant-input.ts';
+import type { Access, CallerAccess, ModelAccess } from '../access/grants.ts';
 import { explainGrants } from '../access/explain.ts';
 import type { GrantExplanation } from '../access/explain.ts';
 import type { Compatibility } from '../contract/api.ts';

@@ -5,7 +5,7 @@ import { editsOf, HOOK_EVENTS, SEND_FIELDS } from '../contract/guardrail.ts';
 import { ruleId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { BodyFields } from '../contract/messages.ts';
-import type { SendHook } from '../access/grants.ts';
+import type { SendHook } from '../access/grant-input.ts';
 import { postHooksOf } from '../guardrails/hooks/post-hooks.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
@@ -26,6 +26,8 @@ export interface Judged {
   /** Placeholder, value. Secret. */
   placeholders: [string, string][];
   edits: Edit[];
+  /** What no rule of ours could read in it; a strict one refuses it (`unguardedBy`). */
+  unread?: string | undefined;
 }
 
 export interface Refused {
@@ -98,7 +100,8 @@ export async function judgeRequest(
     if (!outcome.ok) return failed({ fault: outcome.fault, verdicts: judged.verdicts });
     const { decided, body } = outcome.value;
     const fields = decided.fields ?? scanned.fields;
-    judged.verdicts.push(...saying(decided.verdicts, unreadIn(endpoint, body, fields)));
+    judged.unread = unreadIn(endpoint, body, fields);
+    judged.verdicts.push(...saying(decided.verdicts, judged.unread));
     judged.placeholders.push(...decided.placeholders);
     if (decided.fault !== undefined) return failed({ fault: decided.fault, verdicts: judged.verdicts });
     const edited = scanned.edited || decided.fields !== undefined;
@@ -115,7 +118,6 @@ export async function judgeRequest(
   }
 }
 
-/** What no rule of ours can read in a request that rules have judged; a strict one refuses it (`unguardedBy`). */
 function unreadIn({ protocol }: ExchangeEndpoint, body: Uint8Array, fields: BodyFields): string | undefined {
   return protocol.api === 'openai_text_completions' && hasTokens(body, fields) ? TOKENS_UNREAD : undefined;
 }
@@ -162,9 +164,8 @@ export function unguardedBy(
   const { decoded, fields } = judged.asked.scanned;
   if (protocol.api === 'openai_speech') return unguarded(readingRule(arrival, judged), 'what is spoken');
   if (protocol.api === 'openai_text_completions') {
-    const strict = strictRule(arrival, judged, 'request');
-    if (strict === undefined || !hasTokens(decoded, fields)) return undefined;
-    return unguarded(strict, 'a prompt of tokens: send its text');
+    if (judged.unread === undefined) return undefined;
+    return unguarded(strictRule(arrival, judged, 'request'), 'a prompt of tokens: send its text');
   }
   if (protocol.dialect !== 'aws') return undefined;
   if (stream) return unguarded(readingRule(arrival, judged), 'a binary event stream: ask without streaming');

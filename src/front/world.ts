@@ -1,4 +1,5 @@
-import type { Access, GrantInput } from '../access/grants.ts';
+import type { GrantInput } from '../access/grant-input.ts';
+import type { Access } from '../access/grants.ts';
 import type { RulesSlice } from '../contract/guardrail.ts';
 import type { PricingSlice } from '../contract/messages.ts';
 import type { Provider } from '../contract/provider.ts';

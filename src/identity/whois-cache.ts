@@ -21,7 +21,7 @@ export interface WhoisCacheSettings {
   atOnce: number;
 }
 
-export const WHOIS_CACHE: WhoisCacheSettings = {
+const WHOIS_CACHE: WhoisCacheSettings = {
   // A new tag or user shows after a minute and one request; what must be shut at once is what revocations are for.
   freshMs: 60_000,
   // Outlives an upgrade or restart of tailscaled; an address is not given to another device within minutes.

@@ -4,7 +4,7 @@ import type { FromInspector, ToInspector } from '../contract/messages.ts';
 /**
  * From this size on, handing the memory over is cheaper than copying it: bench/micro/thread-hop.bench.ts.
  */
-export const TRANSFER_FROM_BYTES = 16 * 1024;
+const TRANSFER_FROM_BYTES = 16 * 1024;
 
 /** undici's and uWebSockets' chunks are views on a larger read; posting a view copies all of it. Copy what we keep. */
 export function keep(view: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -24,7 +24,7 @@ export type AuthorizationKind = HeaderKind | 'aws_sigv4';
 export type HeaderKind = 'bearer' | 'x-api-key' | 'x-goog-api-key' | 'hec' | 'cf-aig-authorization';
 
 /** The id of a key that is the client's own: whose it is, we cannot know. */
-export const CLIENT_KEY_ID = 'client';
+const CLIENT_KEY_ID = 'client';
 
 /** What a request is sent with. The headers are behind a getter, so that no log or JSON of it shows them. */
 export class Authorization {

@@ -2,7 +2,7 @@
 export const NORMAL = 1000;
 export const GOING_AWAY = 1001;
 /** Told of a goodbye without a code, and never sent. */
-export const NO_CODE = 1005;
+const NO_CODE = 1005;
 /** Told of a connection that was cut, and never sent. */
 export const CUT = 1006;
 export const REFUSED = 1008;

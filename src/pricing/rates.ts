@@ -5,7 +5,7 @@ import type { Rational } from './exact.ts';
 import type { ModelPrice, Service } from './table.ts';
 
 /** Which rates charge a kind of token: the first that the model has. What the list says is in docs/money.md. */
-export const RATES_OF_KIND: Record<UsageKind, readonly RateName[]> = {
+const RATES_OF_KIND: Record<UsageKind, readonly RateName[]> = {
   input_uncached: ['input'],
   cache_read: ['cache_read', 'input'],
   cache_write_5m: ['cache_write_5m', 'cache_write', 'input'],

@@ -10,7 +10,7 @@ export const SERVICES = ['batch', 'flex', 'priority', 'fast'] as const;
 export type Service = (typeof SERVICES)[number];
 
 /** Whose price lists the table holds; `basis.ts` says which of them a cost basis reads. */
-export const TABLE_PROVIDERS = ['openai', 'anthropic', 'gemini', 'vertex', 'bedrock'] as const;
+const TABLE_PROVIDERS = ['openai', 'anthropic', 'gemini', 'vertex', 'bedrock'] as const;
 export type TableProvider = (typeof TABLE_PROVIDERS)[number];
 
 /** Picodollars (1e-12 USD) per token. */

@@ -1,12 +1,9 @@
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import zlib from 'node:zlib';
-import type { BrotliOptions, ZlibOptions } from 'node:zlib';
-import type { Transform } from 'node:stream';
 import type { Fault } from '../contract/fault.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { ZstdInvalid, ZstdStream } from './zstd.ts';
+import { openStage } from './decode-stages.ts';
+import type { Coding, Emit, Stage } from './decode-stages.ts';
+import { decodeOnce } from './decode-whole.ts';
 
 export type DecodeFault = Extract<
   Fault,
@@ -25,8 +22,6 @@ export interface Decoder {
   end(): Promise<Result<{ bytes: number }, DecodeFault>>;
 }
 
-type Coding = 'gzip' | 'deflate' | 'br' | 'zstd';
-
 /** Nobody sends more than two; each stage costs memory. */
 const CHAIN_LIMIT = 3;
 
@@ -39,22 +34,6 @@ const DECODED_PER_BYTE = 1_100;
 
 /** The header's text in a fault: enough to recognise it. */
 const FAULT_TEXT_CHARS = 64;
-
-/**
- * zstd's blocks times window (see `zstd.ts`). A whole body of 64 MiB in full blocks under the largest window moves 4 GiB,
- * and high levels split blocks further; 64 GiB take about a second. A stream of 100,000 flushed events under the usual
- * 2 MiB window moves 200 GiB, on an inspector's time.
- */
-const ZSTD_WHOLE_MOVE_BYTES = 64 * 1024 ** 3;
-const ZSTD_STREAM_MOVE_BYTES = 256 * 1024 ** 3;
-
-/**
- * zstd is decoded on the calling thread. Others have their turn after so much input, or so much moved, whichever comes
- * first (each about 10 ms); slices are small, as a hostile one is all tiny blocks.
- */
-const ZSTD_SLICE_BYTES = 512;
-const ZSTD_TURN_BYTES = 64 * 1024;
-const ZSTD_TURN_MOVED_BYTES = 512 * 1024 * 1024;
 
 /**
  * A decoder for a `content-encoding` header: gzip, deflate (zlib or raw), br, zstd, identity, and lists of them.
@@ -118,23 +97,6 @@ function shortened(text: string): string {
   return text.slice(0, FAULT_TEXT_CHARS);
 }
 
-/** RFC 1950 asks for a zlib header, some servers send the bare stream; the header's own check bits tell. */
-function hasZlibHeader(first: number, second: number): boolean {
-  return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0;
-}
-
-// ---- piece by piece
-
-/** False from `emit`: no more is wanted. */
-type Emit = (bytes: Uint8Array) => boolean;
-
-interface Stage {
-  /** Resolves when all output of `bytes` was emitted; false when they are not valid. */
-  write(bytes: Uint8Array, emit: Emit): Promise<boolean>;
-  finish(emit: Emit): Promise<boolean>;
-  close(): void;
-}
-
 class StagedDecoder implements Decoder {
   readonly #contentEncoding: string;
   readonly #stages: Stage[];
@@ -148,7 +110,7 @@ class StagedDecoder implements Decoder {
 
   constructor(contentEncoding: string, codings: Coding[], limitBytes: number, onBytes: (bytes: Uint8Array) => void) {
     this.#contentEncoding = contentEncoding;
-    this.#stages = codings.map((coding) => (coding === 'zstd' ? new ZstdStage() : new ZlibStage(coding)));
+    this.#stages = codings.map(openStage);
     this.#producedBytes = codings.map(() => 0);
     this.#limitBytes = limitBytes;
     this.#onBytes = onBytes;
@@ -210,175 +172,4 @@ class StagedDecoder implements Decoder {
   #tooLarge(limitBytes: number): void {
     this.#fault ??= { code: 'body_too_large', limitBytes, decoded: this.#stages.length > 0 };
   }
-}
-
-/** With a sync flush at the end, a stream cut short is no error. */
-const ZLIB_LENIENT: ZlibOptions = { finishFlush: zlib.constants.Z_SYNC_FLUSH };
-const BROTLI_LENIENT: BrotliOptions = { finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH };
-
-class ZlibStage implements Stage {
-  readonly #coding: 'gzip' | 'deflate' | 'br';
-  #stream: Transform | undefined;
-  /** The first byte of a deflate body whose second has not come. */
-  #held: Uint8Array | undefined;
-  #emit: Emit = () => false;
-  #settle: () => void = () => undefined;
-  #over = false;
-  #invalid = false;
-
-  constructor(coding: 'gzip' | 'deflate' | 'br') {
-    this.#coding = coding;
-  }
-
-  async write(bytes: Uint8Array, emit: Emit): Promise<boolean> {
-    const input = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes]);
-    const stream = this.#stream ?? this.#open(input);
-    if (stream === undefined || this.#over) return !this.#invalid;
-    this.#held = undefined;
-    this.#emit = emit;
-    await new Promise<void>((settle) => {
-      this.#settle = settle;
-      stream.write(input, () => {
-        settle();
-      });
-    });
-    return !this.#invalid;
-  }
-
-  async finish(emit: Emit): Promise<boolean> {
-    const stream = this.#stream;
-    if (stream === undefined || this.#over) return !this.#invalid;
-    this.#emit = emit;
-    await new Promise<void>((settle) => {
-      this.#settle = settle;
-      stream.end();
-    });
-    return !this.#invalid;
-  }
-
-  close(): void {
-    this.#stream?.destroy();
-  }
-
-  #open(input: Uint8Array): Transform | undefined {
-    if (this.#coding === 'deflate' && input.length < 2) {
-      this.#held = input.length === 0 ? undefined : input.slice();
-      return undefined;
-    }
-    const stream = openZlib(this.#coding, input);
-    this.#stream = stream;
-    const finish = (): void => {
-      this.#over = true;
-      this.#settle();
-    };
-    stream.on('data', (out: Buffer) => {
-      if (!this.#emit(out)) stream.destroy();
-    });
-    // zlib leaves a write unanswered when bytes follow the end of the stream; `end` comes instead.
-    stream.on('end', finish);
-    stream.on('close', finish);
-    stream.on('error', () => {
-      this.#invalid = true;
-      finish();
-    });
-    return stream;
-  }
-}
-
-function openZlib(coding: 'gzip' | 'deflate' | 'br', input: Uint8Array): Transform {
-  switch (coding) {
-    case 'gzip':
-      return zlib.createGunzip(ZLIB_LENIENT);
-    case 'br':
-      return zlib.createBrotliDecompress(BROTLI_LENIENT);
-    case 'deflate':
-      return hasZlibHeader(input[0] ?? 0, input[1] ?? 0)
-        ? zlib.createInflate(ZLIB_LENIENT)
-        : zlib.createInflateRaw(ZLIB_LENIENT);
-  }
-}
-
-class ZstdStage implements Stage {
-  #emit: Emit = () => false;
-  readonly #stream = new ZstdStream(ZSTD_STREAM_MOVE_BYTES, (bytes) => {
-    if (!this.#emit(bytes)) throw new ZstdInvalid('no more is wanted');
-  });
-  #invalid = false;
-
-  async write(bytes: Uint8Array, emit: Emit): Promise<boolean> {
-    this.#emit = emit;
-    if (!this.#invalid) this.#invalid = !(await pushed(this.#stream, bytes));
-    return !this.#invalid;
-  }
-
-  finish(): Promise<boolean> {
-    return Promise.resolve(!this.#invalid);
-  }
-
-  close(): void {
-    this.#invalid = true;
-  }
-}
-
-/** False when the bytes are not valid, or no more is wanted. */
-async function pushed(stream: ZstdStream, bytes: Uint8Array): Promise<boolean> {
-  try {
-    let turnAt = ZSTD_TURN_BYTES;
-    let turnMovedBytes = stream.movedBytes + ZSTD_TURN_MOVED_BYTES;
-    for (let at = 0; at < bytes.length; at += ZSTD_SLICE_BYTES) {
-      if (at >= turnAt || stream.movedBytes > turnMovedBytes) {
-        await turnOfTheLoop();
-        turnAt = at + ZSTD_TURN_BYTES;
-        turnMovedBytes = stream.movedBytes + ZSTD_TURN_MOVED_BYTES;
-      }
-      stream.push(bytes.subarray(at, at + ZSTD_SLICE_BYTES));
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof ZstdInvalid) return false;
-    throw error;
-  }
-}
-
-// ---- whole
-
-const gunzip = promisify<Uint8Array, ZlibOptions, Buffer>(zlib.gunzip);
-const inflate = promisify<Uint8Array, ZlibOptions, Buffer>(zlib.inflate);
-const inflateRaw = promisify<Uint8Array, ZlibOptions, Buffer>(zlib.inflateRaw);
-const brotliDecompress = promisify<Uint8Array, BrotliOptions, Buffer>(zlib.brotliDecompress);
-
-async function decodeOnce(
-  coding: Coding,
-  bytes: Uint8Array,
-  limitBytes: number,
-): Promise<Uint8Array | 'invalid' | 'too_large'> {
-  if (coding === 'zstd') return unzstd(bytes, limitBytes);
-  const options = { maxOutputLength: limitBytes };
-  try {
-    switch (coding) {
-      case 'gzip':
-        return await gunzip(bytes, options);
-      case 'br':
-        return await brotliDecompress(bytes, options);
-      case 'deflate':
-        return await (hasZlibHeader(bytes[0] ?? 0, bytes[1] ?? 0) ? inflate : inflateRaw)(bytes, options);
-    }
-  } catch (error) {
-    const tooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-    return tooLarge ? 'too_large' : 'invalid';
-  }
-}
-
-async function unzstd(bytes: Uint8Array, limitBytes: number): Promise<Uint8Array | 'invalid' | 'too_large'> {
-  const parts: Uint8Array[] = [];
-  let total = 0;
-  const stream = new ZstdStream(ZSTD_WHOLE_MOVE_BYTES, (part) => {
-    total += part.length;
-    if (total > limitBytes) throw new ZstdInvalid('no more is wanted');
-    parts.push(part);
-  });
-  const valid = await pushed(stream, bytes);
-  if (total > limitBytes) return 'too_large';
-  if (!valid) return 'invalid';
-  return stream.betweenFrames ? Buffer.concat(parts) : 'invalid';
 }

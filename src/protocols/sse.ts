@@ -12,7 +12,7 @@ export interface SseEvent {
  * A base64 image or a big tool call is one line of tens of MiB, and a terminal event repeats a whole answer. Twice the
  * largest response body that providers document (32 MiB) leaves room; beyond it the reader gives up.
  */
-export const SSE_EVENT_LIMIT_BYTES = 64 * 1024 * 1024;
+const SSE_EVENT_LIMIT_BYTES = 64 * 1024 * 1024;
 
 const LF = 0x0a;
 const CR = 0x0d;

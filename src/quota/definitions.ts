@@ -63,7 +63,7 @@ export class Definitions {
 }
 
 /** As `daily:alice@example.com`, for `daily:<user>`. */
-export function bucketKey(name: string, { user, node }: Spender): string {
+function bucketKey(name: string, { user, node }: Spender): string {
   return name.replace(TEMPLATE, (_, whose) => `:${whose === 'user' ? user : node}`);
 }
 

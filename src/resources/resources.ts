@@ -3,10 +3,13 @@ import type { Holding, Whose } from '../contract/holding.ts';
 import { RESOURCE_WORDS } from '../contract/resource.ts';
 import type { NamedResource, ResourceKind, ResourceNote } from '../contract/resource.ts';
 import type { Clock } from '../lib/clock.ts';
+import { FairPlaces } from '../lib/fair-places.ts';
 import { Lru } from '../lib/lru.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import { Deletions } from './deletions.ts';
 import type { KeptNote } from './holdings-file.ts';
+import { keyOf } from './key.ts';
 
 /** What the books know of resources, also of earlier processes and of other gateways; a root hands it in. */
 export interface HoldingStore {
@@ -57,7 +60,10 @@ const REMEMBERED = 65_536;
 /** Makers remembered of one id. Ids are unique; only a provider that gives the same ones again has more than one. */
 const MAKERS = 8;
 
-/** Ids that are being looked for; one more is a 503. Each takes milliseconds, or `BOOKS_LAG_MS` where nobody knows it. */
+/**
+ * Ids that are being looked for; one more is a 503. Each takes milliseconds, or `BOOKS_LAG_MS` where nobody knows it: so a
+ * caller who names strange ones has no more than leaves room for others.
+ */
 const LOOKUPS = 256;
 
 /**
@@ -81,9 +87,9 @@ export class Resources {
   readonly #responses = new Lru<string, readonly Holding[]>(REMEMBERED);
   /** By themselves: of responses there may be hundreds a second. */
   readonly #others = new Lru<string, readonly Holding[]>(REMEMBERED);
+  readonly #deletions = new Deletions(REMEMBERED);
   readonly #waiting = new Map<string, Set<() => void>>();
-  #lookups = 0;
-  refused = 0;
+  readonly #lookups = new FairPlaces(LOOKUPS);
 
   constructor({ store, file, clock, booksLagMs = BOOKS_LAG_MS, isBehind = () => false }: ResourcesOptions) {
     this.#store = store;
@@ -94,7 +100,7 @@ export class Resources {
   }
 
   get remembered(): number {
-    return this.#responses.size + this.#others.size;
+    return this.#responses.size + this.#others.size + this.#deletions.size;
   }
 
   /** Objects in the file, and what it did not take. */
@@ -104,7 +110,12 @@ export class Resources {
 
   /** Ids that are being looked for. */
   get lookups(): number {
-    return this.#lookups;
+    return this.#lookups.taken;
+  }
+
+  /** Those for which there was no room. */
+  get refused(): number {
+    return this.#lookups.refused;
   }
 
   /** It was made. Told again, it changes nothing. */
@@ -136,8 +147,8 @@ export class Resources {
   told(resource: NamedResource, holding: Holding): void {
     const { keyId } = holding;
     if (resource.kind === 'response' || keyId === undefined) this.learn(resource, holding);
-    // Named again in the next response of the same conversation.
-    else if (this.#whose(resource, holding.login) === undefined) {
+    // Named again in the next response of the same conversation, perhaps after it was deleted.
+    else if (this.#whose(resource, holding.login) === undefined && !this.#deletions.has(resource, holding)) {
       void this.note([{ op: 'made', ...resource, at_ms: this.#clock.nowMs() }], { ...holding, keyId });
     }
   }
@@ -167,7 +178,7 @@ export class Resources {
       else if (known.of === 'caller' && known.holding.provider === question.provider) own.add(id);
     }
     if (open.length === 0) return ok(own);
-    return this.#lookUp(async () => {
+    return this.#lookUp(login, async () => {
       const stored = await this.#store.own({ ...question, ids: open });
       if (!stored.ok) return stored;
       for (const id of stored.value) own.add(id);
@@ -176,12 +187,15 @@ export class Resources {
   }
 
   #take(note: ResourceNote, { login, provider, keyId, model }: Holder): void {
-    const { kind, id, models, batch } = note;
-    if (note.op === 'deleted') this.forget({ kind, id }, { login, provider });
-    else {
-      const more = { ...(models === undefined ? {} : { models }), ...(batch === undefined ? {} : { batch }) };
-      this.learn({ kind, id }, { login, provider, model, keyId, ...more });
+    const { kind, id, models, batch, at_ms: atMs } = note;
+    if (note.op === 'deleted') {
+      this.forget({ kind, id }, { login, provider });
+      this.#deletions.add({ kind, id }, { login, provider, atMs });
+      return;
     }
+    const more = { ...(models === undefined ? {} : { models }), ...(batch === undefined ? {} : { batch }) };
+    this.#deletions.remove({ kind, id }, { login, provider });
+    this.learn({ kind, id }, { login, provider, model, keyId, ...more });
   }
 
   /**
@@ -190,15 +204,15 @@ export class Resources {
    */
   async find(resource: NamedResource, login: string): Promise<Result<Holding, Fault>> {
     const remembered = this.#own(resource, login);
-    return remembered === undefined ? this.#lookUp(() => this.#search(resource, login)) : ok(remembered);
+    return remembered === undefined ? this.#lookUp(login, () => this.#search(resource, login)) : ok(remembered);
   }
 
   /** Whose something is, as far as memory and the database know at once. */
   async whose(resource: NamedResource, login: string): Promise<Result<Whose, Fault>> {
     const remembered = this.#whose(resource, login);
     if (remembered !== undefined) return ok(remembered);
-    return this.#lookUp(async () => {
-      const stored = await this.#store.whose(resource, login);
+    return this.#lookUp(login, async () => {
+      const stored = await this.#stored(resource, login);
       const meanwhile = this.#whose(resource, login);
       if (meanwhile !== undefined) return ok(meanwhile);
       if (stored.ok && stored.value.of === 'caller') this.learn(resource, stored.value.holding);
@@ -210,7 +224,7 @@ export class Resources {
     const notFound = failed<Fault>({ code: 'not_found', what: RESOURCE_WORDS[resource.kind] });
     const untilMs = this.#clock.nowMs() + this.#booksLagMs;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-      const stored = await this.#store.whose(resource, login);
+      const stored = await this.#stored(resource, login);
       const meanwhile = this.#own(resource, login);
       if (meanwhile !== undefined) return ok(meanwhile);
       // What memory knows to be another's, no database could make the caller's. Of responses it could: equal ids happen.
@@ -228,16 +242,22 @@ export class Resources {
     }
   }
 
-  async #lookUp<T>(search: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
-    if (this.#lookups >= LOOKUPS) {
-      this.refused += 1;
+  /** What the database says; of what was deleted through here, it may not have heard yet. */
+  async #stored(resource: NamedResource, login: string): Promise<Result<Whose, Fault>> {
+    const stored = await this.#store.whose(resource, login);
+    if (!stored.ok || stored.value.of !== 'caller') return stored;
+    const { holding, madeAtMs = 0 } = stored.value;
+    return this.#deletions.has(resource, holding, madeAtMs) ? ok({ of: 'nobody' }) : stored;
+  }
+
+  async #lookUp<T>(login: string, search: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
+    if (!this.#lookups.take(login)) {
       return failed({ code: 'overloaded', what: 'stored responses being looked up', limit: LOOKUPS });
     }
-    this.#lookups += 1;
     try {
       return await search();
     } finally {
-      this.#lookups -= 1;
+      this.#lookups.give(login);
     }
   }
 
@@ -271,10 +291,6 @@ export class Resources {
       waiting.add(wake);
     });
   }
-}
-
-function keyOf({ kind, id }: NamedResource): string {
-  return `${kind} ${id}`;
 }
 
 /**

@@ -1,13 +1,9 @@
 import type { Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
-import { createLog } from '../lib/create-log.ts';
-import type { Log } from '../lib/log.ts';
 import type { ListOptions } from './audit-list.ts';
 import type { ReceiptOptions } from './audit-receipt.ts';
 import type { VerifyOptions } from './audit-verify.ts';
-
-const GATEWAY_URL = ['--url <url>', 'the gateway', 'http://127.0.0.1:8080'] as const;
-const DATA_DIR = ['--data-dir <folder>', 'the gateway’s (APERTURE_DATA_DIR)'] as const;
+import { commandLog, DATA_DIR, GATEWAY_URL } from './command-options.ts';
 
 /** `aperture audit …`. As all commands, these load what they run when they run. */
 export function addAuditCommands(
@@ -42,7 +38,7 @@ export function addAuditCommands(
     .action(async ({ dataDir, ...options }: VerifyOptions & { dataDir?: string }) => {
       const place = at(environment(), dataDir);
       const { verifyAudit } = await import('./audit-verify.ts');
-      process.exitCode = await verifyAudit(options, place, logOf(place), say);
+      process.exitCode = await verifyAudit(options, place, commandLog(place, 'audit'), say);
     });
   audit
     .command('export')
@@ -52,7 +48,7 @@ export function addAuditCommands(
     .action(async ({ dataDir, ...options }: { from: string; dataDir?: string }) => {
       const place = at(environment(), dataDir);
       const { exportAudit } = await import('./audit-verify.ts');
-      process.exitCode = await exportAudit(options, place, logOf(place), say);
+      process.exitCode = await exportAudit(options, place, commandLog(place, 'audit'), say);
     });
   audit
     .command('key')
@@ -85,8 +81,4 @@ function collected(file: string, before: readonly string[]): string[] {
 
 function at(environment: Environment, dataDir: string | undefined): Environment {
   return dataDir === undefined ? environment : { ...environment, dataDir };
-}
-
-function logOf({ logLevel }: Environment): Log {
-  return createLog(logLevel === 'fatal' ? 'error' : logLevel, 'audit');
 }

@@ -2,6 +2,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { DestinationState } from '../sinks/messages.ts';
 import type { DeliveriesState } from './deliveries-thread.ts';
+import { grown } from './grown.ts';
 
 const GAUGES: { name: string; help: string; read: (state: DestinationState) => number }[] = [
   { name: 'waiting', help: 'Deliveries that wait', read: ({ waiting }) => waiting },
@@ -62,9 +63,4 @@ export class DeliveryMetrics {
     }
     this.#dropped.inc({ destination: name }, grown(dropped, before?.dropped));
   }
-}
-
-/** A thread that was started again counts from zero. */
-function grown(now: number, before = 0): number {
-  return now >= before ? now - before : now;
 }

@@ -1,6 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { ExportState } from '../export/messages.ts';
+import { grown } from './grown.ts';
 
 /** How the export to a bucket stands. Nothing of it is there before a bucket is configured. */
 export class ExportMetrics {
@@ -41,9 +42,4 @@ function register(registry: Registry): Metrics {
     files: total('files', 'Files that this process has uploaded'),
     failures: total('failures', 'Uploads by this process that failed'),
   };
-}
-
-/** A thread that was started again counts from zero. */
-function grown(now: number, before = 0): number {
-  return now >= before ? now - before : now;
 }

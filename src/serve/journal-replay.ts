@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
 import type { Loaded } from '../../config/load.ts';
 import { pricingOf } from '../../config/slices.ts';
@@ -13,12 +13,12 @@ import { lockFolder, systemLockWorld } from '../journal/lock.ts';
 import { replay } from '../journal/replay.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import { packageRoot } from '../lib/package-root.ts';
 import { assemble } from '../records/assemble.ts';
 import { recordAudit } from '../store/audit.ts';
 import { migrate, openPool } from '../store/database.ts';
 import { createRecordStore } from '../store/records.ts';
 import type { RecordStore } from '../store/records.ts';
+import { builtFile } from './built-file.ts';
 import { journalFolders } from './journal-folders.ts';
 import type { JournalPlace } from './journal-folders.ts';
 import { openDatabase } from './open-database.ts';
@@ -58,7 +58,7 @@ export async function replayJournals(
 ): Promise<number> {
   const folders = journalFolders(options);
   const inspectors = new InspectorPool({
-    file: join(packageRoot(), 'dist', 'workers', 'inspector.js'),
+    file: builtFile('inspector'),
     lanes: Math.max(1, availableParallelism() - 1),
     log,
     onMade: () => undefined,

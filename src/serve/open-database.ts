@@ -4,15 +4,17 @@ import type { Log } from '../lib/log.ts';
 import type { DatabaseAddress } from '../store/database.ts';
 import type { EmbeddedPostgres } from '../store/embedded-postgres.ts';
 
+export interface OpenDatabase {
+  address: DatabaseAddress;
+  /** Ours to stop. */
+  embedded: EmbeddedPostgres | undefined;
+}
+
 /**
  * The operator's database, or the embedded one of this data directory: started, or shared with the gateway that runs it
  * already.
  */
-export async function openDatabase(
-  environment: Environment,
-  dataDir: string,
-  log: Log,
-): Promise<{ address: DatabaseAddress; embedded: EmbeddedPostgres | undefined }> {
+export async function openDatabase(environment: Environment, dataDir: string, log: Log): Promise<OpenDatabase> {
   if (environment.databaseUrl !== undefined) {
     return { address: { url: environment.databaseUrl }, embedded: undefined };
   }

@@ -4,10 +4,9 @@ import type { FrontServices } from '../front/services.ts';
 import type { Whois } from '../identity/whois-cache.ts';
 import type { InspectorPool } from '../inspect/pool.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { CaptureThread } from './capture-thread.ts';
+import type { Resources } from '../resources/resources.ts';
+import type { Bookkeeping } from './bookkeeping.ts';
 import type { ControlThread } from './control-thread.ts';
-import type { JobsThread } from './jobs-thread.ts';
-import type { SegmentBooks } from './segment-books.ts';
 
 /**
  * How often the event loop is asked for its delay. What Node then notes is the whole time between two askings: so much of
@@ -15,23 +14,29 @@ import type { SegmentBooks } from './segment-books.ts';
  */
 const LOOP_RESOLUTION_MS = 10;
 
+export interface MeasuredParts {
+  services: FrontServices;
+  books: Bookkeeping;
+  api: { readonly pending: number };
+  control: ControlThread;
+  inspectors: InspectorPool;
+  whois: Whois;
+}
+
 /** What every holder of bytes and every queue says of itself (docs/architecture.md, "Bounds"). */
-export function gatewayMetrics(
-  metrics: FrontMetrics,
-  parts: {
-    services: FrontServices;
-    journal: Journal;
-    jobs: JobsThread;
-    captures: CaptureThread;
-    books: SegmentBooks;
-    api: { readonly pending: number };
-    control: ControlThread;
-    inspectors: InspectorPool;
-    whois: Whois;
-    crossings: () => Readonly<{ told: number; waiting: number }>;
-  },
-): void {
-  const { services, journal, jobs, captures, books, api, control, inspectors, whois, crossings } = parts;
+export function gatewayMetrics(metrics: FrontMetrics, parts: MeasuredParts): void {
+  const { services, books, api, control, inspectors, whois } = parts;
+  measureProcess(metrics);
+  measureFront(metrics, services, whois);
+  measureBooks(metrics, books);
+  measureQuotas(metrics, books);
+  measureLookups(metrics, services.resources, api);
+  measureControl(metrics, services, control);
+  measureInspectors(metrics, inspectors);
+  measureJournal(metrics, books.journal);
+}
+
+function measureProcess(metrics: FrontMetrics): void {
   const delay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   delay.enable();
   metrics.gauge('aperture_event_loop_delay_p99_seconds', 'Of the front door, since the last scrape', () => {
@@ -40,6 +45,9 @@ export function gatewayMetrics(
     return Math.max(0, noted - LOOP_RESOLUTION_MS / 1000);
   });
   metrics.gauge('aperture_resident_memory_bytes', 'Of this process', () => process.memoryUsage.rss());
+}
+
+function measureFront(metrics: FrontMetrics, services: FrontServices, whois: Whois): void {
   metrics.gauge('aperture_live_exchanges', 'Requests to models that run now', () => services.live.size);
   metrics.gauge('aperture_live_subjects', 'Things that a running request can be revoked by', () => {
     return services.live.subjects;
@@ -59,13 +67,16 @@ export function gatewayMetrics(
   metrics.total('aperture_whois_lookups_total', 'Questions to tailscaled who an address is', () => whois.lookups);
   metrics.gauge('aperture_whois_under_way', 'Addresses that are being asked for', () => whois.underWay);
   metrics.total('aperture_whois_failures_total', 'Those without an answer', () => whois.failures);
-  metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => services.settler.depth);
-  metrics.gauge('aperture_exchanges_to_read', 'To be read again from the journal', () => services.settler.toRead);
+}
+
+function measureBooks(metrics: FrontMetrics, { settler, jobs, captures, segments }: Bookkeeping): void {
+  metrics.gauge('aperture_unsettled_exchanges', 'Ended, and not yet a record handed on', () => settler.depth);
+  metrics.gauge('aperture_exchanges_to_read', 'To be read again from the journal', () => settler.toRead);
   metrics.total('aperture_exchanges_left_total', 'Left to the journal, for want of room', () => {
-    return services.settler.refused;
+    return settler.refused;
   });
   metrics.total('aperture_records_lost_total', 'Exchanges that are in the journal no more and have no record', () => {
-    return services.settler.lost;
+    return settler.lost;
   });
   metrics.gauge('aperture_records_waiting', 'Records that the queue has not taken yet', () => jobs.waiting);
   metrics.total('aperture_records_refused_total', 'Records sent back to the journal', () => jobs.refused);
@@ -91,12 +102,12 @@ export function gatewayMetrics(
     return jobs.retention?.partitionsWaiting ?? 0;
   });
   metrics.total('aperture_records_offered_again_total', 'Taken by the queue, and lost there', () => {
-    return books.offered.records;
+    return segments.offered.records;
   });
   metrics.total('aperture_captures_offered_again_total', 'Taken by the queue, and lost there', () => {
-    return books.offered.captures;
+    return segments.offered.captures;
   });
-  metrics.total('aperture_exchanges_gone_total', 'Neither in the database nor in the journal', () => books.gone);
+  metrics.total('aperture_exchanges_gone_total', 'Neither in the database nor in the journal', () => segments.gone);
   metrics.gauge('aperture_dead_letters', 'What could not be stored; NaN while the database is away', () => {
     return jobs.state.deadLetters ?? Number.NaN;
   });
@@ -110,32 +121,41 @@ export function gatewayMetrics(
   metrics.gauge('aperture_queue_jobs_delayed', 'Those that have failed and wait a while; NaN while it is away', () => {
     return jobs.state.jobs?.delayed ?? Number.NaN;
   });
-  const quotas = () => services.quotas.stats();
-  metrics.gauge('aperture_quota_buckets', 'Of which this process knows', () => quotas().buckets);
-  metrics.gauge('aperture_quota_reservations', 'Exchanges that something is reserved for', () => quotas().reservations);
-  metrics.gauge('aperture_quota_requests_waiting', 'Requests that wait for the store', () => quotas().waiting);
-  metrics.total('aperture_quota_requests_asked_total', 'Requests that had to wait for it', () => quotas().asked);
-  metrics.total('aperture_quota_claims_total', 'Calls of the store', () => quotas().claims);
-  metrics.total('aperture_quota_claims_failed_total', 'Those without an answer', () => quotas().claimsFailed);
+}
+
+function measureQuotas(metrics: FrontMetrics, { quotas, quotaThread }: Bookkeeping): void {
+  const stats = () => quotas.ledger.stats();
+  metrics.gauge('aperture_quota_buckets', 'Of which this process knows', () => stats().buckets);
+  metrics.gauge('aperture_quota_reservations', 'Exchanges that something is reserved for', () => stats().reservations);
+  metrics.gauge('aperture_quota_requests_waiting', 'Requests that wait for the store', () => stats().waiting);
+  metrics.total('aperture_quota_requests_asked_total', 'Requests that had to wait for it', () => stats().asked);
+  metrics.total('aperture_quota_claims_total', 'Calls of the store', () => stats().claims);
+  metrics.total('aperture_quota_claims_failed_total', 'Those without an answer', () => stats().claimsFailed);
   metrics.gauge('aperture_quota_store_away_seconds', 'Since it last answered; 0 while it does', () => {
-    return quotas().awayMs / 1000;
+    return stats().awayMs / 1000;
   });
-  metrics.total('aperture_quota_crossings_total', 'Told by this process', () => crossings().told);
+  metrics.total('aperture_quota_crossings_total', 'Told by this process', () => quotaThread.crossings.told);
   metrics.gauge('aperture_quota_crossings_waiting', 'Buckets that were charged, and not looked at yet', () => {
-    return crossings().waiting;
+    return quotaThread.crossings.waiting;
   });
+}
+
+function measureLookups(metrics: FrontMetrics, resources: Resources, api: MeasuredParts['api']): void {
   metrics.gauge('aperture_api_questions', 'Questions to the database under way', () => api.pending);
-  metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => services.resources.remembered);
-  metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => services.resources.lookups);
+  metrics.gauge('aperture_stored_responses', 'Remembered, with who made them', () => resources.remembered);
+  metrics.gauge('aperture_stored_response_lookups', 'Ids that are being looked for', () => resources.lookups);
   metrics.gauge('aperture_resources_kept', 'Objects at providers that the own file knows', () => {
-    return services.resources.kept.lines;
+    return resources.kept.lines;
   });
   metrics.total('aperture_resources_not_kept_total', 'Notes that the own file did not take', () => {
-    return services.resources.kept.failures;
+    return resources.kept.failures;
   });
   metrics.total('aperture_stored_response_lookups_refused_total', 'Refusals for want of room', () => {
-    return services.resources.refused;
+    return resources.refused;
   });
+}
+
+function measureControl(metrics: FrontMetrics, services: FrontServices, control: ControlThread): void {
   metrics.gauge('aperture_control_age_seconds', 'Since the store last confirmed the control state', () => {
     return control.ageMs / 1000;
   });
@@ -156,6 +176,9 @@ export function gatewayMetrics(
   metrics.gauge('aperture_world', 'Counts up with each config that this process ran', () => {
     return services.worlds.current.number;
   });
+}
+
+function measureInspectors(metrics: FrontMetrics, inspectors: InspectorPool): void {
   metrics.gauge('aperture_inspectors', 'Inspector threads that take work', () => inspectors.stats().lanes);
   metrics.gauge('aperture_rules_threads', 'Threads that run rules', () => inspectors.stats().rulesLanes);
   metrics.gauge('aperture_rules_undecided', 'Requests and responses that wait for rules, or go through them', () => {
@@ -166,6 +189,9 @@ export function gatewayMetrics(
     return inspectors.stats().deferred;
   });
   metrics.total('aperture_inspector_restarts_total', 'Inspector threads that died', () => inspectors.stats().restarts);
+}
+
+function measureJournal(metrics: FrontMetrics, journal: Journal): void {
   metrics.gauge('aperture_journal_bytes', 'On disk', () => journal.stats().bytesOnDisk);
   metrics.gauge('aperture_journal_segments', 'Files', () => journal.stats().segments);
   metrics.gauge('aperture_journal_pending_bytes', 'Not yet written', () => journal.stats().pendingBytes);

@@ -14,7 +14,7 @@ export interface SeenCredentials {
 const NONE: Record<string, string> = {};
 
 /** Hashes what was not expected: whoever knows a secret can find out whether it came through, nobody else can. */
-export function hashOfCredential(value: string): string {
+function hashOfCredential(value: string): string {
   return hash('sha256', value, 'hex').slice(0, 16);
 }
 

@@ -64,7 +64,7 @@ export function finishReason(stop: StopReason): string {
   }
 }
 
-export function usageJson(usage: Usage): string {
+function usageJson(usage: Usage): string {
   const input = totalInput(usage);
   const output = totalOutput(usage);
   const write = usage.cache_write_other > 0 ? `,"cache_write_tokens":${usage.cache_write_other}` : '';

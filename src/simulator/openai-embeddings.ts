@@ -20,7 +20,7 @@ export function vectorOf(seed: Seed, dimensions = DIMENSIONS): number[] {
   });
 }
 
-export function inputsOf(input: unknown): number {
+function inputsOf(input: unknown): number {
   // A list of numbers is one text that was tokenised by the client.
   if (!Array.isArray(input) || typeof input[0] === 'number') return 1;
   return Math.min(input.length, MOST_INPUTS);

@@ -59,7 +59,7 @@ export function scriptResponse(script: Script, prompt: Prompt, steering: Steerin
 }
 
 /** The status that the answer ends with. */
-export function finalStatus(script: Script): ResponseStatus {
+function finalStatus(script: Script): ResponseStatus {
   return script.stop === 'length' || script.stop === 'content_filter' ? 'incomplete' : 'completed';
 }
 
@@ -87,7 +87,7 @@ export function responseJson(response: ScriptedResponse, status: ResponseStatus,
   );
 }
 
-export function usageJson(usage: Usage): string {
+function usageJson(usage: Usage): string {
   const input = totalInput(usage);
   const output = totalOutput(usage);
   return (

@@ -6,7 +6,7 @@ import { USAGE_KINDS } from '../contract/usage.ts';
 import { storableJson } from '../lib/storable-text.ts';
 import { uuid7, uuid7Ms } from '../lib/uuid7.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from './rollups.ts';
-import { AMENDED_SESSIONS } from './sessions.ts';
+import { AMENDED_SESSIONS } from './session-rows.ts';
 
 /** "apam": held shared by who books what came late, alone by who prices again. */
 const AMENDMENT_LOCK = 0x6170616d;

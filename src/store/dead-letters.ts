@@ -6,8 +6,7 @@ import { storableJson, storableText } from '../lib/storable-text.ts';
 import { uuid7, uuid7Floor } from '../lib/uuid7.ts';
 
 /** What can lie among the dead letters: a record that no build could store, and a job of a queue that no build could read. */
-export const LETTER_KINDS = ['record', 'job'] as const;
-export type LetterKind = (typeof LETTER_KINDS)[number];
+export type LetterKind = 'record' | 'job';
 
 /** What goes there. */
 export interface Letter {
@@ -37,7 +36,7 @@ export interface FoundLetter extends LetterLine {
 
 /** Kept this long and this many, the newest; whoever wants them longer copies them out. */
 export const LETTERS_KEPT_DAYS = 90;
-export const LETTERS_KEPT = 100_000;
+const LETTERS_KEPT = 100_000;
 const DAY_MS = 86_400_000;
 
 /** Puts a letter there; one that is there already keeps its id and time, and takes the new reason. */

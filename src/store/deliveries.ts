@@ -28,8 +28,8 @@ export async function enqueueDeliveries(
 /** How long a delivery is tried before it is a dead letter. A receiver may be away over a weekend. */
 export const EXPIRES_AFTER = '3 days';
 /** Delivered ones are kept for whoever has to have them again (replay by time range), dead ones to be looked at. */
-export const DELIVERED_KEPT = '3 days';
-export const DEAD_KEPT = '30 days';
+const DELIVERED_KEPT = '3 days';
+const DEAD_KEPT = '30 days';
 
 const NUMBERED_AT_ONCE = 5_000;
 /**

@@ -63,7 +63,7 @@ export interface ExportStore {
 }
 
 /** After so long, a record is exported without a capture: it was lost with its journal, or is very late. */
-export const CAPTURE_WITHIN = '1 hour';
+const CAPTURE_WITHIN = '1 hour';
 
 const EXPORTER = 's3';
 const NOTED_AT_ONCE = 10_000;

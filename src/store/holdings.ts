@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { Whose } from '../contract/holding.ts';
+import type { Holding, Whose } from '../contract/holding.ts';
 import type { NamedResource, ResourceKind } from '../contract/resource.ts';
 
 /** The caller's own first: a provider may give an id twice. One row of the index, or none. */
@@ -11,31 +11,43 @@ const FIND_RESPONSE = `
 
 /** At each provider it is its last maker's, if it is there: names that callers choose are free again (`resources`). */
 const FIND = `
-  SELECT login, provider, model, key_id, models, batch, batch_model FROM (
+  SELECT login, provider, model, key_id, models, batch, batch_model, extract(epoch FROM made_at) * 1000 AS made_ms FROM (
     SELECT DISTINCT ON (provider) * FROM aperture.resources WHERE kind = $1 AND id = $2 ORDER BY provider, made_at DESC
   ) AS last
    WHERE made_at > deleted_at
    ORDER BY (login = $3) DESC, made_at DESC LIMIT 1`;
 
-const Responses = z.array(z.object({ login: z.string(), provider: z.string(), model: z.string() }));
-const Others = z.array(
-  z
-    .object({
-      login: z.string(),
-      provider: z.string(),
-      model: z.string(),
-      key_id: z.string(),
-      models: z.array(z.string()).nullable(),
-      batch: z.string().nullable(),
-      batch_model: z.string().nullable(),
-    })
-    .transform(({ key_id: keyId, models, batch, batch_model, ...holding }) => ({
-      ...holding,
+/** A row, as its holding and when it was made. */
+const Response = z
+  .object({ login: z.string(), provider: z.string(), model: z.string() })
+  .transform((holding): Found => ({ holding }));
+const Other = z
+  .object({
+    login: z.string(),
+    provider: z.string(),
+    model: z.string(),
+    key_id: z.string(),
+    models: z.array(z.string()).nullable(),
+    batch: z.string().nullable(),
+    batch_model: z.string().nullable(),
+    made_ms: z.coerce.number(),
+  })
+  .transform(({ login, provider, model, key_id: keyId, models, batch, batch_model, made_ms }): Found => ({
+    holding: {
+      login,
+      provider,
+      model,
       keyId,
       ...(models === null ? {} : { models }),
       ...(batch === null ? {} : { batch: { id: batch, model: batch_model ?? '' } }),
-    })),
-);
+    },
+    madeAtMs: made_ms,
+  }));
+
+interface Found {
+  holding: Holding;
+  madeAtMs?: number;
+}
 
 /**
  * Whose something is that a provider keeps: a response by the records of what made it, all else by the table that its
@@ -44,12 +56,13 @@ const Others = z.array(
  * @throws Error when the database is away.
  */
 export async function whose(pool: Pool, { kind, id }: NamedResource, login: string): Promise<Whose> {
-  const [holding] =
-    kind === 'response'
-      ? Responses.parse((await pool.query(FIND_RESPONSE, [id, login])).rows)
-      : Others.parse((await pool.query(FIND, [kind, id, login])).rows);
-  if (holding === undefined) return { of: 'nobody' };
-  return holding.login === login ? { of: 'caller', holding } : { of: 'another' };
+  const { rows } = await pool.query(
+    kind === 'response' ? FIND_RESPONSE : FIND,
+    kind === 'response' ? [id, login] : [kind, id, login],
+  );
+  if (rows.length === 0) return { of: 'nobody' };
+  const found = (kind === 'response' ? Response : Other).parse(rows[0]);
+  return found.holding.login === login ? { of: 'caller', ...found } : { of: 'another' };
 }
 
 const FIND_OWN = `

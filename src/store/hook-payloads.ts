@@ -32,7 +32,7 @@ export interface HookPayloadStore {
 }
 
 /** A delivery is tried for 3 days; a dead letter can be put back for some more. */
-export const PAYLOADS_KEPT = '7 days';
+const PAYLOADS_KEPT = '7 days';
 const DROPPED_AT_ONCE = 1_000;
 
 export function createHookPayloadStore(pool: Pool): HookPayloadStore {

@@ -1,7 +1,7 @@
 import { USAGE_KINDS } from '../contract/usage.ts';
 
 /** What the rows of the roll-ups are about, beside the hour or the day. */
-export const ROLLUP_BY = ['login', 'node_id', 'groups', 'model', 'provider', 'agent', 'api', 'status'];
+const ROLLUP_BY = ['login', 'node_id', 'groups', 'model', 'provider', 'agent', 'api', 'status'];
 
 /** Members of a record that a roll-up sums as they are. */
 const SUMMED = [...USAGE_KINDS, 'cost_nanodollars', 'request_bytes', 'response_bytes'];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { compileAccess } from '../../src/access/grants.ts';
-import type { CapabilityInput, GrantInput } from '../../src/access/grants.ts';
+import type { CapabilityInput, GrantInput } from '../../src/access/grant-input.ts';
 import type { Caller } from '../../src/contract/caller.ts';
 
 function grant(id: string, src: string[], ...capabilities: CapabilityInput[]): GrantInput {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileAccess } from '../../src/access/grants.ts';
-import type { GrantInput } from '../../src/access/grants.ts';
+import type { GrantInput } from '../../src/access/grant-input.ts';
 import { explain } from '../../src/front/explain.ts';
 import { providersAnswer } from '../../src/routing/providers-list.ts';
 import { compileRouting, planRoute } from '../../src/routing/plan.ts';

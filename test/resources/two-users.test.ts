@@ -193,12 +193,14 @@ describe('two users', () => {
       expect([endpoint.method, path, answer.status]).toEqual([endpoint.method, path, 200]);
       expect(keeper.seen.at(-1)).toMatchObject({ method: endpoint.method, url: path });
     }
-    // Deleted, it is nobody's.
+    // Deleted, it is nobody's at once: no provider is asked for it.
     const deleted = order.filter(({ does }) => does === 'delete');
+    const before = keeper.seen.length;
     const answers = await Promise.all(
       deleted.map((endpoint) => ask(ALICE, 'GET', pathOf(endpoint, made), { headers: headersOf(endpoint) })),
     );
     expect(answers.map(({ status }) => status)).toEqual(deleted.map(() => 404));
+    expect(asked(keeper.seen.slice(before))).toEqual([]);
   }, 60_000);
 
   test('lists hold what is the own, and say what was left out', async () => {

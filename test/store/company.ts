@@ -4,7 +4,7 @@ import type { DatabaseAddress } from '../../src/store/database.ts';
 import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { DAY_MS, ensurePartitions } from '../../src/store/partitions.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from '../../src/store/rollups.ts';
-import { SESSION_PARTS } from '../../src/store/sessions.ts';
+import { SESSION_PARTS } from '../../src/store/session-rows.ts';
 import { VERDICT_PARTS } from '../../src/store/verdicts.ts';
 
 /**

@@ -93,10 +93,10 @@ describe('whose anything else is that a provider keeps', () => {
       { ...made, id: uuid7(TEST_TIME_MS + 3_000), resources: [{ ...note(made), at_ms: TEST_TIME_MS + 3_000 }] },
     ]);
     const holding = { login: ALICE, provider: 'openai', model: '', keyId: 'key_7', models: ['m-1'] };
-    expect(await whose(pool, named, ALICE)).toEqual({ of: 'caller', holding });
+    expect(await whose(pool, named, ALICE)).toEqual({ of: 'caller', holding, madeAtMs: TEST_TIME_MS + 3_000 });
     expect(await whose(pool, named, BOB)).toEqual({ of: 'another' });
     await store([made]);
-    expect(await whose(pool, named, ALICE)).toEqual({ of: 'caller', holding });
+    expect(await whose(pool, named, ALICE)).toEqual({ of: 'caller', holding, madeAtMs: TEST_TIME_MS + 3_000 });
   });
 
   test('made again by another at the same provider, it is that maker’s; at another provider each has one', async () => {

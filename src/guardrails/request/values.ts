@@ -19,7 +19,7 @@ export function whole(body: Uint8Array): ValueSpan | undefined {
  * Names that some reader takes for the same: Google's JSON has two spellings of each name, and a reader that ignores case
  * is a usual one. A rule judges whatever a provider may read.
  */
-export function sameName(name: string): string {
+function sameName(name: string): string {
   return name.replaceAll('_', '').toLowerCase();
 }
 
@@ -32,7 +32,7 @@ export function valuesAt(body: Uint8Array, path: string): ValueSpan[] {
 }
 
 /** The values of the members of that name, of an object or of the objects in a list. */
-export function membersNamed(body: Uint8Array, { start }: ValueSpan, name: string): ValueSpan[] {
+function membersNamed(body: Uint8Array, { start }: ValueSpan, name: string): ValueSpan[] {
   if (body[start] === OPEN_BRACKET) {
     return elements(body, { start, end: start }).flatMap((element) =>
       body[element.start] === OPEN_BRACE ? membersNamed(body, element, name) : [],

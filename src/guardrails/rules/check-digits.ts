@@ -56,7 +56,7 @@ export function verhoeff(digits: readonly number[]): boolean {
 }
 
 /** ISO 7064, MOD 11,10: the last digit checks the others. */
-export function mod1110(digits: readonly number[]): boolean {
+function mod1110(digits: readonly number[]): boolean {
   let product = 10;
   for (const digit of digits.slice(0, -1)) {
     const sum = (digit + product) % 10;

@@ -8,7 +8,7 @@ import type { Breach } from './breach.ts';
 type Bound = ParameterBounds['bounds'][string];
 
 /** Stands for the member that limits the output, which each API calls by another name. */
-export const OUTPUT_LIMIT = 'max_output_tokens';
+const OUTPUT_LIMIT = 'max_output_tokens';
 
 /** Where each API has it. Others generate nothing, or take no limit: there is nothing to bound. */
 const LIMIT_PATHS: Partial<Record<Api, readonly string[]>> = {

@@ -4,7 +4,7 @@ import { PendingBytes } from '../../lib/pending-bytes.ts';
  * The largest line that is read, as for an event of a stream (`sse.ts`): one answer may hold images. A longer one is passed
  * over, and flagged.
  */
-export const LINE_LIMIT_BYTES = 64 * 1024 * 1024;
+const LINE_LIMIT_BYTES = 64 * 1024 * 1024;
 
 const LF = 0x0a;
 /** Of a line that spans chunks. */

@@ -5,7 +5,7 @@ import { readEvent, tookMsOf, without } from './siem-event.ts';
 import type { RequestTold, SiemEvent, VerdictTold } from './siem-event.ts';
 
 /** The version of the Elastic Common Schema that events are written after. */
-export const ECS_VERSION = '8.17.0';
+const ECS_VERSION = '8.17.0';
 
 const NANOSECONDS_PER_MS = 1_000_000;
 

@@ -8,7 +8,7 @@ import { readEvent } from './siem-event.ts';
 import type { SiemEvent } from './siem-event.ts';
 
 /** The version of https://schema.ocsf.io that events are written after; test/sinks/formats/ocsf.test.ts has its rules. */
-export const OCSF_VERSION = '1.8.0';
+const OCSF_VERSION = '1.8.0';
 
 /** What a class of events has beyond what all have. */
 export interface OcsfClass {

@@ -5,8 +5,8 @@ import {
   questionOf,
   requestFilters,
   sessionFilters,
-  withPage,
 } from '../../../src/dashboard/app/pages/logs/questions.ts';
+import { withPage } from '../../../src/dashboard/app/lists/page-question.ts';
 
 const FROM = '2026-11-22T00:00:00.000Z';
 const TO = '2026-11-23T12:30:00.000Z';

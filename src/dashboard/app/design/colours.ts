@@ -11,6 +11,6 @@ export function colour(name: string): string {
 
 /** Of the series at a place of a chart; the eighth and all after it are "others". */
 export function seriesColour(at: number): string {
-  return `var(--series-${Math.min(at + 1, 8)})`;
+  return `var(--series-${Math.min(at + 1, SERIES_COLOURS)})`;
 }
-export const MOST_SERIES = 8;
+const SERIES_COLOURS = 8;

@@ -2,7 +2,7 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { Button } from './button.tsx';
-import { countExact } from './format.ts';
+import { count, countExact } from './format.ts';
 import styles from './table.module.css';
 
 export interface Column<Row> {
@@ -20,6 +20,18 @@ export interface Column<Row> {
   sort?: (row: Row) => number | string | bigint;
   /** The exact value, for the cell's title. */
   title?: (row: Row) => string | undefined;
+}
+
+/** A column of whole numbers: rounded in the cell, exact in its title. */
+export function countColumn<Key extends string, Row extends Record<Key, number>>(key: Key, head: string): Column<Row> {
+  return {
+    key,
+    head,
+    figure: true,
+    cell: (row) => count(row[key]),
+    title: (row) => countExact(row[key]),
+    sort: (row) => row[key],
+  };
 }
 
 interface TableProps<Row> {

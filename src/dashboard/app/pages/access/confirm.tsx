@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { Button } from '../../design/button.tsx';
 import { Dialog } from '../../design/dialog.tsx';
-import styles from './access.module.css';
+import { Problem } from '../../design/problem.tsx';
 import { useRemoval } from './change.ts';
 
 interface ConfirmProps {
@@ -37,15 +37,5 @@ export function Confirm({ title, act, look, list, id, onClose, children }: Confi
       <p>{children}</p>
       <Problem error={removal.error} />
     </Dialog>
-  );
-}
-
-/** Why the gateway refused, in its own words. */
-export function Problem({ error }: { error: Error | null }) {
-  if (error === null) return null;
-  return (
-    <p className={styles.problem} role="alert">
-      {error.message}
-    </p>
   );
 }

@@ -8,6 +8,7 @@ import { Choice } from '../../design/choice.tsx';
 import { Dialog } from '../../design/dialog.tsx';
 import { Field } from '../../design/filter-bar.tsx';
 import { Foreign } from '../../design/hostile.tsx';
+import { Problem } from '../../design/problem.tsx';
 import { Answer, Empty } from '../../design/states.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
@@ -16,7 +17,7 @@ import { endOf, Revocation, REVOCATION_KINDS, Revocations } from './answers.ts';
 import type { Lasts, RevocationKind } from './answers.ts';
 import styles from './access.module.css';
 import { useChange } from './change.ts';
-import { Confirm, Problem } from './confirm.tsx';
+import { Confirm } from './confirm.tsx';
 import { LastsChoice } from './lasts.tsx';
 
 const LIST = '/api/revocations';

@@ -7,6 +7,7 @@ import { Card } from '../../design/card.tsx';
 import { Dialog } from '../../design/dialog.tsx';
 import { Field } from '../../design/filter-bar.tsx';
 import { Foreign } from '../../design/hostile.tsx';
+import { Problem } from '../../design/problem.tsx';
 import { Answer, Empty } from '../../design/states.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
@@ -15,7 +16,7 @@ import { endOf, NewToken, Tokens } from './answers.ts';
 import type { Lasts, Token } from './answers.ts';
 import styles from './access.module.css';
 import { useChange } from './change.ts';
-import { Confirm, Problem } from './confirm.tsx';
+import { Confirm } from './confirm.tsx';
 import { LastsChoice } from './lasts.tsx';
 
 const LIST = '/api/tokens';

@@ -2,7 +2,7 @@ import { UsageReport } from '../../api/shapes.ts';
 import { useApi } from '../../api/use-api.ts';
 import { Stat, Stats } from '../../design/card.tsx';
 import { count, countExact, money, percent } from '../../design/format.ts';
-import { costInFull, costShown, usagePath } from '../overview/usage.ts';
+import { costInFull, costShown, usagePath } from '../../usage/usage.ts';
 import { stickiness } from './report.ts';
 import type { AdoptionReport } from './report.ts';
 

@@ -7,8 +7,8 @@ import { count, countExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
 import type { RangeSearch } from '../../design/time-range.ts';
 import { Answer, Empty } from '../../design/states.tsx';
-import { plainName } from '../overview/names.ts';
-import { costShown, nameIn, usagePath } from '../overview/usage.ts';
+import { plainName } from '../../usage/names.ts';
+import { costShown, nameIn, usagePath } from '../../usage/usage.ts';
 
 const MOST = 10;
 const TITLES = { model: 'Models', agent: 'Agents' };

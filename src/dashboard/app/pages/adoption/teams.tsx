@@ -5,7 +5,7 @@ import { Card } from '../../design/card.tsx';
 import { count, countExact, money, percent } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
 import type { RangeSearch } from '../../design/time-range.ts';
-import { plainName } from '../overview/names.ts';
+import { plainName } from '../../usage/names.ts';
 import { matrixOf, shareOf } from './matrix.ts';
 import type { Cell, MatrixRow } from './matrix.ts';
 import type { Team, User } from './report.ts';

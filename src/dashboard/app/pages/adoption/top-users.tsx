@@ -1,9 +1,9 @@
 import { Link } from '@tanstack/react-router';
 import { Card } from '../../design/card.tsx';
-import { count, countExact, day, money, moneyExact } from '../../design/format.ts';
+import { countExact, day, money, moneyExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
 import type { RangeSearch } from '../../design/time-range.ts';
-import { Table } from '../../design/table.tsx';
+import { countColumn, Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
 import type { User } from './report.ts';
 import styles from './adoption.module.css';
@@ -54,22 +54,8 @@ function columnsOf({ range, from, to }: RangeSearch): Column<User>[] {
       title: ({ cost_nanodollars }) => moneyExact(cost_nanodollars),
       sort: ({ cost_nanodollars }) => BigInt(cost_nanodollars),
     },
-    {
-      key: 'requests',
-      head: 'Requests',
-      figure: true,
-      cell: ({ requests }) => count(requests),
-      title: ({ requests }) => countExact(requests),
-      sort: ({ requests }) => requests,
-    },
-    {
-      key: 'tokens',
-      head: 'Tokens',
-      figure: true,
-      cell: ({ tokens }) => count(tokens),
-      title: ({ tokens }) => countExact(tokens),
-      sort: ({ tokens }) => tokens,
-    },
+    countColumn('requests', 'Requests'),
+    countColumn('tokens', 'Tokens'),
     {
       key: 'days_active',
       head: 'Days active',

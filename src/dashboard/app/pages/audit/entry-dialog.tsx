@@ -1,4 +1,5 @@
 import { Dialog } from '../../design/dialog.tsx';
+import { Facts } from '../../design/facts.tsx';
 import { Foreign } from '../../design/hostile.tsx';
 import { CodeBlock } from '../../design/texts.tsx';
 import { actionName } from './actions.ts';
@@ -11,7 +12,7 @@ export function EntryDialog({ entry, onClose }: { entry: AuditItem; onClose: () 
   const { number, at, by, node_id, action, target, details, hash } = entry;
   return (
     <Dialog title={`Entry ${number}: ${actionName(action)}`} wide onClose={onClose}>
-      <dl className={styles.facts}>
+      <Facts>
         <dt>When</dt>
         <dd>{at}</dd>
         <dt>Who</dt>
@@ -38,7 +39,7 @@ export function EntryDialog({ entry, onClose }: { entry: AuditItem; onClose: () 
         )}
         <dt>Hash</dt>
         <dd className={styles.hash}>{hash}</dd>
-      </dl>
+      </Facts>
       <CodeBlock label="Details" text={JSON.stringify(details, undefined, 2)} />
     </Dialog>
   );

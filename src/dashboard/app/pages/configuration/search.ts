@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-export const TABS = ['editor', 'versions', 'providers', 'grants', 'quotas', 'rules'] as const;
+const TABS = ['editor', 'versions', 'providers', 'grants', 'quotas', 'rules'] as const;
 export type Tab = (typeof TABS)[number];
 
 const word = () => z.catch(z.optional(z.string().check(z.minLength(1), z.maxLength(600))), undefined);

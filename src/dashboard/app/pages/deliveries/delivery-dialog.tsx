@@ -1,13 +1,13 @@
 import { useApi } from '../../api/use-api.ts';
 import { Button } from '../../design/button.tsx';
 import { Dialog } from '../../design/dialog.tsx';
+import { Facts } from '../../design/facts.tsx';
 import { Foreign } from '../../design/hostile.tsx';
+import { Problem } from '../../design/problem.tsx';
 import { Answer } from '../../design/states.tsx';
 import { CodeBlock, Time } from '../../design/texts.tsx';
-import { Problem } from '../access/confirm.tsx';
 import { WholeDelivery } from './answers.ts';
 import type { Delivery } from './answers.ts';
-import styles from './deliveries.module.css';
 import { useReplay } from './use-replay.ts';
 
 /** One delivery with what is told in it. */
@@ -35,7 +35,7 @@ export function DeliveryDialog({ delivery, onClose }: { delivery: Delivery; onCl
         </>
       }
     >
-      <dl className={styles.facts}>
+      <Facts>
         <dt>State</dt>
         <dd>
           {state}
@@ -64,7 +64,7 @@ export function DeliveryDialog({ delivery, onClose }: { delivery: Delivery; onCl
             </dd>
           </>
         )}
-      </dl>
+      </Facts>
       <Answer of={whole} lines={6}>
         {({ payload }) => <CodeBlock label="What it tells" text={JSON.stringify(payload, undefined, 2)} />}
       </Answer>

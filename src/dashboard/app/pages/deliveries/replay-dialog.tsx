@@ -6,7 +6,7 @@ import { Choice } from '../../design/choice.tsx';
 import { Dialog } from '../../design/dialog.tsx';
 import { countExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
-import { Problem } from '../access/confirm.tsx';
+import { Problem } from '../../design/problem.tsx';
 import { DeliveryPage } from './answers.ts';
 import type { Destination } from './answers.ts';
 import styles from './deliveries.module.css';

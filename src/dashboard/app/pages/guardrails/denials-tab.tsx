@@ -1,19 +1,17 @@
 import { Link } from '@tanstack/react-router';
-import { useMemo } from 'react';
 import { useApi } from '../../api/use-api.ts';
 import { BarList } from '../../design/bar-list.tsx';
 import { Card, Columns } from '../../design/card.tsx';
 import { count, countExact, percent } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
-import { intervalsOf } from '../../design/time-range.ts';
 import { Answer, Empty } from '../../design/states.tsx';
-import { Table } from '../../design/table.tsx';
+import { countColumn, Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
-import { TimeChart } from '../../design/time-chart.tsx';
 import { codeInWords, DENIAL_NAMES, DenialReport, denialsOver, denialsPath } from './denials.ts';
 import type { Denied } from './denials.ts';
 import type { View } from './guardrails.tsx';
 import styles from './guardrails.module.css';
+import { OverTime } from './over-time.tsx';
 
 /** What was denied, by whose word, and to whom. */
 export function DenialsTab({ view }: { view: View }) {
@@ -22,9 +20,14 @@ export function DenialsTab({ view }: { view: View }) {
   return (
     <>
       <Card title="Over time" note="Requests, by what denied them">
-        <div className={styles.chart}>
-          <OverTime view={view} />
-        </div>
+        <OverTime
+          label="Denied requests over time, by what denied them"
+          range={range}
+          path={denialsPath(search, range, 'denial', range.interval)}
+          schema={DenialReport}
+          seriesOf={denialsOver}
+          empty={{ when: ({ total }) => total.requests === 0, say: NOTHING }}
+        />
       </Card>
       <Card title="By reason" note="Each leads to its requests" flush>
         <Answer of={report} lines={5} empty={{ when: ({ items }) => items.length === 0, say: NOTHING }}>
@@ -49,27 +52,6 @@ export function DenialsTab({ view }: { view: View }) {
 
 const NOTHING = <Empty title="Nothing was denied" />;
 
-function OverTime({ view: { search, range } }: { view: View }) {
-  const { from, to, interval } = range;
-  const times = useMemo(() => intervalsOf({ from, to, interval }), [from, to, interval]);
-  const report = useApi(denialsPath(search, range, 'denial', interval), DenialReport, { keep: true });
-  const series = useMemo(() => denialsOver(times, report.data?.items ?? []), [times, report.data]);
-  return (
-    <Answer of={report} lines={8} empty={{ when: ({ total }) => total.requests === 0, say: NOTHING }}>
-      {() => (
-        <TimeChart
-          label="Denied requests over time, by what denied them"
-          times={times}
-          series={series}
-          interval={interval}
-          format={countExact}
-          height={220}
-        />
-      )}
-    </Answer>
-  );
-}
-
 function columnsOf({ search: { login }, range: { from, to } }: View, all: number): Column<Denied>[] {
   return [
     {
@@ -90,14 +72,7 @@ function columnsOf({ search: { login }, range: { from, to } }: View, all: number
       title: ({ code }) => code,
       sort: ({ code = '' }) => codeInWords(code),
     },
-    {
-      key: 'requests',
-      head: 'Requests',
-      figure: true,
-      cell: ({ requests }) => count(requests),
-      title: ({ requests }) => countExact(requests),
-      sort: ({ requests }) => requests,
-    },
+    countColumn('requests', 'Requests'),
     {
       key: 'share',
       head: 'Share',

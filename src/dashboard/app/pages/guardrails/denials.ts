@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { pathOf } from '../../api/client.ts';
 import { DENIALS } from '../../api/shapes.ts';
 import type { Denial } from '../../api/shapes.ts';
+import { sumsOver } from '../../design/sums-over.ts';
 
 export const DENIAL_NAMES: Record<Denial, string> = {
   grant: 'Grants',
@@ -64,14 +65,14 @@ export function denialsPath(
 
 /** A series for each of whose word it was, over these times. */
 export function denialsOver(times: readonly string[], items: readonly Denied[]): { name: string; values: number[] }[] {
-  const places = new Map(times.map((time, at) => [Date.parse(time), at]));
-  const all = DENIALS.map((denial) => {
-    const values = times.map(() => 0);
-    for (const { time, requests, denial: of } of items) {
-      const at = time === undefined || of !== denial ? undefined : places.get(Date.parse(time));
-      if (at !== undefined) values[at] = (values[at] ?? 0) + requests;
-    }
-    return { name: DENIAL_NAMES[denial], values };
-  });
+  const all = DENIALS.map((denial) => ({
+    name: DENIAL_NAMES[denial],
+    values: sumsOver(
+      times,
+      items,
+      ({ time }) => time,
+      (item) => (item.denial === denial ? item.requests : 0),
+    ),
+  }));
   return all.filter(({ values }) => values.some((value) => value > 0));
 }

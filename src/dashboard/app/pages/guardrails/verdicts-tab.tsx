@@ -1,24 +1,22 @@
 import { Link } from '@tanstack/react-router';
-import { useMemo } from 'react';
 import { useApi } from '../../api/use-api.ts';
 import { BarList } from '../../design/bar-list.tsx';
 import { Card, Columns } from '../../design/card.tsx';
 import { Choice } from '../../design/choice.tsx';
 import { count, countExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
-import { intervalsOf } from '../../design/time-range.ts';
 import { Answer, Empty } from '../../design/states.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
-import { TimeChart } from '../../design/time-chart.tsx';
 import type { View } from './guardrails.tsx';
-import { ALL_OUTCOMES, amountOf, nameOf, OUTCOMES, seriesOver, VerdictReport, verdictsPath } from './verdicts.ts';
+import { OverTime } from './over-time.tsx';
+import { ALL_OUTCOMES, amountOf, nameOf, OUTCOMES, VerdictReport, verdictsOver, verdictsPath } from './verdicts.ts';
 import type { Outcome, VerdictGroup, VerdictSums } from './verdicts.ts';
 import styles from './guardrails.module.css';
 
 /** What rules and hooks found, but for what let all pass. */
 export function VerdictsTab({ view }: { view: View }) {
-  const { shadow, isAdmin, change } = view;
+  const { range, shadow, isAdmin, change } = view;
   return (
     <>
       <Card
@@ -36,9 +34,14 @@ export function VerdictsTab({ view }: { view: View }) {
           />
         }
       >
-        <div className={styles.chart}>
-          <OverTime view={view} />
-        </div>
+        <OverTime
+          label="Verdicts over time, by what came of them"
+          range={range}
+          path={verdictsPath(view, 'rule', range.interval)}
+          schema={VerdictReport}
+          seriesOf={verdictsOver}
+          empty={{ when: ({ total }) => total.verdicts === 0, say: <Nothing view={view} /> }}
+        />
       </Card>
       <Counted view={view} group="rule" title="By rule" note="Each figure leads to its requests" />
       <Columns>
@@ -46,27 +49,6 @@ export function VerdictsTab({ view }: { view: View }) {
         <Findings view={view} />
       </Columns>
     </>
-  );
-}
-
-function OverTime({ view }: { view: View }) {
-  const { from, to, interval } = view.range;
-  const times = useMemo(() => intervalsOf({ from, to, interval }), [from, to, interval]);
-  const report = useApi(verdictsPath(view, 'rule', interval), VerdictReport, { keep: true });
-  const series = useMemo(() => seriesOver(times, report.data?.items ?? []), [times, report.data]);
-  return (
-    <Answer of={report} lines={8} empty={{ when: ({ total }) => total.verdicts === 0, say: <Nothing view={view} /> }}>
-      {() => (
-        <TimeChart
-          label="Verdicts over time, by what came of them"
-          times={times}
-          series={series}
-          interval={interval}
-          format={countExact}
-          height={220}
-        />
-      )}
-    </Answer>
   );
 }
 

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { pathOf } from '../../api/client.ts';
+import { sumsOver } from '../../design/sums-over.ts';
 
 /** What came of a verdict, for whoever asks what was stopped or changed. */
 export const OUTCOMES = {
@@ -58,18 +59,18 @@ export function nameOf(item: VerdictSums, group: VerdictGroup): string {
 }
 
 /** A series for each outcome that there was, over these times. */
-export function seriesOver(
+export function verdictsOver(
   times: readonly string[],
   items: readonly VerdictSums[],
 ): { name: string; values: number[] }[] {
-  const places = new Map(times.map((time, at) => [Date.parse(time), at]));
-  const all = ALL_OUTCOMES.map((outcome) => {
-    const values = times.map(() => 0);
-    for (const item of items) {
-      const at = item.time === undefined ? undefined : places.get(Date.parse(item.time));
-      if (at !== undefined) values[at] = (values[at] ?? 0) + amountOf(item, outcome);
-    }
-    return { name: OUTCOMES[outcome].name, values };
-  });
+  const all = ALL_OUTCOMES.map((outcome) => ({
+    name: OUTCOMES[outcome].name,
+    values: sumsOver(
+      times,
+      items,
+      ({ time }) => time,
+      (item) => amountOf(item, outcome),
+    ),
+  }));
   return all.filter(({ values }) => values.some((value) => value > 0));
 }

@@ -16,7 +16,7 @@ export function clock(at: string): string {
 }
 
 /** `Today`, `Yesterday`, `Friday 27 November`. */
-export function dayName(at: string, now: Date): string {
+function dayName(at: string, now: Date): string {
   const date = new Date(at);
   if (date.toDateString() === now.toDateString()) return 'Today';
   const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);

@@ -1,3 +1,5 @@
+import { sumsOver } from '../../design/sums-over.ts';
+
 /*
  * Requests over time by how they were answered: what stands above the list, so that the eye finds when it went wrong.
  */
@@ -35,12 +37,12 @@ function classOf(status: number): number {
 
 /** For each class, how many in each interval; intervals begin as `times` says. */
 export function countsOf(items: readonly Counted[], times: readonly string[]): number[][] {
-  const at = new Map(times.map((time, index) => [Date.parse(time), index]));
-  const counts = CLASSES.map(() => times.map(() => 0));
-  for (const { time, status, requests } of items) {
-    const index = at.get(Date.parse(time));
-    const of = counts[classOf(status)];
-    if (index !== undefined && of !== undefined) of[index] = (of[index] ?? 0) + requests;
-  }
-  return counts;
+  return CLASSES.map((_, of) =>
+    sumsOver(
+      times,
+      items,
+      ({ time }) => time,
+      ({ status, requests }) => (classOf(status) === of ? requests : 0),
+    ),
+  );
 }

@@ -58,14 +58,6 @@ export function questionOf(filters: LogFilters, names: readonly FilterName[], { 
   return question.toString();
 }
 
-export function withPage(question: string, page: { before?: string | null; after?: string; limit: number }): string {
-  const asked = new URLSearchParams(question);
-  asked.set('limit', String(page.limit));
-  if (typeof page.before === 'string') asked.set('before', page.before);
-  if (page.after !== undefined) asked.set('after', page.after);
-  return asked.toString();
-}
-
 /** Where the values of a filter come from: what was used in that time. */
 export function optionsPath(of: string, { from, to }: { from: string; to: string }): string {
   if (of === 'session') return `/api/sessions?${new URLSearchParams({ from, to, limit: '100' }).toString()}`;

@@ -7,7 +7,7 @@ import { rangeOf } from '../../design/time-range.ts';
 import { Empty } from '../../design/states.tsx';
 import { useMe } from '../../shell/me.tsx';
 import { Filters } from './filters.tsx';
-import { ListBody } from './list-body.tsx';
+import { ListBody } from '../../lists/list-body.tsx';
 import { LiveSwitch } from './live-switch.tsx';
 import type { LiveState } from './live-switch.tsx';
 import { questionOf, requestFilters, USUAL_RANGE } from './questions.ts';

@@ -7,12 +7,12 @@ import { rangeOf } from '../../design/time-range.ts';
 import { Empty } from '../../design/states.tsx';
 import { useMe } from '../../shell/me.tsx';
 import { Filters } from './filters.tsx';
-import { ListBody } from './list-body.tsx';
+import { ListBody } from '../../lists/list-body.tsx';
 import { questionOf, sessionFilters, USUAL_RANGE } from './questions.ts';
 import type { SessionsSearch } from './search.ts';
 import { SessionList } from './session-list.tsx';
 import { SessionPage } from './shapes.ts';
-import { usePages } from './use-pages.ts';
+import { usePages } from '../../lists/use-pages.ts';
 import styles from './list.module.css';
 
 /** What happened, conversation by conversation. */

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { RequestPage } from './shapes.ts';
 import type { RequestRow } from './shapes.ts';
 import { merged, unknownOf } from './tail.ts';
-import { pagesKey, usePages } from './use-pages.ts';
+import { pagesKey, usePages } from '../../lists/use-pages.ts';
 import { useTail } from './use-tail.ts';
 
 /** What a list that grows by itself keeps. */

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { getJson } from '../../api/client.ts';
-import { withPage } from './questions.ts';
+import { withPage } from '../../lists/page-question.ts';
 import { RequestPage } from './shapes.ts';
 import type { RequestRow } from './shapes.ts';
 import { idBefore } from './tail.ts';

@@ -1,10 +1,10 @@
 import type { UsageReport, UsageSums } from '../../api/shapes.ts';
 import { rangeOf, rangeSearch } from '../../design/time-range.ts';
 import type { Range } from '../../design/time-range.ts';
-import { OWN_DIMENSIONS } from './dimensions.ts';
-import type { Dimension, Filters } from './dimensions.ts';
+import { OWN_DIMENSIONS } from '../../usage/dimensions.ts';
+import type { Dimension, Filters } from '../../usage/dimensions.ts';
 import { filtersOf, OverviewSearch } from './search.ts';
-import { usagePath } from './usage.ts';
+import { usagePath } from '../../usage/usage.ts';
 
 export const USUALLY = '30d';
 

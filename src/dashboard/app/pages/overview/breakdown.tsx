@@ -14,11 +14,11 @@ import { groupsOf, reportPath } from './asked.ts';
 import { DIMENSION_NAMES, MEASURE_NAMES } from './over-time.tsx';
 import styles from './overview.module.css';
 import type { View } from './overview.tsx';
-import { filterBy } from './dimensions.ts';
-import type { Dimension } from './dimensions.ts';
+import { filterBy } from '../../usage/dimensions.ts';
+import type { Dimension } from '../../usage/dimensions.ts';
 import { leadersOf } from './series.ts';
-import { plainName } from './names.ts';
-import { amountOf, costInFull, costPerMillion, costShown, dimensionOf, nameIn } from './usage.ts';
+import { plainName } from '../../usage/names.ts';
+import { amountOf, costInFull, costPerMillion, costShown, dimensionOf, nameIn } from '../../usage/usage.ts';
 
 const MOST_ROWS = 20;
 

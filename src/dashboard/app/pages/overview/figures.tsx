@@ -6,7 +6,7 @@ import { useApi } from '../../api/use-api.ts';
 import { Stat, Stats } from '../../design/card.tsx';
 import { count, countExact, money, percent } from '../../design/format.ts';
 import type { View } from './overview.tsx';
-import { costInFull, costPerMillion, costShown } from './usage.ts';
+import { costInFull, costPerMillion, costShown } from '../../usage/usage.ts';
 
 /** What is not there yet, as tall as what comes. */
 const COMING = '…';

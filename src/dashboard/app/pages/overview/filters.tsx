@@ -5,11 +5,11 @@ import { FilterBar } from '../../design/filter-bar.tsx';
 import { count } from '../../design/format.ts';
 import { Picker } from '../../design/picker.tsx';
 import type { View } from './overview.tsx';
-import { NO_FILTERS } from './dimensions.ts';
-import type { Filters } from './dimensions.ts';
-import { plainName } from './names.ts';
-import { nameIn, usagePath } from './usage.ts';
-import type { Group } from './usage.ts';
+import { NO_FILTERS } from '../../usage/dimensions.ts';
+import type { Filters } from '../../usage/dimensions.ts';
+import { plainName } from '../../usage/names.ts';
+import { nameIn, usagePath } from '../../usage/usage.ts';
+import type { Group } from '../../usage/usage.ts';
 
 interface Facet {
   label: string;

@@ -12,11 +12,11 @@ import type { Series } from '../../design/time-chart.tsx';
 import { groupsOf, reportPath } from './asked.ts';
 import styles from './overview.module.css';
 import type { View } from './overview.tsx';
-import { DIMENSIONS, filterBy, MEASURES, OWN_DIMENSIONS } from './dimensions.ts';
-import type { Dimension, Measure } from './dimensions.ts';
+import { DIMENSIONS, filterBy, MEASURES, OWN_DIMENSIONS } from '../../usage/dimensions.ts';
+import type { Dimension, Measure } from '../../usage/dimensions.ts';
 import { leadersOf, seriesOf, seriesOfEach } from './series.ts';
-import { plainName } from './names.ts';
-import { dimensionOf, usagePath } from './usage.ts';
+import { plainName } from '../../usage/names.ts';
+import { dimensionOf, usagePath } from '../../usage/usage.ts';
 
 export const DIMENSION_NAMES: Record<Dimension, string> = {
   model: 'Model',

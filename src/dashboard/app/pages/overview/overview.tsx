@@ -17,9 +17,9 @@ import { UsageFilters } from './filters.tsx';
 import styles from './overview.module.css';
 import { OverTime } from './over-time.tsx';
 import { Quotas } from './quotas.tsx';
-import type { Dimension, Filters, Measure } from './dimensions.ts';
+import type { Dimension, Filters, Measure } from '../../usage/dimensions.ts';
 import type { OverviewSearch } from './search.ts';
-import { usagePath } from './usage.ts';
+import { usagePath } from '../../usage/usage.ts';
 
 /** What everything on the page is about. */
 export interface View extends Subject {

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { rangeSearch } from '../../design/time-range.ts';
-import { DIMENSIONS, MEASURES } from './dimensions.ts';
-import type { Filters } from './dimensions.ts';
+import { DIMENSIONS, MEASURES } from '../../usage/dimensions.ts';
+import type { Filters } from '../../usage/dimensions.ts';
 
 /** The router reads `?model=42` as a number. */
 const said = z.union([z.string(), z.pipe(z.number(), z.transform(String))]);

@@ -1,6 +1,7 @@
 import type { UsageSums } from '../../api/shapes.ts';
-import type { Dimension, Measure } from './dimensions.ts';
-import { amountOf, nameIn } from './usage.ts';
+import { sumsOver } from '../../design/sums-over.ts';
+import type { Dimension, Measure } from '../../usage/dimensions.ts';
+import { amountOf, nameIn } from '../../usage/usage.ts';
 
 interface Series {
   name: string;
@@ -21,15 +22,12 @@ export function leadersOf(items: readonly UsageSums[], by: Dimension, measure: M
 }
 
 /** Sums of what items say, one for each time. */
-export function valuesOver(times: readonly string[], items: readonly UsageSums[], measure: Measure): number[] {
-  const places = new Map(times.map((time, at) => [Date.parse(time), at]));
-  const values = times.map(() => 0);
-  for (const item of items) {
-    const time = item['time'];
-    const at = typeof time === 'string' ? places.get(Date.parse(time)) : undefined;
-    if (at !== undefined) values[at] = (values[at] ?? 0) + amountOf(item, measure);
-  }
-  return values;
+function valuesOver(times: readonly string[], items: readonly UsageSums[], measure: Measure): number[] {
+  return sumsOver(times, items, timeOf, (item) => amountOf(item, measure));
+}
+
+function timeOf({ time }: UsageSums): string | undefined {
+  return typeof time === 'string' ? time : undefined;
 }
 
 /** A series for each leader, under the name that `spoken` makes of it, and one for all others if there are any. */

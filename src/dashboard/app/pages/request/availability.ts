@@ -71,7 +71,7 @@ export function bodyPath(id: string, side: Side, form?: 'json'): string {
 }
 
 /** Of headers as they were captured, the value of one; empty where it is not there. */
-export function headerOf(headers: readonly (readonly [string, string])[], name: string): string {
+function headerOf(headers: readonly (readonly [string, string])[], name: string): string {
   return headers.find(([each]) => each.toLowerCase() === name)?.[1] ?? '';
 }
 

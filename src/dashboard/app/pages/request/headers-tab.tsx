@@ -8,7 +8,7 @@ import styles from './headers-tab.module.css';
 import type { Headers, RequestRecord } from './record.ts';
 import { useNow } from './use-now.ts';
 
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** What stood in the heads of both sides. */
 export function HeadersTab({ record }: { record: RequestRecord }) {

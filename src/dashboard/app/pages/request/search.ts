@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 
-export const TABS = ['conversation', 'raw', 'stream', 'headers', 'timing', 'record'] as const;
+const TABS = ['conversation', 'raw', 'stream', 'headers', 'timing', 'record'] as const;
 export type Tab = (typeof TABS)[number];
-export const SIDES = ['request', 'response'] as const;
+const SIDES = ['request', 'response'] as const;
 export type Side = (typeof SIDES)[number];
 
 /** What the address of this page says. What it says wrongly counts as not said. */

@@ -125,7 +125,7 @@ function Desk({ now }: { now: ConfigNow }) {
   );
 }
 
-export function versionName(number: number): string {
+function versionName(number: number): string {
   return number === 0 ? 'The running config' : `Version ${number}`;
 }
 

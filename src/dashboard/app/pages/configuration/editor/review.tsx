@@ -101,7 +101,7 @@ function isConflict(error: Error): boolean {
 }
 
 /** Why a save was refused, with each of its problems where they are known. */
-export function Refused({ error }: { error: Error }) {
+function Refused({ error }: { error: Error }) {
   const remarks = error instanceof ApiError ? RefusedSave.safeParse(error.body) : undefined;
   return (
     <div className={styles.refused} role="alert">

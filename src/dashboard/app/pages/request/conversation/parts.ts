@@ -130,7 +130,7 @@ const MOST_SETTINGS = 24;
 const SETTING_CHARACTERS = 160;
 
 /** What else a request asks for, as its members say it; those of an inner object by their own names. */
-export function settingsOf(body: Members): [string, string][] {
+function settingsOf(body: Members): [string, string][] {
   const flat = Object.entries(body).flatMap(([name, value]): [string, unknown][] =>
     name === 'generationConfig' ? Object.entries(objectOf(value)) : [[name, value]],
   );

@@ -9,7 +9,7 @@ export interface Rows {
 }
 
 /** A browser cannot lay out an element that is taller than some thirty million pixels. */
-export const MOST_ROWS = 1_200_000;
+const MOST_ROWS = 1_200_000;
 
 export function rowsOf(text: string, columns: number, most = MOST_ROWS): Rows {
   const [starts, lines] = [new Growing(), new Growing()];

@@ -10,7 +10,7 @@ export interface StreamEvent {
   endByte: number;
 }
 
-export const MOST_EVENTS = 300_000;
+const MOST_EVENTS = 300_000;
 
 /** Cuts a body at its blank lines. What follows the last one is an event that was not finished. */
 export function eventsOf(bytes: Uint8Array, most = MOST_EVENTS): { events: StreamEvent[]; more: boolean } {

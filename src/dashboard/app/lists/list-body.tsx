@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
-import { Button } from '../../design/button.tsx';
-import { Failure, Loading } from '../../design/states.tsx';
-import styles from './list.module.css';
+import { Button } from '../design/button.tsx';
+import { Failure, Loading } from '../design/states.tsx';
+import styles from './list-body.module.css';
 
 interface ListBodyProps<Row> {
   what: string;

@@ -1,4 +1,4 @@
-import { plainText } from '../../design/hostile.tsx';
+import { plainText } from '../design/hostile.tsx';
 import type { Group } from './usage.ts';
 
 const NAMELESS: Record<Group, string> = {

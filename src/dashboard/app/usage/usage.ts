@@ -1,8 +1,8 @@
-import { pathOf } from '../../api/client.ts';
-import type { Query } from '../../api/client.ts';
-import { totalTokens } from '../../api/shapes.ts';
-import type { UsageSums } from '../../api/shapes.ts';
-import { countExact, dollars, money, moneyExact } from '../../design/format.ts';
+import { pathOf } from '../api/client.ts';
+import type { Query } from '../api/client.ts';
+import { totalTokens } from '../api/shapes.ts';
+import type { UsageSums } from '../api/shapes.ts';
+import { countExact, dollars, money, moneyExact } from '../design/format.ts';
 import { DIMENSIONS } from './dimensions.ts';
 import type { Dimension, Filters, Measure } from './dimensions.ts';
 
@@ -47,6 +47,6 @@ export function costInFull({ cost_nanodollars, cost_unknown }: CostSum): string 
   return cost_unknown > 0 ? `${exact}, without ${requestsText(cost_unknown)} of unknown cost` : exact;
 }
 
-export function requestsText(number: number): string {
+function requestsText(number: number): string {
   return `${countExact(number)} request${number === 1 ? '' : 's'}`;
 }

@@ -1,9 +1,9 @@
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import type { InfiniteData } from '@tanstack/react-query';
 import type * as z from 'zod/mini';
-import { getJson } from '../../api/client.ts';
-import { mayRetry } from '../../api/use-api.ts';
-import { withPage } from './questions.ts';
+import { getJson } from '../api/client.ts';
+import { mayRetry } from '../api/use-api.ts';
+import { withPage } from './page-question.ts';
 
 const PAGE_ROWS = 100;
 
