@@ -237,7 +237,8 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
       ...exchange,
       gateway,
       facts,
-      session: sessionOfHeaders(exchange.opened.request_headers),
+      // Facts have a session of their own.
+      ...(facts === undefined ? { session: sessionOfHeaders(exchange.opened.request_headers) } : {}),
       charges: quotas.chargesOf(journal, exchange, facts),
     });
 
