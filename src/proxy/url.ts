@@ -1,3 +1,4 @@
+import { Lru } from '../lib/lru.ts';
 import { assert } from '../lib/result.ts';
 
 export interface UpstreamTarget {
@@ -30,12 +31,30 @@ const DOT_SEGMENT = /(?:^|[/\\]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?=$|[/\
  * came and the query without `?`.
  */
 export function upstreamUrl(baseUrl: string, path: string, query: string): UpstreamTarget {
-  const base = new URL(baseUrl);
   assert(isPlainPath(path), 'the path was judged at the door');
-  const prefix = base.pathname.endsWith('/') ? base.pathname.slice(0, -1) : base.pathname;
+  const { origin, host, prefix } = baseOf(baseUrl);
   const joined = prefix + encoded(withoutDoubledVersion(prefix, path));
   const search = encoded(query);
-  return { origin: base.origin, host: base.host, path: search === '' ? joined : `${joined}?${search}` };
+  return { origin, host, path: search === '' ? joined : `${joined}?${search}` };
+}
+
+interface Base {
+  origin: string;
+  host: string;
+  /** Of paths, without a slash at its end. */
+  prefix: string;
+}
+
+/** Base URLs that are known as they are read: as many as a large config has providers. */
+const bases = new Lru<string, Base>(1_024);
+
+function baseOf(baseUrl: string): Base {
+  const known = bases.get(baseUrl);
+  if (known !== undefined) return known;
+  const { origin, host, pathname } = new URL(baseUrl);
+  const base = { origin, host, prefix: pathname.endsWith('/') ? pathname.slice(0, -1) : pathname };
+  bases.set(baseUrl, base);
+  return base;
 }
 
 /** Whether a path may be sent on as it is: it says nothing that another server would read as another path. */
