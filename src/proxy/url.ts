@@ -18,6 +18,9 @@ const PATH = /^\/(?!\/)[^?#\\\s]*$/;
 /** Neither a space, a control nor a byte beyond ASCII stands in a request line, and no fragment. */
 const NOT_OF_A_LINE = /[^!-~]|#/gu;
 
+/** What nearly every path and query is. */
+const OF_A_LINE = /^[!"$-~]*$/;
+
 /**
  * A dot segment in any spelling that some server would undo: encoded (once or more), after a slash, backslash or their
  * encodings, with a path parameter behind it.
@@ -72,6 +75,7 @@ function withoutDoubledVersion(prefix: string, path: string): string {
 
 /** As it came, but for what may not stand in a request line. */
 function encoded(text: string): string {
+  if (OF_A_LINE.test(text)) return text;
   return text.replace(NOT_OF_A_LINE, (character) => {
     const bytes = Array.from(Buffer.from(character, 'utf8'), (byte) =>
       byte.toString(16).padStart(2, '0').toUpperCase(),
