@@ -30,13 +30,13 @@ export function usageOfChat(reported: unknown, flags: string[]): Usage | null {
     flag(flags, 'reasoning_apart');
   else output -= reasoning;
   const counts = {
-    ...beside,
     cache_read: cached,
     cache_write_other: written,
     output,
     reasoning,
     audio_out: audioOut,
     image_out: imageOut,
+    ...beside,
   };
   return usageOf(counts, flags);
 }
