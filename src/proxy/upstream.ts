@@ -98,7 +98,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
         if (connectionsBegun !== begunBefore) call.leaving();
       } catch (error) {
         // Arguments that undici refuses: nothing was sent.
-        call.onError(error);
+        call.failed(error);
       }
       return call;
     },
@@ -178,6 +178,10 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 
   onError(error: unknown): void {
+    this.failed(error);
+  }
+
+  failed(error: unknown): void {
     if (this.#over) return;
     this.#over = true;
     this.#events.failed({ sent: this.#sent, kind: kindOf(error, this.#sent), why: errorChain(error) });

@@ -73,7 +73,5 @@ test('credit is told as a sum, and what stands between it in its place', async (
   outbox.post({ kind: 'pong' });
   for (const bytes of [4_000, 50_000]) outbox.post({ kind: 'credit', bytes });
   await settled();
-  expect(arrived).toEqual([
-    [{ kind: 'credit', bytes: 321 }, { kind: 'pong' }, { kind: 'credit', bytes: 54_000 }],
-  ]);
+  expect(arrived).toEqual([[{ kind: 'credit', bytes: 321 }, { kind: 'pong' }, { kind: 'credit', bytes: 54_000 }]]);
 });
