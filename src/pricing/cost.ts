@@ -154,6 +154,7 @@ export function priceOf(question: PriceQuestion, table: PriceTable): Priced | { 
   if (rule !== undefined) return mappedPrice(rule, bases, table);
 
   const found = foundServed ?? (same ? foundAsked : undefined);
+  // The spread last: what is added behind one costs microseconds (docs/decisions/2026-11-29-front-thread.md).
   if (found !== undefined) return { adjustment: ONE, mapped: false, ...found };
   return { reason: bases.length === 0 ? 'no_cost_basis' : 'model_unknown' };
 }

@@ -36,6 +36,7 @@ export function usageOfChat(reported: unknown, flags: string[]): Usage | null {
     reasoning,
     audio_out: audioOut,
     image_out: imageOut,
+    // Last: what is added behind a spread costs microseconds (docs/decisions/2026-11-29-front-thread.md).
     ...beside,
   };
   return usageOf(counts, flags);
