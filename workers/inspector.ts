@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { RuleKeys } from '../src/contract/guardrail.ts';
 import type { FromInspector, ToInspector } from '../src/contract/messages.ts';
 import { Inspector } from '../src/inspect/inspector.ts';
-import { Outbox, bytesFromInspector } from '../src/inspect/link.ts';
+import { Outbox, bytesFromInspector, joinedCredit } from '../src/inspect/link.ts';
 import { systemClock } from '../src/lib/clock.ts';
 import { packageRoot } from '../src/lib/package-root.ts';
 import { nameThread } from '../src/lib/thread-name.ts';
@@ -12,7 +12,7 @@ import { loadPriceTable } from '../src/pricing/table.ts';
 /** Root of an inspector thread: one long-lived piscina task, over when its port closes. With keys, it runs rules. */
 export default async function inspect({ port, ruleKeys }: { port: MessagePort; ruleKeys?: RuleKeys }): Promise<void> {
   nameThread(ruleKeys === undefined ? 'inspector' : 'rules');
-  const outbox = new Outbox<FromInspector>(port, bytesFromInspector);
+  const outbox = new Outbox<FromInspector>(port, bytesFromInspector, joinedCredit);
   // Loaded where they run, and nowhere else: with all that hooks and patterns need.
   const rules = ruleKeys === undefined ? undefined : await import('./rules.ts');
   const inspector = new Inspector(

@@ -27,10 +27,11 @@ export function callerSubjects({ login, nodeId, tags, source, network }: Caller)
 
 /** A model, by its name alone and with its provider's. */
 export function modelSubjects(provider: string, models: readonly string[]): Subject[] {
-  return [...new Set(models)].flatMap((model) => [
-    subjectOf('model', model),
-    subjectOf('model', `${provider}/${model}`),
-  ]);
+  const subjects: Subject[] = [];
+  for (const model of new Set(models)) {
+    subjects.push(subjectOf('model', model), subjectOf('model', `${provider}/${model}`));
+  }
+  return subjects;
 }
 
 /** A token that was revoked for good ends what runs with it, like a revocation of its id. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { assert } from '../lib/result.ts';
 
 /**
@@ -60,7 +60,7 @@ export class RecipeMaker {
   }
 
   #blob(bytes: Uint8Array): Buffer {
-    const sha256 = createHash('sha256').update(bytes).digest();
+    const sha256 = hash('sha256', bytes, 'buffer');
     const key = sha256.toString('hex');
     if (!this.#blobs.has(key)) this.#blobs.set(key, { sha256, bytes });
     return sha256;

@@ -145,7 +145,7 @@ async function answerChange(services: FrontServices, arrival: Arrival, ask: Ask,
     return;
   }
   const limits = { ...world.limits, body_bytes: Math.min(world.limits.body_bytes, mostBytes) };
-  const read = await readBody(request, response, limits, services.budget);
+  const read = await readBody(request, response, limits, services);
   if (!read.ok) {
     refuse(read.fault);
     return;

@@ -1,8 +1,9 @@
 import type { Fault } from '../contract/fault.ts';
-import type { ByteBudget } from '../lib/byte-budget.ts';
 import { joined } from '../lib/joined.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
+import type { ExchangeServices } from '../proxy/exchange.ts';
+import type { Watched } from '../proxy/watchdog.ts';
 import type { ClientRequest, ClientResponse } from './socket.ts';
 
 export interface BodyLimits {
@@ -18,7 +19,7 @@ export function readBody(
   request: ClientRequest,
   response: ClientResponse,
   limits: BodyLimits,
-  budget: ByteBudget,
+  { budget, clock, watchdog }: Pick<ExchangeServices, 'budget' | 'clock' | 'watchdog'>,
 ): Promise<Result<Uint8Array<ArrayBuffer>, Fault>> {
   const tooLarge: Fault = { code: 'body_too_large', limitBytes: limits.body_bytes, decoded: false };
   const declared = Number(request.header('content-length') ?? '0');
@@ -30,13 +31,17 @@ export function readBody(
     const chunks: Uint8Array<ArrayBuffer>[] = [];
     let bytes = 0;
     let settled = false;
-    const timer = setTimeout(() => {
-      settle(failed({ code: 'body_timeout', afterMs: limits.body_timeout_ms }));
-    }, limits.body_timeout_ms);
+    const dueAtMs = clock.nowMs() + limits.body_timeout_ms;
+    const watched: Watched = {
+      checkDeadlines: (nowMs) => {
+        if (nowMs > dueAtMs) settle(failed({ code: 'body_timeout', afterMs: limits.body_timeout_ms }));
+      },
+    };
+    watchdog.add(watched);
     const settle = (result: Result<Uint8Array<ArrayBuffer>, Fault>): void => {
       if (settled) return;
       settled = true;
-      clearTimeout(timer);
+      watchdog.remove(watched);
       if (!result.ok) budget.give(bytes);
       resolve(result);
     };

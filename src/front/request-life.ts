@@ -83,7 +83,7 @@ export async function requestLife(
   }
 
   // Body.
-  const read = await readBody(request, response, world.limits, budget);
+  const read = await readBody(request, response, world.limits, services);
   if (!read.ok) {
     refuse(read.fault);
     return;

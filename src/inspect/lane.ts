@@ -100,6 +100,12 @@ export class Lane {
     this.unreadBytes += LANE_EXCHANGE_BYTES;
     this.outbox.post({ kind: 'end', exchange, how });
   }
+
+  /** The same where nobody waits for the answer but the books. */
+  endLater(exchange: ExchangeId, how: 'complete' | 'cut'): void {
+    this.unreadBytes += LANE_EXCHANGE_BYTES;
+    this.outbox.postLater({ kind: 'end', exchange, how });
+  }
 }
 
 /** Copies to one lane. A lane out of credit loses the exchange: the journal has it, and it is inspected later. */
@@ -128,7 +134,7 @@ export class LaneTap implements Tap {
   }
 
   end(how: 'complete' | 'cut'): void {
-    if (!this.#deferred) this.#lane.end(this.#exchange, how);
+    if (!this.#deferred) this.#lane.endLater(this.#exchange, how);
     else this.#take()?.missed('deferred');
   }
 

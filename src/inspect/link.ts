@@ -24,6 +24,7 @@ const HELD_MS = 0.5;
 export class Outbox<T> {
   readonly #port: MessagePort;
   readonly #buffersOf: (message: T) => Uint8Array<ArrayBuffer> | undefined;
+  readonly #joined: (last: T, next: T) => T | undefined;
   #messages: T[] = [];
   #transfers: ArrayBuffer[] = [];
   #scheduled = false;
@@ -31,9 +32,15 @@ export class Outbox<T> {
   #closed = false;
   #leftAtMs = -Infinity;
 
-  constructor(port: MessagePort, buffersOf: (message: T) => Uint8Array<ArrayBuffer> | undefined) {
+  /** `joined`: one message that says what two that follow each other say, where there is one. */
+  constructor(
+    port: MessagePort,
+    buffersOf: (message: T) => Uint8Array<ArrayBuffer> | undefined,
+    joined: (last: T, next: T) => T | undefined = () => undefined,
+  ) {
     this.#port = port;
     this.#buffersOf = buffersOf;
+    this.#joined = joined;
   }
 
   /** Gives the message's bytes away: not to be touched after it. */
@@ -65,6 +72,12 @@ export class Outbox<T> {
   /** False where nobody will read it. */
   #add(message: T): boolean {
     if (this.#closed) return false;
+    const last = this.#messages.at(-1);
+    const joined = last === undefined ? undefined : this.#joined(last, message);
+    if (joined !== undefined) {
+      this.#messages[this.#messages.length - 1] = joined;
+      return true;
+    }
     const bytes = this.#buffersOf(message);
     if (bytes !== undefined && bytes.byteLength >= TRANSFER_FROM_BYTES) this.#transfers.push(bytes.buffer);
     this.#messages.push(message);
@@ -110,4 +123,10 @@ export function bytesFromInspector(message: FromInspector): Uint8Array<ArrayBuff
     default:
       return undefined;
   }
+}
+
+/** Credit is a sum: of an exchange's request and response, and of all exchanges of a turn, one is told. */
+export function joinedCredit(last: FromInspector, next: FromInspector): FromInspector | undefined {
+  if (last.kind !== 'credit' || next.kind !== 'credit') return undefined;
+  return { kind: 'credit', bytes: last.bytes + next.bytes };
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Api } from '../contract/api.ts';
 import { HASHED_SESSION } from '../contract/facts.ts';
 import type { RequestFacts, SessionFacts } from '../contract/facts.ts';
@@ -75,5 +75,5 @@ function withoutAttribution(text: string): string {
 
 /** JSON keeps the parts apart, whatever is in them. */
 function hashOf(parts: string[]): string {
-  return HASHED_SESSION + createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, HASH_DIGITS);
+  return HASHED_SESSION + hash('sha256', JSON.stringify(parts), 'hex').slice(0, HASH_DIGITS);
 }

@@ -1,14 +1,9 @@
-import { randomFillSync } from 'node:crypto';
-
-/** Random bytes are drawn in blocks: one draw per id costs more than the rest of minting it. */
-const POOL_BYTES = 8192;
-const pool = Buffer.alloc(POOL_BYTES);
-let used = POOL_BYTES;
+import { randomUUID } from 'node:crypto';
 
 let lastMs = 0;
 let sequence = 0;
-
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** Of `lastMs`: all that stands before the counter. */
+let beginning = '';
 
 /**
  * A UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, a 12-bit counter that keeps the ids of one millisecond in
@@ -16,24 +11,20 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
  */
 export function uuid7(nowMs: number): string {
   const now = Math.floor(nowMs);
-  if (now > lastMs) {
-    lastMs = now;
-    sequence = 0;
-  } else if (++sequence > 0xfff) {
-    lastMs += 1;
-    sequence = 0;
-  }
-  if (used + 8 > POOL_BYTES) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  const time = lastMs.toString(16).padStart(12, '0');
-  const counter = sequence.toString(16).padStart(3, '0');
-  const r = pool.subarray(used, used + 8);
-  used += 8;
-  const hex = (i: number): string => HEX[r[i] ?? 0] ?? '00';
-  const variant = HEX[((r[0] ?? 0) & 0x3f) | 0x80] ?? '80';
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${variant}${hex(1)}-${hex(2)}${hex(3)}${hex(4)}${hex(5)}${hex(6)}${hex(7)}`;
+  if (now > lastMs) begin(now);
+  else if (++sequence > 0xfff) begin(lastMs + 1);
+  // Variant and random bits stand where a UUIDv4 has them.
+  return beginning + sequence.toString(16).padStart(3, '0') + randomUUID().slice(UUID4_VARIANT_AT);
+}
+
+/** The hyphen before the fourth group. */
+const UUID4_VARIANT_AT = 18;
+
+function begin(ms: number): void {
+  lastMs = ms;
+  sequence = 0;
+  const time = ms.toString(16).padStart(12, '0');
+  beginning = `${time.slice(0, 8)}-${time.slice(8)}-7`;
 }
 
 const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -55,9 +46,20 @@ export function uuid7Ms(id: string): number {
 
 export const UUID_BYTES = 16;
 
-/** The 16 bytes of a UUID. */
+/** What a hex digit stands for, by its character code. */
+const DIGITS = new Uint8Array(128);
+for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
+const HYPHEN = 0x2d;
+
+/** The 16 bytes of a UUID that is written in lower case. */
 export function uuidBytes(id: string): Buffer {
-  return Buffer.from(id.replaceAll('-', ''), 'hex');
+  const bytes = Buffer.allocUnsafe(UUID_BYTES);
+  let at = 0;
+  for (let i = 0; i < id.length; i += 2) {
+    if (id.charCodeAt(i) === HYPHEN) i += 1;
+    bytes[at++] = ((DIGITS[id.charCodeAt(i)] ?? 0) << 4) | (DIGITS[id.charCodeAt(i + 1)] ?? 0);
+  }
+  return bytes;
 }
 
 /** The UUID whose 16 bytes stand there. */

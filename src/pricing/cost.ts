@@ -106,9 +106,10 @@ export function exactCostOf(question: CostQuestion, table: PriceTable): ExactCos
 
 export function roundedCost(exact: ExactCost): Cost {
   if (!exact.known) return exact;
-  const { picodollars, ...rest } = exact;
+  const { picodollars, costBasis, priceVersion, flags } = exact;
   const costNanodollars = roundHalfEven({ n: picodollars.n, d: picodollars.d * PICO_PER_NANO });
-  return costNanodollars > MOST_NANODOLLARS ? { known: false, reason: 'out_of_range' } : { ...rest, costNanodollars };
+  if (costNanodollars > MOST_NANODOLLARS) return { known: false, reason: 'out_of_range' };
+  return { known: true, costNanodollars, costBasis, priceVersion, flags };
 }
 
 const PICO_PER_NANO = 1000n;
@@ -153,7 +154,8 @@ export function priceOf(question: PriceQuestion, table: PriceTable): Priced | { 
   if (rule !== undefined) return mappedPrice(rule, bases, table);
 
   const found = foundServed ?? (same ? foundAsked : undefined);
-  if (found !== undefined) return { ...found, adjustment: ONE, mapped: false };
+  // The spread last: what is added behind one costs microseconds (docs/decisions/2026-11-29-front-thread.md).
+  if (found !== undefined) return { adjustment: ONE, mapped: false, ...found };
   return { reason: bases.length === 0 ? 'no_cost_basis' : 'model_unknown' };
 }
 
@@ -174,7 +176,7 @@ function mappedPrice(rule: MapRule, bases: CostBasis[], table: PriceTable): Pric
   const found =
     (isCostBasis(named) ? findPrice(table, named, rule.as.slice(slash + 1)) : undefined) ??
     firstOf([...bases, ...MAKERS], (basis) => findPrice(table, basis, rule.as));
-  return found === undefined ? { reason: 'mapped_model_unknown' } : { ...found, adjustment, mapped: true };
+  return found === undefined ? { reason: 'mapped_model_unknown' } : { adjustment, mapped: true, ...found };
 }
 
 function firstOf<T, R>(items: T[], look: (item: T) => R | undefined): R | undefined {

@@ -189,7 +189,8 @@ export class BodyScanner {
 
   #objectStart = 0;
   #empty = false;
-  readonly #spans = new Map<string, FieldSpan>();
+  /** By the keys that we use, which are few and known. */
+  readonly #spans: Record<string, FieldSpan> = {};
   #model: string | undefined;
   readonly #otherModels = new Set<string>();
   #stream = false;
@@ -222,7 +223,7 @@ export class BodyScanner {
     return ok({
       objectStart: this.#objectStart,
       empty: this.#empty,
-      spans: Object.fromEntries(this.#spans),
+      spans: this.#spans,
       model: this.#model,
       otherModels: [...this.#otherModels],
       stream: this.#stream,
@@ -568,7 +569,7 @@ export class BodyScanner {
   #topKey(text: string): boolean {
     const used = usedKey(text);
     if (used === undefined) return true;
-    if (this.#spans.has(used.key)) {
+    if (this.#spans[used.key] !== undefined) {
       this.#fault = { code: 'body_duplicate_key', key: used.key, atByte: this.#keyStart };
       return false;
     }
@@ -583,7 +584,7 @@ export class BodyScanner {
     this.#anywhere = depth === 'any';
     this.#interest = depth === 'any' ? DEPTH_LIMIT : depth;
     this.#span = { keyStart: this.#keyStart, valueStart: 0, valueEnd: 0 };
-    this.#spans.set(used.key, this.#span);
+    this.#spans[used.key] = this.#span;
     return true;
   }
 

@@ -251,7 +251,8 @@ export class Exchange implements UpstreamEvents, Watched {
       valueOf(headers, 'request-id') ??
       valueOf(headers, 'x-amzn-requestid') ??
       null;
-    tap.head(status, redactHeaders(headers));
+    const kept = redactHeaders(headers);
+    tap.head(status, kept);
     if (gated) {
       // Rules read, and let go, what the encoding hid; its length is theirs to know.
       const plain = headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length');
@@ -267,7 +268,7 @@ export class Exchange implements UpstreamEvents, Watched {
       this.#held = new HeldAnswer(this.#services.budget, headers, heldBytes, nowMs);
       return;
     }
-    this.#services.journal.append(opened.id, 'head', { status, headers: redactHeaders(headers) });
+    this.#services.journal.append(opened.id, 'head', { status, headers: kept });
     const declared = this.#filter === undefined ? Number(valueOf(headers, 'content-length') ?? Number.NaN) : Number.NaN;
     const length = Number.isSafeInteger(declared) && declared >= 0 ? declared : undefined;
     this.#maySayMore = (this.#eventStream || this.#frames !== undefined) && !encoded && length === undefined;

@@ -154,7 +154,7 @@ const NONE: ReadonlySet<string> = new Set();
 function namedByConnection(headers: readonly Header[]): ReadonlySet<string> {
   let found: Set<string> | undefined;
   for (const [name, value] of headers) {
-    if (name.toLowerCase() !== 'connection') continue;
+    if (name.length !== 'connection'.length || name.toLowerCase() !== 'connection') continue;
     found ??= new Set();
     for (const word of value.split(',')) found.add(word.trim().toLowerCase());
   }

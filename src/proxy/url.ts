@@ -1,3 +1,4 @@
+import { Lru } from '../lib/lru.ts';
 import { assert } from '../lib/result.ts';
 
 export interface UpstreamTarget {
@@ -17,6 +18,9 @@ const PATH = /^\/(?!\/)[^?#\\\s]*$/;
 /** Neither a space, a control nor a byte beyond ASCII stands in a request line, and no fragment. */
 const NOT_OF_A_LINE = /[^!-~]|#/gu;
 
+/** What nearly every path and query is. */
+const OF_A_LINE = /^[!"$-~]*$/;
+
 /**
  * A dot segment in any spelling that some server would undo: encoded (once or more), after a slash, backslash or their
  * encodings, with a path parameter behind it.
@@ -30,12 +34,30 @@ const DOT_SEGMENT = /(?:^|[/\\]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?=$|[/\
  * came and the query without `?`.
  */
 export function upstreamUrl(baseUrl: string, path: string, query: string): UpstreamTarget {
-  const base = new URL(baseUrl);
   assert(isPlainPath(path), 'the path was judged at the door');
-  const prefix = base.pathname.endsWith('/') ? base.pathname.slice(0, -1) : base.pathname;
+  const { origin, host, prefix } = baseOf(baseUrl);
   const joined = prefix + encoded(withoutDoubledVersion(prefix, path));
   const search = encoded(query);
-  return { origin: base.origin, host: base.host, path: search === '' ? joined : `${joined}?${search}` };
+  return { origin, host, path: search === '' ? joined : `${joined}?${search}` };
+}
+
+interface Base {
+  origin: string;
+  host: string;
+  /** Of paths, without a slash at its end. */
+  prefix: string;
+}
+
+/** Base URLs that are known as they are read: as many as a large config has providers. */
+const bases = new Lru<string, Base>(1_024);
+
+function baseOf(baseUrl: string): Base {
+  const known = bases.get(baseUrl);
+  if (known !== undefined) return known;
+  const { origin, host, pathname } = new URL(baseUrl);
+  const base = { origin, host, prefix: pathname.endsWith('/') ? pathname.slice(0, -1) : pathname };
+  bases.set(baseUrl, base);
+  return base;
 }
 
 /** Whether a path may be sent on as it is: it says nothing that another server would read as another path. */
@@ -53,6 +75,7 @@ function withoutDoubledVersion(prefix: string, path: string): string {
 
 /** As it came, but for what may not stand in a request line. */
 function encoded(text: string): string {
+  if (OF_A_LINE.test(text)) return text;
   return text.replace(NOT_OF_A_LINE, (character) => {
     const bytes = Array.from(Buffer.from(character, 'utf8'), (byte) =>
       byte.toString(16).padStart(2, '0').toUpperCase(),

@@ -26,11 +26,11 @@ export interface AssembleInput {
   gateway: string;
   /** The journal segment that holds the `opened` frame. */
   segment: number;
-  remains?: Remains;
+  remains?: Remains | undefined;
   /** What headers tell of the session, where there are no facts: a refused request's. */
-  session?: Omit<SessionFacts, 'base'> & { base: string | null };
+  session?: (Omit<SessionFacts, 'base'> & { base: string | null }) | undefined;
   /** Frames that the journal dropped or lost: above zero, the facts were read from holes. */
-  missingFrames?: number;
+  missingFrames?: number | undefined;
   /** What it was charged; decided once, and the same at each replay. */
   charges?: readonly QuotaCharge[];
 }

@@ -84,7 +84,12 @@ export function planRoute(input: {
       const grantIds = allows(candidate.provider.id, candidate.model);
       if (grantIds === undefined) continue;
       if (candidate.provider.compatibility.some((flag) => flag === compatibility || flag === alsoServedBy)) {
-        return { ...candidate, rewriteModel: candidate.model !== model, grantIds };
+        return {
+          provider: candidate.provider,
+          model: candidate.model,
+          rewriteModel: candidate.model !== model,
+          grantIds,
+        };
       }
       for (const flag of candidate.provider.compatibility) served.add(flag);
     }

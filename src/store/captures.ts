@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { APIS } from '../contract/api.ts';
@@ -241,7 +241,7 @@ function compare(a: string, b: string): number {
 const OWNER_BYTES = 16;
 
 function ownerOf(login: string): Buffer {
-  return createHash('sha256').update(login).digest().subarray(0, OWNER_BYTES);
+  return hash('sha256', login, 'buffer').subarray(0, OWNER_BYTES);
 }
 
 function rowOf(capture: Capture): unknown {

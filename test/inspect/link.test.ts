@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
-import { Outbox } from '../../src/inspect/link.ts';
+import type { FromInspector } from '../../src/contract/messages.ts';
+import { Outbox, bytesFromInspector, joinedCredit } from '../../src/inspect/link.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -58,4 +59,19 @@ test('a closed outbox takes nothing more', async () => {
   outbox.postNow('third');
   await settled();
   expect(arrived).toEqual([['first']]);
+});
+
+test('credit is told as a sum, and what stands between it in its place', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const arrived: FromInspector[][] = [];
+  port2.on('message', (messages: FromInspector[]) => arrived.push(messages));
+  closing.push(() => {
+    port1.close();
+  });
+  const outbox = new Outbox<FromInspector>(port1, bytesFromInspector, joinedCredit);
+  for (const bytes of [1, 20, 300]) outbox.post({ kind: 'credit', bytes });
+  outbox.post({ kind: 'pong' });
+  for (const bytes of [4_000, 50_000]) outbox.post({ kind: 'credit', bytes });
+  await settled();
+  expect(arrived).toEqual([[{ kind: 'credit', bytes: 321 }, { kind: 'pong' }, { kind: 'credit', bytes: 54_000 }]]);
 });

@@ -307,6 +307,16 @@ describe('failure mode 36: no credential reaches a record', () => {
     ['The key AKIACANARY1234567890 is not known', 'AKIACANARY1234567890'],
     ['aws_secret_access_key, client_secret=canary/secret+value', 'canary/secret+value'],
     ['jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl', 'eyJzdWIiOiJjYW5hcnkifQ'],
+    // Without a word around it.
+    ['sk-abc123DEF456ghi789', 'abc123DEF456ghi789'],
+    ['/v1/AIzaCANARYCANARYCANARY12345', 'CANARYCANARY'],
+    ['ya29.a0CanaryTokenx', 'a0Canary'],
+    ['/AKIACANARY1234567890/', 'CANARY1234567890'],
+    ['ASIACANARY1234567890', 'CANARY1234567890'],
+    ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ', 'eyJzdWIiOiJjYW5hcnkifQ'],
+    ['?sig=canary/value', 'canary/value'],
+    ['//canarypass@proxy', 'canarypass'],
+    ['password:canary/value', 'canary/value'],
   ])('%s', (message, secret) => {
     const said = { where: 'http', type: 'authentication_error', code: null, message } as const;
     const theirs = record({ closed: closed({ status: 401 }), facts: facts({ response: { error: said } }) });

@@ -4,7 +4,7 @@ export const UPPER = 2;
 export const LOWER = 4;
 /** Letters beyond ASCII of scripts that put spaces between words. */
 export const LETTER = 8;
-const UNDERSCORE = 16;
+export const UNDERSCORE = 16;
 export const WORD = DIGIT | UPPER | LOWER | LETTER | UNDERSCORE;
 export const ALNUM = DIGIT | UPPER | LOWER;
 

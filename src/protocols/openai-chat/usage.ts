@@ -30,13 +30,14 @@ export function usageOfChat(reported: unknown, flags: string[]): Usage | null {
     flag(flags, 'reasoning_apart');
   else output -= reasoning;
   const counts = {
-    ...beside,
     cache_read: cached,
     cache_write_other: written,
     output,
     reasoning,
     audio_out: audioOut,
     image_out: imageOut,
+    // Last: what is added behind a spread costs microseconds (docs/decisions/2026-11-29-front-thread.md).
+    ...beside,
   };
   return usageOf(counts, flags);
 }
