@@ -6,13 +6,22 @@ import type { TestSpecification } from 'vitest/node';
 const long = process.env['APERTURE_TEST_LONG'] === '1';
 
 /** What takes a minute begins first, so that no worker is left with it at the end. */
-const LENGTHY = ['/test/fault/', '/test/property/', '/test/store/scale', '/test/flow/start'];
+const LENGTHY = [
+  '/test/fault/',
+  '/test/property/',
+  '/test/store/scale',
+  '/test/flow/start',
+  '/test/flow/sdk/sdks',
+  '/test/browser/',
+];
 
+/** Files that share a process stand together: it goes on with the next one only if that is of its project. */
 class LengthyFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLengthy = ({ moduleId }: TestSpecification): boolean => LENGTHY.some((part) => moduleId.includes(part));
+    const placeOf = (file: TestSpecification): string => `${isLengthy(file) ? 0 : 1} ${file.project.name}`;
     const sorted = await super.sort(files);
-    return [...sorted.filter(isLengthy), ...sorted.filter((file) => !isLengthy(file))];
+    return sorted.toSorted((one, other) => placeOf(one).localeCompare(placeOf(other)));
   }
 }
 
@@ -23,6 +32,8 @@ class LengthyFirst extends BaseSequencer {
 const SHARED =
   'access|admin|capture|config|control|dashboard-app|guardrails|identity|inspect|keys|lib|pricing|protocols|proxy|quota|records|routing|simulator';
 const shared = `test/@(${SHARED})/**/*.test.ts`;
+/** Rooms whose tests do what they do now, with a gateway in a process of its own: they share another. */
+const present = 'test/@(flow|resources)/**/*.test.ts';
 const skipped = ['node_modules/**', 'dist/**'];
 const lengthy = 'test/**/*.long.test.ts';
 /** Those that hold what the gateway adds to a time against milliseconds have the machine to themselves, after all others. */
@@ -38,12 +49,16 @@ export default defineConfig({
             test: {
               name: 'whole',
               include: ['test/**/*.test.ts'],
-              exclude: [...skipped, lengthy, alone, shared],
+              exclude: [...skipped, lengthy, alone, shared, present],
             },
           },
           {
             extends: true,
             test: { name: 'shared', include: [shared], exclude: [...skipped, lengthy, alone], isolate: false },
+          },
+          {
+            extends: true,
+            test: { name: 'present', include: [present], exclude: [...skipped, lengthy, alone], isolate: false },
           },
           {
             extends: true,

@@ -280,7 +280,8 @@ export class InspectorPool {
     this.#lanes.splice(this.#lanes.indexOf(lane), 1);
     lane.outbox.close();
     lane.port.close();
-    void lane.pool.destroy();
+    // A second `destroy` ends before the first one has: the pool then starts a thread in place of the one that goes.
+    if (!this.#closing) void lane.pool.destroy();
     const exchanges = [...lane.exchanges.values()];
     const scans = [...lane.scans.values()];
     const gates = [...lane.gates.values()];

@@ -27,7 +27,7 @@ afterEach(async () => {
   undo = [];
 });
 
-const LOAD = { perSecond: 30, seconds: 6 };
+const LOAD = { perSecond: 20, seconds: 6 };
 const BEFORE_MS = 2_000;
 const OUTAGE_MS = 2_000;
 

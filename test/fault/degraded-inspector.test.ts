@@ -22,7 +22,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const LOAD = { perSecond: 30, seconds: 6 };
+const LOAD = { perSecond: 20, seconds: 6 };
 
 function outage(fault: Fault, during: () => Promise<void>): Parameters<typeof throughOutage>[1] {
   return {
@@ -33,7 +33,7 @@ function outage(fault: Fault, during: () => Promise<void>): Parameters<typeof th
     },
     during: async () => {
       await during();
-      await pause(1_500);
+      await pause(2_000);
     },
     end: () => {
       faults.end();

@@ -10,7 +10,7 @@ import type { Flow } from './support.ts';
 const LOGINS = { a: 'a@example.com', b: 'b@example.com', admin: 'root@example.com' };
 /** For each request of B. */
 const REQUESTS_OF_A = 50;
-const ROUNDS = 3;
+const ROUNDS = 2;
 const LAG_MS = 5_000;
 /** Each of A's prompts is new as a whole: hashed and packed again, which is what a capture costs. */
 const PROMPT = Array.from({ length: 60_000 }, (_, word) => (word * 2_654_435_761).toString(36)).join(' ');

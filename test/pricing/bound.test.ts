@@ -9,6 +9,7 @@ import { costOf, termsOf } from '../../src/pricing/cost.ts';
 import { tableOf } from '../../src/pricing/overrides.ts';
 import { scanBody } from '../../src/protocols/body-scan.ts';
 import { outputLimitOf } from '../../src/protocols/output-limit.ts';
+import { cases } from '../support/cases.ts';
 import { table } from './support.ts';
 
 const SEED = 20261128;
@@ -324,7 +325,7 @@ describe('of every model', () => {
         expect(most === undefined).toBe(why !== undefined);
         if (most !== undefined) expect(Number.isSafeInteger(most) && most >= likely).toBe(true);
       }),
-      { seed: SEED, numRuns: 3000 },
+      { seed: SEED, numRuns: cases(3000) },
     );
   });
 
@@ -344,7 +345,7 @@ describe('of every model', () => {
           expect(high.most ?? 0).toBeGreaterThanOrEqual(low.most ?? 0);
         },
       ),
-      { seed: SEED, numRuns: 3000 },
+      { seed: SEED, numRuns: cases(3000) },
     );
   });
 
@@ -381,9 +382,9 @@ describe('of every model', () => {
           expect(cost.costNanodollars).toBeLessThanOrEqual(BigInt(most));
         },
       ),
-      { seed: SEED, numRuns: 5000 },
+      { seed: SEED, numRuns: cases(5000) },
     );
-    expect(bounded).toBeGreaterThan(3000);
+    expect(bounded).toBeGreaterThan(cases(3000));
   });
 });
 

@@ -70,4 +70,4 @@ describe('in one process', () => {
   }, 120_000);
 });
 
-quotaKills({ postgres: 3, redis: 2 });
+quotaKills({ postgres: 2, redis: 2 });

@@ -5,6 +5,7 @@ import type { Fault } from '../../src/contract/fault.ts';
 import type { BodyFields } from '../../src/contract/messages.ts';
 import type { Result } from '../../src/lib/result.ts';
 import { BodyScanner, scanBody } from '../../src/protocols/body-scan.ts';
+import { cases } from '../support/cases.ts';
 import { cut, everyByte, places, utf8 } from './chunks.ts';
 
 /** Failures come again; a run with another seed is a matter of this line. */
@@ -364,7 +365,7 @@ describe('any chunking', () => {
         expect(inChunks('anthropic_messages', cut(bytes, at))).toEqual(whole);
         expect(inChunks('anthropic_messages', everyByte(bytes))).toEqual(whole);
       }),
-      { numRuns: 500, seed: SEED },
+      { numRuns: cases(500), seed: SEED },
     );
   });
 
@@ -421,7 +422,7 @@ describe('fuzz', () => {
         const text = wrapped ? `{"a":${tokens.join('')}}` : tokens.join('');
         expect(scan(text).ok, text).toBe(accepted(text));
       }),
-      { numRuns: 20_000, seed: SEED },
+      { numRuns: cases(20_000), seed: SEED },
     );
   });
 
@@ -457,11 +458,11 @@ describe('fuzz', () => {
           expect(scanBody('openai_chat', mutated).ok, text ?? 'not UTF-8').toBe(expected);
         },
       ),
-      { numRuns: 5_000, seed: SEED },
+      { numRuns: cases(5_000), seed: SEED },
     );
     // Both sides of the comparison occur.
-    expect(valid).toBeGreaterThan(200);
-    expect(valid).toBeLessThan(4_800);
+    expect(valid).toBeGreaterThan(cases(200));
+    expect(valid).toBeLessThan(cases(4_800));
   });
 
   test('any bytes whatever are taken without an exception', () => {
@@ -470,7 +471,7 @@ describe('fuzz', () => {
         const whole = scanBody('gemini_generate_content', bytes);
         expect(inChunks('gemini_generate_content', cut(bytes, at))).toEqual(whole);
       }),
-      { numRuns: 2_000, seed: SEED },
+      { numRuns: cases(2_000), seed: SEED },
     );
   });
 });

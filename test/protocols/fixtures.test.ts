@@ -16,6 +16,7 @@ import {
 import type { Protocol } from '../../src/protocols/protocol.ts';
 import { rerank } from '../../src/protocols/rerank/protocol.ts';
 import { vertexRawPredict } from '../../src/protocols/vertex/protocol.ts';
+import { cases } from '../support/cases.ts';
 import {
   cutAt,
   decoded,
@@ -76,7 +77,7 @@ const isCovered = (name: string): boolean =>
 const covered = fixtureNames().filter(isCovered);
 
 /** Beyond it, single cuts at every offset would be quadratic work; strides have a boundary at every offset as well. */
-const SINGLE_CUTS_UP_TO_BYTES = 16 * 1024;
+const SINGLE_CUTS_UP_TO_BYTES = cases(16 * 1024);
 
 test('the suite reads what it says it reads', () => {
   expect(covered.length).toBe(92);

@@ -8,6 +8,7 @@ import { openaiChat } from '../../src/protocols/openai-chat/protocol.ts';
 import { openaiEmbeddings } from '../../src/protocols/openai-embeddings/protocol.ts';
 import { openaiResponses, openaiResponsesCompact } from '../../src/protocols/openai-responses/protocol.ts';
 import type { ResponseFacts } from '../../src/contract/facts.ts';
+import { cases } from '../support/cases.ts';
 import { cutAt, fixture, fixtureNames } from './fixtures.ts';
 import { readAnswer, readBody, sse } from './read.ts';
 
@@ -167,7 +168,7 @@ describe('failure mode 27: no bytes of a provider throw', () => {
           sound(readAnswer(p, { status: code, contentType: type, how: end, chunks }).facts);
         },
       ),
-      { seed: SEED, numRuns: 3000 },
+      { seed: SEED, numRuns: cases(3000) },
     );
   });
 
@@ -195,14 +196,14 @@ describe('failure mode 27: no bytes of a provider throw', () => {
           }
         },
       ),
-      { seed: SEED, numRuns: 1500 },
+      { seed: SEED, numRuns: cases(1500) },
     );
     expect(Object.getPrototypeOf({})).toBe(Object.prototype);
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
 
   test('fixtures with bytes changed, lost and doubled', () => {
-    const cases = fixtureNames()
+    const whole = fixtureNames()
       .map(fixture)
       .filter(
         (each) => each.response.length < 8192 && each.expected.response.headers['content-encoding'] === undefined,
@@ -210,7 +211,7 @@ describe('failure mode 27: no bytes of a provider throw', () => {
     fc.assert(
       fc.property(
         protocol,
-        fc.constantFrom(...cases),
+        fc.constantFrom(...whole),
         how,
         fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.nat(2)), { minLength: 1, maxLength: 8 }),
         (p, each, end, damages) => {
@@ -226,7 +227,7 @@ describe('failure mode 27: no bytes of a provider throw', () => {
           sound(readAnswer(p, { contentType, how: end, chunks: [bytes] }).facts);
         },
       ),
-      { seed: SEED, numRuns: 3000 },
+      { seed: SEED, numRuns: cases(3000) },
     );
   });
 
@@ -245,7 +246,7 @@ describe('failure mode 27: no bytes of a provider throw', () => {
           expect(outcome.ok || outcome.fault.code === 'body_encoding_invalid').toBe(true);
         },
       ),
-      { seed: SEED, numRuns: 400 },
+      { seed: SEED, numRuns: cases(400) },
     );
   });
 });
@@ -267,6 +268,6 @@ test('no request body throws', () => {
         );
       },
     ),
-    { seed: SEED, numRuns: 1000 },
+    { seed: SEED, numRuns: cases(1000) },
   );
 });

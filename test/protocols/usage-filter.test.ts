@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FILTER_EVENT_BYTES } from '../../src/contract/limits.ts';
 import { UsageEventFilter } from '../../src/protocols/usage-filter.ts';
+import { cases } from '../support/cases.ts';
 import { cut, everyByte, places, utf8 } from './chunks.ts';
 
 const SEED = 20261103;
@@ -265,7 +266,7 @@ describe('whole streams', () => {
           .join('');
         expect(Buffer.from(out.text, 'latin1').toString('utf8')).toBe(direct);
       }),
-      { numRuns: 1_000, seed: SEED },
+      { numRuns: cases(1_000), seed: SEED },
     );
   });
 
@@ -300,7 +301,7 @@ describe('whole streams', () => {
         expect(filtered(cut(bytes, at))).toEqual(whole);
         expect(filtered(everyByte(bytes))).toEqual(whole);
       }),
-      { numRuns: 3_000, seed: SEED },
+      { numRuns: cases(3_000), seed: SEED },
     );
   });
 });

@@ -17,7 +17,12 @@ let keeper: Keeper;
 let postgres: TestPostgres;
 let url: string;
 const secretKeyFile = join(temporaryFolder(), 'key');
-const folders = [temporaryFolder(), temporaryFolder()];
+const own = temporaryFolder();
+const others = temporaryFolder();
+/** Both go on from one test to the next. */
+let gateway: TestGateway;
+let other: TestGateway;
+const started: TestGateway[] = [];
 
 beforeAll(async () => {
   writeFileSync(secretKeyFile, 'ab'.repeat(32), { mode: 0o600 });
@@ -26,14 +31,16 @@ beforeAll(async () => {
   if ('url' in address) throw new Error('the embedded server has a socket');
   const { host, port, user, password, database } = address;
   url = `postgresql://${user}:${password}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;
+  gateway = await start(own);
 }, 60_000);
 afterAll(async () => {
+  for (const each of started) await each.kill();
   await Promise.all([keeper.close(), postgres.stop()]);
-  [...folders, dirname(secretKeyFile)].forEach(removeDataDir);
+  [own, others, dirname(secretKeyFile)].forEach(removeDataDir);
 });
 
-function start(dataDir: string, apikey = KEY): Promise<TestGateway> {
-  return startGateway({
+async function start(dataDir: string, apikey = KEY): Promise<TestGateway> {
+  const made = await startGateway({
     dataDir,
     env: { DATABASE_URL: url, APERTURE_SECRET_KEY_FILE: secretKeyFile },
     // The file is what holds, and not the version that the database has of it.
@@ -47,6 +54,8 @@ function start(dataDir: string, apikey = KEY): Promise<TestGateway> {
       grants: [{ src: ['*'], app: { 'tailscale.com/cap/aperture': [{ role: 'user' }, { models: '**' }] } }],
     },
   });
+  started.push(made);
+  return made;
 }
 
 async function ask(
@@ -94,10 +103,8 @@ async function results(gateway: TestGateway, file: string): Promise<void> {
 }
 
 test('the usage of a batch is booked once: read by two gateways at once, killed with the database away, read again', async () => {
-  const [own = '', others = ''] = folders;
-  let gateway = await start(own);
   const { batch, results: file } = await makeBatch(gateway);
-  const other = await start(others);
+  other = await start(others);
   await until(
     'it is known there',
     async () => (await ask(other, ALICE, 'GET', `/v1/batches/${batch}`))[0] === 200,
@@ -132,18 +139,14 @@ test('the usage of a batch is booked once: read by two gateways at once, killed 
   expect(await gateway.json('/api/usage?group=provider')).toMatchObject({
     total: { cost_nanodollars: '65000', usage: { input_uncached: 40, output: 60 } },
   });
-  await Promise.all([gateway.kill(), other.kill()]);
 }, 240_000);
 
 test('what was made outlives kill -9 and the database, is known to another gateway, and is bound to its key', async () => {
-  const [own = '', others = ''] = folders;
-  let gateway = await start(own);
   const [status, , id] = await ask(gateway, ALICE, 'POST', '/v1/conversations');
   expect(status).toBe(200);
   const path = `/v1/conversations/${id}`;
 
   // Another gateway on the same database learns of it by its record, which may take its time.
-  const other = await start(others);
   await until('it is known there', async () => (await ask(other, ALICE, 'GET', path))[0] === 200, 60_000);
   expect(await ask(other, BOB, 'GET', path)).toEqual([404, 'gateway_not_found', '']);
   await other.kill();
@@ -163,5 +166,4 @@ test('what was made outlives kill -9 and the database, is known to another gatew
     'gateway_store_unavailable',
     '',
   ]);
-  await gateway.kill();
 }, 180_000);

@@ -28,8 +28,9 @@ export interface Scale extends Company {
   askTimes: number;
   /** Length of each phase of the load around a purge. */
   phaseMs: number;
-  /** The dashboard's first view stands within this. */
+  /** The dashboard's first view stands within this, in the middle one of so many looks. */
   firstViewMs: number;
+  looks: number;
 }
 
 /** Every question is to be answered within this (failure mode 41). */
@@ -149,7 +150,7 @@ export function scaleSuite(scale: Scale): void {
       const browser = await launchBrowser();
       try {
         const looks: { ms: number; slower: number }[] = [];
-        for (let look = 0; look < LOOKS; look += 1) {
+        for (let look = 0; look < scale.looks; look += 1) {
           const before = slowness();
           const ms = await timeFirstView(browser, `${gateway.url}/ui/?${MONTH}`, VIEWER);
           looks.push({ ms, slower: Math.max(before, slowness()) });
@@ -158,7 +159,7 @@ export function scaleSuite(scale: Scale): void {
         console.log(`first view, ms: ${shown.join(', ')}`);
         // The middle one: a machine that stood still, or a database that had read nothing yet, slows one or two.
         const paced = looks.map(({ ms, slower }) => ms / slower).sort((one, other) => one - other);
-        expect(paced[Math.floor(LOOKS / 2)]).toBeLessThan(scale.firstViewMs);
+        expect(paced[Math.floor(scale.looks / 2)]).toBeLessThan(scale.firstViewMs);
       } finally {
         await browser.close();
         await gateway.stop();
@@ -186,7 +187,6 @@ function isMoved(before: UnderLoad, during: UnderLoad, after: UnderLoad): boolea
 
 const ADMINS_ONLY = ['/api/adoption', '/api/audit', '/api/destinations'];
 
-const LOOKS = 5;
 const VIEWER = 'root@example.com';
 const VIEWERS_CONFIG = {
   providers: {},

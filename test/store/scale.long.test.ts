@@ -8,4 +8,5 @@ scaleSuite({
   phaseMs: 10_000,
   // Four questions at once on two cores, each within its second.
   firstViewMs: 4_000,
+  looks: 5,
 });

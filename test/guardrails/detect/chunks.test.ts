@@ -5,6 +5,7 @@ import { PERSONAL_KINDS, SECRET_KINDS, WINDOW_CHARS } from '../../../src/contrac
 import { CONTEXT_CHARS } from '../../../src/guardrails/detector.ts';
 import type { TextDetector, TextMatch } from '../../../src/guardrails/detector.ts';
 import { textDetector } from '../../../src/guardrails/text-detector.ts';
+import { cases } from '../../support/cases.ts';
 
 const COMMON = { sides: ['request' as const], shadow: false, message: '', statusCode: 403, thinking: false };
 const action: TextAction = 'redact';
@@ -212,7 +213,7 @@ test.each(RULES)('%s: what is found does not depend on how the text comes', (_na
     fc.property(text, fc.array(fc.nat(), { maxLength: 12 }), (whole, cuts) => {
       expect(found(detector, whole, cuts)).toEqual(detector.find(whole, 0, true).matches);
     }),
-    { numRuns: 400 },
+    { numRuns: cases(400) },
   );
 });
 
@@ -223,7 +224,7 @@ test.each(RULES)('%s: each character alone finds the same', (_name, builtin) => 
       const each = Array.from({ length: whole.length }, (_, at) => at);
       expect(found(detector, whole, each)).toEqual(detector.find(whole, 0, true).matches);
     }),
-    { numRuns: 40 },
+    { numRuns: cases(40) },
   );
 });
 

@@ -1,14 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ADMIN, USER } from './organisation.ts';
-import { startWorld } from './world.ts';
-import type { BrowserWorld } from './world.ts';
-
-let world: BrowserWorld;
-
-beforeAll(async () => {
-  world = await startWorld('shell', { records: 0 });
-});
-afterAll(() => world.close());
+import { world } from './plain-world.ts';
 
 test('an admin sees all pages, a user those about themselves, and nobody from outside any figures', async () => {
   const admin = await world.visit(ADMIN, '/ui/');

@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest';
-import { ADMIN } from './organisation.ts';
 import { until } from '../support/until.ts';
 import { FIGURES_STAND } from './first-view.ts';
-import { startWorld } from './world.ts';
+import { world } from './month-world.ts';
+import { ADMIN } from './organisation.ts';
 
 const MOST_BYTES = 500 * 1024;
 
 test('all that a browser loads until the figures stand is under 500 KB, as it is transferred', async () => {
-  const world = await startWorld('first-view');
   const context = await world.browser.newContext({ extraHTTPHeaders: { 'tailscale-user-login': ADMIN } });
   const page = await context.newPage();
   // What came over the wire, head and compressed body, as the browser itself counts it.
@@ -38,5 +37,4 @@ test('all that a browser loads until the figures stand is under 500 KB, as it is
   }
   expect(bytes).toBeLessThan(MOST_BYTES);
   await context.close();
-  await world.close();
 });

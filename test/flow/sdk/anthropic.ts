@@ -1,19 +1,10 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startGateway } from '../../support/gateway.ts';
-import type { TestGateway } from '../../support/gateway.ts';
+import { expect, test } from 'vitest';
+import { gateway } from './shipped.ts';
 import { ANSWER, READ_FILE, TOOL_CALL, compared, expectBooked } from './through.ts';
 import type { Booked, Target, Told } from './through.ts';
 
 /** Anthropic's own SDK as a client. */
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway();
-});
-afterAll(async () => {
-  await gateway.stop();
-});
 
 const MODEL = 'claude-haiku-4-5';
 

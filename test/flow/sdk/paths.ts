@@ -2,23 +2,14 @@ import { gzipSync } from 'node:zlib';
 import { GoogleGenAI } from '@google/genai';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startGateway } from '../../support/gateway.ts';
-import type { TestGateway } from '../../support/gateway.ts';
+import { describe, expect, test } from 'vitest';
 import { rawZstd } from '../../support/zstd.ts';
+import { gateway } from './shipped.ts';
 import { nothingPassed, recordOf, recordingFetch } from './through.ts';
 import type { Passed } from './through.ts';
 
 /** What clients do beside the plain case: other paths, providers named with the model, compressed requests. */
-let gateway: TestGateway;
 let passed: Passed;
-
-beforeAll(async () => {
-  gateway = await startGateway();
-});
-afterAll(async () => {
-  await gateway.stop();
-});
 
 const MESSAGES = [{ role: 'user' as const, content: 'say OK' }];
 

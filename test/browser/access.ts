@@ -1,15 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Revocations, Tokens } from '../../src/dashboard/app/pages/access/answers.ts';
 import { ADMIN, USER } from './organisation.ts';
-import { MODELS, startWorld } from './world.ts';
-import type { BrowserWorld } from './world.ts';
-
-let world: BrowserWorld;
-
-beforeAll(async () => {
-  world = await startWorld('access', { records: 0 });
-});
-afterAll(() => world.close());
+import { world } from './plain-world.ts';
+import { MODELS } from './world.ts';
 
 async function statusFor(login: string): Promise<number> {
   const response = await fetch(`${world.gateway.url}/v1/chat/completions`, {

@@ -4,22 +4,13 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateText, jsonSchema, streamText, tool } from 'ai';
 import type { LanguageModel, LanguageModelUsage, ToolSet } from 'ai';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/contract/api.ts';
-import { startGateway } from '../../support/gateway.ts';
-import type { TestGateway } from '../../support/gateway.ts';
+import { gateway } from './shipped.ts';
 import { ANSWER, READ_FILE, TOOL_CALL, compared, expectBooked } from './through.ts';
 import type { Target, Told } from './through.ts';
 
 /** The AI SDK as a client, with each of its providers that a gateway like this meets. */
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway();
-});
-afterAll(async () => {
-  await gateway.stop();
-});
 
 interface Provider {
   api: Api;

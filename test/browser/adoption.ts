@@ -1,17 +1,9 @@
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
+import { world } from './month-world.ts';
 import { ADMIN, USER } from './organisation.ts';
-import { startWorld } from './world.ts';
-import type { BrowserWorld } from './world.ts';
-
-let world: BrowserWorld;
-
-beforeAll(async () => {
-  world = await startWorld('adoption');
-});
-afterAll(() => world.close());
 
 const DAY_MS = 86_400_000;
 const dayOf = ({ received_at }: ExchangeRecord): string => new Date(received_at).toISOString().slice(0, 10);

@@ -1,26 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Models } from '../../src/dashboard/app/api/models.ts';
 import { ADMIN, USER } from './organisation.ts';
-import { MODELS, startWorld } from './world.ts';
-import type { BrowserWorld } from './world.ts';
-
-/** Knows one model. */
-const NARROW = 'nora@example.com';
-
-let world: BrowserWorld;
-
-beforeAll(async () => {
-  world = await startWorld('models', {
-    records: 0,
-    grants: [
-      {
-        src: [NARROW],
-        app: { 'tailscale.com/cap/aperture': [{ role: 'user' }, { models: `**/${MODELS.messages}` }] },
-      },
-    ],
-  });
-});
-afterAll(() => world.close());
+import { NARROW, world } from './plain-world.ts';
+import { MODELS } from './world.ts';
 
 test('the models are those of the API, and no others; a search and filters narrow them, and stand in the address', async () => {
   for (const theme of ['light', 'dark'] as const) {

@@ -1,20 +1,11 @@
 import { GoogleGenAI } from '@google/genai';
 import type { GenerateContentResponse } from '@google/genai';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startGateway } from '../../support/gateway.ts';
-import type { TestGateway } from '../../support/gateway.ts';
+import { describe, expect, test } from 'vitest';
+import { gateway } from './shipped.ts';
 import { ANSWER, READ_FILE, TOOL_CALL, compared, expectBooked } from './through.ts';
 import type { Booked, Target, Told } from './through.ts';
 
 /** Google's own SDK as a client, under each version that it and its predecessors call. */
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway();
-});
-afterAll(async () => {
-  await gateway.stop();
-});
 
 const MODEL = 'gemini-2.5-flash';
 const AGENT = 'google-genai-sdk';

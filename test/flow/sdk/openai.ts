@@ -1,8 +1,7 @@
 import OpenAI, { toFile } from 'openai';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fixture } from '../../protocols/fixtures.ts';
-import { startGateway } from '../../support/gateway.ts';
-import type { TestGateway } from '../../support/gateway.ts';
+import { gateway } from './shipped.ts';
 import {
   ANSWER,
   READ_FILE,
@@ -16,14 +15,6 @@ import {
 import type { Booked, Target, Told } from './through.ts';
 
 /** OpenAI's own SDK as a client: whatever it can ask for comes as from the provider itself, and is booked. */
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway();
-});
-afterAll(async () => {
-  await gateway.stop();
-});
 
 const MODEL = 'gpt-5-mini';
 const AGENT = 'openai-sdk-js';
