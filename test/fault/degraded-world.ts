@@ -10,7 +10,7 @@ import { textProviders } from '../flow/wires.ts';
 import { startGateway, temporaryFolder } from '../support/gateway.ts';
 import type { GatewayOptions, RecordRow, TestGateway } from '../support/gateway.ts';
 import { slowness } from '../support/machine.ts';
-import { removeDataDir, startTestPostgres } from '../support/postgres.ts';
+import { databaseUrl, removeDataDir, startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { startTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
@@ -26,6 +26,8 @@ export const PATIENCE_MS = 60_000;
 export interface WorldOptions {
   /** Jobs wait on a Redis, and not in the database. */
   redis?: boolean;
+  /** False: the gateway asks the database past `database`, whose relay is this process's work, where the gateway's own is measured. */
+  relay?: boolean;
   server?: Record<string, unknown>;
   exporters?: Record<string, unknown>;
   env?: Record<string, string>;
@@ -76,7 +78,10 @@ export async function openWorld(name: string, options: WorldOptions = {}): Promi
       if (options.dataDir === undefined) removeDataDir(dataDir);
     });
     const env = {
-      DATABASE_URL: `postgresql://${OWNER}:${OWNER}@127.0.0.1:${database.port}/${databaseName}`,
+      DATABASE_URL:
+        options.relay === false
+          ? databaseUrl({ ...address, user: OWNER, password: OWNER, database: databaseName })
+          : `postgresql://${OWNER}:${OWNER}@127.0.0.1:${database.port}/${databaseName}`,
       ...(queue === undefined ? {} : { REDIS_URL: `redis://127.0.0.1:${queue.port}` }),
       ...options.env,
     };
