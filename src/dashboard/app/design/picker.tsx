@@ -1,7 +1,7 @@
 import { Check, ChevronDown, X } from 'lucide-react';
 import { useEffect, useId, useRef, useState } from 'react';
-import type { KeyboardEvent } from 'react';
 import styles from './picker.module.css';
+import { useListKeys } from './use-list-keys.ts';
 
 export interface PickerOption {
   value: string;
@@ -90,27 +90,17 @@ type ListProps = Omit<PickerProps, 'onOpen'> & { onLeave: () => void };
 function List({ label, options, picked, free = false, loading = false, onPick, onLeave }: ListProps) {
   const id = useId();
   const [typed, setTyped] = useState('');
-  const [at, setAt] = useState(0);
   const wanted = typed.trim().toLowerCase();
   const found = options
     .filter(({ value, name = value }) => `${name} ${value}`.toLowerCase().includes(wanted))
     .slice(0, MOST_SHOWN);
   const isNew = free && wanted !== '' && !found.some(({ value }) => value.toLowerCase() === wanted);
   const shown: readonly PickerOption[] = isNew ? [...found, { value: typed.trim(), note: 'as typed' }] : found;
-  const keys = (event: KeyboardEvent) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined) {
-      event.preventDefault();
-      setAt(Math.max(0, Math.min(shown.length - 1, at + step)));
-    } else if (event.key === 'Enter') {
-      event.preventDefault();
-      const option = shown[at];
-      if (option !== undefined) onPick(option.value);
-    } else if (event.key === 'Escape') {
-      event.stopPropagation();
-      onLeave();
-    }
+  const take = (place: number) => {
+    const option = shown[place];
+    if (option !== undefined) onPick(option.value);
   };
+  const { at, setAt, list, onKeyDown } = useListKeys(shown.length, take, onLeave);
   return (
     <div className={styles.panel}>
       <input
@@ -127,9 +117,9 @@ function List({ label, options, picked, free = false, loading = false, onPick, o
           setTyped(event.target.value);
           setAt(0);
         }}
-        onKeyDown={keys}
+        onKeyDown={onKeyDown}
       />
-      <ul id={id} role="listbox" aria-label={label} className={styles.list}>
+      <ul ref={list} id={id} role="listbox" aria-label={label} className={styles.list}>
         {shown.map(({ value, name = value, note }, index) => (
           <li
             key={value}
