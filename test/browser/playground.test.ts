@@ -25,7 +25,7 @@ beforeAll(async () => {
   world = await startWorld('playground', {
     records: 1_500,
     config: {
-      quotas: { 'tiny:<user>': { capacity: '$0.000001' } },
+      quotas: { 'tiny:<user>': { capacity: '$0.000001', reserve: 'strict' } },
       hooks: {
         projects: {
           builtin: { kind: 'words', action: 'block', words: ['Nightjar'], message: 'Project names stay here' },
@@ -39,7 +39,7 @@ beforeAll(async () => {
         models: [CONVERSER],
         compatibility: { openai_chat: false, bedrock_converse: true },
       },
-      own: { baseurl: 'http://127.0.0.1:9', authorization: 'passthrough', models: [OWN_KEY] },
+      own: { baseurl: 'http://127.0.0.1:9', auth_mode: 'passthrough', models: [OWN_KEY] },
     },
     grants: [
       {
@@ -100,7 +100,7 @@ describe('the playground', () => {
     expect(await visit.axe()).toEqual([]);
     await page.getByLabel('System prompt').fill('Be brief.');
     const hostile = '<img src=x onerror=alert(1)>';
-    await say(page, `Hello [[sim:text=${hostile};input=1200;output=34]]`);
+    await say(page, `Hello [[sim:text=${encodeURIComponent(hostile)};input=1200;output=34]]`);
     await expect.poll(() => exchange(page, 1).locator('[data-answer]').innerText()).toBe(hostile);
     await say(page, 'And again [[sim:text=Second;input=1300;output=7]]');
     await expect.poll(() => exchange(page, 2).locator('[data-answer]').innerText()).toBe('Second');
@@ -131,7 +131,7 @@ describe('the playground', () => {
     await page.goBack();
     await expect.poll(() => page.locator('li[data-state]').count()).toBe(2);
     const body = await world.json(ADMIN, `/api/requests/${books[1]?.id ?? ''}/body?side=request&form=json`);
-    expect(JSON.stringify(body)).toContain(JSON.stringify(hostile).slice(1, -1));
+    expect(JSON.stringify(body)).toContain(hostile);
     expect(JSON.stringify(body)).toContain('Be brief.');
 
     await page.getByRole('button', { name: 'New conversation' }).click();
@@ -155,8 +155,8 @@ describe('the playground', () => {
     ] as const;
     for (const [way, api] of ways) {
       await page.goto(`${world.gateway.url}/ui/playground?${way}`);
-      await say(page, `In ${api} [[sim:text=It is ${api}]]`);
-      await expect.poll(() => exchange(page, 1).locator('[data-answer]').innerText()).toBe(`It is ${api}`);
+      await say(page, `In ${api} [[sim:text=said-by-${api}]]`);
+      await expect.poll(() => exchange(page, 1).locator('[data-answer]').innerText()).toBe(`said-by-${api}`);
       await page.locator('li[data-state=done]').waitFor();
     }
     expect(await visit.axe()).toEqual([]);
@@ -174,7 +174,7 @@ describe('the playground', () => {
     await say(page, 'Wait [[sim:events=40;stall_after=6;tag=stopped]]');
     await expect.poll(() => exchange(page, 1).locator('[data-answer]').count()).toBe(1);
     await page.getByRole('button', { name: 'Stop' }).click();
-    await exchange(page, 1).getByText('Stopped').waitFor();
+    await exchange(page, 1).getByText('Stopped', { exact: true }).waitFor();
     const left = await until('the provider is left', () => {
       return Promise.resolve(
         world.simulator.books(before, 'stopped').entries.find(({ ending }) => ending === 'client_left'),
@@ -183,8 +183,8 @@ describe('the playground', () => {
     expect(left).toBeDefined();
     await expect.poll(async () => (await booked(USER)).at(-1)?.state, { timeout: 60_000 }).toBe('aborted');
     // It is part of what is said next.
-    await say(page, 'Go on [[sim:text=Gone on]]');
-    await expect.poll(() => exchange(page, 2).locator('[data-answer]').innerText()).toBe('Gone on');
+    await say(page, 'Go on [[sim:text=Gone]]');
+    await expect.poll(() => exchange(page, 2).locator('[data-answer]').innerText()).toBe('Gone');
     expect(visit.problems()).toEqual([]);
     await visit.close();
   });
@@ -205,7 +205,7 @@ describe('the playground', () => {
     expect(await visit.axe()).toEqual([]);
 
     await page.getByRole('button', { name: 'New conversation' }).click();
-    await say(page, 'Slow down [[sim:status=429;message=not so fast]]');
+    await say(page, 'Slow down [[sim:status=429;message=not%20so%20fast]]');
     await refusal.getByText('The provider refused').waitFor();
     await page.getByRole('button', { name: 'Try again' }).click();
     await refusal.getByText('The provider refused').waitFor();

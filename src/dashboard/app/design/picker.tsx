@@ -16,6 +16,8 @@ interface PickerProps {
   options: readonly PickerOption[];
   picked: string | undefined;
   onPick: (value: string | undefined) => void;
+  /** One of them always holds: there is no way to have none. */
+  always?: boolean;
   /** A value that is not among the options may be typed. */
   free?: boolean;
   /** It was opened, or is about to be: options that are asked for only then can come. */
@@ -27,7 +29,8 @@ interface PickerProps {
 const MOST_SHOWN = 200;
 
 /** A filter of which one value holds, or none: a button that opens a list one can type into. */
-export function Picker({ label, options, picked, onPick, free = false, onOpen, loading = false }: PickerProps) {
+export function Picker(props: PickerProps) {
+  const { label, options, picked, onPick, always = false, free = false, onOpen, loading = false } = props;
   const [open, setOpen] = useState(false);
   const frame = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -43,7 +46,7 @@ export function Picker({ label, options, picked, onPick, free = false, onOpen, l
         ref={button}
         type="button"
         className={styles.button}
-        data-picked={picked !== undefined}
+        data-picked={picked !== undefined && !always}
         aria-haspopup="listbox"
         aria-expanded={open}
         onPointerEnter={onOpen}
@@ -57,7 +60,7 @@ export function Picker({ label, options, picked, onPick, free = false, onOpen, l
         {name !== undefined && <b className={styles.name}>{name === '' ? '(none)' : name}</b>}
         <ChevronDown size={14} aria-hidden />
       </button>
-      {picked !== undefined && (
+      {picked !== undefined && !always && (
         <button
           type="button"
           className={styles.clear}
@@ -85,7 +88,7 @@ export function Picker({ label, options, picked, onPick, free = false, onOpen, l
   );
 }
 
-type ListProps = Omit<PickerProps, 'onOpen'> & { onLeave: () => void };
+type ListProps = Omit<PickerProps, 'onOpen' | 'always'> & { onLeave: () => void };
 
 function List({ label, options, picked, free = false, loading = false, onPick, onLeave }: ListProps) {
   const id = useId();

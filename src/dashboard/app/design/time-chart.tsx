@@ -9,7 +9,7 @@ import styles from './time-chart.module.css';
 
 export interface Series {
   name: string;
-  /** One for each time; null where there is nothing to tell, which a line passes over. */
+  /** One for each time; null where there is nothing to tell, where a line has a gap. */
   values: readonly (number | null)[];
 }
 
@@ -185,7 +185,7 @@ function optionsOf({ width, height, kind, interval, format, count, onCursor }: L
               points: { show: false },
               ...(bars === undefined ? {} : { paths: bars }),
             }
-          : { stroke: paint, width: 2, spanGaps: true, points: { show: true, size: 5, fill: paint } };
+          : { stroke: paint, width: 2, points: { show: true, size: 5, fill: paint } };
       }),
     ],
     hooks: { setCursor: [({ cursor }) => onCursor(cursor.idx ?? undefined)] },

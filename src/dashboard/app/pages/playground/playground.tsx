@@ -128,6 +128,7 @@ interface ModelPickerProps {
 function ModelPicker({ models, model, change }: ModelPickerProps) {
   return (
     <Picker
+      always
       label="Model"
       options={models
         .toSorted((one, other) => Number(isAskable(other)) - Number(isAskable(one)))
