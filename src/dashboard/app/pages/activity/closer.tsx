@@ -11,6 +11,7 @@ import { Answer, Empty } from '../../design/states.tsx';
 import { TimeChart } from '../../design/time-chart.tsx';
 import { plainName } from '../overview/names.ts';
 import { costShown, nameIn, usagePath } from '../overview/usage.ts';
+import styles from './activity.module.css';
 import type { View } from './activity.tsx';
 import { ActivityReport, activityPath } from './report.ts';
 import type { Subject } from './search.ts';
@@ -134,7 +135,7 @@ function Users({ view: { by, range }, name, group, title }: UsersProps) {
                   note: costShown(item),
                 }))}
             />
-            {items.length > MOST && <p>and {countExact(items.length - MOST)} more</p>}
+            {items.length > MOST && <p className={styles.more}>and {countExact(items.length - MOST)} more</p>}
           </>
         )}
       </Answer>

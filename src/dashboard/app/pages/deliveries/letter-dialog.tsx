@@ -75,7 +75,9 @@ export function LetterDialog({ letter, onClose }: { letter: Letter; onClose: () 
           body === null ? (
             <p className={styles.soft}>What it holds may be a caller’s: reading captures was taken from you.</p>
           ) : (
-            <CodeBlock label="What it holds" text={JSON.stringify(body, undefined, 2)} />
+            <div className={styles.held}>
+              <CodeBlock label="What it holds" text={JSON.stringify(body, undefined, 2)} />
+            </div>
           )
         }
       </Answer>

@@ -54,7 +54,7 @@ export function LettersTab() {
 function columns(show: (letter: Letter) => void): Column<Letter>[] {
   return [
     { key: 'at', head: 'Since', cell: ({ at }) => <Time at={at} /> },
-    { key: 'kind', head: 'What', cell: ({ kind }) => <Badge>{kind}</Badge> },
+    { key: 'kind', head: 'What', minor: true, cell: ({ kind }) => <Badge>{kind}</Badge> },
     {
       key: 'subject',
       head: 'Of',
