@@ -25,6 +25,20 @@ export function wholeHours(given: Parameters<'from' | 'to'>, clock: Clock): Rang
   return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: Math.ceil(toMs / HOUR_MS) * HOUR_MS };
 }
 
+/** Whole days that end with the one that has begun; `otherwise` so many of them, and never more than `most`. */
+export function wholeDays(
+  given: Parameters<'from' | 'to'>,
+  clock: Clock,
+  { otherwise, most }: { otherwise: number; most: number },
+): Range {
+  const toMs = Math.ceil((given.time('to') ?? clock.nowMs()) / DAY_MS) * DAY_MS;
+  const askedFrom = given.time('from') ?? toMs - otherwise * DAY_MS;
+  const fromMs = Math.floor(askedFrom / DAY_MS) * DAY_MS;
+  if (fromMs >= toMs) throw new BadParameter('from', 'must be before to');
+  if (toMs - fromMs > most * DAY_MS) throw new BadParameter('from', `must be at most ${most} days before to`);
+  return { fromMs, toMs };
+}
+
 /** A range as it was used. */
 export function told({ fromMs, toMs }: Range): { from: string; to: string } {
   return { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() };

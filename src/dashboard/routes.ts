@@ -12,7 +12,7 @@ import { denials, verdicts } from './guardrail-routes.ts';
 import { BadParameter } from './parameters.ts';
 import { capturedBody, oneRequest, receipt, requests } from './request-routes.ts';
 import { oneSession, sessions, tools } from './session-routes.ts';
-import { adoption, quotaSpend, usage } from './usage-routes.ts';
+import { activity, adoption, quotaSpend, usage } from './usage-routes.ts';
 
 const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
 
@@ -81,6 +81,7 @@ function route(path: string, asked: Asked): Promise<Found | undefined> {
   if (list === 'sessions') return id === undefined ? sessions(asked) : oneSession(id, asked);
   if (list === 'tools' && id === undefined) return tools(asked);
   if (list === 'usage' && id === undefined) return usage(asked);
+  if (list === 'activity' && id === undefined) return activity(asked);
   if (list === 'adoption' && id === undefined) return adoption(asked);
   if (list === 'quota-spend' && id === undefined) return quotaSpend(asked);
   if (list === 'verdicts' && id === undefined) return verdicts(asked);

@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
+import { ACTIVITY_GROUPS, reportActivity } from './activity.ts';
 import { ABOUT, aboutOf } from './about.ts';
 import type { Asked, Found } from './asked.ts';
 import { reportAdoption } from './adoption.ts';
 import { BadParameter, Parameters } from './parameters.ts';
 import { listQuotaSpend } from './quota-spend.ts';
-import { DAY_MS, told, wholeHours } from './range.ts';
+import { told, wholeDays, wholeHours } from './range.ts';
 import { sumUsage, USAGE_EXTRAS, USAGE_GROUPS, USAGE_INTERVALS } from './usage.ts';
 import { asksForCsv, CSV_ROWS, csvHeaders, usageCsv, usageRows } from './usage-csv.ts';
 import type { UsageRowsFilter } from './usage-csv.ts';
@@ -51,20 +52,25 @@ export async function quotaSpend({ pool, query, owner, ownBuckets, clock }: Aske
   return { body: { ...told(range), interval, ...spend } };
 }
 
-/** More than a year; the days before the first are read too. */
-const ADOPTION_DAYS = 400;
-const ADOPTION_DEFAULT_DAYS = 30;
+/** More than a year; of adoption, the days before the first are read too. */
+const MOST_DAYS = 400;
+const USUAL_DAYS = 30;
 
 /** Of the last 30 days, today among them, unless asked otherwise; the range is widened to whole days. */
 export async function adoption({ pool, query, owner, clock }: Asked): Promise<Found> {
   if (owner !== undefined) return { fault: { code: 'forbidden', what: '/api/adoption needs admin' } };
   const given = new Parameters(query, ['from', 'to']);
-  const toMs = Math.ceil((given.time('to') ?? clock.nowMs()) / DAY_MS) * DAY_MS;
-  const askedFrom = given.time('from') ?? toMs - ADOPTION_DEFAULT_DAYS * DAY_MS;
-  const fromMs = Math.floor(askedFrom / DAY_MS) * DAY_MS;
-  if (fromMs >= toMs) throw new BadParameter('from', 'must be before to');
-  if (toMs - fromMs > ADOPTION_DAYS * DAY_MS) {
-    throw new BadParameter('from', `must be at most ${ADOPTION_DAYS} days before to`);
-  }
-  return { body: { ...told({ fromMs, toMs }), ...(await reportAdoption(pool, { fromMs, toMs })) } };
+  const range = wholeDays(given, clock, { otherwise: USUAL_DAYS, most: MOST_DAYS });
+  return { body: { ...told(range), ...(await reportAdoption(pool, range)) } };
+}
+
+/** How long models take to answer, and how many use them: of the last 30 days by model, unless asked otherwise. */
+export async function activity({ pool, query, owner, clock }: Asked): Promise<Found> {
+  const given = new Parameters(query, ['from', 'to', 'group', 'interval', 'model', 'agent', 'login']);
+  const range = wholeDays(given, clock, { otherwise: USUAL_DAYS, most: MOST_DAYS });
+  const group = given.oneOf('group', ACTIVITY_GROUPS) ?? 'model';
+  const interval = given.oneOf('interval', ['day']);
+  const about = { owner, login: given.text('login'), model: given.text('model'), agent: given.text('agent') };
+  const report = await reportActivity(pool, { ...range, ...about, group, byDay: interval === 'day' });
+  return { body: { ...told(range), group, interval: interval ?? null, ...report } };
 }

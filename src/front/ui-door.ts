@@ -54,6 +54,10 @@ const YEAR = 'public, max-age=31536000, immutable';
 
 /** Aperture's own paths for its pages. `/chat/completions` is none of them. */
 const MOVED = /^\/(?:admin(?:\/.*)?|chat)$/;
+const CHAT = '/chat';
+
+const PAGES = '/ui/';
+const CHAT_PAGE = '/ui/playground';
 
 export function isUiPath(path: string): boolean {
   return path === '/ui' || path.startsWith('/ui/') || MOVED.test(path);
@@ -74,7 +78,7 @@ export function answerUi(files: UiFiles, request: ClientRequest, response: Clien
     return failed({ code: 'method_not_allowed', method, path: path.slice(0, 255), allow: 'GET, HEAD' });
   }
   if (!path.startsWith('/ui/')) {
-    leadToPages(response, GUARDS);
+    leadToPages(response, GUARDS, path === CHAT ? CHAT_PAGE : PAGES);
     return ok(undefined);
   }
   const file = fileAt(files, path.slice('/ui/'.length));
@@ -95,8 +99,8 @@ export function answerUi(files: UiFiles, request: ClientRequest, response: Clien
   return ok(undefined);
 }
 
-export function leadToPages(response: ClientResponse, more: readonly [string, string][]): void {
-  response.send(302, [['location', '/ui/'], ['cache-control', 'no-store'], ...more], '');
+export function leadToPages(response: ClientResponse, more: readonly [string, string][], to = PAGES): void {
+  response.send(302, [['location', to], ['cache-control', 'no-store'], ...more], '');
 }
 
 /** A path without a dot in its last part is one of the page's own views. */

@@ -8,6 +8,7 @@ import { isUuid7, uuid7Floor } from '../lib/uuid7.ts';
 import { bookBatches, NO_SEGMENT, tellsBatch } from './batches.ts';
 import { inTransaction, isConflict, isPartitionMissing } from './database.ts';
 import { bury } from './dead-letters.ts';
+import { LATENCY_PARTS } from './latencies.ts';
 import { bookLateUsage, lateResponsesOf, lockResponses } from './late-usage.ts';
 import { DAY_MS, dayOf, daysAround, ensurePartitions, NOTHING_PURGED } from './partitions.ts';
 import type { Day, PurgedThrough } from './partitions.ts';
@@ -347,7 +348,7 @@ const list = (names: readonly string[], of: (name: string) => string): string =>
 
 /**
  * One statement, hence one transaction and one round trip: the rows; of those that were new, the watermark; of those,
- * the roll-ups, sessions, tool calls, charges and verdicts. Each part goes through its keys in order, so that two writers wait
+ * the roll-ups, sessions, tool calls, charges, verdicts and times. Each part goes through its keys in order, so that two writers wait
  * for one another rather than deadlock.
  */
 const INSERT = `
@@ -373,12 +374,12 @@ WITH input AS (
   FROM input
   ORDER BY id
   ON CONFLICT (id) DO NOTHING
-  RETURNING id, gateway, segment, ended_at, state, session_id, session_base, parent_session_id, tool_call_count,
+  RETURNING id, gateway, segment, first_byte_at, ended_at, stream, state, session_id, session_base, parent_session_id, tool_call_count,
     quota_charges, verdicts, ${REFUSED} AS refused, ${list(ROLLUP_READS, (name) => name)}
 ), watermark AS (
   INSERT INTO aperture.journal_segments AS old (gateway, segment, records_in)
   SELECT gateway, segment, count(*) FROM inserted WHERE segment > ${NO_SEGMENT} GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (gateway, segment) DO UPDATE
     SET records_in = old.records_in + excluded.records_in, changed_at = clock_timestamp()
-), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}, ${QUOTA_PARTS}, ${VERDICT_PARTS}
+), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${TOOL_PARTS}, ${QUOTA_PARTS}, ${VERDICT_PARTS}, ${LATENCY_PARTS}
 SELECT coalesce(array_agg(id::text), '{}') AS inserted FROM inserted`;

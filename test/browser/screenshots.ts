@@ -1,8 +1,13 @@
-// `npm run screenshots [folder] [page ...]`: every page, or those whose name begins so, as wide as a desk and as a phone, light
-// and dark, to be looked at.
+// `npm run screenshots [folder] [page ...]`: every page, or those whose name begins so, as wide as a desk, a large screen and a
+// phone, light and dark, to be looked at.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Pool } from 'pg';
+import type { Page } from 'playwright-core';
+import { systemClock } from '../../src/lib/clock.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
+import { bury } from '../../src/store/dead-letters.ts';
+import { aRecord } from '../support/records.ts';
 import { AGENT_TURN } from './agent-turn.ts';
 import { COMPANY } from './company-config.ts';
 import { storeOperations } from './operations-records.ts';
@@ -11,10 +16,12 @@ import { startWorld } from './world.ts';
 import type { BrowserWorld, Look } from './world.ts';
 
 const LOOKS: Record<string, Look> = {
-  'desk-light': { width: 1440, height: 900, theme: 'light' },
-  'desk-dark': { width: 1440, height: 900, theme: 'dark' },
-  'phone-light': { width: 390, height: 844, theme: 'light' },
-  'phone-dark': { width: 390, height: 844, theme: 'dark' },
+  'desk-light': { width: 1280, height: 800, theme: 'light' },
+  'desk-dark': { width: 1280, height: 800, theme: 'dark' },
+  'wide-light': { width: 1920, height: 1080, theme: 'light' },
+  'wide-dark': { width: 1920, height: 1080, theme: 'dark' },
+  'phone-light': { width: 360, height: 800, theme: 'light' },
+  'phone-dark': { width: 360, height: 800, theme: 'dark' },
 };
 /** Taller pictures are cut: what a page is like is seen by then. */
 const MOST_PIXELS = 3_200;
@@ -25,16 +32,24 @@ mkdirSync(folder, { recursive: true });
 const world = await startWorld('screenshots', { records: 6_000, ...COMPANY });
 try {
   await storeOperations(world.pool, Math.floor(Date.now() / 86_400_000) * 86_400_000);
-  for (const [name, { login, path }] of Object.entries(await pages(world))) {
+  await storeLetters(world.pool);
+  for (const [name, shown] of Object.entries(await pages(world))) {
     if (only.length > 0 && !only.some((each) => name.startsWith(each))) continue;
-    for (const [look, how] of Object.entries(LOOKS)) await picture(`${name}-${look}`, login, path, how);
+    for (const [look, how] of Object.entries(LOOKS)) await picture(`${name}-${look}`, shown, how);
   }
 } finally {
   await world.close();
 }
 console.log(`pictures are in ${folder}`);
 
-async function pages({ month }: BrowserWorld): Promise<Record<string, { login: string; path: string }>> {
+interface Shown {
+  login: string;
+  path: string;
+  /** What is done there before the picture is taken. */
+  prepare?: (page: Page) => Promise<void>;
+}
+
+async function pages({ month }: BrowserWorld): Promise<Record<string, Shown>> {
   const request = await conversation();
   const longest = month
     .map(({ session_id }) => session_id)
@@ -52,12 +67,19 @@ async function pages({ month }: BrowserWorld): Promise<Record<string, { login: s
     'request-record': admin(`requests/${request}?tab=record`),
     compare: admin(`compare?a=${request}&b=${await conversation(' Then stop.')}`),
     tools: admin('tools?range=30d'),
+    activity: admin('activity'),
+    'activity-closer': admin('activity?measure=first_byte&name=claude-sonnet-4-6'),
+    'activity-user': { login: USER, path: '/ui/activity?by=agent' },
+    playground: { ...admin('playground?model=claude-haiku-4-5'), prepare: talk },
+    'playground-empty': admin('playground'),
     guardrails: admin('guardrails?range=30d'),
     'guardrails-user': { login: USER, path: '/ui/guardrails?range=30d' },
     denials: admin('guardrails?range=30d&tab=denials'),
     audit: admin('audit'),
     deliveries: admin('deliveries'),
     'deliveries-s3': admin('deliveries?tab=s3'),
+    'dead-letters': admin('deliveries?tab=letters'),
+    'dead-letter': { ...admin('deliveries?tab=letters'), prepare: openFirst },
     models: admin('models'),
     'set-up': admin('set-up'),
     adoption: admin('adoption'),
@@ -80,9 +102,48 @@ function conversation(more = ''): Promise<string> {
   });
 }
 
-async function picture(name: string, login: string, path: string, look: Look): Promise<void> {
+/** A talk that goes well, and one that does not. */
+async function talk(page: Page): Promise<void> {
+  const turns = [
+    'How do I list files by size? [[sim:events=60;input=420;output=130]]',
+    'And by age? [[sim:events=24;input=610;output=60;reasoning=40]]',
+    'Once more [[sim:status=529;error=overloaded_error;message=Overloaded]]',
+  ];
+  for (const [at, turn] of turns.entries()) {
+    await page.getByLabel('Your turn').fill(turn);
+    await page.getByLabel('Your turn').press('Enter');
+    await page.locator('li[data-state=done], li[data-state=failed]').nth(at).waitFor();
+  }
+  await page.getByRole('link', { name: 'Recorded request' }).nth(2).waitFor({ timeout: 60_000 });
+}
+
+async function openFirst(page: Page): Promise<void> {
+  await page
+    .getByRole('button', { name: /^Show / })
+    .first()
+    .click();
+  await page.getByRole('dialog').getByRole('figure').waitFor();
+}
+
+async function storeLetters(pool: Pool): Promise<void> {
+  for (let at = 0; at < 6; at += 1) {
+    const record = aRecord();
+    await bury(pool, systemClock, {
+      kind: at % 3 === 2 ? 'job' : 'record',
+      subject: at % 3 === 2 ? 'records' : record.id,
+      error:
+        at % 3 === 2
+          ? 'this build knows no job "records.v9"'
+          : 'value "9999999999999999999" is out of range for type bigint',
+      body: { ...record, at },
+    });
+  }
+}
+
+async function picture(name: string, { login, path, prepare }: Shown, look: Look): Promise<void> {
   const visit = await world.visit(login, path, look);
   await visit.page.waitForLoadState('networkidle');
+  await prepare?.(visit.page);
   await visit.page.evaluate('document.fonts.ready');
   const whole = Number(await visit.page.evaluate('document.documentElement.scrollHeight'));
   const { width = 0, height = 0 } = look;

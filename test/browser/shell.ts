@@ -51,7 +51,7 @@ test('a browser at the root is led to the pages, Aperture’s own addresses too;
   expect(await at('/', 'text/html,application/xhtml+xml')).toEqual([302, '/ui/']);
   expect(await at('/')).toEqual([200, null]);
   expect(await at('/admin/adoption')).toEqual([302, '/ui/']);
-  expect(await at('/chat')).toEqual([302, '/ui/']);
+  expect(await at('/chat')).toEqual([302, '/ui/playground']);
   expect(await at('/ui')).toEqual([302, '/ui/']);
   expect((await at('/ui/assets/none.js'))[0]).toBe(404);
   expect((await fetch(`${url}/ui/`, { method: 'POST' })).status).toBe(405);

@@ -3,6 +3,7 @@ import { openPool } from '../../src/store/database.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { DAY_MS, ensurePartitions } from '../../src/store/partitions.ts';
+import { LATENCY_PARTS, LATENCY_READS } from '../../src/store/latencies.ts';
 import { addToRollups, REFUSED, ROLLUP_READS } from '../../src/store/rollups.ts';
 import { SESSION_PARTS } from '../../src/store/session-rows.ts';
 import { VERDICT_PARTS } from '../../src/store/verdicts.ts';
@@ -108,7 +109,8 @@ INSERT INTO aperture.records (
   response_sha256, provider_request_id, response_id, error, previous_response
 )
 SELECT
-  id, 'gateway-a', i / 10000, received_at, received_at + interval '250 ms', received_at + interval '2 seconds',
+  id, 'gateway-a', i / 10000, received_at, received_at + (200 + (i * 7919) % 3000) * interval '1 millisecond',
+  received_at + (3500 + (i * 104729) % 30000) * interval '1 millisecond',
   'person-' || (person + $4) % ${PEOPLE} || '@example.com', 'node-' || person, 'laptop-' || person, '{}',
   CASE WHEN person % 7 = 0 THEN ARRAY['group:all', 'group:team-' || person % 10] ELSE ARRAY['group:team-' || person % 10] END,
   'tailscale', (ARRAY['claude-code', 'codex', 'opencode', 'curl'])[person % 4 + 1], '2.0.1', 'cli/2.0.1', provider,
@@ -152,10 +154,10 @@ SELECT count(*)::int AS judged FROM inserted`;
 const SUMS = `
 WITH input AS (SELECT NULL::uuid AS id, NULL::json AS turn WHERE false),
 inserted AS (
-  SELECT id, ended_at, state, session_id, session_base, parent_session_id, tool_call_count, ${REFUSED} AS refused,
+  SELECT id, ${LATENCY_READS.filter((name) => name !== 'status').join(', ')}, session_id, session_base, parent_session_id, tool_call_count, ${REFUSED} AS refused,
     ${ROLLUP_READS.join(', ')}
     FROM aperture.records WHERE id >= $1 AND id < $2
-), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}
+), ${addToRollups('inserted', '1')}, ${SESSION_PARTS}, ${LATENCY_PARTS}
 SELECT count(*)::int AS summed FROM inserted`;
 
 /** Loads the month, a day at a time. Returns seconds. */
@@ -178,7 +180,16 @@ export async function loadCompany(address: DatabaseAddress, company: Company): P
       for (const sql of [SUMS, JUDGED]) await client.query(sql, ids);
     }
     // As autovacuum does while rows come in over a month.
-    const tables = ['records', 'tool_calls', 'tool_results', 'rollup_hour', 'rollup_day', 'sessions', 'verdicts'];
+    const tables = [
+      'records',
+      'tool_calls',
+      'tool_results',
+      'rollup_hour',
+      'rollup_day',
+      'sessions',
+      'verdicts',
+      'latency_day',
+    ];
     await client.query(`VACUUM (ANALYZE) ${tables.map((table) => `aperture.${table}`).join(', ')}`);
   } finally {
     client.release();

@@ -133,6 +133,11 @@ export function questions(request: string, session: string): string[] {
     `/api/usage?${month}&interval=hour&agent=curl`,
     `/api/usage?${month}&member_of=group:team-3`,
     `/api/adoption?${month}`,
+    ...['model', 'agent'].flatMap((group) => [
+      `/api/activity?${month}&group=${group}`,
+      `/api/activity?${month}&group=${group}&interval=day`,
+      `/api/activity?${month}&group=${group}&login=person-3@example.com`,
+    ]),
     `/api/quota-spend?${month}`,
     ...['rule', 'login', 'finding'].flatMap((group) => [
       `/api/verdicts?${month}&group=${group}`,

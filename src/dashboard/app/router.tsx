@@ -3,6 +3,7 @@ import { Failure, Loading } from './design/states.tsx';
 import { Overview } from './pages/overview/overview.tsx';
 import { AccessSearch } from './pages/access/search.ts';
 import { OverviewSearch } from './pages/overview/search.ts';
+import { ActivitySearch } from './pages/activity/search.ts';
 import { AuditSearch } from './pages/audit/search.ts';
 import { AdoptionSearch } from './pages/adoption/search.ts';
 import { CompareSearch } from './pages/compare/search.ts';
@@ -11,6 +12,7 @@ import { DeliveriesSearch } from './pages/deliveries/search.ts';
 import { GuardrailsSearch } from './pages/guardrails/search.ts';
 import { RequestsSearch, SessionSearch, SessionsSearch } from './pages/logs/search.ts';
 import { ModelsSearch } from './pages/models/search.ts';
+import { PlaygroundSearch } from './pages/playground/search.ts';
 import { RequestSearch } from './pages/request/search.ts';
 import { SetUpSearch } from './pages/set-up/search.ts';
 import { ToolsSearch } from './pages/tools/search.ts';
@@ -65,6 +67,12 @@ const models = createRoute({
   validateSearch: (search) => ModelsSearch.parse(search),
   component: lazyRouteComponent(() => import('./pages/models/models.tsx'), 'ModelsPage'),
 });
+const playground = createRoute({
+  getParentRoute: () => root,
+  path: '/playground',
+  validateSearch: (search) => PlaygroundSearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/playground/playground.tsx'), 'Playground'),
+});
 const setUp = createRoute({
   getParentRoute: () => root,
   path: '/set-up',
@@ -82,6 +90,12 @@ const adoption = createRoute({
   path: '/adoption',
   validateSearch: (search) => AdoptionSearch.parse(search),
   component: lazyRouteComponent(() => import('./pages/adoption/adoption.tsx'), 'Adoption'),
+});
+const activity = createRoute({
+  getParentRoute: () => root,
+  path: '/activity',
+  validateSearch: (search) => ActivitySearch.parse(search),
+  component: lazyRouteComponent(() => import('./pages/activity/activity.tsx'), 'Activity'),
 });
 const compare = createRoute({
   getParentRoute: () => root,
@@ -123,8 +137,10 @@ export const router = createRouter({
     request,
     tools,
     models,
+    playground,
     setUp,
     compare,
+    activity,
     guardrails,
     adoption,
     access,

@@ -1,7 +1,7 @@
 import { Check, ChevronDown, X } from 'lucide-react';
 import { useEffect, useId, useRef, useState } from 'react';
-import type { KeyboardEvent } from 'react';
 import styles from './picker.module.css';
+import { useListKeys } from './use-list-keys.ts';
 
 export interface PickerOption {
   value: string;
@@ -16,6 +16,8 @@ interface PickerProps {
   options: readonly PickerOption[];
   picked: string | undefined;
   onPick: (value: string | undefined) => void;
+  /** One of them always holds: there is no way to have none. */
+  always?: boolean;
   /** A value that is not among the options may be typed. */
   free?: boolean;
   /** It was opened, or is about to be: options that are asked for only then can come. */
@@ -27,7 +29,8 @@ interface PickerProps {
 const MOST_SHOWN = 200;
 
 /** A filter of which one value holds, or none: a button that opens a list one can type into. */
-export function Picker({ label, options, picked, onPick, free = false, onOpen, loading = false }: PickerProps) {
+export function Picker(props: PickerProps) {
+  const { label, options, picked, onPick, always = false, free = false, onOpen, loading = false } = props;
   const [open, setOpen] = useState(false);
   const frame = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -43,7 +46,7 @@ export function Picker({ label, options, picked, onPick, free = false, onOpen, l
         ref={button}
         type="button"
         className={styles.button}
-        data-picked={picked !== undefined}
+        data-picked={picked !== undefined && !always}
         aria-haspopup="listbox"
         aria-expanded={open}
         onPointerEnter={onOpen}
@@ -57,7 +60,7 @@ export function Picker({ label, options, picked, onPick, free = false, onOpen, l
         {name !== undefined && <b className={styles.name}>{name === '' ? '(none)' : name}</b>}
         <ChevronDown size={14} aria-hidden />
       </button>
-      {picked !== undefined && (
+      {picked !== undefined && !always && (
         <button
           type="button"
           className={styles.clear}
@@ -85,32 +88,22 @@ export function Picker({ label, options, picked, onPick, free = false, onOpen, l
   );
 }
 
-type ListProps = Omit<PickerProps, 'onOpen'> & { onLeave: () => void };
+type ListProps = Omit<PickerProps, 'onOpen' | 'always'> & { onLeave: () => void };
 
 function List({ label, options, picked, free = false, loading = false, onPick, onLeave }: ListProps) {
   const id = useId();
   const [typed, setTyped] = useState('');
-  const [at, setAt] = useState(0);
   const wanted = typed.trim().toLowerCase();
   const found = options
     .filter(({ value, name = value }) => `${name} ${value}`.toLowerCase().includes(wanted))
     .slice(0, MOST_SHOWN);
   const isNew = free && wanted !== '' && !found.some(({ value }) => value.toLowerCase() === wanted);
   const shown: readonly PickerOption[] = isNew ? [...found, { value: typed.trim(), note: 'as typed' }] : found;
-  const keys = (event: KeyboardEvent) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined) {
-      event.preventDefault();
-      setAt(Math.max(0, Math.min(shown.length - 1, at + step)));
-    } else if (event.key === 'Enter') {
-      event.preventDefault();
-      const option = shown[at];
-      if (option !== undefined) onPick(option.value);
-    } else if (event.key === 'Escape') {
-      event.stopPropagation();
-      onLeave();
-    }
+  const take = (place: number) => {
+    const option = shown[place];
+    if (option !== undefined) onPick(option.value);
   };
+  const { at, setAt, list, onKeyDown } = useListKeys(shown.length, take, onLeave);
   return (
     <div className={styles.panel}>
       <input
@@ -127,9 +120,9 @@ function List({ label, options, picked, free = false, loading = false, onPick, o
           setTyped(event.target.value);
           setAt(0);
         }}
-        onKeyDown={keys}
+        onKeyDown={onKeyDown}
       />
-      <ul id={id} role="listbox" aria-label={label} className={styles.list}>
+      <ul ref={list} id={id} role="listbox" aria-label={label} className={styles.list}>
         {shown.map(({ value, name = value, note }, index) => (
           <li
             key={value}

@@ -9,8 +9,8 @@ import styles from './time-chart.module.css';
 
 export interface Series {
   name: string;
-  /** One for each time. */
-  values: readonly number[];
+  /** One for each time; null where there is nothing to tell, where a line has a gap. */
+  values: readonly (number | null)[];
 }
 
 interface TimeChartProps {
@@ -76,7 +76,7 @@ export function TimeChart({ label, times, series, interval, kind = 'bars', forma
           <p className={styles.when}>{intervalName(when, interval)}</p>
           <ul>
             {series.map(({ name, values }, index) =>
-              values[at] === 0 && series.length > 1 ? null : (
+              values[at] === null || (values[at] === 0 && series.length > 1) ? null : (
                 <li key={name}>
                   <i className={styles.dot} style={{ background: seriesColour(index) }} />
                   <span>{name}</span>
@@ -122,7 +122,7 @@ function stacked(series: readonly Series[]): number[][] {
   const sums: number[][] = [];
   let below: readonly number[] = [];
   for (const { values } of series) {
-    const sum = values.map((value, at) => value + (below[at] ?? 0));
+    const sum = values.map((value, at) => (value ?? 0) + (below[at] ?? 0));
     sums.push(sum);
     below = sum;
   }
@@ -185,7 +185,7 @@ function optionsOf({ width, height, kind, interval, format, count, onCursor }: L
               points: { show: false },
               ...(bars === undefined ? {} : { paths: bars }),
             }
-          : { stroke: paint, width: 2, points: { show: false } };
+          : { stroke: paint, width: 2, points: { show: true, size: 5, fill: paint } };
       }),
     ],
     hooks: { setCursor: [({ cursor }) => onCursor(cursor.idx ?? undefined)] },

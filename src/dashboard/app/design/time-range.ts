@@ -24,6 +24,7 @@ export interface Range {
 }
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** Above this many hours a chart is by the day. */
 const BY_THE_HOUR = 72;
 
@@ -36,16 +37,30 @@ export function rangeOf(search: RangeSearch, otherwise: Preset, now = new Date()
   const fromMs = search.from !== undefined && custom ? Date.parse(search.from) : toMs - hours * HOUR_MS;
   // By days the first is whole: a cut day looks like a quiet one.
   const byDay = (toMs - fromMs) / HOUR_MS > BY_THE_HOUR;
-  const DAY_MS = 24 * HOUR_MS;
   const from = byDay && !custom ? Math.floor(fromMs / DAY_MS) * DAY_MS + (hours % 24 === 0 ? DAY_MS : 0) : fromMs;
   return { from: new Date(from).toISOString(), to: new Date(toMs).toISOString(), interval: byDay ? 'day' : 'hour' };
 }
 
 /** When each interval of a range begins, also where nothing happened. */
 export function intervalsOf({ from, to, interval }: Range): string[] {
-  const step = interval === 'day' ? 24 * HOUR_MS : HOUR_MS;
+  const step = interval === 'day' ? DAY_MS : HOUR_MS;
   const times: string[] = [];
   for (let at = Math.floor(Date.parse(from) / step) * step; at < Date.parse(to); at += step)
     times.push(new Date(at).toISOString());
   return times;
+}
+
+/** From and to, as the API takes them. */
+export interface Span {
+  from: string;
+  to: string;
+}
+
+/** What is counted in whole days, is in those of UTC that a range touches. */
+export function wholeDays({ from, to }: Span): Span {
+  const day = (ms: number): string => new Date(ms).toISOString();
+  return {
+    from: day(Math.floor(Date.parse(from) / DAY_MS) * DAY_MS),
+    to: day(Math.ceil(Date.parse(to) / DAY_MS) * DAY_MS),
+  };
 }

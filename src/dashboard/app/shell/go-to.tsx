@@ -1,10 +1,10 @@
 import { useRouter } from '@tanstack/react-router';
 import { Search } from 'lucide-react';
 import { useEffect, useId, useRef, useState } from 'react';
-import type { KeyboardEvent } from 'react';
 import { Models } from '../api/models.ts';
 import { useApi } from '../api/use-api.ts';
 import { plainText } from '../design/hostile.tsx';
+import { useListKeys } from '../design/use-list-keys.ts';
 import { destinationsFor } from './destinations.ts';
 import type { Destination } from './destinations.ts';
 import styles from './go-to.module.css';
@@ -46,7 +46,6 @@ function Finder({ onClose }: { onClose: () => void }) {
   const router = useRouter();
   const element = useRef<HTMLDialogElement>(null);
   const [typed, setTyped] = useState('');
-  const [at, setAt] = useState(0);
   const models = useApi('/v1/models', Models);
   useEffect(() => element.current?.showModal(), []);
   const found = destinationsFor(typed, {
@@ -58,17 +57,10 @@ function Finder({ onClose }: { onClose: () => void }) {
     element.current?.close();
     router.history.push(href);
   };
-  const keys = (event: KeyboardEvent) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined) {
-      event.preventDefault();
-      setAt(Math.max(0, Math.min(found.length - 1, at + step)));
-    } else if (event.key === 'Enter') {
-      event.preventDefault();
-      const destination = found[at];
-      if (destination !== undefined) go(destination);
-    }
-  };
+  const { at, setAt, list, onKeyDown } = useListKeys(found.length, (place) => {
+    const destination = found[place];
+    if (destination !== undefined) go(destination);
+  });
   return (
     <dialog ref={element} className={styles.finder} aria-label="Go to" onClose={onClose}>
       <input
@@ -87,9 +79,9 @@ function Finder({ onClose }: { onClose: () => void }) {
           setTyped(event.target.value);
           setAt(0);
         }}
-        onKeyDown={keys}
+        onKeyDown={onKeyDown}
       />
-      <ul id={id} role="listbox" aria-label="Destinations" className={styles.list}>
+      <ul ref={list} id={id} role="listbox" aria-label="Destinations" className={styles.list}>
         {found.map((destination, index) => (
           <li
             key={destination.href}

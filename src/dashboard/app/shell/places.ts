@@ -1,4 +1,6 @@
 import {
+  Activity,
+  BotMessageSquare,
   Boxes,
   ChartColumn,
   FileClock,
@@ -19,7 +21,9 @@ export interface Place {
     | '/sessions'
     | '/requests'
     | '/tools'
+    | '/activity'
     | '/models'
+    | '/playground'
     | '/set-up'
     | '/guardrails'
     | '/adoption'
@@ -41,8 +45,10 @@ const PLACES: readonly Place[] = [
   { to: '/sessions', name: 'Sessions', about: 'Conversations', icon: MessagesSquare },
   { to: '/requests', name: 'Requests', about: 'What was sent, live', icon: ScrollText },
   { to: '/tools', name: 'Tools', about: 'What agents call', icon: Wrench },
+  { to: '/activity', name: 'Activity', about: 'How models and agents do, and how fast', icon: Activity },
   { to: '/guardrails', name: 'Guardrails', about: 'What was stopped or changed, denials', icon: ShieldAlert },
   { to: '/models', name: 'Models', about: 'What may be used, and prices', icon: Boxes },
+  { to: '/playground', name: 'Playground', about: 'Chat with a model', icon: BotMessageSquare },
   { to: '/set-up', name: 'Set up', about: 'Settings for clients', icon: Plug },
   { to: '/adoption', name: 'Adoption', about: 'Who uses which tools', icon: Users, adminsOnly: true },
   { to: '/access', name: 'Access', about: 'Kill switch and tokens', icon: KeyRound, adminsOnly: true },
@@ -57,7 +63,7 @@ const PLACES: readonly Place[] = [
   {
     to: '/deliveries',
     name: 'Deliveries',
-    about: 'Webhooks and S3: what goes out',
+    about: 'Webhooks, S3 and dead letters',
     icon: Send,
     adminsOnly: true,
   },

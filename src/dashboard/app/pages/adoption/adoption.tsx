@@ -5,7 +5,7 @@ import { useApi } from '../../api/use-api.ts';
 import { DownloadLink } from '../../design/button.tsx';
 import { Columns, PageHead } from '../../design/card.tsx';
 import { RangePicker } from '../../design/range.tsx';
-import { rangeOf } from '../../design/time-range.ts';
+import { rangeOf, wholeDays } from '../../design/time-range.ts';
 import type { Range } from '../../design/time-range.ts';
 import { Answer, Empty } from '../../design/states.tsx';
 import { AdminsOnly, useMe } from '../../shell/me.tsx';
@@ -13,7 +13,7 @@ import { ActiveUsers, NewAndReturning } from './activity.tsx';
 import { Distribution } from './distribution.tsx';
 import { AdoptionFigures } from './figures.tsx';
 import { Popularity } from './popularity.tsx';
-import { AdoptionReport, adoptionPath, wholeDays } from './report.ts';
+import { AdoptionReport, adoptionPath } from './report.ts';
 import { Teams } from './teams.tsx';
 import { TopUsers } from './top-users.tsx';
 

@@ -1,6 +1,8 @@
 import * as z from 'zod/mini';
 import { pathOf } from '../../api/client.ts';
 import { Nanodollars } from '../../api/shapes.ts';
+import { wholeDays } from '../../design/time-range.ts';
+import type { Span } from '../../design/time-range.ts';
 
 const Day = z.looseObject({
   day: z.string(),
@@ -59,23 +61,7 @@ export const AdoptionReport = z.looseObject({
 });
 export type AdoptionReport = z.infer<typeof AdoptionReport>;
 
-const DAY_MS = 86_400_000;
-
-interface Range {
-  from: string;
-  to: string;
-}
-
-/** Adoption is counted in whole UTC days: those that a range touches. */
-export function wholeDays({ from, to }: Range): Range {
-  const day = (ms: number): string => new Date(ms).toISOString();
-  return {
-    from: day(Math.floor(Date.parse(from) / DAY_MS) * DAY_MS),
-    to: day(Math.ceil(Date.parse(to) / DAY_MS) * DAY_MS),
-  };
-}
-
-export function adoptionPath(range: Range): string {
+export function adoptionPath(range: Span): string {
   const { from, to } = wholeDays(range);
   return pathOf('/api/adoption', { from, to });
 }

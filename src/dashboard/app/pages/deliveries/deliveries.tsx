@@ -7,6 +7,7 @@ import { AdminsOnly } from '../../shell/me.tsx';
 import { Destinations } from './answers.ts';
 import { DestinationsTab } from './destinations-tab.tsx';
 import { ExportTab } from './export-tab.tsx';
+import { LettersTab } from './letters-tab.tsx';
 import type { DeliveriesSearch } from './search.ts';
 
 const DESTINATIONS = '/api/destinations';
@@ -27,11 +28,12 @@ export function DeliveriesPage() {
           options={[
             { value: 'webhooks', name: 'Webhooks and hooks' },
             { value: 's3', name: 'Export to S3' },
+            { value: 'letters', name: 'Dead letters' },
           ]}
           chosen={search.tab ?? 'webhooks'}
           onChoose={(tab) => change({ tab })}
         >
-          <Chosen search={search} change={change} />
+          {search.tab === 'letters' ? <LettersTab /> : <Chosen search={search} change={change} />}
         </Tabs>
       </AdminsOnly>
     </>

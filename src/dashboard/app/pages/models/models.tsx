@@ -11,6 +11,7 @@ import { Picker } from '../../design/picker.tsx';
 import { Answer, Empty } from '../../design/states.tsx';
 import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
+import { isAskable } from '../playground/choose.ts';
 import { matching, perMillion, priceOf } from './list.ts';
 import styles from './models.module.css';
 import type { ModelsSearch } from './search.ts';
@@ -188,10 +189,21 @@ const SET_UP: Column<Model>[] = [
   {
     key: 'set_up',
     head: '',
-    cell: ({ id }) => (
-      <Link to="/set-up" search={{ model: id }} title="Settings for clients, with this model">
-        Set up
-      </Link>
+    cell: (model) => (
+      <span className={styles.ways}>
+        {isAskable(model) && (
+          <Link
+            to="/playground"
+            search={{ model: model.id, provider: model.metadata.provider.id }}
+            title="Ask it in the playground"
+          >
+            Try
+          </Link>
+        )}
+        <Link to="/set-up" search={{ model: model.id }} title="Settings for clients, with this model">
+          Set up
+        </Link>
+      </span>
     ),
   },
 ];

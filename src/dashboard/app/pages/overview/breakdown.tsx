@@ -16,7 +16,7 @@ import styles from './overview.module.css';
 import type { View } from './overview.tsx';
 import { filterBy } from '../../usage/dimensions.ts';
 import type { Dimension } from '../../usage/dimensions.ts';
-import { leadersOf } from './series.ts';
+import { leadersOf } from '../../usage/series.ts';
 import { plainName } from '../../usage/names.ts';
 import { amountOf, costInFull, costPerMillion, costShown, dimensionOf, nameIn } from '../../usage/usage.ts';
 

@@ -14,7 +14,7 @@ import styles from './overview.module.css';
 import type { View } from './overview.tsx';
 import { DIMENSIONS, filterBy, MEASURES, OWN_DIMENSIONS } from '../../usage/dimensions.ts';
 import type { Dimension, Measure } from '../../usage/dimensions.ts';
-import { leadersOf, seriesOf, seriesOfEach } from './series.ts';
+import { leadersOf, seriesOf, seriesOfEach } from '../../usage/series.ts';
 import { plainName } from '../../usage/names.ts';
 import { dimensionOf, usagePath } from '../../usage/usage.ts';
 

@@ -10,7 +10,7 @@ import styles from './rules.module.css';
 import { EXAMPLES, typedJson } from './read-rules.ts';
 import type { WrittenRule } from './read-rules.ts';
 import { KINDS } from './kinds.ts';
-import { TextArea } from './text-area.tsx';
+import { TextArea } from '../../../design/text-area.tsx';
 import { TrialResult } from './trial-result.tsx';
 
 const APIS = [

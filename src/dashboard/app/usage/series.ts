@@ -1,7 +1,7 @@
-import type { UsageSums } from '../../api/shapes.ts';
-import { sumsOver } from '../../design/sums-over.ts';
-import type { Dimension, Measure } from '../../usage/dimensions.ts';
-import { amountOf, nameIn } from '../../usage/usage.ts';
+import type { UsageSums } from '../api/shapes.ts';
+import { sumsOver } from '../design/sums-over.ts';
+import type { Dimension, Measure } from './dimensions.ts';
+import { amountOf, nameIn } from './usage.ts';
 
 interface Series {
   name: string;

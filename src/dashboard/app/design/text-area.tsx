@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import styles from './rules.module.css';
+import styles from './text-area.module.css';
 
 interface TextAreaProps {
   label: string;
@@ -9,10 +9,12 @@ interface TextAreaProps {
   problem?: string | undefined;
   /** In the typeface of code. */
   code?: boolean;
+  /** As high as so many lines; it can be drawn higher. */
+  lines?: number;
 }
 
 /** Labelled lines of text. */
-export function TextArea({ label, value, onChange, placeholder, problem, code = false }: TextAreaProps) {
+export function TextArea({ label, value, onChange, placeholder, problem, code = false, lines }: TextAreaProps) {
   const id = useId();
   return (
     <div className={styles.area}>
@@ -22,6 +24,7 @@ export function TextArea({ label, value, onChange, placeholder, problem, code = 
         value={value}
         placeholder={placeholder}
         data-code={code}
+        {...(lines === undefined ? {} : { style: { height: `${lines * 1.3 + 1.1}rem` } })}
         spellCheck={false}
         autoComplete="off"
         aria-invalid={problem !== undefined}

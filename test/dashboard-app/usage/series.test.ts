@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { UsageSums } from '../../../src/dashboard/app/api/shapes.ts';
-import { leadersOf, seriesOf, seriesOfEach } from '../../../src/dashboard/app/pages/overview/series.ts';
+import { leadersOf, seriesOf, seriesOfEach } from '../../../src/dashboard/app/usage/series.ts';
 import { costPerMillion, costShown } from '../../../src/dashboard/app/usage/usage.ts';
 
 function item(name: string, output: number, more: Partial<UsageSums> = {}): UsageSums {
