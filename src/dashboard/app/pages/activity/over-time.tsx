@@ -25,8 +25,8 @@ const NOTES: Record<Measure, string> = {
   tokens: 'Each day, UTC, of all kinds',
   cost: 'Each day, UTC, as far as it is known',
   errors: 'Of each day’s requests, how many a provider answered with an error',
-  first_byte: 'Of each day’s streams, 19 of 20 had begun within this time',
-  whole: 'Of each day’s answers, 19 of 20 were whole within this time',
+  first_byte: 'Of each day’s streams, p95: 19 of 20 had begun within this time',
+  whole: 'Of each day’s answers, p95: 19 of 20 were whole within this time',
 };
 const FORMATS: Record<Measure, (value: number) => string> = {
   requests: wholeCount,

@@ -43,7 +43,7 @@ export function Ranking({ view, usage, activity }: RankingProps) {
   return (
     <Card
       title={by === 'model' ? 'Models' : 'Agents'}
-      note={`${isCut ? 'The first 10,000. ' : ''}Of two times, half of the answers took no longer than the first, 19 of 20 no longer than the other. A name leads to its own times${view.isAdmin ? ', and who uses it' : ''}`}
+      note={`${isCut ? 'The first 10,000. ' : ''}p50: half of the answers took no longer; p95: 19 of 20. A name leads to its own times${view.isAdmin ? ', and who uses it' : ''}`}
       flush
     >
       {activity.data === undefined && activity.error !== null && (
@@ -94,10 +94,10 @@ function columnsOf(view: View): Column<Row>[] {
       title: ({ sums }) => errorsInFull(sums),
       sort: ({ sums }) => errorShare(sums) ?? -1,
     },
-    time('first_p50', 'First byte', 'first_byte', 'p50_ms'),
-    time('first_p95', '19 of 20', 'first_byte', 'p95_ms'),
-    time('whole_p50', 'Whole', 'whole', 'p50_ms'),
-    time('whole_p95', '19 of 20', 'whole', 'p95_ms'),
+    time('first_p50', 'First byte p50', 'first_byte', 'p50_ms'),
+    time('first_p95', 'p95', 'first_byte', 'p95_ms'),
+    time('whole_p50', 'Whole p50', 'whole', 'p50_ms'),
+    time('whole_p95', 'p95', 'whole', 'p95_ms'),
   ];
 }
 

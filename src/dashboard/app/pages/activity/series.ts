@@ -57,8 +57,8 @@ export function ownLines(
     return times.map((time) => values.get(Date.parse(time)) ?? null);
   };
   return [
-    { name: 'Half of them', values: of(({ p50_ms }) => p50_ms) },
-    { name: '19 of 20', values: of(({ p95_ms }) => p95_ms) },
+    { name: 'p50', values: of(({ p50_ms }) => p50_ms) },
+    { name: 'p95', values: of(({ p95_ms }) => p95_ms) },
   ];
 }
 
