@@ -31,6 +31,10 @@ export function answerHeaders(
     if (valueOf(headers, 'x-accel-buffering') === undefined) answer.push(['x-accel-buffering', 'no']);
     if (valueOf(headers, 'cache-control') === undefined) answer.push(['cache-control', 'no-cache']);
   }
+  // Pages of a provider, or of whoever stored a file there, would be of the dashboard's origin: a browser that shows one runs
+  // nothing of it. Beside a policy of the provider's, both hold.
+  answer.push(['content-security-policy', 'sandbox']);
+  if (valueOf(headers, 'x-content-type-options') === undefined) answer.push(['x-content-type-options', 'nosniff']);
   answer.push(...own);
   if (valueOf(headers, 'x-request-id') === undefined) answer.push(['x-request-id', id]);
   return answer;

@@ -15,7 +15,10 @@ import type { BrowserWorld } from './world.ts';
  */
 
 /** What the provider answers next, byte for byte. */
-let answer: { type: string; body: Uint8Array } = { type: 'application/json', body: new Uint8Array() };
+let answer: { type: string; body: Uint8Array; headers?: Record<string, string> } = {
+  type: 'application/json',
+  body: new Uint8Array(),
+};
 let provider: Server;
 let world: BrowserWorld;
 
@@ -24,11 +27,14 @@ const HOSTILE_MODEL = 'hostile-1';
 beforeAll(async () => {
   provider = createServer((request, response) => {
     request.resume();
-    request.on('end', () => response.writeHead(200, { 'content-type': answer.type }).end(answer.body));
+    request.on('end', () =>
+      response.writeHead(200, { 'content-type': answer.type, ...answer.headers }).end(answer.body),
+    );
   });
   await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
   const { port } = provider.address() as AddressInfo;
-  world = await startWorld('hostile', { records: 0, providers: { hostile: hostileAt(port) } });
+  const opened = { src: [ADMIN], app: { 'tailscale.com/cap/aperture': [{ direct_paths: ['hostile/pages/**'] }] } };
+  world = await startWorld('hostile', { records: 0, providers: { hostile: hostileAt(port) }, grants: [opened] });
 });
 afterAll(async () => {
   await world.close();
@@ -121,6 +127,19 @@ describe('nothing that was captured runs', () => {
       await expectHarmless(page, scripts);
     }
     expect(visit.problems()).toEqual([]);
+    await visit.close();
+  });
+
+  test('a page that a provider answers with: of no origin of ours, and without scripts', async () => {
+    answer = {
+      type: 'text/html',
+      headers: { 'content-security-policy': "default-src * 'unsafe-inline'" },
+      body: Buffer.from('<h1>Of a provider</h1><script>window.owned = 12; fetch("/api/whoami")</script>'),
+    };
+    const { page, ...visit } = await world.visit(ADMIN, '/pages/one');
+    await page.getByRole('heading', { name: 'Of a provider' }).waitFor();
+    expect(await page.evaluate('[window.owned, self.origin]')).toEqual([undefined, 'null']);
+    expect(visit.problems().join()).toMatch(/Blocked script execution/);
     await visit.close();
   });
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { matrixOf, shareOf } from '../../../src/dashboard/app/pages/adoption/matrix.ts';
-import { stickiness, wholeDays } from '../../../src/dashboard/app/pages/adoption/report.ts';
+import { wholeDays } from '../../../src/dashboard/app/design/time-range.ts';
+import { stickiness } from '../../../src/dashboard/app/pages/adoption/report.ts';
 import type { Team, User } from '../../../src/dashboard/app/pages/adoption/report.ts';
 
 function team(group: string, agent: string, users: number): Team {
