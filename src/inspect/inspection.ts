@@ -206,11 +206,6 @@ export class Inspection {
     return reader;
   }
 
-  /** Only what was read to its end is told: a part of it could not be told from the rest the next time. */
-  #batchUsage({ complete }: ResponseFacts): Pick<Facts, 'batch_usage'> {
-    return complete && this.#batch?.reader.whole === true ? { batch_usage: this.#batch.sums.usage() } : {};
-  }
-
   /** What rules cannot read does not go out. */
   #undecodable(fault: Fault): void {
     this.#decodeFault = fault;
@@ -236,8 +231,11 @@ export class Inspection {
       },
       this.#prices,
     );
-    const verdicts = this.#guard === undefined ? {} : { verdicts: this.#guard.verdicts() };
-    return { ...facts, ...this.#batchUsage(facts.response), ...verdicts };
+    if (this.#guard !== undefined) facts.verdicts = this.#guard.verdicts();
+    const batch = this.#batch;
+    // Only what was read to its end is told: a part of it could not be told from the rest the next time.
+    if (batch?.reader.whole === true && facts.response.complete) facts.batch_usage = batch.sums.usage();
+    return facts;
   }
 }
 

@@ -1,20 +1,16 @@
-import { Worker } from 'node:worker_threads';
 import type { Transferable } from 'node:worker_threads';
 import type { Fault } from '../contract/fault.ts';
-import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { ApiAnswer } from '../front/services.ts';
+import { RestartedThread } from './restarted-thread.ts';
 
 /** Questions under way at once: readers of a dashboard wait, requests to models never do. */
 const ASKS_AT_ONCE = 64;
 
 /** A question older than this is answered by us: the database has gone quiet. */
 const ASK_TIMEOUT_MS = 30_000;
-
-/** Pause before a thread that died is started again. */
-const RESTART_MS = 500;
 
 /** A thread that nothing needs yet begins its housekeeping after this long: a start has the processors for itself. */
 const UNNEEDED_STARTS_AFTER_MS = 60_000;
@@ -58,16 +54,29 @@ export interface AskThreadOptions<Told> {
 export class AskThread<Question, Told extends { kind: string } = never, Said extends { kind: string } = never> {
   readonly #options: AskThreadOptions<Told>;
   readonly #asks = new Waiting<ApiAnswer>();
-  #worker: Worker | undefined;
+  readonly #thread: RestartedThread<Ask<Question> | Said, Answer | Told>;
   /** Runs while nothing has needed the thread yet. */
   #unneeded: NodeJS.Timeout | undefined;
   #next = 0;
-  #closing = false;
 
   constructor(options: AskThreadOptions<Told>) {
+    const { file, data, name, log } = options;
     this.#options = options;
+    this.#thread = new RestartedThread({
+      file,
+      data,
+      name,
+      log,
+      onTold: (message) => {
+        this.#hear(message);
+      },
+      onDied: () => {
+        this.#asks.settleAll(away(`${name} died`));
+        options.onDied?.();
+      },
+    });
     if (options.needed ?? true) {
-      this.#start();
+      this.#thread.start();
       return;
     }
     this.#unneeded = setTimeout(() => {
@@ -85,59 +94,38 @@ export class AskThread<Question, Told extends { kind: string } = never, Said ext
     if (this.#unneeded === undefined) return;
     clearTimeout(this.#unneeded);
     this.#unneeded = undefined;
-    if (!this.#closing) this.#start();
+    this.#thread.start();
   }
 
   /** `transfer`: buffers of the question that are given away. */
   ask(request: Question, transfer: Transferable[] = []): Promise<Result<ApiAnswer, Fault>> {
     this.need();
-    const worker = this.#worker;
     const { name } = this.#options;
-    if (worker === undefined) return Promise.resolve(away(`${name} is starting`));
+    if (!this.#thread.isRunning) return Promise.resolve(away(`${name} is starting`));
     if (this.#asks.size >= ASKS_AT_ONCE) {
       return Promise.resolve(failed({ code: 'overloaded', what: `questions to ${name}`, limit: ASKS_AT_ONCE }));
     }
     const ask = ++this.#next;
     const answered = this.#asks.wait(ask, ASK_TIMEOUT_MS);
-    const message: Ask<Question> = { kind: 'ask', ask, request };
-    worker.postMessage(message, transfer);
+    this.#thread.post({ kind: 'ask', ask, request }, transfer);
     return answered;
   }
 
   /** Says something that has no `answer`. False where nobody hears it: the thread is just starting again, or never started. */
   tell(message: Said): boolean {
-    this.#worker?.postMessage(message);
-    return this.#worker !== undefined;
+    return this.#thread.post(message);
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
     clearTimeout(this.#unneeded);
-    await this.#worker?.terminate();
+    await this.#thread.close();
   }
 
-  #start(): void {
-    const { file, data, name, log } = this.#options;
-    const worker = new Worker(file, { workerData: data() });
-    this.#worker = worker;
-    worker.on('message', (message: Answer | Told) => {
-      if (isAnswer(message)) {
-        const { status, headers, body } = message;
-        this.#asks.settle(message.ask, ok({ status, headers, body }));
-      } else this.#options.onTold?.(message);
-    });
-    worker.on('error', (error) => {
-      log.error({ error: errorChain(error) }, `${name} died`);
-    });
-    worker.on('exit', () => {
-      this.#worker = undefined;
-      this.#asks.settleAll(away(`${name} died`));
-      this.#options.onDied?.();
-      if (this.#closing) return;
-      setTimeout(() => {
-        if (!this.#closing) this.#start();
-      }, RESTART_MS);
-    });
+  #hear(message: Answer | Told): void {
+    if (isAnswer(message)) {
+      const { status, headers, body } = message;
+      this.#asks.settle(message.ask, ok({ status, headers, body }));
+    } else this.#options.onTold?.(message);
   }
 }
 

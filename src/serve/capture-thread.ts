@@ -1,15 +1,12 @@
-import { Worker } from 'node:worker_threads';
 import type { CaptureJournal, CaptureOrder, CaptureSettings, FromCapture, ToCapture } from '../capture/messages.ts';
 import type { PostFacts } from '../contract/guardrail.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import { CAPTURES_WAITING, CAPTURE_PLACES_WAITING } from '../contract/limits.ts';
 import { FairQueue } from '../lib/fair-queue.ts';
-import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { unreachable } from '../lib/result.ts';
-
-/** Pause before a thread that died is started again. */
-const RESTART_MS = 500;
+import { Drained } from './drained.ts';
+import { RESTART_MS, RestartedThread } from './restarted-thread.ts';
 
 /**
  * Orders in the thread's hands at once, in number and in bytes of the journal; the others wait here, where callers take
@@ -77,13 +74,12 @@ export class CaptureThread {
   #bytesInHand = 0;
   /** Ended in this turn of the loop: their frames are written at its end. */
   #fresh: Wanted[] = [];
-  #worker: Worker | undefined;
+  readonly #thread: RestartedThread<ToCapture, FromCapture>;
   /** Taken back, until their records are there. */
   readonly #early = new Map<ExchangeId, NodeJS.Timeout>();
-  #drained: ((left: number) => void)[] = [];
+  readonly #drained = new Drained<number>();
   #timer: NodeJS.Timeout | undefined;
   #settings: CaptureSettings;
-  #closing = false;
   /** Extents of the orders that wait or are in hand. */
   places = 0;
   #refusedPlaces = 0;
@@ -92,7 +88,24 @@ export class CaptureThread {
   constructor(options: CaptureThreadOptions, settings: CaptureSettings) {
     this.#options = options;
     this.#settings = settings;
-    this.#start();
+    this.#thread = new RestartedThread({
+      file: options.file,
+      data: () => options.workerData,
+      name: 'the capture thread',
+      log: options.log,
+      onTold: (message) => {
+        this.#deliver(message);
+      },
+      onStarted: () => {
+        this.#post({ kind: 'settings', settings: this.#settings });
+        if (this.#inHand.size > 0) this.#post({ kind: 'capture', orders: [...this.#inHand.values()] });
+        this.#next();
+      },
+      onDied: () => {
+        this.#drained.settle(this.#leftWith(this.#inHand.size));
+      },
+    });
+    this.#thread.start();
   }
 
   /** Exchanges that are to be captured and are not yet. */
@@ -143,25 +156,19 @@ export class CaptureThread {
   }
 
   /** Hands over what waits; resolves with the number of exchanges that only the journal has. */
-  async drain(withinMs: number): Promise<number> {
-    if (this.#worker === undefined || this.waiting === 0) return this.waiting;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        resolve(this.waiting);
-      }, withinMs + RESTART_MS);
-      this.#drained.push((left) => {
-        clearTimeout(timer);
-        resolve(left + this.#waiting.depth + this.#early.size);
-      });
-      this.#next();
-      this.#post({ kind: 'drain', withinMs });
-    });
+  drain(withinMs: number): Promise<number> {
+    if (this.waiting === 0) return Promise.resolve(0);
+    this.#next();
+    return this.#drained.within(
+      withinMs + RESTART_MS,
+      () => this.#thread.post({ kind: 'drain', withinMs }),
+      () => this.waiting,
+    );
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
     for (const timer of this.#early.values()) clearTimeout(timer);
-    await this.#worker?.terminate();
+    await this.#thread.close();
   }
 
   async #order({ id, segment, login, post }: Wanted): Promise<void> {
@@ -220,7 +227,7 @@ export class CaptureThread {
   #next(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#worker === undefined) return;
+    if (!this.#thread.isRunning) return;
     const orders: CaptureOrder[] = [];
     while (this.#inHand.size < ORDERS_AT_ONCE && this.#bytesInHand < BYTES_AT_ONCE) {
       const order = this.#waiting.take();
@@ -237,29 +244,12 @@ export class CaptureThread {
   }
 
   #post(message: ToCapture): void {
-    this.#worker?.postMessage(message);
+    this.#thread.post(message);
   }
 
-  #start(): void {
-    const worker = new Worker(this.#options.file, { workerData: this.#options.workerData });
-    this.#worker = worker;
-    worker.on('message', (message: FromCapture) => {
-      this.#deliver(message);
-    });
-    worker.on('error', (error) => {
-      this.#options.log.error({ error: errorChain(error) }, 'the capture thread died');
-    });
-    worker.on('exit', () => {
-      this.#worker = undefined;
-      for (const settle of this.#drained.splice(0)) settle(this.#inHand.size);
-      if (this.#closing) return;
-      setTimeout(() => {
-        if (!this.#closing) this.#start();
-      }, RESTART_MS);
-    });
-    this.#post({ kind: 'settings', settings: this.#settings });
-    if (this.#inHand.size > 0) this.#post({ kind: 'capture', orders: [...this.#inHand.values()] });
-    this.#next();
+  /** Exchanges that only the journal has, where so many are in the thread's hands. */
+  #leftWith(inHand: number): number {
+    return inHand + this.#waiting.depth + this.#early.size;
   }
 
   #deliver(message: FromCapture): void {
@@ -288,7 +278,7 @@ export class CaptureThread {
         this.#next();
         return;
       case 'drained':
-        for (const settle of this.#drained.splice(0)) settle(message.left);
+        this.#drained.settle(this.#leftWith(message.left));
         return;
       default:
         return unreachable(message);

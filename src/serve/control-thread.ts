@@ -125,7 +125,11 @@ export class ControlThread {
 
   /** Lets it sign what the audit log has come to. */
   drain(withinMs: number): Promise<void> {
-    return this.#drained.within(withinMs, () => this.#thread.tell({ kind: 'drain' }));
+    return this.#drained.within(
+      withinMs,
+      () => this.#thread.tell({ kind: 'drain' }),
+      () => undefined,
+    );
   }
 
   close(): Promise<void> {

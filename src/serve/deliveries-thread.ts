@@ -69,7 +69,11 @@ export class DeliveriesThread {
 
   /** Begins no more attempts, and waits for those under way: what is cut off is made again by the next process. */
   drain(withinMs: number): Promise<void> {
-    return this.#drained.within(withinMs + DRAIN_GRACE_MS, () => this.#thread.tell({ kind: 'drain', withinMs }));
+    return this.#drained.within(
+      withinMs + DRAIN_GRACE_MS,
+      () => this.#thread.tell({ kind: 'drain', withinMs }),
+      () => undefined,
+    );
   }
 
   close(): Promise<void> {

@@ -91,7 +91,11 @@ class Running {
   }
 
   drain(withinMs: number): Promise<void> {
-    return this.#drained.within(withinMs + DRAIN_GRACE_MS, () => this.#thread.tell({ kind: 'drain', withinMs }));
+    return this.#drained.within(
+      withinMs + DRAIN_GRACE_MS,
+      () => this.#thread.tell({ kind: 'drain', withinMs }),
+      () => undefined,
+    );
   }
 
   close(): Promise<void> {

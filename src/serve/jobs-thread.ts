@@ -1,15 +1,12 @@
-import { Worker } from 'node:worker_threads';
 import type { ExchangeRecord } from '../contract/record.ts';
 import type { RetentionReport } from '../contract/retention.ts';
 import { RECORDS_WAITING } from '../contract/limits.ts';
-import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { ok, unreachable } from '../lib/result.ts';
 import type { BookIds, FromJobs, JobsSettings, JobsState, RecordText, ToJobs } from '../records/messages.ts';
 import { away, Waiting } from './ask-thread.ts';
-
-/** Pause before a thread that died is started again. */
-const RESTART_MS = 500;
+import { Drained } from './drained.ts';
+import { RESTART_MS, RestartedThread } from './restarted-thread.ts';
 
 /** Records of this long are posted together: a post and a wake-up cost as much as a record does. */
 const GATHER_MS = 50;
@@ -51,14 +48,13 @@ export interface RefusedRecord {
  */
 export class JobsThread {
   readonly #options: JobsThreadOptions;
-  #worker: Worker | undefined;
+  readonly #thread: RestartedThread<ToJobs, FromJobs>;
   #outbox: RecordText[] = [];
   /** Posted and not yet accepted: the logins by id. */
   readonly #posted = new Map<string, string>();
   readonly #looks = new Waiting<BookIds>();
   #lastLook = 0;
-  #drained: ((left: number) => void)[] = [];
-  #closing = false;
+  readonly #drained = new Drained<number>();
   /** First segments of the journals that are followed beside our own. */
   readonly #followed = new Map<string, number>();
   state = NOTHING_KNOWN;
@@ -72,7 +68,23 @@ export class JobsThread {
   constructor(options: JobsThreadOptions, settings: JobsSettings) {
     this.#options = options;
     this.#settings = settings;
-    this.#start();
+    this.#thread = new RestartedThread({
+      file: options.file,
+      data: () => ({ ...options.workerData, settings: this.#settings }),
+      name: 'the jobs thread',
+      log: options.log,
+      onTold: (message) => {
+        this.#deliver(message);
+      },
+      onStarted: () => {
+        for (const [gateway, fromSegment] of this.#followed) this.#post({ kind: 'follow', gateway, fromSegment });
+        this.#flush();
+      },
+      onDied: () => {
+        this.#died();
+      },
+    });
+    this.#thread.start();
   }
 
   reconfigure(settings: JobsSettings): void {
@@ -116,8 +128,8 @@ export class JobsThread {
   async missing(ids: BookIds): Promise<BookIds | undefined> {
     const look = ++this.#lastLook;
     const answered = this.#looks.wait(look, LOOK_WITHIN_MS);
-    if (this.#worker === undefined) this.#looks.settle(look, away('the jobs thread is starting'));
-    else this.#post({ kind: 'look', look, ids });
+    const isHeard = this.#thread.post({ kind: 'look', look, ids });
+    if (!isHeard) this.#looks.settle(look, away('the jobs thread is starting'));
     const answer = await answered;
     return answer.ok ? answer.value : undefined;
   }
@@ -129,29 +141,21 @@ export class JobsThread {
   }
 
   /** Waits until the queue has all; resolves with the number of records that only the journal has. */
-  async drain(withinMs: number): Promise<number> {
+  drain(withinMs: number): Promise<number> {
     this.#flush();
-    const worker = this.#worker;
-    if (worker === undefined) return this.waiting;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        resolve(this.waiting);
-      }, withinMs + RESTART_MS);
-      this.#drained.push((left) => {
-        clearTimeout(timer);
-        resolve(left);
-      });
-      this.#post({ kind: 'drain', withinMs });
-    });
+    return this.#drained.within(
+      withinMs + RESTART_MS,
+      () => this.#thread.post({ kind: 'drain', withinMs }),
+      () => this.waiting,
+    );
   }
 
-  async close(): Promise<void> {
-    this.#closing = true;
-    await this.#worker?.terminate();
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
   #flush(): void {
-    if (this.#outbox.length === 0 || this.#worker === undefined) return;
+    if (this.#outbox.length === 0 || !this.#thread.isRunning) return;
     const records = this.#outbox;
     this.#outbox = [];
     for (const { id, login } of records) this.#posted.set(id, login);
@@ -159,35 +163,16 @@ export class JobsThread {
   }
 
   #post(message: ToJobs): void {
-    this.#worker?.postMessage(message);
+    this.#thread.post(message);
   }
 
-  #start(): void {
-    const worker = new Worker(this.#options.file, {
-      workerData: { ...this.#options.workerData, settings: this.#settings },
-    });
-    this.#worker = worker;
-    worker.on('message', (message: FromJobs) => {
-      this.#deliver(message);
-    });
-    worker.on('error', (error) => {
-      this.#options.log.error({ error: errorChain(error) }, 'the jobs thread died');
-    });
-    worker.on('exit', () => {
-      this.#worker = undefined;
-      this.state = NOTHING_KNOWN;
-      this.#looks.settleAll(away('the jobs thread died'));
-      const lost = this.#unpost([...this.#posted.keys()]);
-      this.#full = false;
-      for (const settle of this.#drained.splice(0)) settle(lost.length);
-      if (this.#closing) return;
-      this.#options.onRefused(lost);
-      setTimeout(() => {
-        if (!this.#closing) this.#start();
-      }, RESTART_MS);
-    });
-    for (const [gateway, fromSegment] of this.#followed) this.#post({ kind: 'follow', gateway, fromSegment });
-    this.#flush();
+  #died(): void {
+    this.state = NOTHING_KNOWN;
+    this.#looks.settleAll(away('the jobs thread died'));
+    const lost = this.#unpost([...this.#posted.keys()]);
+    this.#full = false;
+    this.#drained.settle(lost.length);
+    if (!this.#thread.isClosing) this.#options.onRefused(lost);
   }
 
   #deliver(message: FromJobs): void {
@@ -220,7 +205,7 @@ export class JobsThread {
         this.retention = message.report;
         return;
       case 'drained':
-        for (const settle of this.#drained.splice(0)) settle(message.left);
+        this.#drained.settle(message.left);
         return;
       default:
         return unreachable(message);

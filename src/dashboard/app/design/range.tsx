@@ -2,10 +2,13 @@ import { CalendarRange } from 'lucide-react';
 import { useRef, useState } from 'react';
 import { Button } from './button.tsx';
 import { Choice } from './choice.tsx';
+import { localText, spanOf } from './local-time.ts';
+import type { Span } from './local-time.ts';
 import { useOutside } from './picker.tsx';
 import styles from './range.module.css';
 import { PRESETS, rangeOf } from './time-range.ts';
 import type { Preset, RangeSearch } from './time-range.ts';
+import { TimeSpan } from './time-span.tsx';
 
 interface RangePickerProps {
   search: RangeSearch;
@@ -52,37 +55,23 @@ export function RangePicker({ search, otherwise, onChange }: RangePickerProps) {
 
 function Custom({ search, otherwise, onChange }: RangePickerProps) {
   const now = rangeOf(search, otherwise);
-  const [from, setFrom] = useState(localText(now.from));
-  const [to, setTo] = useState(localText(now.to));
-  const isWrong = !(Date.parse(from) < Date.parse(to));
+  const [typed, setTyped] = useState<Span>({ from: localText(now.from), to: localText(now.to) });
+  const span = spanOf(typed);
   return (
     <form
       className={styles.panel}
       onSubmit={(event) => {
         event.preventDefault();
-        onChange({ range: undefined, from: new Date(from).toISOString(), to: new Date(to).toISOString() });
+        if (span !== undefined) onChange({ range: undefined, ...span });
       }}
     >
-      <label>
-        From
-        <input type="datetime-local" value={from} onChange={(event) => setFrom(event.target.value)} required />
-      </label>
-      <label>
-        To
-        <input type="datetime-local" value={to} onChange={(event) => setTo(event.target.value)} required />
-      </label>
-      {isWrong && <p role="alert">The end must be after the beginning.</p>}
-      <Button look="primary" type="submit" disabled={isWrong}>
+      <TimeSpan span={typed} onChange={setTyped} />
+      {span === undefined && <p role="alert">The end must be after the beginning.</p>}
+      <Button look="primary" type="submit" disabled={span === undefined}>
         Show
       </Button>
     </form>
   );
-}
-
-/** As an input for local times wants it. */
-function localText(at: string): string {
-  const date = new Date(at);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 function spoken({ from, to }: RangeSearch): string {

@@ -6,7 +6,10 @@ import { Choice } from '../../design/choice.tsx';
 import { Dialog } from '../../design/dialog.tsx';
 import { countExact } from '../../design/format.ts';
 import { Foreign } from '../../design/hostile.tsx';
+import { localText, spanOf } from '../../design/local-time.ts';
+import type { Span } from '../../design/local-time.ts';
 import { Problem } from '../../design/problem.tsx';
+import { TimeSpan } from '../../design/time-span.tsx';
 import { DeliveryPage } from './answers.ts';
 import type { Destination } from './answers.ts';
 import styles from './deliveries.module.css';
@@ -20,12 +23,14 @@ const DAYS = 31;
 /** What of a time goes out again, once one is sure: says how much that is before it is done. */
 export function ReplayDialog({ destination: { name }, onClose }: { destination: Destination; onClose: () => void }) {
   const [nowMs] = useState(() => Math.ceil(Date.parse(new Date().toISOString()) / MINUTE_MS) * MINUTE_MS);
-  const [from, setFrom] = useState(() => localText(nowMs - DAYS * 86_400_000));
-  const [to, setTo] = useState(() => localText(nowMs));
+  const [typed, setTyped] = useState<Span>(() => ({
+    from: localText(nowMs - DAYS * 86_400_000),
+    to: localText(nowMs),
+  }));
   const [which, setWhich] = useState<'dead' | 'delivered'>('dead');
   const replay = useReplay();
-  const isWrong = !(Date.parse(from) < Date.parse(to));
-  const span = isWrong ? undefined : { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+  const span = spanOf(typed);
+  const isWrong = span === undefined;
   const wish = { destination: name, state: which, from: span?.from ?? '', to: span?.to ?? '' };
   const found = useApi(pathOf('/api/deliveries', { ...wish, limit: COUNTED }), DeliveryPage, { enabled: !isWrong });
   const there = found.data?.items.length;
@@ -60,16 +65,7 @@ export function ReplayDialog({ destination: { name }, onClose }: { destination: 
           chosen={which}
           onChoose={setWhich}
         />
-        <div className={styles.times}>
-          <label>
-            From
-            <input type="datetime-local" value={from} onChange={(event) => setFrom(event.target.value)} required />
-          </label>
-          <label>
-            To
-            <input type="datetime-local" value={to} onChange={(event) => setTo(event.target.value)} required />
-          </label>
-        </div>
+        <TimeSpan span={typed} onChange={setTyped} />
         <p role="status">
           {replay.data === undefined
             ? isWrong
@@ -94,10 +90,4 @@ function foundText(there: number | undefined, which: 'dead' | 'delivered', isMor
 function doneText({ replayed, more }: { replayed: number; more: boolean }): string {
   const done = `${countExact(replayed)} ${replayed === 1 ? 'is' : 'are'} on the way again.`;
   return more ? `${done} There are more: send again for those.` : done;
-}
-
-/** As an input for local times wants it. */
-function localText(ms: number): string {
-  const date = new Date(ms);
-  return new Date(ms - date.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, 16);
 }
