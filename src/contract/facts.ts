@@ -67,8 +67,8 @@ export interface RequestFacts {
 
 /** All that an inspector knows of an exchange at its end. */
 export interface Facts {
+  /** Both without their texts, which only an inspector needs: for an estimate and the session's hash. */
   response: ResponseFacts;
-  /** Without its texts, which only the session's hash needs. */
   request: RequestFacts;
   session: SessionFacts;
   request_sha256: string;

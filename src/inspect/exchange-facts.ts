@@ -28,8 +28,8 @@ export function factsOf(reading: Reading, prices: Prices): Facts {
   const own = late?.own ?? response;
   const known = late === undefined && priced?.known === true ? priced : undefined;
   return {
-    response: { ...own, usage_flags: [...own.usage_flags, ...(known?.flags ?? [])] },
-    // The texts were for the session's hash; they stay here.
+    // The texts were for an estimate and the session's hash; they stay here.
+    response: { ...own, usage_flags: [...own.usage_flags, ...(known?.flags ?? [])], text: '' },
     request: { ...request, system_text: '', first_user_text: '' },
     session: sessionOfExchange(opened, request),
     request_sha256: reading.requestSha256,

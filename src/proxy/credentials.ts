@@ -55,14 +55,3 @@ export function isSecretHeader(name: string, value: string): boolean {
 export function isCredentialParameter(name: string): boolean {
   return name === 'key' || name === 'access_token' || name === 'oauth_token' || name.startsWith('x-amz-');
 }
-
-/** Takes a lower-case name and the value as it stands in the query. */
-export function isSecretParameter(name: string, value: string): boolean {
-  return (
-    isCredentialParameter(name) ||
-    SECRET_WORD.test(name) ||
-    SECRET_END.test(name) ||
-    name === 'sig' ||
-    SECRET_VALUE.test(value)
-  );
-}

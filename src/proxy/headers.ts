@@ -1,12 +1,6 @@
 import type { Dialect } from '../contract/api.ts';
 import { parameterOf } from '../lib/query.ts';
-import {
-  CREDENTIAL_HEADERS,
-  REDACTED,
-  isCredentialParameter,
-  isSecretHeader,
-  isSecretParameter,
-} from './credentials.ts';
+import { CREDENTIAL_HEADERS, REDACTED, isCredentialParameter, isSecretHeader } from './credentials.ts';
 
 type Header = readonly [string, string];
 
@@ -188,18 +182,5 @@ export function upstreamQuery(query: string): string {
   return query
     .split('&')
     .filter((part) => !isCredentialParameter(parameterOf(part).name))
-    .join('&');
-}
-
-/** A query as logs may have it. */
-export function redactQuery(query: string): string {
-  return query
-    .split('&')
-    .map((part) => {
-      const equals = part.indexOf('=');
-      if (equals < 0) return part;
-      const { name, value } = parameterOf(part);
-      return isSecretParameter(name, value) ? `${part.slice(0, equals)}=${REDACTED}` : part;
-    })
     .join('&');
 }

@@ -11,8 +11,10 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
     'Sessions',
     'Requests',
     'Tools',
+    'Activity',
     'Guardrails',
     'Models',
+    'Playground',
     'Set up',
     'Adoption',
     'Access',
@@ -31,8 +33,10 @@ test('an admin sees all pages, a user those about themselves, and nobody from ou
     'Sessions',
     'Requests',
     'Tools',
+    'Activity',
     'Guardrails',
     'Models',
+    'Playground',
     'Set up',
   ]);
   await user.close();

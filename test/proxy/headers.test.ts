@@ -6,13 +6,7 @@ import { answerTo } from '../../src/contract/fault.ts';
 import { providerId } from '../../src/contract/ids.ts';
 import { createIdentifier } from '../../src/identity/identify.ts';
 import { createKeys } from '../../src/keys/provider-key.ts';
-import {
-  clientResponseHeaders,
-  redactHeaders,
-  redactQuery,
-  upstreamHeaders,
-  upstreamQuery,
-} from '../../src/proxy/headers.ts';
+import { clientResponseHeaders, redactHeaders, upstreamHeaders, upstreamQuery } from '../../src/proxy/headers.ts';
 import type { UpstreamAuthorization } from '../../src/proxy/headers.ts';
 
 const KEY: UpstreamAuthorization = { headers: [['authorization', 'Bearer ours']], fromClient: false };
@@ -335,7 +329,6 @@ test('redaction keeps what support needs', () => {
     ['content-type', 'application/json'],
   ];
   expect(redactHeaders(plain)).toEqual(plain);
-  expect(redactQuery('alt=sse&pageSize=50&beta=true&empty')).toBe('alt=sse&pageSize=50&beta=true&empty');
 });
 
 const CANARY = 'canary-9d41c7';
@@ -392,25 +385,6 @@ test('failure mode 35: a secret in any credential header, or of any known form i
 });
 
 test('failure mode 35: a secret in the query is not shown, and not sent on where it is a credential', () => {
-  const query = [
-    `key=${CANARY}`,
-    `access_token=${CANARY}`,
-    `%6Bey=${CANARY}`,
-    `oauth_token=${CANARY}`,
-    `api_key=${CANARY}`,
-    `api-key=${CANARY}`,
-    `apikey=${CANARY}`,
-    `sig=${CANARY}`,
-    `signature=${CANARY}`,
-    `X-Amz-Security-Token=${CANARY}`,
-    `client_secret=${CANARY}`,
-    `password=${CANARY}`,
-    `note=sk-0123456789${CANARY}`,
-    `note=Bearer%20${CANARY}`,
-    'alt=sse',
-  ].join('&');
-  expect(redactQuery(query)).not.toContain(CANARY);
-  expect(redactQuery(query)).toContain('alt=sse');
   expect(upstreamQuery(`key=${CANARY}&access_token=${CANARY}&oauth_token=${CANARY}&alt=sse`)).toBe('alt=sse');
 });
 
