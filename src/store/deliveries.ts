@@ -322,6 +322,10 @@ const NextRow = z
  * Attempts that were made are noted whoever holds the destination by now; of its circuit, its holder tells. What was
  * delivered stays so: somebody whose lease had run out may have failed with it afterwards. Its body is not kept. What
  * became too old during its attempt stays dead, unless it was taken.
+ *
+ * Waits for no disk: a note that the database's machine loses with its power is a delivery that is made again, under its id. In a
+ * flood twenty notes a second wait for the disk otherwise, and whoever writes to that disk waits with them, the front door's
+ * journal too.
  */
 const SETTLE = `
   WITH settled AS (
@@ -340,7 +344,7 @@ const SETTLE = `
      WHERE name = $1 AND holder = $2 AND held_until > clock_timestamp()
     RETURNING 1
   )
-  SELECT EXISTS (SELECT FROM held) AS held`;
+  SELECT EXISTS (SELECT FROM held) AS held, set_config('synchronous_commit', 'off', true)`;
 
 /**
  * What is configured is numbered first, so that its receiver can tell what it never got. The time is the statement's:

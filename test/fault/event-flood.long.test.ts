@@ -8,6 +8,7 @@ test('5,000 events a second for 30 s to a slow receiver: p99 is unaffected, memo
     seconds: 30,
     asksPerSecond: 60,
     percentile: 0.99,
+    addedMs: 20,
     drains: 150_000,
     drainWithinMs: 2_400_000,
   });

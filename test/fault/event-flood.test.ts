@@ -8,6 +8,7 @@ test('thousands of events a second to a slow receiver: clients notice nothing', 
     seconds: 3,
     asksPerSecond: 40,
     percentile: 0.95,
+    addedMs: 100,
     drains: 6_000,
     drainWithinMs: 120_000,
   });
