@@ -38,7 +38,8 @@ const PLACES = Uint8Array.from({ length: 128 }, (_, code) => {
   return (kindAt(char, 0) & WORD) !== 0 || MARKS.has(code) || code === BACKSLASH || code === PERCENT ? 1 : 0;
 });
 
-function isPlace(code: number): boolean {
+/** Whether something may begin with a code unit. */
+export function isPlace(code: number): boolean {
   return code < 128 ? PLACES[code] === 1 : isWide(code);
 }
 

@@ -1,5 +1,6 @@
+import { isPlace } from './places.ts';
 import type { Reading } from './reading.ts';
-import { DIGIT, kindAt, LOWER, UNDERSCORE, UPPER, WORD } from './view.ts';
+import { DIGIT, kindAt, LOWER, UNDERSCORE, UPPER } from './view.ts';
 
 /** Finders look no further behind the beginning of such a word; nearer to the end of a text that goes on, they might. */
 const AHEAD_CHARS = 128;
@@ -15,8 +16,7 @@ const PLACE = 2;
 const CLASSES = Uint8Array.from({ length: 128 }, (_, code) => {
   const char = String.fromCharCode(code);
   if ((kindAt(char, 0) & (UPPER | LOWER | UNDERSCORE)) !== 0) return LETTER;
-  // Numbers, marks that something may begin with, and what begins an escape.
-  return (kindAt(char, 0) & WORD) !== 0 || '(+-:\\%'.includes(char) ? PLACE : 0;
+  return isPlace(code) ? PLACE : 0;
 });
 
 /**

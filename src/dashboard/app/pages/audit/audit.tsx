@@ -14,7 +14,7 @@ import type { Column } from '../../design/table.tsx';
 import { Time } from '../../design/texts.tsx';
 import { AdminsOnly, useMe } from '../../shell/me.tsx';
 import { ListBody } from '../../lists/list-body.tsx';
-import { usePages } from '../../lists/use-pages.ts';
+import { listOf, usePages } from '../../lists/use-pages.ts';
 import { ACTION_NAMES, actionName, AUDIT_ACTIONS } from './actions.ts';
 import { ChainState } from './chain-state.tsx';
 import { AuditPage as Page, pairsOf } from './entries.ts';
@@ -60,23 +60,18 @@ interface LogProps {
 function Log({ search, change }: LogProps) {
   const [now] = useState(() => new Date());
   const question = useMemo(() => questionOf(search, now), [search, now]);
-  const pages = usePages('/api/audit', Page, question);
+  const list = listOf(usePages('/api/audit', Page, question));
   const [shown, show] = useState<AuditItem | undefined>(undefined);
-  const rows = pages.data?.pages.flatMap(({ items }) => items);
+  const { rows } = list;
   return (
     <>
       <ChainState />
       <Filters search={search} change={change} rows={rows ?? []} />
       <Card flush>
-        <p className={styles.bar}>{shownText(rows?.length, pages.hasNextPage)}</p>
+        <p className={styles.bar}>{shownText(rows?.length, list.hasOlder)}</p>
         <ListBody
           what="the audit log"
-          rows={rows}
-          error={pages.data === undefined ? pages.error : null}
-          again={() => void pages.refetch()}
-          hasOlder={pages.hasNextPage}
-          isLoadingOlder={pages.isFetchingNextPage}
-          loadOlder={() => void pages.fetchNextPage()}
+          {...list}
           empty={<Empty title="Nobody did anything like that">Choose a longer time, or clear a filter.</Empty>}
         >
           {(items) => (

@@ -7,7 +7,7 @@ import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
 import { Time } from '../../design/texts.tsx';
 import { ListBody } from '../../lists/list-body.tsx';
-import { usePages } from '../../lists/use-pages.ts';
+import { listOf, usePages } from '../../lists/use-pages.ts';
 import { counted, ExportPage } from './answers.ts';
 import type { Destinations, ExportFile, Exporter } from './answers.ts';
 import styles from './deliveries.module.css';
@@ -65,21 +65,12 @@ function waitingText(oldest: string | null, backfilled: boolean): string {
 }
 
 function Files() {
-  const pages = usePages('/api/exports', ExportPage, '');
-  const rows = pages.data?.pages.flatMap(({ items }) => items);
+  const list = listOf(usePages('/api/exports', ExportPage, ''));
+  const { rows } = list;
   const failing = rows?.find(({ state, error }) => state === 'waiting' && error !== null);
   return (
     <Card title="Files" note={failing === undefined ? 'The newest first' : <NotTaken file={failing} />} flush>
-      <ListBody
-        what="files"
-        rows={rows}
-        error={pages.data === undefined ? pages.error : null}
-        again={() => void pages.refetch()}
-        hasOlder={pages.hasNextPage}
-        isLoadingOlder={pages.isFetchingNextPage}
-        loadOlder={() => void pages.fetchNextPage()}
-        empty={<Empty title="No file was made yet" />}
-      >
+      <ListBody what="files" {...list} empty={<Empty title="No file was made yet" />}>
         {(files) => <Table caption="Exported files" columns={COLUMNS} rows={files} id={({ id }) => id} />}
       </ListBody>
     </Card>

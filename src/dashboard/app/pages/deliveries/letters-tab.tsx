@@ -9,7 +9,7 @@ import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
 import { Time } from '../../design/texts.tsx';
 import { ListBody } from '../../lists/list-body.tsx';
-import { usePages } from '../../lists/use-pages.ts';
+import { listOf, usePages } from '../../lists/use-pages.ts';
 import styles from './deliveries.module.css';
 import { LastError } from './last-error.tsx';
 import { LetterDialog } from './letter-dialog.tsx';
@@ -19,10 +19,10 @@ import { ReplayAllDialog } from './replay-all-dialog.tsx';
 
 /** What the database would not have. */
 export function LettersTab() {
-  const pages = usePages(LETTERS, LetterPage, '');
+  const list = listOf(usePages(LETTERS, LetterPage, ''));
   const [shown, show] = useState<Letter | undefined>(undefined);
   const [isReplaying, replay] = useState(false);
-  const rows = pages.data?.pages.flatMap(({ items }) => items);
+  const { rows } = list;
   const isAny = rows !== undefined && rows.length > 0;
   return (
     <Card
@@ -33,12 +33,7 @@ export function LettersTab() {
     >
       <ListBody
         what="dead letters"
-        rows={rows}
-        error={pages.data === undefined ? pages.error : null}
-        again={() => void pages.refetch()}
-        hasOlder={pages.hasNextPage}
-        isLoadingOlder={pages.isFetchingNextPage}
-        loadOlder={() => void pages.fetchNextPage()}
+        {...list}
         empty={
           <Empty title="Everything was stored">A record that cannot be would be kept here, with the reason.</Empty>
         }

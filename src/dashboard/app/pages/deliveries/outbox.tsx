@@ -12,7 +12,7 @@ import { Table } from '../../design/table.tsx';
 import type { Column } from '../../design/table.tsx';
 import { Time } from '../../design/texts.tsx';
 import { ListBody } from '../../lists/list-body.tsx';
-import { usePages } from '../../lists/use-pages.ts';
+import { listOf, usePages } from '../../lists/use-pages.ts';
 import { DeliveryPage } from './answers.ts';
 import type { Delivery } from './answers.ts';
 import { DeliveryDialog } from './delivery-dialog.tsx';
@@ -53,16 +53,7 @@ export function Outbox({ names, search, change }: OutboxProps) {
           onChoose={(chosen) => change({ state: DELIVERY_STATES.find((each) => each === chosen) })}
         />
       </div>
-      <ListBody
-        what="deliveries"
-        rows={pages.data?.pages.flatMap(({ items }) => items)}
-        error={pages.data === undefined ? pages.error : null}
-        again={() => void pages.refetch()}
-        hasOlder={pages.hasNextPage}
-        isLoadingOlder={pages.isFetchingNextPage}
-        loadOlder={() => void pages.fetchNextPage()}
-        empty={<Empty title="No events like that" />}
-      >
+      <ListBody what="deliveries" {...listOf(pages)} empty={<Empty title="No events like that" />}>
         {(rows) => <Table caption="Deliveries" columns={columns(show)} rows={rows} id={({ id }) => id} />}
       </ListBody>
       {shown !== undefined && <DeliveryDialog delivery={shown} onClose={() => show(undefined)} />}
