@@ -1,3 +1,4 @@
+import { parseJson } from '../../../../protocols/json.ts';
 import { EventCutter } from './wire/events.ts';
 import { faultOfAnswer } from './wire/wire.ts';
 import type { Fault, Piece } from './wire/wire.ts';
@@ -66,7 +67,8 @@ async function readPieces(
     const { done, value } = await reader.read();
     if (done) return hasEnd ? undefined : BROKEN;
     for (const data of events.take(value)) {
-      const pieces = read(parsed(data));
+      // `[DONE]`, and whatever else is no JSON, says nothing.
+      const pieces = read(parseJson(data));
       onPieces(pieces);
       hasEnd ||= pieces.some(({ kind }) => kind === 'end');
       const failed = pieces.find((piece) => piece.kind === 'fault');
@@ -75,14 +77,5 @@ async function readPieces(
         return failed.fault;
       }
     }
-  }
-}
-
-/** `[DONE]`, and whatever else is no JSON, says nothing. */
-function parsed(data: string): unknown {
-  try {
-    return JSON.parse(data);
-  } catch {
-    return undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../../../protocols/json.ts';
 import { at, objectOf, textAt } from './json.ts';
 
 /** What is asked of a model, in no API's words. */
@@ -72,12 +73,7 @@ export function faultIn(error: unknown): Fault {
 
 /** An answer that is no stream: an error in any API's shape, or something else. */
 export function faultOfAnswer(status: number, body: string): Fault {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    parsed = undefined;
-  }
+  const parsed = parseJson(body);
   const error = at(parsed, 'error');
   // The gateway's own API says it flat.
   const found = faultIn(
