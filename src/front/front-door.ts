@@ -31,7 +31,8 @@ const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 /** Everything that knocks comes through here: probes, models, the JSON API, and requests to models. */
 export function createFrontDoor(services: FrontServices): Accept {
   return (request, response, listener) => {
-    const receivedAtMs = services.clock.nowMs();
+    // It was there while this thread waited for a processor.
+    const receivedAtMs = services.clock.nowMs() - services.processorWait();
     receive(services, request, response, listener, receivedAtMs).catch((error: unknown) => {
       const id = mintExchangeId(receivedAtMs);
       sendFault(services, response, 'plain', faultOf(services.log, error, id), id);

@@ -122,10 +122,10 @@ export class NodeResponse implements ClientResponse {
     this.#end(bytes);
   }
 
-  head(status: number, headers: Headers, contentLength: number | undefined): void {
+  head(status: number, headers: Headers, contentLength: number | undefined, lastly?: () => Headers): void {
     if (!this.#isOpen()) return;
     this.#leftBytes = contentLength;
-    this.#head(status, headers, contentLength);
+    this.#head(status, lastly === undefined ? headers : [...headers, ...lastly()], contentLength);
     this.#headWaits = true;
     // Most often the first of the body follows at once, and they leave together.
     setImmediate(() => {

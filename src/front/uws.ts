@@ -78,7 +78,7 @@ class UwsResponse implements ClientResponse {
    * To be written with what follows it. Alone it would be a packet of its own, and one that says nothing: uWebSockets ends
    * a head as it writes the first of the body.
    */
-  #head: { status: number; headers: Headers } | undefined;
+  #head: { status: number; headers: Headers; lastly: (() => Headers) | undefined } | undefined;
   #contentLength: number | undefined;
   #unsent: Unsent | undefined;
   readonly #shared: Shared;
@@ -170,10 +170,10 @@ class UwsResponse implements ClientResponse {
     else this.#finish();
   }
 
-  head(status: number, headers: Headers, contentLength: number | undefined): void {
+  head(status: number, headers: Headers, contentLength: number | undefined, lastly?: () => Headers): void {
     if (this.gone || this.#ended) return;
     this.#contentLength = contentLength;
-    this.#head = { status, headers };
+    this.#head = { status, headers, lastly };
   }
 
   write(chunk: Uint8Array): boolean {
@@ -257,12 +257,12 @@ class UwsResponse implements ClientResponse {
     const head = this.#head;
     this.#head = undefined;
     this.#res.cork(() => {
-      if (head !== undefined) this.#writeHead(head.status, head.headers);
+      if (head !== undefined) this.#writeHead(head.status, head.headers, head.lastly);
       write();
     });
   }
 
-  #writeHead(status: number, headers: Headers): void {
+  #writeHead(status: number, headers: Headers, lastly?: () => Headers): void {
     this.#res.writeStatus(statusLine(status));
     for (const [name, value] of headers) {
       // uWebSockets writes these itself.
@@ -270,6 +270,7 @@ class UwsResponse implements ClientResponse {
     }
     // The client closes: closed by us, what it may have sent already would be a broken request to it.
     if (this.#shared.dismissed && !this.#closeAfter) this.#res.writeHeader('connection', 'close');
+    for (const [name, value] of lastly?.() ?? []) this.#res.writeHeader(name, value);
   }
 
   #writeSized(chunk: Uint8Array): boolean {

@@ -10,14 +10,17 @@ export interface Times {
   upstreamMs: number | undefined;
 }
 
-/** Headers of ours on every answer; times where something was sent to a provider. */
-export function ownHeaders(id: string, more: Headers, times: Times | undefined): [string, string][] {
+/** Headers of ours on every answer. */
+export function ownHeaders(id: string, more: Headers): [string, string][] {
   const own: [string, string][] = [['x-aperture-request-id', id]];
   for (const [name, value] of more) own.push([name, value]);
-  if (times === undefined) return own;
-  const upstream = times.upstreamMs === undefined ? '' : `, upstream;dur=${times.upstreamMs.toFixed(3)}`;
-  own.push(['server-timing', `gateway;dur=${times.gatewayMs.toFixed(3)}${upstream}`]);
   return own;
+}
+
+/** On every answer to what was sent to a provider. */
+export function timingHeaders({ gatewayMs, upstreamMs }: Times): [string, string][] {
+  const upstream = upstreamMs === undefined ? '' : `, upstream;dur=${upstreamMs.toFixed(3)}`;
+  return [['server-timing', `gateway;dur=${gatewayMs.toFixed(3)}${upstream}`]];
 }
 
 /** A provider's headers as the client gets them, with ours. */

@@ -11,8 +11,16 @@ export interface ClientStream {
   onGone(then: () => void): void;
   /** A whole answer at once. */
   send(status: number, headers: readonly (readonly [string, string])[], body: string | Uint8Array): void;
-  /** Begins a streamed answer. With `contentLength` the body is sent under that length, else chunked. */
-  head(status: number, headers: readonly (readonly [string, string])[], contentLength: number | undefined): void;
+  /**
+   * Begins a streamed answer. With `contentLength` the body is sent under that length, else chunked. `lastly` is asked for more
+   * headers as these are written, which may be with the first of the body.
+   */
+  head(
+    status: number,
+    headers: readonly (readonly [string, string])[],
+    contentLength: number | undefined,
+    lastly?: () => readonly (readonly [string, string])[],
+  ): void;
   /** False when the client has not taken all that was written. */
   write(chunk: Uint8Array): boolean;
   /** Called when the client has taken all that was written. */

@@ -10,11 +10,12 @@ import type { ResourceNote } from '../contract/resource.ts';
 import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Pace } from '../lib/pace.ts';
+import type { ProcessorWait } from '../lib/processor-wait.ts';
 import { unreachable } from '../lib/result.ts';
 import { EVENT_STREAM_TYPE, FrameCursor } from '../protocols/bedrock/event-stream.ts';
 import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
 import type { AnswerReader, ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
-import { answerHeaders, ownHeaders, valueOf } from './answer-headers.ts';
+import { answerHeaders, ownHeaders, timingHeaders, valueOf } from './answer-headers.ts';
 import type { Times } from './answer-headers.ts';
 import { HeldAnswer } from './held-answer.ts';
 import { redactHeaders } from './headers.ts';
@@ -40,6 +41,8 @@ export interface ExchangeMetrics {
 /** What all exchanges of a process share. */
 export interface ExchangeServices {
   clock: Clock;
+  /** Of this thread. */
+  processorWait: ProcessorWait;
   metrics: ExchangeMetrics;
   journal: ExchangeJournal;
   upstreams: Upstreams;
@@ -92,6 +95,8 @@ export class Exchange implements UpstreamEvents, Watched {
   #state: State = { at: 'journaling' };
   #attempts: Closed['attempts'] = [];
   #sentAtMs = 0;
+  /** For a processor, before the provider's answer was read. */
+  #waitedMs = 0;
   #firstByteAtMs: number | null = null;
   #status = 0;
   /** Journaled first, and then released. */
@@ -234,7 +239,9 @@ export class Exchange implements UpstreamEvents, Watched {
   head(status: number, headers: [string, string][]): void {
     if (this.#state.at !== 'waiting') return;
     const { call } = this.#state;
-    const nowMs = this.#services.clock.nowMs();
+    // Its bytes were there while this thread waited for a processor: that time is ours.
+    this.#waitedMs = this.#services.processorWait();
+    const nowMs = Math.max(this.#sentAtMs, this.#services.clock.nowMs() - this.#waitedMs);
     this.#state = { at: 'streaming', call, lastByteAtMs: nowMs };
     this.#status = status;
     this.#outcome(String(status));
@@ -265,7 +272,7 @@ export class Exchange implements UpstreamEvents, Watched {
     }
     const heldBytes = this.#plan.reader?.heldBytes;
     if (heldBytes !== undefined && status >= 200 && status <= 299) {
-      this.#held = new HeldAnswer(this.#services.budget, headers, heldBytes, nowMs);
+      this.#held = new HeldAnswer(this.#services.budget, headers, heldBytes);
       return;
     }
     this.#services.journal.append(opened.id, 'head', { status, headers: kept });
@@ -335,6 +342,7 @@ export class Exchange implements UpstreamEvents, Watched {
   /** The provider is done. What its answer tells is known before the client has it, or its end. */
   async #readAnswer(reader: AnswerReader): Promise<void> {
     const held = this.#held;
+    const doneAtMs = this.#services.clock.nowMs();
     const read = await reader.read(this.#status, held?.headers ?? [], held?.body() ?? NOTHING);
     if (this.#state.at !== 'streaming') return;
     if (!read.ok) {
@@ -345,7 +353,7 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#notes = notes;
     this.#plan.edits.push(...edits);
     if (held !== undefined) {
-      this.#releaseWhole(headers, body, held.atMs, NO_BODY.has(this.#status) ? undefined : body.byteLength);
+      this.#releaseWhole(headers, body, doneAtMs, NO_BODY.has(this.#status) ? undefined : body.byteLength);
     }
     this.#complete();
   }
@@ -355,7 +363,7 @@ export class Exchange implements UpstreamEvents, Watched {
     const body = held.body();
     held.end();
     this.#held = undefined;
-    this.#releaseWhole(held.headers, body, held.atMs, undefined);
+    this.#releaseWhole(held.headers, body, this.#services.clock.nowMs(), undefined);
   }
 
   /** An answer that was held, as the client gets it: so it is journaled, and so an inspector sees it. */
@@ -395,9 +403,7 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#headOnItsWay = true;
     this.#services.journal.barrier(this.#plan.opened.id, () => {
       this.#headReleased = true;
-      const times = this.#timesAt(atMs);
-      if (times !== undefined) this.#services.metrics.overhead(times.gatewayMs);
-      this.#plan.client.head(status, this.#clientHeaders(headers, times), length);
+      this.#plan.client.head(status, this.#clientHeaders(headers), length, () => this.#timing(atMs));
     });
   }
 
@@ -496,7 +502,9 @@ export class Exchange implements UpstreamEvents, Watched {
       const shaped = shapeFault(dialect, fault, opened.id);
       this.#status = shaped.status;
       this.#close(state, fault, () => {
-        client.send(shaped.status, [...shaped.headers, ...this.#ownHeaders(this.#timesAt(undefined))], shaped.body);
+        const times = this.#timesAt(undefined);
+        const timing = times === undefined ? [] : timingHeaders(times);
+        client.send(shaped.status, [...shaped.headers, ...this.#ownHeaders(), ...timing], shaped.body);
       });
       return;
     }
@@ -578,12 +586,21 @@ export class Exchange implements UpstreamEvents, Watched {
     if (attempt !== undefined) attempt.outcome = outcome;
   }
 
-  #clientHeaders(headers: [string, string][], times: Times | undefined): [string, string][] {
+  #clientHeaders(headers: [string, string][]): [string, string][] {
     const isStream = this.#eventStream || this.#frames !== undefined;
-    return answerHeaders(headers, { id: this.#plan.opened.id, isStream, own: this.#ownHeaders(times) });
+    return answerHeaders(headers, { id: this.#plan.opened.id, isStream, own: this.#ownHeaders() });
   }
 
-  /** As a head is released; `headAtMs` is when the provider's came, if it did. Undefined where nothing was sent. */
+  /** As the head is written. It may have waited for the first of the body: so long the provider took. */
+  #timing(headAtMs: number): [string, string][] {
+    const firstByteAtMs = this.#firstByteAtMs === null ? headAtMs : this.#firstByteAtMs - this.#waitedMs;
+    const times = this.#timesAt(Math.max(headAtMs, firstByteAtMs));
+    if (times === undefined) return [];
+    this.#services.metrics.overhead(times.gatewayMs);
+    return timingHeaders(times);
+  }
+
+  /** `headAtMs` is when the provider's head came, if it did. Undefined where nothing was sent. */
   #timesAt(headAtMs: number | undefined): Times | undefined {
     if (this.#sentAtMs === 0) return undefined;
     const beforeMs = this.#sentAtMs - this.#plan.opened.received_at_ms;
@@ -592,8 +609,8 @@ export class Exchange implements UpstreamEvents, Watched {
     return { gatewayMs: beforeMs + afterMs, upstreamMs: headAtMs - this.#sentAtMs };
   }
 
-  #ownHeaders(times: Times | undefined): [string, string][] {
-    return ownHeaders(this.#plan.opened.id, this.#plan.moreHeaders, times);
+  #ownHeaders(): [string, string][] {
+    return ownHeaders(this.#plan.opened.id, this.#plan.moreHeaders);
   }
 }
 

@@ -4,18 +4,15 @@ import type { ByteBudget } from '../lib/byte-budget.ts';
 /** A provider's answer that is held until it is whole, within a limit; its bytes count against the process's budget. */
 export class HeldAnswer {
   readonly headers: [string, string][];
-  /** When its head came. */
-  readonly atMs: number;
   readonly #budget: ByteBudget;
   readonly #limitBytes: number;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
 
-  constructor(budget: ByteBudget, headers: [string, string][], limitBytes: number, atMs: number) {
+  constructor(budget: ByteBudget, headers: [string, string][], limitBytes: number) {
     this.headers = headers.filter(([name]) => name !== 'content-length');
     this.#budget = budget;
     this.#limitBytes = limitBytes;
-    this.atMs = atMs;
   }
 
   /** Why it cannot be held; undefined where it was taken. */

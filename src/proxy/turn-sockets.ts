@@ -327,8 +327,8 @@ class Connection {
 
   #send(turn: Turn): void {
     const { body } = turn.request;
-    turn.events.leaving();
     this.#dialed.send(createFrame(body ?? new Uint8Array(0), turn.streamId), false);
+    turn.events.leaving();
   }
 
   #message(bytes: Uint8Array): void {

@@ -23,7 +23,7 @@ export interface UpstreamFailure {
 
 /** Called in order; after `end` or `failed` nothing more comes. Chunks are views: copy what outlives the turn. */
 export interface UpstreamEvents {
-  /** It is written now, or as soon as the connection stands that is being opened for it: what comes next is not our time. */
+  /** It is written, or will be as soon as the connection stands that is being opened for it: what comes next is not our time. */
   leaving(): void;
   head(status: number, headers: [string, string][]): void;
   data(chunk: Uint8Array): void;
@@ -155,6 +155,10 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
       return;
     }
     this.#sent = true;
+  }
+
+  /** The system has it, or as much of it as it takes now. */
+  onRequestSent(): void {
     this.leaving();
   }
 

@@ -19,6 +19,7 @@ import { ByteBudget } from '../lib/byte-budget.ts';
 import { systemClock } from '../lib/clock.ts';
 import { letHeapsGrow } from '../lib/heap-growth.ts';
 import type { Log } from '../lib/log.ts';
+import { createProcessorWait } from '../lib/processor-wait.ts';
 import { socketsToProviders } from '../proxy/sockets.ts';
 import { createUpstreams } from '../proxy/upstream.ts';
 import { Watchdog } from '../proxy/watchdog.ts';
@@ -151,6 +152,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   });
   const services: FrontServices = {
     clock,
+    processorWait: createProcessorWait(),
     journal,
     upstreams,
     watchdog,

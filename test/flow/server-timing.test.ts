@@ -7,14 +7,17 @@ import { ADMIN_GRANT, PROVIDER_KEY } from './support.ts';
 
 let house: House;
 let simulator: Simulator;
+/** What the front thread is told that it waited, each time that it asks. */
+let waitedMs = 0;
 
 beforeAll(async () => {
   simulator = await startSimulator({ host: '127.0.0.1', port: 0 });
-  house = await openHouse({
+  const config = {
     providers: { openai: { baseurl: simulator.url, apikey: PROVIDER_KEY, models: ['gpt-5-mini'] } },
     grants: [ADMIN_GRANT],
     server: { listen: [{ address: '127.0.0.1:0' }] },
-  });
+  };
+  house = await openHouse(config, () => waitedMs);
 });
 afterAll(async () => {
   await house.close();
@@ -53,6 +56,16 @@ test("server-timing tells the provider's time from the gateway's, and both are w
   expect(upstreamMs).toBeGreaterThan(79);
   expect(gatewayMs).toBeGreaterThan(0);
   expect(gatewayMs + upstreamMs).toBeLessThan(headMs);
+});
+
+test("what the front thread waited for a processor, before the request and before the answer, is the gateway's", async () => {
+  waitedMs = 30;
+  const { gatewayMs, upstreamMs, headMs } = await timed(200);
+  waitedMs = 0;
+  expect(gatewayMs).toBeGreaterThan(60);
+  // The first of the two ended before our clock was read, and began before it: it is no part of what this client saw.
+  expect(upstreamMs).toBeLessThan(headMs - 30);
+  expect(upstreamMs).toBeGreaterThan(169);
 });
 
 test('the overhead metric is the sum of what server-timing said of the gateway', async () => {

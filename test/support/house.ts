@@ -21,6 +21,7 @@ import { ByteBudget } from '../../src/lib/byte-budget.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
+import type { ProcessorWait } from '../../src/lib/processor-wait.ts';
 import { loadPriceTable } from '../../src/pricing/table.ts';
 import { createUpstreams } from '../../src/proxy/upstream.ts';
 import { socketsToProviders } from '../../src/proxy/sockets.ts';
@@ -73,7 +74,8 @@ export interface House {
 
 const NO_STORE: Result<never, Fault> = { ok: false, fault: { code: 'store_unavailable', why: 'there is none here' } };
 
-export async function openHouse(config: unknown): Promise<House> {
+/** `processorWait`: the test's process has one thread for all ends, whose waits are nobody's in particular. */
+export async function openHouse(config: unknown, processorWait: ProcessorWait = () => 0): Promise<House> {
   const loaded = loadConfig({ text: JSON.stringify(config), file: 'house.hujson', env: {} });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.fault));
   const server = serverOf(loaded.value.config);
@@ -154,6 +156,7 @@ export async function openHouse(config: unknown): Promise<House> {
   await inspectors.ready();
   const accept = createFrontDoor({
     clock,
+    processorWait,
     journal,
     upstreams,
     watchdog,
