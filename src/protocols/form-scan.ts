@@ -5,7 +5,7 @@ import type { BodyFields } from '../contract/messages.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import { fold } from './body-keys.ts';
-import { modelNameFault } from './model-name.ts';
+import { modelNameFault } from './body-scan.ts';
 import { arrayOf, parseJson } from './json.ts';
 import { formParts } from './multipart.ts';
 import type { FormPart } from './multipart.ts';

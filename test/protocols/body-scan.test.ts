@@ -4,8 +4,7 @@ import type { Api } from '../../src/contract/api.ts';
 import type { Fault } from '../../src/contract/fault.ts';
 import type { BodyFields } from '../../src/contract/messages.ts';
 import type { Result } from '../../src/lib/result.ts';
-import { scanBody } from '../../src/protocols/body-scan.ts';
-import { BodyScanner } from '../../src/protocols/body-scanner.ts';
+import { BodyScanner, scanBody } from '../../src/protocols/body-scan.ts';
 import { cases } from '../support/cases.ts';
 import { cut, everyByte, places, utf8 } from './chunks.ts';
 
