@@ -1,7 +1,6 @@
-import { actorOf, GATEWAY } from '../src/contract/audit.ts';
-import type { Caller } from '../src/contract/caller.ts';
+import { GATEWAY } from '../src/contract/audit.ts';
 import type { ControlConfig, ControlSnapshot, Revocation, TokenEntry } from '../src/contract/control.ts';
-import type { ConfigDesk, ConfigSave, Saved, Verdict } from '../src/admin/config-desk.ts';
+import type { Saved } from '../src/admin/config-desk.ts';
 import type { ConfigFile } from '../src/control/config-file.ts';
 import { FileWrite } from '../src/control/file-write.ts';
 import type { SealedSecret } from '../src/control/sealing.ts';
@@ -20,14 +19,14 @@ import { formatProblems } from '../config/check.ts';
 import type { Problem } from '../config/problem.ts';
 import { serverOf } from '../config/slices.ts';
 import type { ServerSettings } from '../config/slices.ts';
-import { lockOut } from './config-reader.ts';
 import type { ConfigReader, ReadConfig } from './config-reader.ts';
 import { LocalCopy } from './local-copy.ts';
-import { problem, remarkOf, verdictOf } from './remarks.ts';
+import { problem } from './remarks.ts';
 
 export interface KeeperParts {
+  /** Undefined while the database starts. */
+  store: () => ControlStore | undefined;
   truth: 'file' | 'table';
-  readonly: boolean;
   dataDir: string;
   file: ConfigFile;
   reader: ConfigReader;
@@ -45,16 +44,21 @@ interface Running {
   number: number;
 }
 
+/** Who saves a config, why, and what it replaces. */
+type SavedBy = Pick<NewConfig, 'author' | 'note' | 'cause' | 'replaces'>;
+
+/** Why a config that can be run could not be saved. */
+type NotAdded = Extract<Saved, { kind: 'conflict' | 'unwritable' }>;
+
 const FROM_FILE = 'file';
 
 /**
  * Keeps control state: knows the running config, what the store says, and what is told to the main thread. Its methods
  * are called one after the other; none of them waits for another's transaction.
  */
-export class ControlKeeper implements ConfigDesk {
+export class ControlKeeper {
   readonly #parts: KeeperParts;
   readonly #copy: LocalCopy;
-  #store: ControlStore | undefined;
   #running: Running | undefined;
   #started: ServerSettings | undefined;
   /** The store's newest config, whether this build can run it or not. */
@@ -85,17 +89,8 @@ export class ControlKeeper implements ConfigDesk {
     return this.#running !== undefined;
   }
 
-  get isReadonly(): boolean {
-    return this.#parts.readonly;
-  }
-
   get contacted(): boolean {
     return this.#contacted;
-  }
-
-  /** The store can be asked from now on. */
-  storeAt(store: ControlStore): void {
-    this.#store = store;
   }
 
   /** What this process knew when it ended. Its config is not run yet. */
@@ -113,7 +108,7 @@ export class ControlKeeper implements ConfigDesk {
 
   /** Runs the config of the local copy: the store is away, or has one that this build cannot run. */
   runRecalled({ snapshot }: LocalControl): Result<void, Problem[]> {
-    const read = this.#parts.reader.read(snapshot.config.text, { strict: false, known: this.#secrets });
+    const read = this.read(snapshot.config.text, { strict: false });
     if (!read.ok) return read;
     this.#run(read.value, snapshot.config.number);
     this.#tellState();
@@ -122,14 +117,14 @@ export class ControlKeeper implements ConfigDesk {
 
   /** Reads the file where it is the truth, and runs it when it is good; the running config stays when it is not. */
   runFile(): Result<void, Problem[]> {
-    const { file, reader } = this.#parts;
+    const { file } = this.#parts;
     let text: string;
     try {
       text = file.read();
     } catch (error) {
       return failed([problem('', `the config file cannot be read: ${errorChain(error)}`)]);
     }
-    const read = reader.read(text, { strict: false, known: this.#secrets });
+    const read = this.read(text, { strict: false });
     if (!read.ok) return read;
     this.#fileText = text;
     this.#learn(read.value.secrets);
@@ -158,7 +153,7 @@ export class ControlKeeper implements ConfigDesk {
 
   /** Asks the store whether anything changed, and takes it over. Rejects when the store is away. */
   async look(): Promise<void> {
-    const store = this.#store;
+    const store = this.#parts.store();
     if (store === undefined) return;
     const askedAtMs = this.#parts.clock.nowMs();
     const isNew = !this.#contacted || (await store.version()) !== this.#version;
@@ -175,93 +170,43 @@ export class ControlKeeper implements ConfigDesk {
     return { number: running.number, text, hash };
   }
 
-  check(text: string, caller: Caller): Verdict {
-    const read = this.#parts.reader.read(text, { strict: true, known: this.#secrets });
-    const problems = read.ok ? [...lockOut(read.value, caller), ...read.value.loaded.warnings] : read.fault;
-    return verdictOf(problems);
-  }
-
-  async save({ text, ...save }: ConfigSave): Promise<Saved> {
-    return this.#save(this.#parts.reader.read(text, { strict: true, known: this.#secrets }), save, 'config.saved');
-  }
-
-  async rollback(
-    which: { number: number } | { hash: string },
-    save: Omit<ConfigSave, 'text'>,
-  ): Promise<Saved | undefined> {
-    const found = await this.#storeOrThrow().findVersion(which);
-    if (found === undefined) return undefined;
-    const read = this.#parts.reader.read(found.text, { strict: false, known: this.#secrets });
-    const note = save.note === '' ? `back to version ${found.number}` : save.note;
-    return this.#save(read, { ...save, note }, 'config.rolled_back', found.number);
-  }
-
-  versions(before: number | undefined, limit: number): ReturnType<ConfigDesk['versions']> {
-    return this.#storeOrThrow().versions(before, limit);
-  }
-
-  async version(number: number): ReturnType<ConfigDesk['version']> {
-    const store = this.#storeOrThrow();
-    const found = await store.findVersion({ number });
-    if (found === undefined) return undefined;
-    const previous = await store.findVersion({ number: number - 1 });
-    const { text, ...entry } = found;
-    // Whoever looks at no version has no use for it.
-    const { configDiff } = await import('../src/control/diff.ts');
-    const diff =
-      previous === undefined
-        ? undefined
-        : configDiff({ name: `version ${previous.number}`, text: previous.text }, { name: `version ${number}`, text });
-    return { ...entry, config: text, previous: previous?.number ?? null, diff: diff ?? null };
-  }
-
-  async #save(
-    read: Result<ReadConfig, Problem[]>,
-    save: Omit<ConfigSave, 'text'>,
-    action: ConfigCause['action'],
-    backTo?: number,
-  ): Promise<Saved> {
-    const { readonly, truth } = this.#parts;
-    if (readonly) return { kind: 'readonly' };
+  /** What a save is made against, by the hash that its maker saw: if that is not the newest known here, the store is asked. */
+  async standing(seen: string): Promise<ControlConfig> {
     // Another gateway may have saved a moment ago, and its admin have the newer hash.
-    if (save.hash !== this.current().hash && truth === 'table') await this.look();
-    const standing = this.current();
-    if (save.hash !== standing.hash) return { kind: 'conflict', hash: standing.hash };
-    if (!read.ok) return { kind: 'refused', verdict: verdictOf(read.fault) };
-    const lockedOut = lockOut(read.value, save.caller);
-    if (lockedOut.length > 0) return { kind: 'refused', verdict: verdictOf(lockedOut) };
-    const { config, secrets, loaded } = read.value;
-    if (config.hash === standing.hash) return this.#saved(read.value, standing.number, loaded.warnings);
-    const back = backTo === undefined ? {} : { backTo };
-    const cause = { ...actorOf(save.caller), action, atMs: this.#parts.clock.nowMs(), ...back };
-    const entry = { ...config, author: save.caller.login, note: save.note, cause, secrets, replaces: standing.hash };
-    const added = truth === 'file' ? await this.#addToFile(entry) : await this.#addToTable(entry);
-    if (typeof added !== 'number') return added;
+    if (seen !== this.current().hash && this.#parts.truth === 'table') await this.look();
+    return this.current();
+  }
+
+  /** Reads a config text, which may refer to keys that are known here. */
+  read(text: string, { strict }: { strict: boolean }): Result<ReadConfig, Problem[]> {
+    return this.#parts.reader.read(text, { strict, known: this.#secrets });
+  }
+
+  /** Makes a config the one that holds: a version in the store and, where that is the truth, the file. Its number. */
+  async add(read: ReadConfig, by: SavedBy): Promise<Result<number, NotAdded>> {
+    const { config, secrets } = read;
+    const entry = { ...config, secrets, ...by };
+    const added = this.#parts.truth === 'file' ? await this.#addToFile(entry) : await this.#addToTable(entry);
+    if (!added.ok) return added;
     this.#learn(secrets);
-    this.#newest = { ...config, number: added };
+    this.#newest = { ...config, number: added.value };
     this.#rejected = undefined;
-    this.#run(read.value, added);
+    this.#run(read, added.value);
     this.#tellState();
-    return this.#saved(read.value, added, loaded.warnings);
+    return added;
   }
 
-  #saved(read: ReadConfig, number: number, warnings: readonly Problem[]): Saved {
-    const next = serverOf(read.loaded.config);
-    return {
-      kind: 'saved',
-      config: { ...read.config, number },
-      warnings: warnings.map(remarkOf),
-      needsRestart: this.#started === undefined ? [] : needsRestart(this.#started, next),
-    };
+  /** Settings of a config that hold from the next start only. */
+  needsRestart(read: ReadConfig): string[] {
+    return this.#started === undefined ? [] : needsRestart(this.#started, serverOf(read.loaded.config));
   }
 
-  async #addToTable(entry: NewConfig): Promise<number | Saved> {
-    const added = await this.#storeOrThrow().addConfig(entry);
-    return added.ok ? added.value.number : { kind: 'conflict', hash: added.fault };
+  async #addToTable(entry: NewConfig): Promise<Result<number, NotAdded>> {
+    return numberOf(await this.#storeOrThrow().addConfig(entry));
   }
 
   /** The file and its version hold together or not at all. */
-  async #addToFile(entry: NewConfig): Promise<number | Saved> {
+  async #addToFile(entry: NewConfig): Promise<Result<number, NotAdded>> {
     const store = this.#storeOrThrow();
     if (this.#unrecorded) await this.#record(store);
     const before = this.#fileText;
@@ -271,9 +216,9 @@ export class ControlKeeper implements ConfigDesk {
         write.run();
       });
       this.#fileText = entry.text;
-      return added.ok ? added.value.number : { kind: 'conflict', hash: added.fault };
+      return numberOf(added);
     } catch (error) {
-      if (write.refused !== undefined) return { kind: 'unwritable', why: write.refused };
+      if (write.refused !== undefined) return failed({ kind: 'unwritable', why: write.refused });
       // The store went away at the very end.
       write.undo();
       throw error;
@@ -299,7 +244,7 @@ export class ControlKeeper implements ConfigDesk {
   }
 
   #follow(newest: ControlConfig): void {
-    const { truth, log, reader } = this.#parts;
+    const { truth, log } = this.#parts;
     if (this.#running?.read.config.hash === newest.hash) {
       this.#running.number = newest.number;
       this.#rejected = undefined;
@@ -307,7 +252,7 @@ export class ControlKeeper implements ConfigDesk {
       return;
     }
     if (truth === 'file') return;
-    const read = reader.read(newest.text, { strict: false, known: this.#secrets });
+    const read = this.read(newest.text, { strict: false });
     if (read.ok) {
       this.#rejected = undefined;
       this.#run(read.value, newest.number);
@@ -330,9 +275,9 @@ export class ControlKeeper implements ConfigDesk {
   }
 
   #readSeed(): ReadConfig | undefined {
-    const { file, reader } = this.#parts;
+    const { file } = this.#parts;
     try {
-      const read = reader.read(file.read(), { strict: false, known: this.#secrets });
+      const read = this.read(file.read(), { strict: false });
       if (read.ok) return read.value;
       this.#rejected = { number: 0, problems: read.fault };
     } catch (error) {
@@ -395,9 +340,14 @@ export class ControlKeeper implements ConfigDesk {
   }
 
   #storeOrThrow(): ControlStore {
-    if (this.#store === undefined) throw new Error('the database is starting');
-    return this.#store;
+    const store = this.#parts.store();
+    if (store === undefined) throw new Error('the database is starting');
+    return store;
   }
+}
+
+function numberOf(added: Result<ControlConfig, string>): Result<number, NotAdded> {
+  return added.ok ? ok(added.value.number) : failed({ kind: 'conflict', hash: added.fault });
 }
 
 function byReference(secrets: readonly SealedSecret[]): Map<string, SealedSecret> {

@@ -1,4 +1,3 @@
-import type { Pool } from 'pg';
 import { answerConfig } from '../src/admin/config-routes.ts';
 import { answerGuardrailsTest, GUARDRAILS_TEST_PATH } from '../src/admin/guardrails.ts';
 import type { RulesDesk } from '../src/admin/guardrails.ts';
@@ -16,21 +15,15 @@ import type { Log } from '../src/lib/log.ts';
 import { failed, ok, unreachable } from '../src/lib/result.ts';
 import type { FromControl, ToControl } from '../src/serve/control-messages.ts';
 import { recordAudit } from '../src/store/audit.ts';
-import { CONTROL_CHANNEL, createControlStore } from '../src/store/control.ts';
-import type { ControlStore } from '../src/store/control.ts';
-import { migrate, openPool } from '../src/store/database.ts';
-import type { DatabaseAddress } from '../src/store/database.ts';
-import { createHoldStore } from '../src/store/holds.ts';
-import type { HoldStore } from '../src/store/holds.ts';
-import { listen } from '../src/store/listen.ts';
-import type { Listening } from '../src/store/listen.ts';
 import { formatProblems } from '../config/check.ts';
 import type { EnvironmentVariables } from '../config/macros.ts';
 import type { Problem } from '../config/problem.ts';
 import { rulesOf } from '../config/rules.ts';
 import { createAuditKeeper } from './audit-keeper.ts';
 import { createAccessDesk } from './access-desk.ts';
+import { createConfigDesk } from './config-desk.ts';
 import { createConfigReader } from './config-reader.ts';
+import { ControlDatabase } from './control-database.ts';
 import { ControlKeeper } from './control-keeper.ts';
 import { createHoldDesk } from './hold-desk.ts';
 import { problem } from './remarks.ts';
@@ -51,33 +44,29 @@ export interface Control {
   close(): Promise<void>;
 }
 
-/** One for what is looked at each turn, one for an admin who reads. */
-const CONNECTIONS = 2;
-const STATEMENT_MS = 5_000;
-const CONNECT_MS = 2_000;
-/** A notice comes sooner; this finds what it missed. */
-const LOOK_EVERY_MS = 500;
 /** How long a start waits for the store before it takes the local copy. */
 const STORE_WITHIN_MS = 5_000;
 /** How long a start without a local copy waits before it gives up. */
 const GIVE_UP_AFTER_MS = 60_000;
-const LOG_EVERY_MS = 60_000;
 
 const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
 
 /** Keeps control state: tells the main thread what holds, and answers admins. */
 export function runControl({ data, env, clock, log, post }: ControlParts): Control {
-  const stop = new AbortController();
   const encoder = new TextEncoder();
-  let database:
-    { pool: Pool; store: ControlStore; holds: HoldStore; listening: Listening; migrated: boolean } | undefined;
-  let wake = (): void => undefined;
-  let complainedAtMs = 0;
   let rules: RulesSlice = { rules: [], disabled: [], unusable: [], egress: { allow: [], caFile: undefined } };
 
+  const database = new ControlDatabase({
+    clock,
+    log,
+    onLook: async () => {
+      await keeper.look();
+      await audit.look();
+    },
+  });
   const keeper = new ControlKeeper({
+    store: () => database.store,
     truth: data.truth,
-    readonly: data.readonly,
     dataDir: data.dataDir,
     file: configFile(data.file),
     reader: createConfigReader({ file: data.file, env, listen: data.listen, sealer: new Sealer(data.secretKey) }),
@@ -93,72 +82,12 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
     },
   });
   const audit = createAuditKeeper({
-    pool: () => database?.pool,
+    pool: () => database.pool,
     key: auditKeyOf(auditSeedOf(data.secretKey)),
     clock,
     log,
     tell: post,
   });
-
-  const openDatabase = (address: DatabaseAddress): void => {
-    if (database !== undefined) return;
-    const pool = openPool(address, {
-      name: 'control',
-      max: CONNECTIONS,
-      statementMs: STATEMENT_MS,
-      waitMs: CONNECT_MS,
-      onError: complain,
-    });
-    const listening = listen(address, CONTROL_CHANNEL, () => {
-      wake();
-    });
-    const store = createControlStore(pool);
-    database = { pool, store, holds: createHoldStore(pool), listening, migrated: false };
-    keeper.storeAt(store);
-    wake();
-  };
-
-  const complain = (error: unknown): void => {
-    if (clock.nowMs() - complainedAtMs < LOG_EVERY_MS) return;
-    complainedAtMs = clock.nowMs();
-    log.warn({ error: errorChain(error) }, 'the database is away or failing; what was known last goes on to hold');
-  };
-
-  /** One look at the store; false when it is away. */
-  const look = async (): Promise<boolean> => {
-    if (database === undefined) return false;
-    try {
-      if (!database.migrated) await migrate(database.pool);
-      database.migrated = true;
-      await keeper.look();
-      await audit.look();
-      if (complainedAtMs > 0) log.info({}, 'the database is back');
-      complainedAtMs = 0;
-      return true;
-    } catch (error) {
-      complain(error);
-      return false;
-    }
-  };
-
-  /** Over when somebody wakes it, too. */
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-
-  /** Looks until the store has answered, `withinMs` at most. */
-  const reach = async (withinMs: number): Promise<void> => {
-    const untilMs = clock.nowMs() + withinMs;
-    while (!stop.signal.aborted && clock.nowMs() < untilMs) {
-      if (await look()) return;
-      await pause(LOOK_EVERY_MS);
-    }
-  };
 
   const start = async (): Promise<void> => {
     const problems = data.truth === 'file' ? await startWithFile() : await startWithTable();
@@ -170,14 +99,14 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
     const first = keeper.runFile();
     if (first.ok) return [];
     if (!keeper.fileNamesKeys) return first.fault;
-    await reach(GIVE_UP_AFTER_MS);
+    await database.reach(GIVE_UP_AFTER_MS);
     const second = keeper.runFile();
     return second.ok ? [] : second.fault;
   };
 
   const startWithTable = async (): Promise<Problem[]> => {
     const local = keeper.recall();
-    await reach(local === undefined ? GIVE_UP_AFTER_MS : STORE_WITHIN_MS);
+    await database.reach(local === undefined ? GIVE_UP_AFTER_MS : STORE_WITHIN_MS);
     if (keeper.hasConfig) return [];
     if (local === undefined) {
       return keeper.contacted
@@ -199,7 +128,7 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
       log.error({ problems: formatProblems(read.fault, data.file) }, 'the config file has errors; nothing was changed');
   };
 
-  if (data.database !== undefined) openDatabase(data.database);
+  if (data.database !== undefined) database.open(data.database);
   // One thing at a time: a save never meets a half-adopted state.
   let last: Promise<unknown> = start();
   const inTurn = <T>(work: () => T | Promise<T>): Promise<T> => {
@@ -208,22 +137,17 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
     return turn;
   };
 
-  const watch = async (): Promise<void> => {
-    await last;
-    while (!stop.signal.aborted) {
-      await inTurn(look);
-      await pause(LOOK_EVERY_MS);
-    }
-  };
-  const watching = watch();
+  const watching = last.then(() => database.watch(inTurn));
 
-  const access = createAccessDesk({ store: () => database?.store, look, clock, log });
-  const holds = createHoldDesk({ store: () => database?.holds, clock, log });
+  const access = createAccessDesk({ store: () => database.store, look: () => database.look(), clock, log });
+  const config = createConfigDesk({ keeper, store: () => database.store, readonly: data.readonly, clock });
+  const holds = createHoldDesk({ store: () => database.holds, clock, log });
   const tested: RulesDesk['tested'] = async (caller, { target, ...details }) => {
-    if (database === undefined) return failed({ code: 'store_unavailable', why: 'it is starting' });
+    const { pool } = database;
+    if (pool === undefined) return failed({ code: 'store_unavailable', why: 'it is starting' });
     const entry = { atMs: clock.nowMs(), ...actorOf(caller), action: 'guardrails.tested', target, details } as const;
     try {
-      await recordAudit(database.pool, [entry]);
+      await recordAudit(pool, [entry]);
       return ok(undefined);
     } catch (error) {
       log.warn({ error: errorChain(error) }, 'a trial of rules could not be noted in the audit log');
@@ -241,7 +165,7 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
   const answer = (question: AdminQuestion): Promise<AdminAnswer> =>
     answerControl(access, clock, question) ??
     answerHolds(holds, clock, question) ??
-    answerConfig({ desk: keeper, log }, question);
+    answerConfig({ desk: config, log }, question);
 
   return {
     take: (message) => {
@@ -257,16 +181,18 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
           });
           return;
         case 'database':
-          openDatabase(message.address);
+          database.open(message.address);
           return;
         case 'reload':
           void inTurn(reload).then(() => {
-            wake();
+            database.wake();
           });
           return;
         case 'drain':
           void inTurn(() => audit.sign())
-            .catch(complain)
+            .catch((error: unknown) => {
+              database.complain(error);
+            })
             .then(() => {
               post({ kind: 'drained' });
             });
@@ -276,12 +202,10 @@ export function runControl({ data, env, clock, log, post }: ControlParts): Contr
       }
     },
     close: async () => {
-      stop.abort();
-      wake();
+      database.stop();
       await watching;
       await (await trying)?.close();
-      await database?.listening.close();
-      await database?.pool.end();
+      await database.close();
     },
   };
 }

@@ -1,8 +1,7 @@
 /**
  * What does it cost to pass bytes through the journal? From `append` to the release, for small frames alone and together,
- * and for bodies; and how long the event loop is kept while large bodies are appended. Both thresholds of `journal.ts`
- * and the copy threshold of `batch.ts` rest on these figures. Strict mode, no fsync, a file on the disk of the temporary
- * folder.
+ * and for bodies; and how long the event loop is kept while large bodies are appended. The thresholds of `journal.ts`,
+ * `turns.ts` and `batch.ts` rest on these figures. Strict mode, no fsync, a file on the disk of the temporary folder.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -10,7 +9,8 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { mintExchangeId } from '../../src/contract/ids.ts';
 import type { ExchangeId } from '../../src/contract/ids.ts';
-import { Journal, JOURNAL_DEFAULTS } from '../../src/journal/journal.ts';
+import { Journal } from '../../src/journal/journal.ts';
+import { JOURNAL_DEFAULTS } from '../../src/journal/options.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 
 const KiB = 1024;

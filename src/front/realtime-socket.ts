@@ -1,46 +1,21 @@
-import type { Subject } from '../access/revocations.ts';
 import type { Fault } from '../contract/fault.ts';
 import { answerTo } from '../contract/fault.ts';
 import { mintExchangeId } from '../contract/ids.ts';
-import type { ExchangeId } from '../contract/ids.ts';
-import { CLIENT_UNSENT_BYTES, SOCKET_IDLE_MS, SOCKET_TURNS, SOCKET_UNSENT_BYTES } from '../contract/limits.ts';
+import { CLIENT_UNSENT_BYTES, SOCKET_IDLE_MS, SOCKET_UNSENT_BYTES } from '../contract/limits.ts';
 import { BROKEN, CUT, GOING_AWAY, NORMAL, REFUSED, TRY_AGAIN } from '../lib/close-frame.ts';
-import { NO_FIELDS, scanBody } from '../protocols/body-scan.ts';
+import { NO_FIELDS } from '../protocols/body-scan.ts';
 import { shapeFault } from '../protocols/fault-shapes.ts';
-import { objectOf, parseJson, textOrNull } from '../protocols/json.ts';
-import type { JsonObject } from '../protocols/json.ts';
-import { readClientFrame, readProviderFrame } from '../protocols/openai-responses/frame.ts';
-import { RESPONSE_CREATED, RESPONSE_DONE, TRANSCRIBED } from '../protocols/openai-realtime/session.ts';
+import { readProviderFrame } from '../protocols/openai-responses/frame.ts';
+import { RESPONSE_DONE, TRANSCRIBED } from '../protocols/openai-realtime/session.ts';
 import type { Dialed } from '../proxy/dial-socket.ts';
 import type { Watched } from '../proxy/watchdog.ts';
-import { mayName } from '../routing/plan.ts';
-import type { Route } from '../routing/plan.ts';
 import type { OpenSocket } from './client-sockets.ts';
 import { InOrder } from './in-order.ts';
 import { reserveQuota } from './quota.ts';
-import { RealtimeTurn } from './realtime-turn.ts';
-import { openedFrame } from './request-life.ts';
-import type { Arrival, ExchangeEndpoint } from './request-life.ts';
-import { toldAfter } from './rules.ts';
-import type { FrontServices } from './services.ts';
+import { judgeMessage } from './realtime-judge.ts';
+import { RealtimeTurns } from './realtime-turns.ts';
+import type { RealtimeParts } from './realtime-turns.ts';
 import type { ClientWebSocket, WebSocketEvents } from './socket.ts';
-
-export interface RealtimeParts {
-  services: FrontServices;
-  /** Of the upgrade. */
-  arrival: Arrival;
-  /** Of its turns. */
-  endpoint: ExchangeEndpoint;
-  /** The session's own, under which its first turn is reserved. */
-  id: ExchangeId;
-  /** As the client named it. */
-  model: string;
-  route: Route;
-  keyId: string;
-  /** Chains of buckets that every turn is charged in. */
-  quotas: string[][];
-  subjects: readonly Subject[];
-}
 
 const NO_BODY = new Uint8Array(0);
 
@@ -50,19 +25,14 @@ const NO_BODY = new Uint8Array(0);
  */
 export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
   readonly #parts: RealtimeParts;
+  readonly #turns: RealtimeTurns;
   #socket: ClientWebSocket | undefined;
   #dialed: Dialed | undefined;
   readonly #up = new InOrder();
   readonly #down = new InOrder();
-  /** What the client sends belongs to it. */
-  #asking: RealtimeTurn | undefined;
-  readonly #answering = new Map<string, RealtimeTurn>();
-  /** Reserved for the next turn. */
-  #reserved: ExchangeId | undefined;
   /** The store is asked whether there may be another turn: until it says so, what the client sends waits. */
   #held: { bytes: Uint8Array<ArrayBuffer>; binary: boolean }[] | undefined;
   #heldBytes = 0;
-  #transcriber = '';
   #pausedAtMs: number | undefined;
   #lastFrameAtMs: number;
   #leaving = false;
@@ -70,7 +40,14 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
 
   constructor(parts: RealtimeParts) {
     this.#parts = parts;
-    this.#reserved = parts.id;
+    this.#turns = new RealtimeTurns(parts, {
+      refused: (fault) => {
+        this.refuse(fault);
+      },
+      tooMany: () => {
+        this.#close(BROKEN, 'more responses at once than can be told apart');
+      },
+    });
     this.#lastFrameAtMs = parts.services.clock.nowMs();
   }
 
@@ -95,7 +72,7 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
       this.#close(TRY_AGAIN, 'the provider does not take what is sent');
       return;
     }
-    if (this.#held === undefined && this.#asking === undefined && this.#reserved === undefined) this.#reserveNext();
+    if (this.#held === undefined && this.#turns.needsReservation) this.#reserveNext();
     if (this.#held !== undefined) {
       this.#held.push({ bytes, binary });
       this.#heldBytes += bytes.byteLength;
@@ -122,7 +99,7 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
     if (this.#over) return;
     this.#lastFrameAtMs = this.#parts.services.clock.nowMs();
     const { type, responseId } = binary ? { type: 'binary', responseId: undefined } : readProviderFrame(bytes);
-    const turn = this.#turnOf(type, responseId, bytes);
+    const turn = this.#turns.ofProvider(type, responseId, bytes);
     turn?.response(type, bytes, binary);
     const done = turn !== undefined && (type === RESPONSE_DONE || type === TRANSCRIBED);
     if (done) turn.close('complete', undefined);
@@ -161,7 +138,7 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
 
   dismiss(): void {
     this.#leaving = true;
-    if (this.#answering.size === 0) this.#close(GOING_AWAY, 'the gateway is restarting');
+    if (!this.#turns.areUnderWay) this.#close(GOING_AWAY, 'the gateway is restarting');
   }
 
   checkDeadlines(nowMs: number): void {
@@ -173,12 +150,12 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
   // -- Inside -------------------------------------------------------------------------------------------------------
 
   #fromClient(bytes: Uint8Array<ArrayBuffer>, binary: boolean): void {
-    const refused = binary ? undefined : this.#judge(bytes);
+    const refused = binary ? undefined : judgeMessage(this.#parts, bytes);
     if (refused !== undefined) {
       this.#say(refused);
       return;
     }
-    const turn = (this.#asking ??= this.#open(this.#parts.model));
+    const turn = this.#turns.ofClient();
     turn.request(bytes, binary);
     this.#up.add(
       bytes.byteLength,
@@ -191,90 +168,8 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
     );
   }
 
-  /** What a message may not do: be read in two ways, or choose a model beyond the one that was asked for. */
-  #judge(bytes: Uint8Array<ArrayBuffer>): Fault | undefined {
-    const { arrival, endpoint, model, route } = this.#parts;
-    const scanned = scanBody(endpoint.protocol.api, bytes);
-    if (!scanned.ok) return scanned.fault;
-    const read = readClientFrame(bytes, scanned.value);
-    if (!read.ok) return read.fault;
-    // Whose it is would be looked up, and nothing waits here.
-    if (scanned.value.resources !== undefined)
-      return { code: 'frame_refused', why: 'it names a file of the provider’s' };
-    const { provider } = route;
-    const allows = (id: string, name: string): readonly string[] | undefined => arrival.access.may(id, name);
-    const names = [...scanned.value.otherModels, ...(scanned.value.model === undefined ? [] : [scanned.value.model])];
-    for (const name of names) {
-      if (name === model || name === route.model) continue;
-      if (!mayName({ provider, name, providers: arrival.world.routing, allows }))
-        return { code: 'model_unknown', model: name };
-    }
-    if (read.value.type !== 'session.update') return undefined;
-    const session = objectOf(objectOf(parseJson(Buffer.from(bytes).toString('utf8')))['session']);
-    const chosen = textOrNull(session['model']);
-    if (chosen === null || chosen === model || chosen === route.model) return undefined;
-    return { code: 'frame_refused', why: 'the model of a session is chosen as it is opened' };
-  }
-
-  /** The turn that a provider's message belongs to; undefined where it belongs to none. */
-  #turnOf(type: string, responseId: string | undefined, bytes: Uint8Array): RealtimeTurn | undefined {
-    switch (type) {
-      case 'session.created':
-      case 'session.updated':
-        this.#transcriber = transcriberOf(jsonOf(bytes)) ?? this.#transcriber;
-        return undefined;
-      case TRANSCRIBED:
-        return this.#open(this.#transcriber);
-      case RESPONSE_CREATED:
-        return this.#begun(responseOf(bytes));
-      case RESPONSE_DONE: {
-        const id = responseOf(bytes);
-        const turn = this.#answering.get(id) ?? this.#begun(id);
-        this.#answering.delete(id);
-        return turn;
-      }
-      default:
-        return (responseId === undefined ? undefined : this.#answering.get(responseId)) ?? this.#newest();
-    }
-  }
-
-  #begun(responseId: string): RealtimeTurn {
-    const turn = this.#asking ?? this.#open(this.#parts.model);
-    this.#asking = undefined;
-    if (this.#answering.size >= SOCKET_TURNS) this.#close(BROKEN, 'more responses at once than can be told apart');
-    this.#answering.set(responseId, turn);
-    return turn;
-  }
-
-  #newest(): RealtimeTurn | undefined {
-    return [...this.#answering.values()].at(-1);
-  }
-
-  #open(model: string): RealtimeTurn {
-    const { services, arrival, endpoint, route, keyId, quotas, subjects } = this.#parts;
-    const reserved = model === this.#parts.model ? this.#reserved : undefined;
-    if (reserved !== undefined) this.#reserved = undefined;
-    const receivedAtMs = services.clock.nowMs();
-    const id = reserved ?? mintExchangeId(receivedAtMs);
-    const turnArrival = { ...arrival, receivedAtMs };
-    const opened = openedFrame(turnArrival, endpoint, id, {
-      stream: true,
-      model,
-      provider: route.provider.id,
-      keyId,
-      grantIds: route.grantIds,
-      quotas,
-    });
-    opened.hooks = toldAfter(services, turnArrival, id, route);
-    return new RealtimeTurn(services, opened, subjects, {
-      refuse: (fault) => {
-        this.refuse(fault);
-      },
-    });
-  }
-
   #turnDone(): void {
-    if (!this.#leaving || this.#answering.size > 0) return;
+    if (!this.#leaving || this.#turns.areUnderWay) return;
     this.#down.add(0, atOnce, () => {
       this.#close(GOING_AWAY, 'the gateway is restarting');
     });
@@ -298,7 +193,7 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
           });
           return;
         }
-        this.#reserved = id;
+        this.#turns.reserved(id);
         const held = this.#held ?? [];
         this.#held = undefined;
         this.#heldBytes = 0;
@@ -338,29 +233,10 @@ export class RealtimeSocket implements WebSocketEvents, OpenSocket, Watched {
     const { services, id } = this.#parts;
     services.watchdog.remove(this);
     services.sockets.remove(id);
-    for (const turn of this.#answering.values()) turn.close(state, fault);
-    this.#asking?.close(state, fault);
-    this.#answering.clear();
-    if (this.#reserved !== undefined) services.quotas.release(this.#reserved);
-    this.#reserved = undefined;
+    this.#turns.end(state, fault);
   }
 }
 
 function atOnce(ready: () => void): void {
   ready();
-}
-
-function jsonOf(bytes: Uint8Array): JsonObject {
-  return objectOf(parseJson(Buffer.from(bytes).toString('utf8')));
-}
-
-function responseOf(bytes: Uint8Array): string {
-  return textOrNull(objectOf(jsonOf(bytes)['response'])['id']) ?? '';
-}
-
-/** The model that writes down what is said: charged by itself. In its place of today, or that of the beta. */
-function transcriberOf(event: JsonObject): string | null {
-  const session = objectOf(event['session']);
-  const today = objectOf(objectOf(objectOf(session['audio'])['input'])['transcription']);
-  return textOrNull(today['model']) ?? textOrNull(objectOf(session['input_audio_transcription'])['model']);
 }

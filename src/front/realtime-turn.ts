@@ -5,7 +5,7 @@ import type { Subject } from '../access/revocations.ts';
 import { Pace } from '../lib/pace.ts';
 import type { Tap } from '../inspect/lane.ts';
 import type { Settling } from '../records/settle.ts';
-import { asEvent } from '../proxy/turn-sockets.ts';
+import { asEvent } from '../proxy/message-event.ts';
 import type { Endable } from './live.ts';
 import type { FrontServices } from './services.ts';
 

@@ -74,6 +74,21 @@ export class Gathering {
   }
 }
 
+/** What stands of one exchange, whose newest frame has the number `last`. */
+export async function gather(
+  pathOf: (segment: number) => string,
+  extents: readonly Extent[],
+  exchange: ExchangeId,
+  last: number,
+): Promise<Gathering> {
+  const gathering = new Gathering();
+  for await (const frames of readExtents(pathOf, extents, new Set([exchange]))) {
+    for (const { kind, sequence, payload } of frames) gathering.add(kind, sequence, payload);
+  }
+  gathering.missed(last);
+  return gathering;
+}
+
 /** The bodies of one exchange and the response's head. What cannot be read is left out. */
 export async function* storedFrames(
   pathOf: (segment: number) => string,

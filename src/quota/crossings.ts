@@ -47,7 +47,7 @@ export interface Change {
 
 /**
  * Balances as they come by in the answers of the store, by bucket, until somebody looks at them. Nothing here asks the
- * store or the database; of each bucket there is one entry, of which a process has 200,000 at most (`src/quota/ledger.ts`).
+ * store or the database; of each bucket there is one entry, of which a process has 200,000 at most (`caller-buckets.ts`).
  */
 export class SeenBalances {
   #noted = new Map<string, Noted>();

@@ -11,12 +11,12 @@ import type {
 import type { Clock } from '../lib/clock.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
-import { Bucket } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
+import { CallerBuckets } from './caller-buckets.ts';
 import { isAllowed, isCovered, mayComeBack, needOf, split, standingOf } from './chain.ts';
 import type { CallerChain, CostEstimate, Part, Standing } from './chain.ts';
-import { Definitions } from './definitions.ts';
-import type { Chain, Spender } from './definitions.ts';
-import { emptied, unavailable, unbounded, undefinedQuotas } from './refusals.ts';
+import type { Spender } from './definitions.ts';
+import { emptied, unavailable, unbounded } from './refusals.ts';
 
 export interface Admitted {
   /** Keys of the buckets by chain: for the exchange's `opened` frame. */
@@ -63,8 +63,6 @@ interface Waiter {
   settle(admission: Admission): void;
 }
 
-/** Buckets in memory: about 500 bytes each. Beyond it, a request that needs another is refused. */
-const MOST_BUCKETS = 200_000;
 /** Requests that wait for the store, each with its body. */
 const MOST_WAITERS = 10_000;
 /** Claims of one call. */
@@ -79,12 +77,9 @@ const LOOKS = 3;
  */
 export class QuotaLedger {
   readonly #options: LedgerOptions;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new CallerBuckets();
   readonly #held = new Map<ExchangeId, Held>();
   readonly #charged = new Map<ExchangeId, readonly QuotaCharge[]>();
-  #definitions = new Definitions([]);
-  /** By the list in a caller's access, which is the same one from request to request. */
-  #resolved = new WeakMap<readonly string[], Spender & { chains: readonly CallerChain[] }>();
   readonly #waiters = new Set<Waiter>();
   #asking = false;
   /** A tick came while the store was being asked. */
@@ -101,23 +96,16 @@ export class QuotaLedger {
   }
 
   get names(): string[] {
-    return this.#definitions.names;
+    return this.#buckets.names;
   }
 
   reconfigure(definitions: readonly QuotaDefinition[]): void {
-    this.#definitions = new Definitions(definitions);
-    this.#resolved = new WeakMap();
-    const nowMs = this.#options.clock.nowMs();
-    for (const [key, bucket] of this.#buckets) if (!this.#definitions.has(key)) bucket.undefined(nowMs);
+    this.#buckets.reconfigure(definitions, this.#options.clock.nowMs());
   }
 
   /** The buckets that somebody is charged in, by the names in grants; unknown names are left out. */
   bucketsOf(references: readonly string[], spender: Spender): BucketTerms[] {
-    const found = references.flatMap((reference) => {
-      const resolved = this.#definitions.chainsOf([reference], spender);
-      return resolved.ok ? resolved.chains.flatMap(({ buckets }) => buckets) : [];
-    });
-    return [...new Map(found.map((terms) => [terms.key, terms])).values()];
+    return this.#buckets.termsFor(references, spender);
   }
 
   /** What is left of somebody's buckets, as far as this process knows. */
@@ -139,7 +127,7 @@ export class QuotaLedger {
     estimate: CostEstimate,
   ): Admission | Promise<Admission> {
     if (references.length === 0) return NOTHING_CHARGED;
-    const resolved = this.#resolve(references, spender);
+    const resolved = this.#buckets.chainsFor(references, spender);
     if (!resolved.ok) return resolved;
     const chains = resolved.value;
     const strict = chains.find(({ quota }) => quota.reserve === 'strict');
@@ -177,7 +165,7 @@ export class QuotaLedger {
     const before = this.#charged.get(id);
     if (before !== undefined) return { charges: before, made: undefined };
     const held = this.#held.get(id);
-    const chains = held?.chains ?? this.#known(quotas);
+    const chains = held?.chains ?? this.#buckets.chainsByKeys(quotas);
     this.release(id);
     if (chains.length === 0) return { charges: [], made: undefined };
     const parts = cost === 'as reserved' && held !== undefined ? held.parts : this.#partsOf(chains, cost);
@@ -210,8 +198,7 @@ export class QuotaLedger {
    * them, with 0: that is given back as soon as the life is known to be over.
    */
   account(): Record<string, number> {
-    const told = [...this.#buckets].filter(([, bucket]) => bucket.spent > 0 || bucket.holds);
-    return Object.fromEntries(told.map(([key, bucket]) => [key, bucket.spent]));
+    return this.#buckets.account();
   }
 
   /**
@@ -220,7 +207,7 @@ export class QuotaLedger {
    */
   async settleLife(life: string, spent: ReadonlyMap<string, number>): Promise<boolean> {
     const claims = [...spent].flatMap(([key, amount]): BucketClaim[] => {
-      const terms = this.#definitions.termsOfKey(key);
+      const terms = this.#buckets.termsOf(key);
       return terms === undefined
         ? []
         : [{ ...terms, spent: amount, committed: 0, asked: 0, lease: 0, known: undefined }];
@@ -276,58 +263,12 @@ export class QuotaLedger {
     return { quotas: chains.map(({ keys }) => keys), standing: standingOf(chains, nowMs) };
   }
 
-  /** The same references of the same caller lead to the same buckets. */
-  #resolve(references: readonly string[], spender: Spender): Result<readonly CallerChain[], Fault> {
-    const before = this.#resolved.get(references);
-    if (before?.user === spender.user && before.node === spender.node) return ok(before.chains);
-    const found = this.#definitions.chainsOf(references, spender);
-    if (!found.ok) return failed(undefinedQuotas(found.undefined));
-    const chains = this.#chainsIn(found.chains);
-    if (chains === undefined) return failed({ code: 'overloaded', what: 'quota buckets', limit: MOST_BUCKETS });
-    this.#resolved.set(references, { ...spender, chains });
-    return ok(chains);
-  }
-
   #partsOf(chains: readonly CallerChain[], cost: SettledCost): Part[] {
     const nowMs = this.#options.clock.nowMs();
     const parts: Part[] = [];
     const amount = typeof cost === 'number' ? cost : 0;
     for (const { buckets } of chains) split(buckets, amount, (bucket) => bucket.free(nowMs), parts);
     return parts;
-  }
-
-  #chainsIn(chains: readonly Chain[]): CallerChain[] | undefined {
-    const found: CallerChain[] = [];
-    for (const { quota, buckets } of chains) {
-      const own = buckets.map((terms) => this.#bucketOf(terms));
-      if (own.includes(undefined)) return undefined;
-      found.push({ quota, buckets: own.filter((bucket) => bucket !== undefined), keys: buckets.map(({ key }) => key) });
-    }
-    return found;
-  }
-
-  #bucketOf(terms: BucketTerms): Bucket | undefined {
-    const known = this.#buckets.get(terms.key);
-    if (known !== undefined) {
-      known.terms = terms;
-      return known;
-    }
-    if (this.#buckets.size >= MOST_BUCKETS) return undefined;
-    const bucket = new Bucket(terms);
-    this.#buckets.set(terms.key, bucket);
-    return bucket;
-  }
-
-  /** Of an exchange that this life did not admit. */
-  #known(quotas: readonly (readonly string[])[]): CallerChain[] {
-    return quotas.flatMap((keys): CallerChain[] => {
-      const buckets = keys.flatMap((key) => {
-        const terms = this.#definitions.termsOfKey(key);
-        return terms === undefined ? [] : (this.#bucketOf(terms) ?? []);
-      });
-      const quota = this.#definitions.ofKey(keys[0] ?? '');
-      return buckets.length === 0 || quota === undefined ? [] : [{ quota, buckets, keys: [...keys] }];
-    });
   }
 
   /** One call to the store at a time: what comes meanwhile goes with the next. */
@@ -337,7 +278,7 @@ export class QuotaLedger {
     try {
       let due: Bucket[] = [];
       for (;;) {
-        if (this.#ticked) due = this.#due();
+        if (this.#ticked) due = this.#buckets.due(this.#options.clock.nowMs());
         this.#ticked = false;
         const waiters = [...this.#waiters].filter(({ parked }) => !parked).slice(0, CLAIMS_AT_ONCE);
         if (waiters.length === 0 && due.length === 0) return;
@@ -346,13 +287,6 @@ export class QuotaLedger {
     } finally {
       this.#asking = false;
     }
-  }
-
-  #due(): Bucket[] {
-    const nowMs = this.#options.clock.nowMs();
-    return [...this.#buckets].flatMap(([key, bucket]) => {
-      return bucket.isDue(nowMs) && this.#definitions.has(key) ? [bucket] : [];
-    });
   }
 
   async #askFor(waiters: readonly Waiter[], due: readonly Bucket[]): Promise<void> {

@@ -8,7 +8,8 @@ import { openSync, writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { mintExchangeId } from '../../src/contract/ids.ts';
-import { Journal, JOURNAL_DEFAULTS } from '../../src/journal/journal.ts';
+import { Journal } from '../../src/journal/journal.ts';
+import { JOURNAL_DEFAULTS } from '../../src/journal/options.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 
 const [folder = '', notesPath = '', seed = '1', fsync = 'none'] = process.argv.slice(2);

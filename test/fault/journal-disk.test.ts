@@ -5,7 +5,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ExchangeId } from '../../src/contract/ids.ts';
 import { readCaptured } from '../../src/journal/captured.ts';
-import type { Journal, JournalState } from '../../src/journal/journal.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import type { JournalState } from '../../src/journal/options.ts';
 import {
   exchangeOf,
   framesOf,

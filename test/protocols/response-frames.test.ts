@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { scanBody } from '../../src/protocols/body-scan.ts';
 import { createFrame, readClientFrame, readProviderFrame } from '../../src/protocols/openai-responses/frame.ts';
-import { asEvent } from '../../src/proxy/turn-sockets.ts';
+import { asEvent } from '../../src/proxy/message-event.ts';
 import { SseReader } from '../../src/protocols/sse.ts';
 
 function read(text: string): ReturnType<typeof readClientFrame> {
