@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import type { TestProjectInlineConfiguration } from 'vitest/config';
 import { BaseSequencer } from 'vitest/node';
 import type { TestSpecification } from 'vitest/node';
 
@@ -26,40 +27,44 @@ class LengthyFirst extends BaseSequencer {
 }
 
 /**
- * Rooms where no module's state outlives a test: their files share a process, and load once what they have in common (a quarter
- * of their time). Ids only ever increase in a process: where tests make records of their own time, each file has its own.
+ * Files share a process with others of their project, where no module's state outlives a test: they load once what they have
+ * in common (a quarter of their time), and a process less is started for each. What does outlive them is the last id: ids only
+ * ever increase in a process. So those that make records of a time of their own are not with those that do what they do now.
  */
-const SHARED =
+const PURE =
   'access|admin|capture|config|control|dashboard-app|guardrails|identity|inspect|keys|lib|pricing|protocols|proxy|quota|records|routing|simulator';
-const shared = `test/@(${SHARED})/**/*.test.ts`;
-/** Rooms whose tests do what they do now, with a gateway in a process of its own: they share another. */
-const present = 'test/@(flow|resources)/**/*.test.ts';
+const PAST = 'dashboard|export|sinks|store';
+const pure = `test/@(${PURE})/**/*.test.ts`;
+const past = `test/@(${PAST})/**/*.test.ts`;
+/** Of these, what the gateway mints by a clock of the test's must be of its time. */
+const own = ['test/store/dead-letters.test.ts', 'test/sinks/deliveries.test.ts'];
 const skipped = ['node_modules/**', 'dist/**'];
 const lengthy = 'test/**/*.long.test.ts';
 /** Those that hold what the gateway adds to a time against milliseconds have the machine to themselves, after all others. */
 const alone = 'test/**/*.alone.test.ts';
+
+/** A project whose files share a process. */
+function sharing(
+  name: string,
+  include: string[],
+  more: TestProjectInlineConfiguration['test'] = {},
+): TestProjectInlineConfiguration {
+  const { exclude = [], ...others } = more;
+  return {
+    extends: true,
+    test: { name, include, exclude: [...skipped, lengthy, alone, ...exclude], isolate: false, ...others },
+  };
+}
 
 export default defineConfig({
   test: {
     projects: long
       ? [{ extends: true, test: { name: 'long', include: [lengthy], exclude: skipped } }]
       : [
-          {
-            extends: true,
-            test: {
-              name: 'whole',
-              include: ['test/**/*.test.ts'],
-              exclude: [...skipped, lengthy, alone, shared, present],
-            },
-          },
-          {
-            extends: true,
-            test: { name: 'shared', include: [shared], exclude: [...skipped, lengthy, alone], isolate: false },
-          },
-          {
-            extends: true,
-            test: { name: 'present', include: [present], exclude: [...skipped, lengthy, alone], isolate: false },
-          },
+          sharing('present', ['test/**/*.test.ts'], { exclude: [pure, past] }),
+          sharing('pure', [pure]),
+          sharing('past', [past], { exclude: own, setupFiles: ['test/support/late-ids.ts'] }),
+          sharing('own', own, { isolate: true }),
           {
             extends: true,
             test: {
@@ -67,6 +72,8 @@ export default defineConfig({
               include: [alone],
               exclude: skipped,
               maxWorkers: 1,
+              // What waits for seconds waits together.
+              maxConcurrency: 10,
               sequence: { groupOrder: 1 },
               // Where it stands still for a moment, it does so once: what is too slow is too slow three times.
               retry: 2,

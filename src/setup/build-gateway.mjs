@@ -1,17 +1,22 @@
-// Bundles every program to a file of its own in dist/, at the place of its source, with what they share in dist/shared. A
-// gateway of ten threads loads each of its modules once a thread: in bundles that takes half of the time and of the
-// processor (docs/decisions/2026-11-29-bundles.md).
+// Bundles every program to a file of its own in dist/, at the place of its source. A gateway of ten threads loads each of its
+// modules once a thread: in bundles that takes half of the time and of the processor, and in one file a thread a fifth less
+// again (docs/decisions/2026-11-29-bundles.md). What is loaded later, and what programs that are no threads share, is in
+// dist/shared.
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { root } from './install.mjs';
 
-/** What runs as a program, as a thread, or is loaded by a test outside of its own process. */
-const PROGRAMS = [
+/** The threads of a gateway. */
+const THREADS = [
   'src/main.ts',
   ...['api', 'capture', 'control', 'deliveries', 'export', 'inspector', 'jobs', 'quota', 'simulator'].map(
     (name) => `workers/${name}.ts`,
   ),
+];
+
+/** What else runs as a program, or is loaded by a test outside of its own process. */
+const PROGRAMS = [
   'bench/run.ts',
   'bench/gate.ts',
   ...filesIn('bench/programs'),
@@ -58,9 +63,15 @@ export async function buildGateway() {
   // What a source that is gone was built to must not live on. The dashboard is not ours to remove.
   for (const folder of ['src', 'workers', 'config', 'bench', 'test', 'shared'])
     rmSync(join(out, folder), { recursive: true, force: true });
-  const bundle = await rolldown({
+  const apart = THREADS.map((thread) => [thread]);
+  await Promise.all([...apart, PROGRAMS].map((programs) => bundle(programs, out)));
+}
+
+/** Programs, with what they share in files beside. */
+async function bundle(programs, out) {
+  const made = await rolldown({
     cwd: root,
-    input: Object.fromEntries(PROGRAMS.map((path) => [path.replace(/\.ts$/, ''), join(root, path)])),
+    input: Object.fromEntries(programs.map((path) => [path.replace(/\.ts$/, ''), join(root, path)])),
     platform: 'node',
     external: LEFT_OUT,
     plugins: [PG_KNOWS_ITS_PLATFORM],
@@ -72,7 +83,7 @@ export async function buildGateway() {
       if (log.code !== 'EVAL' && !(log.id ?? '').includes('node_modules')) handle(level, log);
     },
   });
-  await bundle.write({
+  await made.write({
     dir: out,
     format: 'esm',
     entryFileNames: '[name].js',
@@ -81,5 +92,5 @@ export async function buildGateway() {
     comments: { jsdoc: false },
     sourcemap: true,
   });
-  await bundle.close();
+  await made.close();
 }

@@ -2,8 +2,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { systemClock } from '../../src/lib/clock.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { createRecordStore } from '../../src/store/records.ts';
+import { idAt } from '../support/ids.ts';
 import { aRecord } from '../support/records.ts';
 import { until } from '../support/until.ts';
 import { ADMIN, USER } from './organisation.ts';
@@ -41,7 +41,7 @@ beforeAll(async () => {
   });
   const yesterdayMs = Date.now() - 86_400_000;
   await createRecordStore(world.pool, systemClock).store([
-    aRecord({ id: uuid7(yesterdayMs), received_at: yesterdayMs, login: ADMIN, agent: HOSTILE, cost_nanodollars: null }),
+    aRecord({ id: idAt(yesterdayMs), received_at: yesterdayMs, login: ADMIN, agent: HOSTILE, cost_nanodollars: null }),
   ]);
   asked = await world.exchange(USER, {
     path: '/v1/chat/completions',

@@ -5,10 +5,10 @@ import type { ExchangeRecord } from '../../src/contract/record.ts';
 import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { migrate } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { Dice } from '../support/dice.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -46,7 +46,7 @@ const records = Array.from({ length: 400 }, () => {
   const waited = Math.round(10 ** (5 * dice.fraction()));
   return aRecord({
     received_at,
-    id: uuid7(received_at),
+    id: idAt(received_at),
     first_byte_at: received_at + waited,
     ended_at: received_at + waited + dice.below(40_000),
     login: dice.pick(LOGINS),

@@ -4,9 +4,9 @@ import type { ExchangeRecord } from '../../src/contract/record.ts';
 import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { seeded } from '../protocols/fixtures.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord } from '../support/records.ts';
@@ -144,7 +144,7 @@ function randomRecords(seed: number): ExchangeRecord[] {
         made.push(
           aRecord({
             received_at,
-            id: uuid7(TODAY + made.length),
+            id: idAt(TODAY + made.length),
             login: `user-${person}@example.com`,
             groups: [[], ['group:dev'], ['group:dev', 'group:ops']][(person + (day > 60 ? 1 : 0)) % 3]!,
             agent: ['claude-code', 'codex', 'curl'][below(3)]!,

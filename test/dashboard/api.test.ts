@@ -4,10 +4,11 @@ import { USAGE_KINDS } from '../../src/contract/usage.ts';
 import type { ApiCaller, FromApi } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
+import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { openPool } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { READERS, runApi } from '../../workers/run-api.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -66,7 +67,7 @@ const records = Array.from({ length: 60 }, (_, index) => {
   const ofBob = index % 3 === 0;
   return aRecord({
     received_at,
-    id: uuid7(received_at),
+    id: idAt(received_at),
     login: ofBob ? 'bob@example.com' : 'alice@example.com',
     groups: ofBob ? ['group:ops', 'group:dev'] : [],
     model: index % 2 === 0 ? 'gpt-5' : 'claude-sonnet-4-5',
@@ -249,7 +250,7 @@ describe('GET /api/requests/{id}', () => {
     const record = records[59]!;
     await pool.query(
       `INSERT INTO aperture.amendments (record_id, id, at, kind, body) VALUES ($1, $2, '2026-11-23T11:00:00Z', 'price', '{"cost_nanodollars":"5"}')`,
-      [record.id, uuid7(TEST_TIME_MS)],
+      [record.id, idAt(TEST_TIME_MS)],
     );
     const { status, body } = await get(`/api/requests/${record.id}`);
     expect(status).toBe(200);
@@ -277,7 +278,7 @@ describe('GET /api/requests/{id}', () => {
     expect((await get(`/api/requests/${foreign.id}`, bob)).status).toBe(200);
     const answers = [
       await get(`/api/requests/${foreign.id}`, alice),
-      await get(`/api/requests/${uuid7(TEST_TIME_MS)}`, alice),
+      await get(`/api/requests/${idAt(TEST_TIME_MS)}`, alice),
       await get('/api/requests/rubbish', alice),
       await get('/api/requests/', alice),
     ];

@@ -4,11 +4,12 @@ import type { ExchangeRecord } from '../../src/contract/record.ts';
 import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
+import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { amend } from '../../src/store/amendments.ts';
 import { inTransaction } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { seeded } from '../protocols/fixtures.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -39,7 +40,7 @@ const records = Array.from({ length: COUNT }, (_, index) => {
   const tools = index === 40 ? ['Rare', 'Read'] : oneOf([[], ['Read'], ['Bash', 'Read', 'Read']]);
   return aRecord({
     received_at,
-    id: uuid7(received_at),
+    id: idAt(received_at),
     login,
     groups,
     agent: index === 70 ? 'rare' : oneOf(['claude-code', 'codex']),

@@ -4,10 +4,10 @@ import type { ExchangeRecord } from '../../src/contract/record.ts';
 import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { migrate } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { seeded } from '../protocols/fixtures.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -71,7 +71,7 @@ const records = Array.from({ length: 240 }, () => {
   const verdicts = Array.from({ length: denial === 'rule' && last === undefined ? 0 : below(4) }, () => aVerdict());
   const record = aRecord({
     received_at,
-    id: uuid7(received_at),
+    id: idAt(received_at),
     login: one(LOGINS),
     model: one(['gpt-5', 'claude-sonnet-4-5']),
     state: denied_by === null ? 'complete' : denied_by.includes('guardrail') ? 'blocked' : 'denied',

@@ -4,9 +4,9 @@ import type { IndexedHeader } from '../../src/contract/capture.ts';
 import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { createCaptureStore } from '../../src/store/captures.ts';
 import { createRecordStore } from '../../src/store/records.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -33,7 +33,7 @@ const INDEXED: { login: string; headers: IndexedHeader[] }[] = [
 ];
 const records = INDEXED.map(({ login }, index) => {
   const received_at = TEST_TIME_MS - (INDEXED.length - index) * HOUR;
-  return aRecord({ received_at, id: uuid7(received_at), login });
+  return aRecord({ received_at, id: idAt(received_at), login });
 });
 
 beforeAll(async () => {

@@ -5,10 +5,10 @@ import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import { SPEND_ITEMS } from '../../src/dashboard/quota-spend.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { migrate } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { seeded } from '../protocols/fixtures.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -35,7 +35,7 @@ const records = Array.from({ length: 200 }, () => {
   const charges: QuotaCharge[] = BUCKETS.filter(() => random() < 0.4).map((bucket) => {
     return { bucket, nanodollars: below(2 ** 40) };
   });
-  return aRecord({ received_at, id: uuid7(TEST_TIME_MS), quota_charges: charges });
+  return aRecord({ received_at, id: idAt(TEST_TIME_MS), quota_charges: charges });
 });
 
 /** What the API calls a bucket. */

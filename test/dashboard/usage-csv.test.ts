@@ -9,9 +9,9 @@ import type { ApiCaller } from '../../src/dashboard/messages.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { CSV_ROWS, textCell, usageCsv } from '../../src/dashboard/usage-csv.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { showUsage } from '../../src/serve/show-usage.ts';
 import { createRecordStore } from '../../src/store/records.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -120,7 +120,7 @@ const records = Array.from({ length: 60 }, (_, index) => {
   const received_at = TEST_TIME_MS - (59 - index) * HOUR;
   return aRecord({
     received_at,
-    id: uuid7(received_at),
+    id: idAt(received_at),
     login: index % 4 === 0 ? 'bob@example.com' : '+alice@example.com',
     groups: index % 4 === 0 ? ['group:ops', 'group:dev'] : [],
     model: MODELS[index % 3]!,

@@ -5,7 +5,6 @@ import { listExports } from '../../src/dashboard/exports.ts';
 import type { ExportSettings, FromExport } from '../../src/export/messages.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { createCaptureStore } from '../../src/store/captures.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
@@ -14,6 +13,7 @@ import type { Exporter, ExportOptions } from '../../workers/run-export.ts';
 import { storeCapture } from '../support/captures.ts';
 import { readExport } from '../support/exported.ts';
 import type { ExportedRecord } from '../support/exported.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord } from '../support/records.ts';
@@ -75,7 +75,7 @@ function start(settings = settingsOf(), change: Partial<ExportOptions> = {}): Ex
 async function stored(count: number, body = '"asked"'): Promise<string[]> {
   const records: ExchangeRecord[] = Array.from({ length: count }, (_, at) => {
     const received_at = Date.now() + at;
-    return aRecord({ id: uuid7(received_at), received_at });
+    return aRecord({ id: idAt(received_at), received_at });
   });
   await createRecordStore(pool, systemClock).store(records);
   const captures = createCaptureStore(pool);

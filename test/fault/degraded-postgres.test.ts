@@ -22,7 +22,7 @@ beforeAll(async () => {
 }, 3 * PATIENCE_MS);
 afterAll(() => world.close());
 
-const LOAD = { perSecond: 30, seconds: 8 };
+const LOAD = { perSecond: 20, seconds: 8 };
 const BEFORE_MS = 2_000;
 /** A minute in degraded.long.test.ts. */
 const OUTAGE_MS = 4_000;

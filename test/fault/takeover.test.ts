@@ -51,7 +51,7 @@ async function openSite(drain: { notice: string; within: string }, url?: string)
       server: { drain },
     },
     env: {
-      DATABASE_URL: url ?? databaseUrl(await postgres.database()),
+      DATABASE_URL: url ?? databaseUrl(await postgres.begun()),
       APERTURE_LISTEN: `127.0.0.1:${port}`,
       APERTURE_LOG_LEVEL: 'info',
     },
@@ -344,7 +344,7 @@ test.concurrent(
   { timeout: 180_000 },
   async () => {
     const own = await startTestPostgres('takeover-away');
-    const address = await own.database();
+    const address = await own.begun();
     const site = await openSite({ notice: '0s', within: '5s' }, databaseUrl(address));
     const gateway = await site.start();
     let next: TestGateway | undefined;

@@ -147,7 +147,7 @@ describe('two gateways on one database', () => {
 
   beforeAll(async () => {
     postgres = await startTestPostgres('control-flow');
-    const address = await postgres.database();
+    const address = await postgres.begun();
     if ('url' in address) throw new Error('the test server has a socket');
     const url = new URL(`postgres://${address.user}:${encodeURIComponent(address.password)}@localhost`);
     url.port = String(address.port);

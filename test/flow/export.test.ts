@@ -184,7 +184,7 @@ test('a config without the bucket stops the export, one with it again goes on wh
   use({ ...(withBucket as object), exporters: {} });
   await until('it holds', async () => (await configHash()) !== before);
   const id = await ask('openai', false);
-  await until('its record is stored', async () => (await gateway.records(0)).some((record) => record.id === id));
+  await gateway.record('its record', (record) => record.id === id);
   use(configWith('another'));
   const records = await allExported([id]);
   expect(records.filter(({ capture_id }) => capture_id === id)).toHaveLength(1);

@@ -23,7 +23,7 @@ beforeAll(async () => {
     processes: 2,
     quotas: { team: { capacity: dollars(CAPACITY) } },
     attach: [{ models: '**', quotas: [{ bucket: 'team' }] }],
-    postgres: { ...postgres, database: async () => (address = await postgres.database()) },
+    postgres: { ...postgres, begun: async () => (address = await postgres.begun()) },
     redis: 'keeps',
   });
   if (address === undefined) throw new Error('the gateways have no database');

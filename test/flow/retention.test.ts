@@ -114,7 +114,7 @@ test('with "0" a record is stored, and nothing of what was said', async () => {
   });
   await asked.text();
   const id = asked.headers.get('x-aperture-request-id') ?? '';
-  await until('its record is stored', async () => (await gateway.records(0)).some((record) => record.id === id));
+  await gateway.record('its record', (record) => record.id === id);
   expect(await gateway.json(`/api/requests/${id}`)).toMatchObject({ state: 'complete', capture: null });
   const { rows } = await pool.query(
     `SELECT (SELECT count(*) FROM aperture.captures)::int AS captures, (SELECT count(*) FROM aperture.blobs)::int AS blobs`,

@@ -100,12 +100,7 @@ async function startHouse(
         headers: { 'tailscale-user-login': login, 'content-type': 'application/json', ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
-    record: (id) =>
-      until(
-        `the record of ${id} is listed`,
-        async () => (await gateway.records(0)).find((record) => record.id === id),
-        60_000,
-      ),
+    record: (id) => gateway.record(`the record of ${id}`, (record) => record.id === id),
   };
 }
 
@@ -389,7 +384,7 @@ describe('worlds that break', () => {
 
   test('with the database away, only what is remembered is answered; the rest is asked to come again', async () => {
     const postgres = await startTestPostgres('stored');
-    const address = await postgres.database();
+    const address = await postgres.begun();
     if ('url' in address) throw new Error('the embedded server has a socket');
     const { host, port, user, password, database } = address;
     const url = `postgresql://${user}:${password}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;

@@ -116,93 +116,6 @@ describe.each(APIS)('%s', (api) => {
     },
   );
 
-  test.concurrent.each(['fin', 'rst'])(
-    'failure modes 21, 22: an upstream cut by %s stays broken for the client, and nothing is added',
-    async (cut) => {
-      const tag = newTag();
-      const taken = await take(api, tag, `events=20;cut_after=5;cut=${cut}`);
-      expect(taken).toMatchObject({ status: 200, whole: false });
-      const entry = await flow.ended(tag);
-      expect(entry.ending).toBe('cut');
-      // A reset may overtake bytes on its way to us; what came is never more than what was sent.
-      if (cut === 'fin') expect(sha256(taken.bytes)).toBe(entry.sha256);
-      expect(taken.bytes.toString()).not.toMatch(OWN_OR_LAST);
-      const record = await flow.recordOf(tag);
-      expect(record).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_broken' } });
-      expect(flow.simulator.books(0, tag).entries, 'never a second answer').toHaveLength(1);
-    },
-  );
-
-  test.concurrent.each([
-    ['at once', 'error_after=0'],
-    ['mid-stream', 'events=20;error_after=4'],
-    ['overloaded', 'events=20;error_after=2;error=overloaded_error'],
-  ])('failure mode 21: an error event %s passes byte for byte, and is an error in the record', async (_what, sim) => {
-    const tag = newTag();
-    const taken = await take(api, tag, sim);
-    const entry = await flow.ended(tag);
-    expect(taken.whole).toBe(true);
-    expect(sha256(taken.bytes)).toBe(entry.sha256);
-    expect(taken.bytes.toString()).toContain('"error"');
-    expect((await flow.recordOf(tag)).state).toBe('error');
-  });
-
-  test.concurrent(
-    'a provider that is silent for too long before its head is a 504, and its connection is closed',
-    async () => {
-      const tag = newTag();
-      const taken = await take(api, tag, 'delay=20s');
-      expect(taken.status).toBe(504);
-      expect(errorOf(api, taken.bytes.toString()).code).toBe('gateway_upstream_timeout');
-      expect(taken.tookMs).toBeGreaterThan(FIRST_BYTE_MS);
-      expect(taken.tookMs).toBeLessThan(FIRST_BYTE_MS + LATE_MS);
-      expect((await flow.ended(tag)).ending).toBe('client_left');
-      expect(await flow.recordOf(tag)).toMatchObject({ state: 'error', status: 504 });
-    },
-  );
-
-  test.concurrent('a stream that falls silent ends with an error event of its API, others go on', async () => {
-    const tag = newTag();
-    const bodyTag = newTag();
-    const silentTag = newTag();
-    const [stalled, body, silent] = await Promise.all([
-      take(api, tag, 'events=20;stall_after=4'),
-      take(api, bodyTag, 'stall_after=0', false),
-      // Failure mode 25: silence that is within our own limit is nobody's business.
-      take(api, silentTag, `events=3;first_event=${IDLE_MS * 0.7}ms`),
-    ]);
-    expect(stalled.whole).toBe(false);
-    expect(stalled.tookMs).toBeGreaterThan(IDLE_MS);
-    expect(stalled.tookMs).toBeLessThan(IDLE_MS + LATE_MS);
-    const last = stalled.bytes.toString().trimEnd().split('\n\n').at(-1) ?? '';
-    expect(last.startsWith('event: error\n')).toBe(api === 'anthropic');
-    expect(errorOf(api, (last.split('data: ')[1] ?? '').trim()).code).toBe('gateway_upstream_timeout');
-    expect(await flow.recordOf(tag)).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_timeout' } });
-    expect((await flow.ended(tag)).ending).toBe('client_left');
-
-    expect(body, 'a body under a declared length has no room for our words').toMatchObject({ whole: false });
-    expect(await flow.recordOf(bodyTag)).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_timeout' } });
-
-    expect(silent).toMatchObject({ whole: true, status: 200 });
-    expect((await flow.recordOf(silentTag)).state).toBe('complete');
-  });
-
-  test.concurrent('failure mode 28: a stream without its terminator ends for the client too', async () => {
-    const tag = newTag();
-    const taken = await take(api, tag, 'events=6;output=6;no_done');
-    expect(taken.whole).toBe(true);
-    expect(sha256(taken.bytes)).toBe((await flow.ended(tag)).sha256);
-    expect(await flow.recordOf(tag)).toMatchObject({ state: 'complete', usage: { output: 6 } });
-  });
-
-  test.concurrent('failure mode 28: a stream that stays open after its end is ended, and its usage known', async () => {
-    const tag = newTag();
-    const taken = await take(api, tag, 'events=6;output=6;stall_after=end');
-    expect(taken.tookMs).toBeLessThan(IDLE_MS + LATE_MS);
-    expect((await flow.ended(tag)).ending).toBe('client_left');
-    expect((await flow.recordOf(tag)).usage).toMatchObject({ output: 6 });
-  });
-
   test('failure mode 16: heartbeats are forwarded at once, and keep a stream alive', async () => {
     const tag = newTag();
     const socket = await flow.socket();
@@ -239,6 +152,93 @@ describe.each(APIS)('%s', (api) => {
     expect(lateMs[180]).toBeLessThan(30);
     socket.destroy();
   });
+});
+
+/** What takes seconds of waiting waits at the same time. */
+describe.concurrent.each(APIS)('%s', (api) => {
+  test.each(['fin', 'rst'])(
+    'failure modes 21, 22: an upstream cut by %s stays broken for the client, and nothing is added',
+    async (cut) => {
+      const tag = newTag();
+      const taken = await take(api, tag, `events=20;cut_after=5;cut=${cut}`);
+      expect(taken).toMatchObject({ status: 200, whole: false });
+      const entry = await flow.ended(tag);
+      expect(entry.ending).toBe('cut');
+      // A reset may overtake bytes on its way to us; what came is never more than what was sent.
+      if (cut === 'fin') expect(sha256(taken.bytes)).toBe(entry.sha256);
+      expect(taken.bytes.toString()).not.toMatch(OWN_OR_LAST);
+      const record = await flow.recordOf(tag);
+      expect(record).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_broken' } });
+      expect(flow.simulator.books(0, tag).entries, 'never a second answer').toHaveLength(1);
+    },
+  );
+
+  test.each([
+    ['at once', 'error_after=0'],
+    ['mid-stream', 'events=20;error_after=4'],
+    ['overloaded', 'events=20;error_after=2;error=overloaded_error'],
+  ])('failure mode 21: an error event %s passes byte for byte, and is an error in the record', async (_what, sim) => {
+    const tag = newTag();
+    const taken = await take(api, tag, sim);
+    const entry = await flow.ended(tag);
+    expect(taken.whole).toBe(true);
+    expect(sha256(taken.bytes)).toBe(entry.sha256);
+    expect(taken.bytes.toString()).toContain('"error"');
+    expect((await flow.recordOf(tag)).state).toBe('error');
+  });
+
+  test('a provider that is silent for too long before its head is a 504, and its connection is closed', async () => {
+    const tag = newTag();
+    const taken = await take(api, tag, 'delay=20s');
+    expect(taken.status).toBe(504);
+    expect(errorOf(api, taken.bytes.toString()).code).toBe('gateway_upstream_timeout');
+    expect(taken.tookMs).toBeGreaterThan(FIRST_BYTE_MS);
+    expect(taken.tookMs).toBeLessThan(FIRST_BYTE_MS + LATE_MS);
+    expect((await flow.ended(tag)).ending).toBe('client_left');
+    expect(await flow.recordOf(tag)).toMatchObject({ state: 'error', status: 504 });
+  });
+
+  test('a stream that falls silent ends with an error event of its API, others go on', async () => {
+    const tag = newTag();
+    const bodyTag = newTag();
+    const silentTag = newTag();
+    const [stalled, body, silent] = await Promise.all([
+      take(api, tag, 'events=20;stall_after=4'),
+      take(api, bodyTag, 'stall_after=0', false),
+      // Failure mode 25: silence that is within our own limit is nobody's business.
+      take(api, silentTag, `events=3;first_event=${IDLE_MS * 0.7}ms`),
+    ]);
+    expect(stalled.whole).toBe(false);
+    expect(stalled.tookMs).toBeGreaterThan(IDLE_MS);
+    expect(stalled.tookMs).toBeLessThan(IDLE_MS + LATE_MS);
+    const last = stalled.bytes.toString().trimEnd().split('\n\n').at(-1) ?? '';
+    expect(last.startsWith('event: error\n')).toBe(api === 'anthropic');
+    expect(errorOf(api, (last.split('data: ')[1] ?? '').trim()).code).toBe('gateway_upstream_timeout');
+    expect(await flow.recordOf(tag)).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_timeout' } });
+    expect((await flow.ended(tag)).ending).toBe('client_left');
+
+    expect(body, 'a body under a declared length has no room for our words').toMatchObject({ whole: false });
+    expect(await flow.recordOf(bodyTag)).toMatchObject({ state: 'error', error: { code: 'gateway_upstream_timeout' } });
+
+    expect(silent).toMatchObject({ whole: true, status: 200 });
+    expect((await flow.recordOf(silentTag)).state).toBe('complete');
+  });
+
+  test('failure mode 28: a stream without its terminator ends for the client too', async () => {
+    const tag = newTag();
+    const taken = await take(api, tag, 'events=6;output=6;no_done');
+    expect(taken.whole).toBe(true);
+    expect(sha256(taken.bytes)).toBe((await flow.ended(tag)).sha256);
+    expect(await flow.recordOf(tag)).toMatchObject({ state: 'complete', usage: { output: 6 } });
+  });
+
+  test('failure mode 28: a stream that stays open after its end is ended, and its usage known', async () => {
+    const tag = newTag();
+    const taken = await take(api, tag, 'events=6;output=6;stall_after=end');
+    expect(taken.tookMs).toBeLessThan(IDLE_MS + LATE_MS);
+    expect((await flow.ended(tag)).ending).toBe('client_left');
+    expect((await flow.recordOf(tag)).usage).toMatchObject({ output: 6 });
+  });
 
   const forms = [
     ['gzip, streamed', 'encoding=gzip;events=12', true],
@@ -249,7 +249,7 @@ describe.each(APIS)('%s', (api) => {
     ['one byte at a time', 'chunk=1;events=3;text=%C3%A9%F0%9F%98%80%C3%A9', true],
     ['of 4,000 large events', 'events=4000;bytes=500', true],
   ] as const;
-  test.concurrent.each(forms)(
+  test.each(forms)(
     'failure modes 17, 30: an answer %s passes byte for byte, and is metered',
     async (_what, sim, stream) => {
       const tag = newTag();
@@ -268,7 +268,7 @@ describe.each(APIS)('%s', (api) => {
     },
   );
 
-  test.concurrent.each([400, 429, 500, 529])('a provider that answers %i is passed on as it is', async (status) => {
+  test.each([400, 429, 500, 529])('a provider that answers %i is passed on as it is', async (status) => {
     const tag = newTag();
     const taken = await take(api, tag, `status=${status}`, false);
     expect(taken.status).toBe(status);
@@ -277,7 +277,7 @@ describe.each(APIS)('%s', (api) => {
   });
 });
 
-test('failure mode 28: heartbeats after the end of a stream do not keep it for ever', async () => {
+test.concurrent('failure mode 28: heartbeats after the end of a stream do not keep it for ever', async () => {
   await Promise.all(
     WIRE_NAMES.map(async (wire) => {
       const tag = newTag();

@@ -142,8 +142,8 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
       }),
     raw: (request, raw) => exchangeRaw(port, request, raw),
     socket: () => connected(port),
-    record: (id) => found(gateway, `the record of ${id}`, (record) => record.id === id),
-    recordOf: (tag) => found(gateway, `the record of ${tag}`, (record) => record.user_agent === tag),
+    record: (id) => gateway.record(`the record of ${id}`, (record) => record.id === id),
+    recordOf: (tag) => gateway.record(`the record of ${tag}`, (record) => record.user_agent === tag),
     ended: (tag, withinMs) =>
       until(
         `the provider's exchange ${tag} has ended`,
@@ -161,10 +161,6 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
 /** A mark of one exchange, in the provider's books and, as user agent, in our records. */
 export function newTag(): string {
   return `tag-${randomUUID()}`;
-}
-
-function found(gateway: TestGateway, what: string, is: (record: RecordRow) => boolean): Promise<RecordRow> {
-  return until(`${what} is listed`, async () => (await gateway.records(0)).find(is), 60_000);
 }
 
 /** Waits until nothing of any request is left in the process; fails saying what is. */

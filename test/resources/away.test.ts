@@ -27,7 +27,7 @@ const started: TestGateway[] = [];
 beforeAll(async () => {
   writeFileSync(secretKeyFile, 'ab'.repeat(32), { mode: 0o600 });
   [keeper, postgres] = await Promise.all([startKeeper(KEY), startTestPostgres('resources-away')]);
-  const address = await postgres.database();
+  const address = await postgres.begun();
   if ('url' in address) throw new Error('the embedded server has a socket');
   const { host, port, user, password, database } = address;
   url = `postgresql://${user}:${password}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;

@@ -4,7 +4,6 @@ import { RESOURCE_ENDPOINTS } from '../../src/protocols/resources/endpoints.ts';
 import type { ResourceEndpoint } from '../../src/protocols/resources/endpoints.ts';
 import { startGateway } from '../support/gateway.ts';
 import type { RecordRow, TestGateway } from '../support/gateway.ts';
-import { until } from '../support/until.ts';
 import { LARGE_BYTES, startKeeper } from './keeper.ts';
 import type { Keeper } from './keeper.ts';
 
@@ -149,9 +148,9 @@ async function makeAll(login: string): Promise<Made> {
   return made;
 }
 
-async function record(answer: Response): Promise<RecordRow> {
+function record(answer: Response): Promise<RecordRow> {
   const id = answer.headers.get('x-aperture-request-id') ?? '';
-  return until('it is recorded', async () => (await gateway.records(0)).find((row) => row.id === id), 60_000);
+  return gateway.record('the record', (row) => row.id === id);
 }
 
 const withIds = RESOURCE_ENDPOINTS.filter(({ path }) => /\{(?!id|model)\w+\}/.test(path));

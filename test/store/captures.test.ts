@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Capture } from '../../src/contract/capture.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { createCaptureStore, findBlobs } from '../../src/store/captures.ts';
 import type { CaptureStore, OwnedBlob } from '../../src/store/captures.ts';
 import { dayOf, DAY_MS } from '../../src/store/partitions.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { TEST_TIME_MS } from '../support/records.ts';
@@ -23,7 +23,7 @@ afterAll(async () => {
   await postgres.stop();
 });
 
-const TODAY = dayOf(uuid7(TEST_TIME_MS));
+const TODAY = dayOf(idAt(TEST_TIME_MS));
 
 function blob(text: string, login = 'alice@example.com', day = TODAY): OwnedBlob {
   const body = Buffer.from(text);
@@ -39,7 +39,7 @@ function blob(text: string, login = 'alice@example.com', day = TODAY): OwnedBlob
 
 function aCapture(changes: Partial<Capture> = {}): Capture {
   return {
-    id: uuid7(TEST_TIME_MS),
+    id: idAt(TEST_TIME_MS),
     login: 'alice@example.com',
     segment: 1,
     requestHeaders: [['content-type', 'application/json']],
@@ -84,7 +84,7 @@ describe('the capture store', () => {
   test('counts a capture in the watermark of its segment once, however often it comes', async () => {
     const [first, second] = [aCapture({ segment: 3 }), aCapture({ segment: 3 })];
     await store.storeCaptures('gateway-a', [first, second]);
-    await store.storeCaptures('gateway-a', [second, aCapture({ segment: 4, id: uuid7(TEST_TIME_MS - 400 * DAY_MS) })]);
+    await store.storeCaptures('gateway-a', [second, aCapture({ segment: 4, id: idAt(TEST_TIME_MS - 400 * DAY_MS) })]);
     expect([await capturesIn(3), await capturesIn(4)]).toEqual([2, 1]);
     const { rows } = await pool.query(
       'SELECT request_recipe, request_bytes, response_recipe, response_left_out FROM aperture.captures WHERE id = $1',

@@ -4,13 +4,14 @@ import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { listExports } from '../../src/dashboard/exports.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
+import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { createCaptureStore } from '../../src/store/captures.ts';
 import { createExportStore } from '../../src/store/exports.ts';
 import type { ExportStore, NewFile, OpenFile } from '../../src/store/exports.ts';
 import { recordsToExport } from '../../src/store/exported-records.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { storeCapture } from '../support/captures.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord } from '../support/records.ts';
@@ -238,7 +239,7 @@ test("a record's money is as amendments have left it, and its tools as they are 
   });
   await pool.query(
     `INSERT INTO aperture.amendments (record_id, id, kind, body) VALUES ($1, $2, 'price', '{"cost_nanodollars": "7"}')`,
-    [record.id, uuid7(NOW)],
+    [record.id, idAt(NOW)],
   );
   await pool.query('DELETE FROM aperture.tool_calls');
   const [amended] = await recordsToExport(pool, [record.id]);

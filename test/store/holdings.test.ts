@@ -5,10 +5,10 @@ import type { ResourceNote } from '../../src/contract/resource.ts';
 import type { FromApi } from '../../src/dashboard/messages.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { ownOf, whose } from '../../src/store/holdings.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { runApi } from '../../workers/run-api.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
     aRecord({ ...made, login: ALICE, response_id: 'resp_twice', provider: 'new' }),
     aRecord({ ...made, login: BOB, response_id: 'resp_twice', provider: 'bobs' }),
     aRecord({ login: BOB, response_id: 'msg_1' }),
-  ].map((record, at) => ({ ...record, id: uuid7(TEST_TIME_MS + at) }));
+  ].map((record, at) => ({ ...record, id: idAt(TEST_TIME_MS + at) }));
   expect(await createRecordStore(pool, systemClock).store(records)).toEqual({ inserted: records.length, dead: 0 });
 });
 afterAll(async () => {
@@ -75,7 +75,7 @@ describe('whose anything else is that a provider keeps', () => {
     const note: ResourceNote = { op, ...file, at_ms: TEST_TIME_MS + at, ...resource };
     return {
       ...aRecord({ login, api: 'openai_files', provider: 'openai', ...rest }),
-      id: uuid7(TEST_TIME_MS + at),
+      id: idAt(TEST_TIME_MS + at),
       resources: [note],
     };
   };
@@ -90,7 +90,7 @@ describe('whose anything else is that a provider keeps', () => {
     await store([made]);
     expect(await whose(pool, named, ALICE)).toEqual({ of: 'nobody' });
     await store([
-      { ...made, id: uuid7(TEST_TIME_MS + 3_000), resources: [{ ...note(made), at_ms: TEST_TIME_MS + 3_000 }] },
+      { ...made, id: idAt(TEST_TIME_MS + 3_000), resources: [{ ...note(made), at_ms: TEST_TIME_MS + 3_000 }] },
     ]);
     const holding = { login: ALICE, provider: 'openai', model: '', keyId: 'key_7', models: ['m-1'] };
     expect(await whose(pool, named, ALICE)).toEqual({ of: 'caller', holding, madeAtMs: TEST_TIME_MS + 3_000 });

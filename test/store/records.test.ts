@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
+import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { migrate } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import type { RecordStore } from '../../src/store/records.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
@@ -337,8 +338,8 @@ describe('storing records', () => {
 
   test('ids of one millisecond and of the edge of a day go to their own day', async () => {
     const midnight = Date.UTC(2026, 10, 24);
-    const before = aRecord({ id: uuid7(midnight - 1) });
-    const after = aRecord({ id: uuid7(midnight) });
+    const before = aRecord({ id: idAt(midnight - 1) });
+    const after = aRecord({ id: idAt(midnight) });
     await store.store([before, after]);
     const { rows } = await pool.query<{ id: string; day: string }>(
       'SELECT record_id AS id, right(tableoid::regclass::text, 8) AS day FROM aperture.tool_calls ORDER BY id',

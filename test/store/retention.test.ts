@@ -5,7 +5,7 @@ import type { ExchangeRecord } from '../../src/contract/record.ts';
 import type { RetentionRules } from '../../src/contract/retention.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { uuid7, uuid7Floor } from '../../src/lib/uuid7.ts';
+import { uuid7Floor } from '../../src/lib/uuid7.ts';
 import { createCaptureStore, findCapture } from '../../src/store/captures.ts';
 import type { CaptureStore } from '../../src/store/captures.ts';
 import { openPool } from '../../src/store/database.ts';
@@ -17,6 +17,7 @@ import type { RecordStore } from '../../src/store/records.ts';
 import { createRetention } from '../../src/store/retention.ts';
 import type { Retention } from '../../src/store/retention.ts';
 import { storeCapture } from '../support/captures.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord } from '../support/records.ts';
@@ -307,7 +308,7 @@ describe('a purge in the middle of others', () => {
 
 describe('a legal hold', () => {
   const aHold = (change: Partial<Hold> = {}): Hold => ({
-    id: uuid7(NOW),
+    id: idAt(NOW),
     login: null,
     session: null,
     fromMs: null,

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { sayMs, summarize } from '../../bench/load/samples.ts';
 import type { Summary } from '../../bench/load/samples.ts';
 import { UsageItem, UsageSums } from '../../src/dashboard/usage.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { createCaptureStore, findCapture } from '../../src/store/captures.ts';
 import { openPool } from '../../src/store/database.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
@@ -14,6 +13,7 @@ import { READERS } from '../../workers/run-api.ts';
 import { storeCapture } from '../support/captures.ts';
 import { launchBrowser, timeFirstView } from '../browser/first-view.ts';
 import { startGateway } from '../support/gateway.ts';
+import { idAt } from '../support/ids.ts';
 import { slowness } from '../support/machine.ts';
 import { databaseUrl, startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
@@ -231,7 +231,7 @@ async function underLoad(
   };
   const client = async (): Promise<void> => {
     while (working || performance.now() < untilMs) {
-      const batch = Array.from({ length: 10 }, () => aRecord({ received_at: END_MS, id: uuid7(END_MS) }));
+      const batch = Array.from({ length: 10 }, () => aRecord({ received_at: END_MS, id: idAt(END_MS) }));
       const [first] = batch;
       if (first === undefined) return;
       await timed('inserts', () => records.store(batch));

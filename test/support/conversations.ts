@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ExchangeRecord, History } from '../../src/contract/record.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
+import { idAt } from './ids.ts';
 import { aRecord, TEST_TIME_MS } from './records.ts';
 
 /** Of a conversation that its content tells apart. */
@@ -33,10 +33,4 @@ export function aTurn(
     tool_calls: [],
     ...change,
   });
-}
-
-/** A UUIDv7 of this very millisecond: the minting one never goes back in time. */
-function idAt(ms: number): string {
-  const time = Math.floor(ms).toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}${uuid7(ms).slice(13)}`;
 }

@@ -52,6 +52,8 @@ export interface TestGateway {
   json(path: string): Promise<unknown>;
   /** Waits until the API lists at least `count` requests; answers them all, newest first. */
   records(count: number, query?: string): Promise<RecordRow[]>;
+  /** Waits until a record that is so is listed. */
+  record(what: string, is: (record: RecordRow) => boolean): Promise<RecordRow>;
   kill(): Promise<void>;
   stop(): Promise<number | null>;
 }
@@ -61,6 +63,9 @@ export function temporaryFolder(): string {
 }
 
 const START_WITHIN_MS = 100_000;
+/** Who looks for one record has just made it; a list of hundreds costs a tenth of a second on both ends. */
+const NEWEST = 50;
+const ALL_EACH_LOOKS = 3;
 
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
   const ownDir = options.dataDir === undefined;
@@ -142,6 +147,19 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       );
       return items;
     },
+    record(what, is) {
+      let looks = 0;
+      return until(
+        `${what} is listed`,
+        async () => {
+          looks += 1;
+          const list = looks % ALL_EACH_LOOKS === 0 ? allRecords(json, '') : newestRecords(json);
+          // A list that fails is none: it is asked for again.
+          return (await list.catch(() => [])).find(is);
+        },
+        60_000,
+      );
+    },
     async kill() {
       child.kill('SIGKILL');
       await gone;
@@ -152,6 +170,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       return code;
     },
   };
+}
+
+async function newestRecords(json: (path: string) => Promise<unknown>): Promise<RecordRow[]> {
+  return (await (json as (path: string) => Promise<Page>)(`/api/requests?limit=${NEWEST}`)).items;
 }
 
 async function allRecords(json: (path: string) => Promise<unknown>, query: string): Promise<RecordRow[]> {

@@ -11,6 +11,8 @@ const FREE_BYTES = MEMORY_BYTES + 4 * 1024 ** 3;
 
 /** Once for a run: a place for what test files share (`postgres-template.ts`); removed when all have ended. */
 export default function setup(): () => void {
+  // Each project asks for it, in the same process.
+  if (process.env['APERTURE_TEST_POSTGRES'] !== undefined) return () => undefined;
   const unmount = mountMemory();
   const folder = temporaryFolder('template');
   process.env['APERTURE_TEST_POSTGRES'] = folder;

@@ -1,12 +1,12 @@
 import type { Api } from '../../src/contract/api.ts';
 import type { Facts } from '../../src/contract/facts.ts';
 import type { FromInspector, PricingSlice, ToInspector } from '../../src/contract/messages.ts';
-import { mintExchangeId } from '../../src/contract/ids.ts';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { Inspector } from '../../src/inspect/inspector.ts';
 import { assemble } from '../../src/records/assemble.ts';
 import { closed, opened } from '../records/parts.ts';
 import { table } from '../pricing/support.ts';
+import { exchangeIdAt } from './ids.ts';
 import { TEST_TIME_MS } from './records.ts';
 
 /** One exchange with a provider, as the wire saw it. */
@@ -24,7 +24,7 @@ export interface Seen {
 /** The record of an exchange, by the inspector, the prices and the assembler that the gateway has. */
 export async function inspected(seen: Seen, pricing: PricingSlice): Promise<ExchangeRecord> {
   const open = opened({
-    id: mintExchangeId(TEST_TIME_MS),
+    id: exchangeIdAt(TEST_TIME_MS),
     received_at_ms: TEST_TIME_MS,
     api: seen.api,
     path: seen.path,

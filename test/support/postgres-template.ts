@@ -19,7 +19,7 @@ import type { DatabaseAddress } from '../../src/store/database.ts';
 import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
 import { homeOf, preparePostgresHome } from '../../src/store/postgres-home.ts';
 
-/** An empty database with our schema, that others are copied from: nobody connects to it. */
+/** An empty database with our schema and the queue's, that others are copied from: nobody connects to it. */
 export const MIGRATED = 'test_migrated';
 
 /** Data directories that were looked at: what is started there for a second time is left as it is. */
@@ -102,6 +102,7 @@ async function makeTemplate(dataDir: string): Promise<string> {
   const { address, home } = embedded;
   if ('url' in address) throw new Error('the embedded server has a socket');
   await migrated(address);
+  await withQueue(address);
   const client = new pg.Client({ ...address, database: 'postgres' });
   await client.connect();
   await client.query(`CREATE DATABASE ${MIGRATED} TEMPLATE ${address.database}`);
@@ -120,4 +121,16 @@ async function migrated(address: DatabaseAddress): Promise<void> {
   });
   await migrate(pool);
   await pool.end();
+}
+
+/** The queue keeps its jobs in tables of its own, which cost each first start a tenth of a second. */
+async function withQueue(database: DatabaseAddress): Promise<void> {
+  // BullMQ is large, and only who makes the template needs it.
+  const { openQueue } = await import('../../src/store/queue.ts');
+  const queue = openQueue('records', { kind: 'postgres', database }, { onError: () => undefined });
+  try {
+    await queue.depth();
+  } finally {
+    await queue.close();
+  }
 }

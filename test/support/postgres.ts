@@ -32,6 +32,8 @@ export interface TestPostgres {
   embedded: EmbeddedPostgres;
   /** A new, empty database on the same server. */
   database(): Promise<DatabaseAddress>;
+  /** A new database as a gateway's first start leaves it: with our schema, and nothing in it. */
+  begun(): Promise<DatabaseAddress>;
   /** A new database with our schema, and a pool to it. */
   migrated(): Promise<{ address: DatabaseAddress; pool: pg.Pool }>;
   /** The server dies under its clients, and nobody starts it again but `start`. */
@@ -63,11 +65,13 @@ export async function startTestPostgres(name: string): Promise<TestPostgres> {
     await client.end();
     return { ...embedded.address, database: name };
   };
+  const begun = (): Promise<DatabaseAddress> => database(hasMigrated ? MIGRATED : undefined);
   return {
     embedded,
     database: () => database(),
+    begun,
     migrated: async () => {
-      const address = await database(hasMigrated ? MIGRATED : undefined);
+      const address = await begun();
       const pool = openPool(address, {
         name: 'test',
         max: 8,

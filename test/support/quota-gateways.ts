@@ -104,7 +104,7 @@ export async function startQuotaGateways(options: QuotaGatewaysOptions): Promise
     writeFileSync(keyFile, '5a'.repeat(32), { mode: 0o600 });
     const env = {
       APERTURE_SECRET_KEY_FILE: keyFile,
-      DATABASE_URL: databaseUrl(await options.postgres.database()),
+      DATABASE_URL: databaseUrl(await options.postgres.begun()),
       ...(redis === undefined ? {} : { REDIS_URL: redis.tcpUrl }),
     };
     const config = {

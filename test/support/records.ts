@@ -1,6 +1,6 @@
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import type { RecordText } from '../../src/records/messages.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
+import { idAt } from './ids.ts';
 
 /** 2026-11-23T10:20:30.123456Z, the hour when the test's exchanges begin. */
 export const TEST_TIME_MS = Date.UTC(2026, 10, 23, 10, 20, 30) + 123.456;
@@ -10,7 +10,7 @@ export function aRecord(change: Partial<ExchangeRecord> = {}): ExchangeRecord {
   const received_at = change.received_at ?? TEST_TIME_MS;
   return {
     v: 1,
-    id: uuid7(received_at),
+    id: idAt(received_at),
     gateway: 'gateway-a',
     segment: 1,
     received_at,

@@ -3,7 +3,6 @@ import type { Api } from '../../../src/contract/api.ts';
 import { zeroUsage } from '../../../src/contract/usage.ts';
 import type { Usage } from '../../../src/contract/usage.ts';
 import type { RecordRow, TestGateway } from '../../support/gateway.ts';
-import { until } from '../../support/until.ts';
 
 /** What passed through a recording fetch, in the order in which it came. */
 export interface Passed {
@@ -97,8 +96,8 @@ export function expectBooked(record: RecordRow, booked: Booked): void {
   expect(record.edits.map(({ kind }) => kind)).toEqual(edits);
 }
 
-export async function recordOf(gateway: TestGateway, id: string): Promise<RecordRow> {
-  return until(`${id} is recorded`, async () => (await gateway.records(0)).find((record) => record.id === id));
+export function recordOf(gateway: TestGateway, id: string): Promise<RecordRow> {
+  return gateway.record(id, (record) => record.id === id);
 }
 
 /** A plain answer: what the simulator is asked for, what an SDK must tell, and what must be booked. */
