@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { egressFaultText } from '../src/contract/egress.ts';
 import { REQUEST_SPAN } from '../src/contract/event.ts';
@@ -43,6 +44,9 @@ export interface OtlpExporters {
   last(): Promise<void>;
   stop(): void;
 }
+
+/** Who leaves waits no longer for a receiver of metrics. */
+const LAST_WITHIN_MS = 2_000;
 
 /** An exporter whose metrics are pushed. */
 interface Pushed {
@@ -148,7 +152,8 @@ export function createOtlpExporters(parts: OtlpExporterParts): OtlpExporters {
     pushes: () => [...states.values()].map((state) => ({ ...state })),
     last: async () => {
       for (const { timer } of pushed.values()) clearInterval(timer);
-      await Promise.all([...pushed.keys()].map((name) => collect(name)));
+      const all = Promise.all([...pushed.keys()].map((name) => collect(name)));
+      await Promise.race([all, sleep(LAST_WITHIN_MS, undefined, { ref: false })]);
     },
     stop,
   };

@@ -31,13 +31,13 @@ export class OtlpMetrics {
   }
 
   async snapshot(): Promise<Snapshot> {
-    const { startedAtMs, registry } = this.#genAi ?? {};
+    const genAi = this.#genAi;
     return {
       own: await readAll(this.#registry),
-      genAi: registry === undefined ? [] : await readAll(registry),
+      genAi: genAi === undefined ? [] : await readAll(genAi.registry),
       atMs: this.#clock.nowMs(),
       startedAtMs: this.#startedAtMs,
-      genAiStartedAtMs: startedAtMs ?? this.#startedAtMs,
+      genAiStartedAtMs: genAi?.startedAtMs ?? this.#startedAtMs,
     };
   }
 
