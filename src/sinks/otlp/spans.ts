@@ -135,7 +135,10 @@ function usageOf(usage: SpanFacts['usage']): Record<string, unknown> {
 
 /** What is ours, for which nobody else has a word. */
 function ownOf(facts: SpanFacts): Record<string, unknown> {
-  const verdicts = Object.entries(facts.verdicts).map(([action, count]) => [`aperture.verdicts.${action}`, count]);
+  const verdicts = Object.entries(facts.verdicts).map(([action, count]): [string, number] => [
+    `aperture.verdicts.${action}`,
+    count,
+  ]);
   return {
     'aperture.request.id': facts.id,
     'aperture.state': facts.state,
