@@ -5,6 +5,7 @@ import { readHeaderEntry } from './headers.ts';
 import { listenerFindings } from './listeners.ts';
 import { neverMatching } from './never-matching.ts';
 import { notServed } from './not-served.ts';
+import { otlpFindings } from './otlp.ts';
 import { ownPriceFindings } from './own-prices.ts';
 import { policyTestFindings } from './policy-tests.ts';
 import { shown, shownUrl } from './problem.ts';
@@ -85,6 +86,7 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     ...overdraftFindings(config, written),
     ...policyTestFindings(config),
     ...webhookFindings(config, written),
+    ...otlpFindings(config, written),
     ...exportFindings(config, written),
     ...hookFindings(config, written),
     ...neverMatching(config),

@@ -15,6 +15,7 @@ import { readBaseUrl } from './base-url.ts';
 import { compatibilityOf } from './compatibility.ts';
 import { readHeaderEntry } from './headers.ts';
 import { identityOf } from './listeners.ts';
+import { otlpOf } from './otlp.ts';
 import { isChargeable } from './quotas.ts';
 import type { Config } from './schema.ts';
 import type { ProviderAuthorization } from './schema/fields.ts';
@@ -213,7 +214,8 @@ export function retentionOf({ database }: Config): RetentionRules {
   };
 }
 
-export function deliveriesOf({ exporters, server }: Config): DeliverySettings {
+export function deliveriesOf(config: Config): DeliverySettings {
+  const { exporters, server } = config;
   const webhooks = Object.entries(exporters.webhooks).map(([name, webhook]) => {
     const target = readTarget(webhook.url, webhook.plain_http);
     assert(target.ok, 'a loaded config has readable webhook urls');
@@ -231,7 +233,9 @@ export function deliveriesOf({ exporters, server }: Config): DeliverySettings {
       timeoutMs: timeout,
     };
   });
-  return { webhooks, allow: server.egress.allow, caFile: server.egress.ca_file };
+  const otlp = otlpOf(config);
+  const more = otlp.length === 0 ? {} : { otlp };
+  return { webhooks, ...more, allow: server.egress.allow, caFile: server.egress.ca_file };
 }
 
 /** Where a listener's certificate comes from: files, or tailscaled for the node's own name. */

@@ -17,7 +17,6 @@ import type { Destination } from '../src/sinks/destination.ts';
 import { createEgress, EGRESS_DEFAULTS, HOOK_EGRESS } from '../src/sinks/egress.ts';
 import { createHook } from '../src/sinks/hook.ts';
 import type { FromDeliveries, ToDeliveries } from '../src/sinks/messages.ts';
-import { isRecordEvent } from '../src/sinks/record-events.ts';
 import { createWebhook } from '../src/sinks/webhook.ts';
 import { openPool } from '../src/store/database.ts';
 import { createDeliveryStore } from '../src/store/deliveries.ts';
@@ -28,11 +27,12 @@ import { openQueue, processQueue, queueAddressOf } from '../src/store/queue.ts';
 import { auditedReplay } from './audited-replay.ts';
 import { authorities } from './authorities.ts';
 import { createOffers } from './offers.ts';
+import { createOtlpExporters } from './otlp.ts';
 import { quietly } from './quietly.ts';
 import type { DeliveriesData } from './thread-data.ts';
 
 export interface DeliveriesParts {
-  data: Pick<DeliveriesData, 'database' | 'redisUrl'>;
+  data: Pick<DeliveriesData, 'database' | 'redisUrl' | 'gatewayId'>;
   clock: Clock;
   log: Log;
   post: (message: FromDeliveries | Answer) => void;
@@ -89,10 +89,11 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const hooks = new Set<string>();
   const destinations = new Map<string, Destination>();
   const events = new Map<string, readonly string[]>();
-  /** What a destination is told by others than the jobs thread, which goes by the config itself. */
-  const toldOf = (name: string): string[] => (events.get(name) ?? []).filter((kind) => !isRecordEvent(kind));
+  /** What a destination is told. Of what records cause the jobs thread tells, which goes by the config itself. */
+  const toldOf = (name: string): readonly string[] => events.get(name) ?? [];
   const dropped = new Map<string, number>();
   const version = packageVersion();
+  const otlp = createOtlpExporters({ egress, pool, clock, log, post, version, gateway: data.gatewayId ?? '' });
   /** Counts configs, and the last of them that the outbox knows. */
   let config = 0;
   let knownConfig = -1;
@@ -205,9 +206,10 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
         failures: at?.failures ?? 0,
         attempts: { ...(deliverer.counts.get(name) ?? { delivered: 0, rejected: 0, failed: 0 }) },
         dropped: dropped.get(name) ?? 0,
+        refused: otlp.refused(name),
       };
     });
-    post({ kind: 'state', destinations: states, unconfigured });
+    post({ kind: 'state', destinations: states, unconfigured, pushes: otlp.pushes() });
   };
 
   const every = async (ms: number, work: () => Promise<void>): Promise<void> => {
@@ -235,6 +237,11 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
       destinations.set(hook.destination, createHook(hook, { read: async (id) => unpacked(await payloads.read(id)) }));
       hooks.add(hook.destination);
     }
+    for (const { destination, events: told } of otlp.destinations(settings)) {
+      destinations.set(destination.name, destination);
+      events.set(destination.name, told);
+    }
+    otlp.reconfigure(settings);
     config += 1;
     const ways = {
       allow: settings.allow,
@@ -258,7 +265,8 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const drain = async (withinMs: number): Promise<void> => {
     stop.abort();
     const timer = new AbortController();
-    await Promise.race([deliverer.stop(), sleep(withinMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    const done = Promise.all([deliverer.stop(), otlp.last()]);
+    await Promise.race([done, sleep(withinMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
     timer.abort();
     post({ kind: 'drained' });
   };
@@ -269,6 +277,9 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
       switch (message.kind) {
         case 'settings':
           reconfigure(message);
+          return;
+        case 'metrics':
+          otlp.take(message);
           return;
         case 'drain':
           void drain(message.withinMs);
@@ -285,6 +296,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     },
     close: async () => {
       stop.abort();
+      otlp.stop();
       const stopping = deliverer.stop();
       // Attempts under way break off: they are made again, under the same ids.
       await Promise.all([egress.close(), toHooks.close()]);

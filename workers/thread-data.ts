@@ -39,6 +39,8 @@ export type CaptureData = z.infer<typeof CaptureData>;
 
 export const DeliveriesData = ApiData.extend({
   redisUrl: z.string().optional(),
+  /** Whose metrics are pushed. */
+  gatewayId: z.string().optional(),
   /** Secret: with the keys that webhooks are signed with. */
   settings: z.custom<DeliverySettings>(),
 });

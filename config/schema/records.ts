@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from './fields.ts';
+import { OtlpConfig } from './otlp.ts';
 import { WebhookConfig } from './webhooks.ts';
 
 /** S3 exports hold at most this many records; a larger `limit` is cut silently, as Aperture does. */
@@ -69,4 +70,8 @@ export const ExportersConfig = z.strictObject({
     .record(z.string(), WebhookConfig)
     .default({})
     .describe('Delivery of events to other systems, by name (extension; docs/siem.md)'),
+  otlp: z
+    .record(z.string(), OtlpConfig)
+    .default({})
+    .describe('OpenTelemetry: traces, metrics and logs, by name (extension; docs/opentelemetry.md)'),
 });

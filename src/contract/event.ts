@@ -17,6 +17,12 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 /** Kinds that records cause; the others are caused by the thread that changes what they tell of. */
 export const RECORD_EVENTS = ['request.closed', 'request.denied', 'guardrail.verdict'] as const satisfies EventKind[];
 
+/**
+ * Not an event: what the span of a request is made of, in the outbox of who is told traces (`sinks/span-event.ts`). Records
+ * cause it too.
+ */
+export const REQUEST_SPAN = 'request.span';
+
 /** A spent share of a quota's bucket was passed, upwards. Amounts are whole nanodollars, as text. */
 export interface QuotaCrossed {
   quota: string;

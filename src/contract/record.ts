@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { APIS } from './api.ts';
 import { BatchUsage, UsageCounts } from './batch.ts';
 import { ResourceNote } from './resource.ts';
+import { TraceParent } from './trace.ts';
 
 /**
  * What an answer about an earlier response says of that response: a background response that was polled, a stored one
@@ -132,5 +133,7 @@ export const ExchangeRecord = z.object({
   resources: z.array(ResourceNote).optional(),
   /** What it read of a batch's usage, which a record of its own has (`store/batches.ts`). Absent for nearly all. */
   batch_usage: BatchUsage.optional(),
+  /** Where the client said so, and something of the config exports traces. Told on, and in no table. */
+  trace: TraceParent.optional(),
 });
 export type ExchangeRecord = z.infer<typeof ExchangeRecord>;

@@ -27,7 +27,7 @@ interface Rule {
 /** `Name: value`, with a name that says that the value is a credential. */
 const SECRET_HEADER = /^(\s*([^:\s]*(?:auth|key|token|secret|password|cookie|credential)[^:\s]*)\s*:\s*)(.*)$/is;
 
-/** What stands before the token of a webhook's `authorization`: `Splunk `, `Bearer `. */
+/** What stands before the token of an `authorization`: `Splunk `, `Bearer `. */
 const SCHEME = /^(\s*(?:[^\s${]+\s+)?)(.*)$/s;
 
 /** Sections whose shape is open (connectors, webhooks): there a key is known by its name. */
@@ -37,6 +37,8 @@ const RULES: readonly Rule[] = [
   { kind: 'p', section: ['providers'], holds: named('apikey'), address: 'baseurl' },
   { kind: 'h', section: ['hooks'], holds: named('apikey'), address: 'url' },
   { kind: 'w', section: ['exporters', 'webhooks'], holds: looksSecret, address: 'url' },
+  // Of their headers, which mostly are tokens, each is sealed behind its scheme.
+  { kind: 'o', section: ['exporters', 'otlp'], holds: () => false, address: 'endpoint' },
   { kind: 'c', section: ['connectors', 'servers'], holds: looksSecret, address: 'url' },
   { kind: 'm', section: ['mcp', 'servers'], holds: looksSecret, address: 'url' },
   {
@@ -63,7 +65,7 @@ export function secretIn(path: Path, text: string): SecretPlace | undefined {
     const common = { kind, owner, address: [...section, owner, address] };
     const place = path.filter((part) => typeof part === 'string');
     if (holds(inside, owner)) return { ...common, place, before: '', secret: text };
-    if (kind === 'w' && isAuthorization(inside)) {
+    if ((kind === 'w' && isAuthorization(inside)) || (kind === 'o' && isNamedHeader(inside))) {
       const [, before = '', secret = text] = SCHEME.exec(text) ?? [];
       return { ...common, place, before, secret };
     }
@@ -76,6 +78,10 @@ export function secretIn(path: Path, text: string): SecretPlace | undefined {
 
 function isAuthorization(inside: Path): boolean {
   return inside.length === 1 && inside[0] === 'authorization';
+}
+
+function isNamedHeader(inside: Path): boolean {
+  return inside.length === 2 && inside[0] === 'headers';
 }
 
 function isHeader(inside: Path): boolean {

@@ -4,6 +4,7 @@ import type { Facts, ResponseFacts, SessionFacts, ToolCall } from '../contract/f
 import type { Verdict } from '../contract/guardrail.ts';
 import type { QuotaCharge } from '../contract/quota.ts';
 import type { ExchangeRecord, LateUsage } from '../contract/record.ts';
+import { readTraceParent } from '../contract/trace.ts';
 import { outcomeOf } from './outcome.ts';
 import { cutBytes, cutText, safeText } from './safe-text.ts';
 
@@ -33,6 +34,8 @@ export interface AssembleInput {
   missingFrames?: number | undefined;
   /** What it was charged; decided once, and the same at each replay. */
   charges?: readonly QuotaCharge[];
+  /** Whether to look which trace the client says that it belongs to. */
+  traced?: boolean;
 }
 
 const NOTHING_LEFT: Remains = { status: 0, request_bytes: 0, response_bytes: 0, last_at_ms: null };
@@ -143,7 +146,15 @@ export function assemble(input: AssembleInput): ExchangeRecord {
     error,
     ...resourcesOf(input),
     ...(batch === undefined ? {} : { batch_usage: batch }),
+    ...(input.traced === true ? traceOf(opened) : {}),
   };
+}
+
+/** From the headers as they are noted, so that a replay of the journal finds the same. */
+function traceOf({ request_headers }: Opened): Pick<ExchangeRecord, 'trace'> {
+  const header = request_headers.find(([name]) => name === 'traceparent')?.[1];
+  const trace = header === undefined ? undefined : readTraceParent(header);
+  return trace === undefined ? {} : { trace };
 }
 
 /** What the front door saw made and deleted, and what an inspector read that tools made. */

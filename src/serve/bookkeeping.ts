@@ -16,6 +16,7 @@ import { assemble } from '../records/assemble.ts';
 import type { BookIds, JobsSettings } from '../records/messages.ts';
 import { Settler } from '../records/settle.ts';
 import type { JournaledExchange } from '../records/settle.ts';
+import { otlpTold } from '../sinks/otlp/settings.ts';
 import { isRecordEvent } from '../sinks/record-events.ts';
 import type { Config } from '../../config/schema.ts';
 import { capturesOf, deliveriesOf, quotasOf, retentionOf } from '../../config/slices.ts';
@@ -65,11 +66,14 @@ export class Bookkeeping {
   /** By the name that a journal's segments are counted under: our own, and those that we hand on for others. */
   readonly #marks: Map<string, SegmentMarks>;
   readonly #holding: NodeJS.Timeout;
+  /** Whether anybody is told of which trace an exchange is. */
+  #traced: boolean;
 
   constructor(parts: BookkeepingParts, config: Config) {
     const { workerData, journal, slot, log } = parts;
     this.#parts = parts;
     this.journal = journal;
+    this.#traced = isTraced(config);
     this.jobs = this.#startJobs(config);
     this.quotaThread = new QuotaThread({
       file: builtFile('quota'),
@@ -94,6 +98,7 @@ export class Bookkeeping {
   }
 
   reconfigure(config: Config): void {
+    this.#traced = isTraced(config);
     this.captures.reconfigure(capturesOf(config));
     this.quotas.ledger.reconfigure(quotasOf(config));
     this.quotaThread.reconfigure(this.quotas.ledger.names);
@@ -271,15 +276,20 @@ export class Bookkeeping {
       session: facts === undefined ? sessionOfHeaders(exchange.opened.request_headers) : undefined,
       missingFrames: exchange.missingFrames,
       charges: this.quotas.chargesOf(this.journal, exchange, facts),
+      traced: this.#traced,
     });
   }
 }
 
 function jobsSettingsOf(config: Config): JobsSettings {
-  const told = deliveriesOf(config).webhooks.map(({ destination, events, filter }) => ({
-    destination,
-    events,
-    filter,
-  }));
+  const { webhooks, otlp = [] } = deliveriesOf(config);
+  const told = [
+    ...webhooks.map(({ destination, events, filter }) => ({ destination, events, filter })),
+    ...otlp.flatMap(otlpTold),
+  ];
   return { retention: retentionOf(config), told: told.filter(({ events }) => events.some(isRecordEvent)) };
+}
+
+function isTraced(config: Config): boolean {
+  return (deliveriesOf(config).otlp ?? []).some((settings) => otlpTold(settings).length > 0);
 }

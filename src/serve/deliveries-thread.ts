@@ -1,10 +1,12 @@
 import type { AdminQuestion } from '../contract/question.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { ApiAnswer } from '../front/services.ts';
+import { errorChain } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { unreachable } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { DeliverySettings, FromDeliveries, ToDeliveries } from '../sinks/messages.ts';
+import type { Snapshot } from '../sinks/otlp/metrics.ts';
 import { AskThread } from './ask-thread.ts';
 import { Drained } from './drained.ts';
 
@@ -20,6 +22,7 @@ export type DeliveriesState = Extract<FromDeliveries, { kind: 'state' }>;
  */
 export class DeliveriesThread {
   readonly #thread: AskThread<AdminQuestion, FromDeliveries, ToDeliveries>;
+  readonly #log: Log;
   #settings: DeliverySettings;
   readonly #drained = new Drained();
 
@@ -30,8 +33,11 @@ export class DeliveriesThread {
     settings: DeliverySettings;
     log: Log;
     onState: (state: DeliveriesState) => void;
+    /** What metrics are now, for an exporter that wants them. */
+    snapshot: () => Promise<Snapshot>;
   }) {
     this.#settings = options.settings;
+    this.#log = options.log;
     this.#thread = new AskThread({
       file: options.file,
       data: () => ({ ...options.workerData, settings: this.#settings }),
@@ -45,6 +51,9 @@ export class DeliveriesThread {
             return;
           case 'drained':
             this.#drained.settle();
+            return;
+          case 'collect':
+            void this.#answerMetrics(message.exporter, options.snapshot);
             return;
           default:
             return unreachable(message);
@@ -79,8 +88,16 @@ export class DeliveriesThread {
   close(): Promise<void> {
     return this.#thread.close();
   }
+
+  async #answerMetrics(exporter: string, snapshot: () => Promise<Snapshot>): Promise<void> {
+    try {
+      this.#thread.tell({ kind: 'metrics', exporter, snapshot: await snapshot() });
+    } catch (error) {
+      this.#log.error({ exporter, error: errorChain(error) }, 'metrics could not be read');
+    }
+  }
 }
 
-function hasDestination({ webhooks, hooks = [] }: DeliverySettings): boolean {
-  return webhooks.length + hooks.length > 0;
+function hasDestination({ webhooks, hooks = [], otlp = [] }: DeliverySettings): boolean {
+  return webhooks.length + hooks.length + otlp.length > 0;
 }

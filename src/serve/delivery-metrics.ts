@@ -1,6 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { DestinationState } from '../sinks/messages.ts';
+import type { DestinationState, PushState } from '../sinks/messages.ts';
 import type { DeliveriesState } from './deliveries-thread.ts';
 import { grown } from './grown.ts';
 
@@ -17,9 +17,14 @@ export class DeliveryMetrics {
   readonly #attempts: Counter<'destination' | 'outcome'>;
   readonly #dropped: Counter<'destination'>;
   readonly #unconfigured: Gauge<'state'>;
+  readonly #registry: Registry;
+  /** Of OTLP exporters: not there before one is configured. */
+  #otlp: OtlpCounters | undefined;
   #before = new Map<string, DestinationState>();
+  #pushesBefore = new Map<string, PushState>();
 
   constructor(registry: Registry) {
+    this.#registry = registry;
     const registers = [registry];
     const labelNames = ['destination'] as const;
     this.#gauges = GAUGES.map(({ name, help, read }) => ({
@@ -46,12 +51,16 @@ export class DeliveryMetrics {
     });
   }
 
-  take({ destinations, unconfigured }: DeliveriesState): void {
+  take({ destinations, unconfigured, pushes = [] }: DeliveriesState): void {
     for (const { gauge, read } of this.#gauges) {
       gauge.reset();
       for (const state of destinations) gauge.set({ destination: state.name }, read(state));
     }
     for (const state of destinations) this.#count(state, this.#before.get(state.name));
+    for (const state of destinations)
+      this.#countRefused(state.name, state.refused, this.#before.get(state.name)?.refused);
+    for (const state of pushes) this.#countPushes(state, this.#pushesBefore.get(state.exporter));
+    this.#pushesBefore = new Map(pushes.map((state) => [state.exporter, state]));
     this.#before = new Map(destinations.map((state) => [state.name, state]));
     this.#unconfigured.set({ state: 'waiting' }, unconfigured.waiting);
     this.#unconfigured.set({ state: 'dead' }, unconfigured.dead);
@@ -63,4 +72,40 @@ export class DeliveryMetrics {
     }
     this.#dropped.inc({ destination: name }, grown(dropped, before?.dropped));
   }
+
+  #countRefused(destination: string, now: number | undefined, before: number | undefined): void {
+    if (!destination.startsWith('otlp.')) return;
+    this.#otlp ??= otlpCounters(this.#registry);
+    this.#otlp.refused.inc({ destination }, grown(now ?? 0, before));
+  }
+
+  #countPushes({ exporter, pushed, failed, refused }: PushState, before: PushState | undefined): void {
+    this.#otlp ??= otlpCounters(this.#registry);
+    this.#otlp.pushes.inc({ exporter, outcome: 'pushed' }, grown(pushed, before?.pushed));
+    this.#otlp.pushes.inc({ exporter, outcome: 'failed' }, grown(failed, before?.failed));
+    this.#otlp.refused.inc({ destination: `otlp.${exporter}.metrics` }, grown(refused, before?.refused));
+  }
+}
+
+interface OtlpCounters {
+  pushes: Counter<'exporter' | 'outcome'>;
+  refused: Counter<'destination'>;
+}
+
+function otlpCounters(registry: Registry): OtlpCounters {
+  const registers = [registry];
+  return {
+    pushes: new Counter({
+      name: 'aperture_otlp_pushes_total',
+      help: 'Pushes of metrics; one that failed is made up for by the next',
+      labelNames: ['exporter', 'outcome'],
+      registers,
+    }),
+    refused: new Counter({
+      name: 'aperture_otlp_refused_total',
+      help: 'Spans, log records and points that a receiver took and says that it threw away',
+      labelNames: ['destination'],
+      registers,
+    }),
+  };
 }

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { DeliverySettings } from '../sinks/messages.ts';
 import { exportOf } from '../../config/export.ts';
@@ -11,20 +12,33 @@ import { DeliveriesThread } from './deliveries-thread.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { ExportMetrics } from './export-metrics.ts';
 import { ExportThread } from './export-thread.ts';
+import { OtlpMetrics } from './otlp-metrics.ts';
 
-/** The threads that hand on to others what is in the database: to webhooks and hooks, and to a bucket. */
+/**
+ * The threads that hand on to others what is in the database: to webhooks, hooks and OpenTelemetry, and to a bucket. And what
+ * OpenTelemetry is told of metrics, which are in no database.
+ */
 export class Outlets {
   readonly deliveries: DeliveriesThread;
   readonly exporter: ExportThread;
+  readonly otlpMetrics: OtlpMetrics;
   readonly #aws: AwsCredentials | undefined;
 
   constructor(
-    parts: { workerData: Record<string, unknown>; aws: AwsCredentials | undefined; registry: Registry; log: Log },
+    parts: {
+      workerData: Record<string, unknown>;
+      aws: AwsCredentials | undefined;
+      registry: Registry;
+      clock: Clock;
+      log: Log;
+    },
     config: Config,
   ) {
     const { workerData, registry, log } = parts;
     this.#aws = parts.aws;
     const deliveryMetrics = new DeliveryMetrics(registry);
+    this.otlpMetrics = new OtlpMetrics(registry, parts.clock);
+    this.otlpMetrics.reconfigure(toldOf(config));
     this.deliveries = new DeliveriesThread({
       file: builtFile('deliveries'),
       workerData,
@@ -33,6 +47,7 @@ export class Outlets {
       onState: (state) => {
         deliveryMetrics.take(state);
       },
+      snapshot: () => this.otlpMetrics.snapshot(),
     });
     const exportMetrics = new ExportMetrics(registry);
     this.exporter = new ExportThread(
@@ -49,6 +64,7 @@ export class Outlets {
   }
 
   reconfigure(config: Config): void {
+    this.otlpMetrics.reconfigure(toldOf(config));
     this.deliveries.reconfigure(toldOf(config));
     this.exporter.reconfigure(exportOf(config, this.#aws));
   }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { auditSeedOf } from '../audit/key.ts';
+import type { ExchangeRecord } from '../contract/record.ts';
 import { ClientSockets } from '../front/client-sockets.ts';
 import { createFrontDoor } from '../front/front-door.ts';
 import { FrontMetrics } from '../front/front-metrics.ts';
@@ -120,8 +121,17 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   const registry = new Registry();
   const metrics = new FrontMetrics(registry);
   const { dataDir } = local;
-  const books = new Bookkeeping({ dataDir, slot, journal, inspectors, metrics, workerData, clock, log }, loaded.config);
-  const outlets = new Outlets({ workerData, aws: environment.aws, registry, log }, loaded.config);
+  const measured = {
+    record: (record: ExchangeRecord): void => {
+      metrics.record(record);
+      outlets.otlpMetrics.record?.(record);
+    },
+  };
+  const books = new Bookkeeping(
+    { dataDir, slot, journal, inspectors, metrics: measured, workerData, clock, log },
+    loaded.config,
+  );
+  const outlets = new Outlets({ workerData, aws: environment.aws, registry, clock, log }, loaded.config);
   const api = new ApiThread(builtFile('api'), { ...workerData, auditSeed: auditSeedOf(local.secretKey) }, log);
   const holdings = HoldingsFile.open(join(dataDir, 'resources'), slot.gatewayId, clock.nowMs(), log);
   const resources = new Resources({ store: api, file: holdings.file, clock, isBehind: () => books.past.isBehind });

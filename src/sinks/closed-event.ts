@@ -50,6 +50,7 @@ export function closedEvent(record: ExchangeRecord): string {
     request_sha256: record.request_sha256,
     response_sha256: record.response_sha256,
     provider_request_id: record.provider_request_id,
+    trace: record.trace,
   });
   if (Buffer.byteLength(event) <= DELIVERY_PAYLOAD_BYTES) return event;
   return storableJson({ id: record.id, state: record.state, status: record.status, left_out: 'too_large' });

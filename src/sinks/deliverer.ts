@@ -100,7 +100,10 @@ export function createDeliverer(parts: {
     } catch (error) {
       return { kind: 'rejected', error: `there is nothing to send: ${errorChain(error)}` };
     }
-    return outcomeOf(await egress.send(request), clock.nowMs());
+    const answer = await egress.send(request);
+    const outcome = outcomeOf(answer, clock.nowMs());
+    if (answer.ok && outcome.kind === 'delivered') destination.taken?.(answer.value);
+    return outcome;
   };
 
   /** By deliveries: those of one request all fare as it does. */

@@ -1,5 +1,5 @@
 import type { Delivery } from '../contract/delivery.ts';
-import type { EgressRequest } from '../contract/egress.ts';
+import type { EgressAnswer, EgressRequest } from '../contract/egress.ts';
 
 /** Deliveries that go together, in the order of their sequence: at least one. */
 export type Batch = readonly [Delivery, ...Delivery[]];
@@ -20,4 +20,6 @@ export interface Destination {
    * what a payload refers to. Rejects where there is nothing to tell any more: that counts as rejected by the receiver.
    */
   request(deliveries: Batch): EgressRequest | Promise<EgressRequest>;
+  /** Told what a receiver answers that takes a request, where it may have more to say than that. */
+  taken?(answer: EgressAnswer): void;
 }

@@ -1,16 +1,18 @@
 import type { NewDelivery, RecordFilter, Told } from '../contract/delivery.ts';
-import { RECORD_EVENTS } from '../contract/event.ts';
+import { RECORD_EVENTS, REQUEST_SPAN } from '../contract/event.ts';
 import type { ExchangeRecord } from '../contract/record.ts';
 import { compileGlob } from '../lib/globs.ts';
 import type { Glob } from '../lib/globs.ts';
 import { closedEvent } from './closed-event.ts';
+import { spanEvent } from './span-event.ts';
 import { verdictEvents } from './verdict-event.ts';
 
-type RecordEvent = (typeof RECORD_EVENTS)[number];
+const RECORD_KINDS = [...RECORD_EVENTS, REQUEST_SPAN] as const;
+type RecordEvent = (typeof RECORD_KINDS)[number];
 
 /** Whether events of this kind are caused by records. */
 export function isRecordEvent(kind: string): kind is RecordEvent {
-  return RECORD_EVENTS.some((each) => each === kind);
+  return RECORD_KINDS.some((each) => each === kind);
 }
 
 /** Deliveries that records cause, for those who are told of them. */
@@ -20,7 +22,7 @@ export type RecordEvents = (records: readonly ExchangeRecord[]) => NewDelivery[]
 export function recordEventsFor(told: readonly Told[]): RecordEvents {
   const listeners = told.map(({ destination, events, filter }) => ({
     destination,
-    kinds: RECORD_EVENTS.filter((kind) => events.includes(kind)),
+    kinds: RECORD_KINDS.filter((kind) => events.includes(kind)),
     wants: compiledFilter(filter),
   }));
   return (records) =>
@@ -35,8 +37,10 @@ export function recordEventsFor(told: readonly Told[]): RecordEvents {
 function payloadsOf(record: ExchangeRecord): (kind: RecordEvent) => readonly string[] {
   const refused = record.state === 'denied' || record.state === 'blocked';
   let closed: string | undefined;
+  let span: string | undefined;
   let verdicts: string[] | undefined;
   return (kind) => {
+    if (kind === REQUEST_SPAN) return [(span ??= spanEvent(record))];
     if (kind === 'guardrail.verdict') return (verdicts ??= verdictEvents(record));
     return kind === 'request.closed' || refused ? [(closed ??= closedEvent(record))] : [];
   };

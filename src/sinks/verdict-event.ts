@@ -34,6 +34,7 @@ function verdictEvent(record: ExchangeRecord, verdict: ExchangeRecord['verdicts'
     api: record.api,
     session_id: record.session_id,
     config_version: record.config_version,
+    trace: record.trace,
     verdict: {
       ...told,
       scanned: scanned.slice(0, LISTED),

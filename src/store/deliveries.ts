@@ -63,7 +63,7 @@ export interface Waiting {
 /** A destination of the config. */
 export interface Known {
   name: string;
-  /** Kinds of `src/contract/event.ts`; those that records cause may be left out. */
+  /** What it is told: kinds of `src/contract/event.ts`. */
   events: readonly string[];
 }
 

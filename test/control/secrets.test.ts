@@ -65,6 +65,16 @@ test.each([
     'keyid:w:siem:sk-ant-a:',
   ],
   [
+    'headers of a receiver of telemetry',
+    { exporters: { otlp: { main: { endpoint: 'https://o.example', headers: { 'x-team': KEY } } } } },
+    'keyid:o:main:sk-ant-a:',
+  ],
+  [
+    'the same behind a scheme',
+    { exporters: { otlp: { main: { endpoint: 'https://o.example', headers: { Authorization: `Basic ${KEY}` } } } } },
+    'Basic keyid:o:main:sk-ant-a:',
+  ],
+  [
     'connectors',
     { connectors: { servers: { gh: { url: 'https://c.example', auth: { type: 'api_key', secret: KEY } } } } },
     'keyid:c:gh:',
