@@ -65,7 +65,7 @@ function findingsOf(issue: Issue, draft: unknown, written: unknown): Finding[] {
 /** Sections that Aperture does not have: its clients write nothing into them that we would have to accept. */
 function isOurs([section, part, field]: Path): boolean {
   if (section === 'hooks') return field === 'builtin';
-  return section === 'server' || (section === 'exporters' && part === 'webhooks');
+  return section === 'server' || (section === 'exporters' && (part === 'webhooks' || part === 'syslog'));
 }
 
 /** The wording of aperture.md, section 2.10, where it has one. */

@@ -21,6 +21,7 @@ import type { ProviderAuthorization } from './schema/fields.ts';
 import type { Capability, TempGrantConfig } from './schema/grants.ts';
 import type { ProviderConfig } from './schema/providers.ts';
 import type { ListenerConfig } from './schema/server.ts';
+import { syslogOf } from './syslog.ts';
 import { vertexOf } from './vertex.ts';
 import { eventsOf } from './webhooks.ts';
 
@@ -231,7 +232,9 @@ export function deliveriesOf({ exporters, server }: Config): DeliverySettings {
       timeoutMs: timeout,
     };
   });
-  return { webhooks, allow: server.egress.allow, caFile: server.egress.ca_file };
+  const syslog = syslogOf(exporters.syslog);
+  const others = syslog.length === 0 ? {} : { syslog };
+  return { webhooks, ...others, allow: server.egress.allow, caFile: server.egress.ca_file };
 }
 
 /** Where a listener's certificate comes from: files, or tailscaled for the node's own name. */

@@ -87,17 +87,22 @@ function nameFindings(path: Path, { format, events }: WebhookConfig): Finding[] 
   if (!isFormat(format)) {
     findings.push(error([...path, 'format'], `the format "${shown(format)}" is not one of ${FORMATS.join(', ')}`));
   }
-  if (events.length === 0) findings.push(error([...path, 'events'], 'no event is named'));
-  const known: readonly string[] = [...EVENT_KINDS, ALL];
-  for (const [index, event] of events.entries()) {
-    if (known.includes(event)) continue;
-    const message = `the event "${shown(event)}" is not one of ${EVENT_KINDS.join(', ')} or "${ALL}"`;
-    findings.push(error([...path, 'events', index], message));
-  }
-  return findings;
+  return [...findings, ...eventFindings(path, events)];
 }
 
-function filterFindings(path: Path, webhook: WebhookConfig): Finding[] {
+/** Of `events`, wherever they stand. */
+export function eventFindings(path: Path, events: readonly string[]): Finding[] {
+  if (events.length === 0) return [error([...path, 'events'], 'no event is named')];
+  const known: readonly string[] = [...EVENT_KINDS, ALL];
+  return events.flatMap((event, index) => {
+    if (known.includes(event)) return [];
+    const message = `the event "${shown(event)}" is not one of ${EVENT_KINDS.join(', ')} or "${ALL}"`;
+    return [error([...path, 'events', index], message)];
+  });
+}
+
+/** Of `filter`, wherever one stands. */
+export function filterFindings(path: Path, webhook: Pick<WebhookConfig, 'filter' | 'events'>): Finding[] {
   const at = [...path, 'filter'];
   const findings = Object.entries(webhook.filter).flatMap(([field, globs]) =>
     globs.flatMap((glob, index) =>

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from './fields.ts';
+import { SyslogConfig } from './syslog.ts';
 import { WebhookConfig } from './webhooks.ts';
 
 /** S3 exports hold at most this many records; a larger `limit` is cut silently, as Aperture does. */
@@ -69,4 +70,8 @@ export const ExportersConfig = z.strictObject({
     .record(z.string(), WebhookConfig)
     .default({})
     .describe('Delivery of events to other systems, by name (extension; docs/siem.md)'),
+  syslog: z
+    .record(z.string(), SyslogConfig)
+    .default({})
+    .describe('The same over syslog, by name (extension; docs/siem.md#syslog)'),
 });

@@ -5,6 +5,19 @@ import { duration } from './fields.ts';
 
 const globs = (meaning: string) => z.array(z.string()).default([]).describe(meaning);
 
+/** Of which requests a destination is told. */
+export const tellFilter = () =>
+  z
+    .strictObject({
+      logins: globs('Of whom: globs as in grants. Empty: of all'),
+      groups: globs('Of members of these groups'),
+      models: globs('Over the name of the model, or provider/model'),
+      providers: globs('Over the id of the provider'),
+      states: globs('How requests ended: complete, aborted, error, denied, blocked, interrupted'),
+    })
+    .prefault({})
+    .describe('Of which requests it is told; other events are always told');
+
 /** `config/webhooks.ts` says what is wrong with the address, the secrets and the names in it. */
 export const WebhookConfig = z.strictObject({
   url: z.string().default('').describe('Where events are sent: https, or http within server.egress.allow'),
@@ -27,16 +40,7 @@ export const WebhookConfig = z.strictObject({
     .array(z.string())
     .default(['request.closed'])
     .describe(`What is told: ${EVENT_KINDS.join(', ')}; "*": all`),
-  filter: z
-    .strictObject({
-      logins: globs('Of whom: globs as in grants. Empty: of all'),
-      groups: globs('Of members of these groups'),
-      models: globs('Over the name of the model, or provider/model'),
-      providers: globs('Over the id of the provider'),
-      states: globs('How requests ended: complete, aborted, error, denied, blocked, interrupted'),
-    })
-    .prefault({})
-    .describe('Of which requests it is told; other events are always told'),
+  filter: tellFilter(),
   batch: z
     .strictObject({
       most: z.int().min(1).max(1000).default(1).describe('Events in one request; from 2 on, each body is a list'),

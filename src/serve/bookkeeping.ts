@@ -276,10 +276,7 @@ export class Bookkeeping {
 }
 
 function jobsSettingsOf(config: Config): JobsSettings {
-  const told = deliveriesOf(config).webhooks.map(({ destination, events, filter }) => ({
-    destination,
-    events,
-    filter,
-  }));
+  const { webhooks, syslog = [] } = deliveriesOf(config);
+  const told = [...webhooks, ...syslog].map(({ destination, events, filter }) => ({ destination, events, filter }));
   return { retention: retentionOf(config), told: told.filter(({ events }) => events.some(isRecordEvent)) };
 }

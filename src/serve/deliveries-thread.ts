@@ -81,6 +81,6 @@ export class DeliveriesThread {
   }
 }
 
-function hasDestination({ webhooks, hooks = [] }: DeliverySettings): boolean {
-  return webhooks.length + hooks.length > 0;
+function hasDestination({ webhooks, hooks = [], syslog = [] }: DeliverySettings): boolean {
+  return webhooks.length + hooks.length + syslog.length > 0;
 }

@@ -1,10 +1,13 @@
 import type { AttemptCounts } from './deliverer.ts';
 import type { HookSettings } from './hook.ts';
+import type { SyslogSettings } from './syslog/syslog.ts';
 import type { WebhookSettings } from './webhook.ts';
 
 /** What the deliveries thread is configured with. Holds secrets. */
 export interface DeliverySettings {
   webhooks: readonly WebhookSettings[];
+  /** None where it is absent. */
+  syslog?: readonly SyslogSettings[];
   /** Hooks that are told of exchanges when these are over; none where it is absent. */
   hooks?: readonly HookSettings[];
   /** Ranges that are not public and may be connected to. */
@@ -24,6 +27,8 @@ export interface DestinationState {
   /** Since the thread began. */
   attempts: AttemptCounts;
   dropped: number;
+  /** Made once more, as their connection broke behind them. */
+  takenBack: number;
 }
 
 /** Main thread -> deliveries thread, besides questions. */

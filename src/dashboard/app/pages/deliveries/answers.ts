@@ -4,9 +4,9 @@ import { countExact } from '../../design/format.ts';
 import { DELIVERY_STATES } from './search.ts';
 
 const Destination = z.looseObject({
-  /** `webhooks.siem`, `hooks.review`. */
+  /** `webhooks.siem`, `syslog.siem`, `hooks.review`. */
   name: z.string(),
-  /** What it is told of; nothing for a webhook that is in the config no more. */
+  /** What it is told of; nothing for what is in the config no more. */
   events: z.array(z.string()),
   last_sequence: z.number(),
   /** Attempts in a row that failed. */
@@ -107,6 +107,6 @@ export type Health = 'good' | 'failing' | 'gone' | 'idle';
 /** How a destination does: from whether its attempts fail, and whether the config still has it. */
 export function healthOf({ name, events, failures, waiting, delivered_24h }: Destination): Health {
   if (failures > 0) return 'failing';
-  if (name.startsWith('webhooks.') && events.length === 0) return 'gone';
+  if (/^(?:webhooks|syslog)\./.test(name) && events.length === 0) return 'gone';
   return waiting > 0 || delivered_24h > 0 ? 'good' : 'idle';
 }

@@ -19,7 +19,7 @@ import styles from './deliveries.module.css';
 const HEALTH: Record<Health, { tone: Tone; name: string; title: string }> = {
   good: { tone: 'good', name: 'delivers', title: 'Its last attempt was taken' },
   failing: { tone: 'bad', name: 'fails', title: 'Its last attempts were not taken' },
-  gone: { tone: 'neutral', name: 'not configured', title: 'The config has no webhook of this name any more' },
+  gone: { tone: 'neutral', name: 'not configured', title: 'The config has no destination of this name any more' },
   idle: { tone: 'neutral', name: 'nothing to tell', title: 'Nothing was to be told in the last 24 hours' },
 };
 
@@ -36,7 +36,8 @@ export function DestinationsTab({ known, search, change }: DestinationsTabProps)
     return (
       <Card>
         <Empty title="Nothing is told to anybody">
-          Webhooks are set under exporters.webhooks in the configuration: for a SIEM, or for whatever should know.
+          Webhooks are set under exporters.webhooks in the configuration, syslog under exporters.syslog: for a SIEM, or
+          for whatever should know.
         </Empty>
       </Card>
     );
