@@ -166,7 +166,7 @@ export function createDeliverer(parts: {
     if (destination === undefined || !('lost' in destination) || destination.lost === undefined) return;
     const { name, lost } = destination;
     const count = await outbox.takeBack(name, lost.ids, lost.why);
-    destination.found(lost);
+    destination.found();
     takenBack.set(name, (takenBack.get(name) ?? 0) + count);
   };
 

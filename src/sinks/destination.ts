@@ -38,8 +38,8 @@ export interface StreamDestination extends AnyDestination {
    * before it is back in the outbox, so that all arrives in sequence.
    */
   readonly lost: Lost | undefined;
-  /** It is back there. */
-  found(lost: Lost): void;
+  /** What was lost is back there. */
+  found(): void;
   /** Ends its connection; what is being delivered fails. */
   close(): void;
 }

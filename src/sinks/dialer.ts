@@ -92,7 +92,7 @@ function openSocket(target: DialTarget, policy: ReturnType<typeof addressPolicy>
   const judging = { policy, resolve, plain };
   const refused = refusedAddress(host, protocol, judging);
   if (refused !== undefined) throw refused;
-  return connect({
+  const socket = connect({
     host,
     port,
     lookup: judgedLookup(protocol, judging),
@@ -103,6 +103,9 @@ function openSocket(target: DialTarget, policy: ReturnType<typeof addressPolicy>
     // What was on its way when the other end closed may be answered with a reset, which nobody hears who has closed too.
     allowHalfOpen: true,
   });
+  // Whoever waits for something of it is told; an error that comes in between is seen by that it is closed.
+  socket.on('error', () => undefined);
+  return socket;
 }
 
 async function opened(socket: Socket, tls: ConnectionOptions | undefined, clock: Clock): Promise<Dialed> {

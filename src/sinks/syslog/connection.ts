@@ -11,6 +11,13 @@ export type Sent =
   | { kind: 'closed' }
   | { kind: 'failed'; why: string };
 
+/** How a connection ended in another way than in good order. */
+export interface Broken {
+  why: string;
+  /** The receiver took nothing more: we have ended it. */
+  isSlow: boolean;
+}
+
 /** The time of two packets and their answers, within sensible bounds: a reset comes after one. */
 const RESET_MS = { least: 50, most: 2_000, roundTrips: 2 };
 /** Where the receiver is not known to keep connections: it may yet read, think and close. */
@@ -36,10 +43,10 @@ export class Connection {
   #isNew = true;
   #isSending = false;
   #onChange: () => void = nothing;
-  readonly #onBroken: (why: string) => void;
+  readonly #onBroken: (broken: Broken) => void;
 
-  /** `onBroken` is told, once, where it ends in another way than in good order: not all that was sent may have been read. */
-  constructor(dialed: Dialed, clock: Clock, onBroken: (why: string) => void) {
+  /** `onBroken` is told once, if ever: not all that was sent may have been read. */
+  constructor(dialed: Dialed, clock: Clock, onBroken: (broken: Broken) => void) {
     this.#dialed = dialed;
     this.#clock = clock;
     this.#onBroken = onBroken;
@@ -47,7 +54,9 @@ export class Connection {
     stream.on('data', () => (this.#spoke = true));
     stream.once('end', () => {
       this.#ended = true;
-      this.#onChange();
+      if (this.#isSending) this.#onChange();
+      // Nothing is on its way any more.
+      else this.leave();
     });
     const broke = (error: unknown): void => {
       this.#break(errorChain(error));
@@ -85,7 +94,7 @@ export class Connection {
 
   async #sent(bytes: Buffer, { withinMs, careful }: { withinMs: number; careful: boolean }): Promise<Sent> {
     if (!(await this.#write(bytes, withinMs))) {
-      this.#break(`it took nothing more for ${withinMs} ms`);
+      this.#break(`it took nothing more for ${withinMs} ms`, true);
       this.#dialed.socket.destroy();
     }
     const writtenAtMs = this.#clock.nowMs();
@@ -102,10 +111,10 @@ export class Connection {
     return !this.#ended && this.#broken === undefined;
   }
 
-  #break(why: string): void {
+  #break(why: string, isSlow = false): void {
     if (this.#broken !== undefined) return;
     this.#broken = why.slice(0, WHY_CHARACTERS);
-    if (!this.#ended) this.#onBroken(this.#broken);
+    if (!this.#ended) this.#onBroken({ why: this.#broken, isSlow });
     this.#onChange();
   }
 

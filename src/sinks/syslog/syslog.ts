@@ -8,6 +8,7 @@ import type { Batch, Lost, StreamDestination } from '../destination.ts';
 import type { Dialer, DialTarget } from '../dialer.ts';
 import type { Facility } from '../formats/syslog-header.ts';
 import { Connection } from './connection.ts';
+import type { Broken } from './connection.ts';
 import { framed } from './framing.ts';
 import type { Framing } from './framing.ts';
 import { messageWriter } from './message.ts';
@@ -77,8 +78,7 @@ export class Syslog implements StreamDestination {
     return this.#lost;
   }
 
-  found({ ids }: Lost): void {
-    this.#unproven.repeat(ids);
+  found(): void {
     this.#lost = undefined;
   }
 
@@ -105,8 +105,8 @@ export class Syslog implements StreamDestination {
     this.#leave();
     const dialed = await this.#parts.dialer.dial(this.#settings.target);
     if (!dialed.ok) return { kind: 'failed', error: egressFaultText(dialed.fault), retryAfterMs: undefined };
-    const connection = new Connection(dialed.value, this.#parts.clock, (why) => {
-      this.#lose(why);
+    const connection = new Connection(dialed.value, this.#parts.clock, (broken) => {
+      this.#lose(broken);
     });
     this.#connection = connection;
     return connection;
@@ -139,9 +139,9 @@ export class Syslog implements StreamDestination {
   }
 
   /** The connection broke: what was sent on it last may be lost. */
-  #lose(why: string): void {
-    const ids = this.#unproven.ids(this.#parts.clock.nowMs());
-    this.#unproven.clear();
+  #lose({ why, isSlow }: Broken): void {
+    const nowMs = this.#parts.clock.nowMs();
+    const ids = isSlow ? this.#unproven.takeAll(nowMs) : this.#unproven.takeOnce(nowMs);
     this.#connection = undefined;
     if (ids.length > 0) this.#lost = { ids, why };
   }

@@ -12,13 +12,10 @@ const REPEATED = 50_000;
 export class Unproven {
   #sent: { ids: readonly string[]; bytes: number; atMs: number }[] = [];
   #bytes = 0;
-  /**
-   * Only once: a firewall that resets whatever has been idle for a while would else have the same things sent for ever.
-   */
   readonly #repeated = new Set<string>();
 
   add(ids: readonly string[], bytes: number, atMs: number): void {
-    this.#sent.push({ ids: ids.filter((id) => !this.#repeated.has(id)), bytes, atMs });
+    this.#sent.push({ ids, bytes, atMs });
     this.#bytes += bytes;
     for (let oldest = this.#sent[0]; oldest !== undefined; oldest = this.#sent[0]) {
       if (this.#bytes - oldest.bytes < HELD_BYTES && atMs - oldest.atMs < HELD_MS) return;
@@ -27,23 +24,30 @@ export class Unproven {
     }
   }
 
-  ids(nowMs: number): string[] {
-    return this.#sent.filter(({ atMs }) => nowMs - atMs < HELD_MS).flatMap(({ ids }) => ids);
-  }
-
   /** All of it was read. */
   clear(): void {
     this.#sent = [];
     this.#bytes = 0;
   }
 
-  /** These will be sent again. */
-  repeat(ids: readonly string[]): void {
+  /** All of it is to be sent again: the receiver did not read, and is tried less and less often. */
+  takeAll(nowMs: number): string[] {
+    const ids = this.#sent.filter(({ atMs }) => nowMs - atMs < HELD_MS).flatMap((each) => each.ids);
     this.clear();
+    return ids;
+  }
+
+  /**
+   * What is to be sent again after a reset. Each only once: a firewall that resets whatever has been idle for a while would
+   * else have the same things sent for ever.
+   */
+  takeOnce(nowMs: number): string[] {
+    const ids = this.takeAll(nowMs).filter((id) => !this.#repeated.has(id));
     for (const id of ids) this.#repeated.add(id);
     for (const id of this.#repeated) {
-      if (this.#repeated.size <= REPEATED) return;
+      if (this.#repeated.size <= REPEATED) break;
       this.#repeated.delete(id);
     }
+    return ids;
   }
 }
