@@ -62,10 +62,12 @@ function findingsOf(issue: Issue, draft: unknown, written: unknown): Finding[] {
   return [{ severity, path, atKey: false, advisory: false, message: messageOf(issue, path, draft, written) }];
 }
 
+const OUR_EXPORTERS: ReadonlySet<unknown> = new Set(['webhooks', 'otlp', 'syslog']);
+
 /** Sections that Aperture does not have: its clients write nothing into them that we would have to accept. */
 function isOurs([section, part, field]: Path): boolean {
   if (section === 'hooks') return field === 'builtin';
-  return section === 'server' || (section === 'exporters' && (part === 'webhooks' || part === 'otlp'));
+  return section === 'server' || (section === 'exporters' && OUR_EXPORTERS.has(part));
 }
 
 /** The wording of aperture.md, section 2.10, where it has one. */

@@ -19,6 +19,7 @@ import type { ProviderConfig } from './schema/providers.ts';
 import { UNREADABLE_REFERENCE } from '../src/access/capability.ts';
 import { awsScope, readAwsKey } from '../src/keys/aws-signature.ts';
 import { COST_BASES, isCostBasis } from '../src/pricing/basis.ts';
+import { syslogFindings } from './syslog.ts';
 import { webhookFindings } from './webhooks.ts';
 import { globMatchesSegment } from './segment-glob.ts';
 import { valueAt } from './value-at.ts';
@@ -87,6 +88,7 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     ...policyTestFindings(config),
     ...webhookFindings(config, written),
     ...otlpFindings(config, written),
+    ...syslogFindings(config, written),
     ...exportFindings(config, written),
     ...hookFindings(config, written),
     ...neverMatching(config),

@@ -22,6 +22,7 @@ import type { ProviderAuthorization } from './schema/fields.ts';
 import type { Capability, TempGrantConfig } from './schema/grants.ts';
 import type { ProviderConfig } from './schema/providers.ts';
 import type { ListenerConfig } from './schema/server.ts';
+import { syslogOf } from './syslog.ts';
 import { vertexOf } from './vertex.ts';
 import { eventsOf } from './webhooks.ts';
 
@@ -234,8 +235,9 @@ export function deliveriesOf(config: Config): DeliverySettings {
     };
   });
   const otlp = otlpOf(config);
-  const more = otlp.length === 0 ? {} : { otlp };
-  return { webhooks, ...more, allow: server.egress.allow, caFile: server.egress.ca_file };
+  const syslog = syslogOf(exporters.syslog);
+  const others = { ...(otlp.length === 0 ? {} : { otlp }), ...(syslog.length === 0 ? {} : { syslog }) };
+  return { webhooks, ...others, allow: server.egress.allow, caFile: server.egress.ca_file };
 }
 
 /** Where a listener's certificate comes from: files, or tailscaled for the node's own name. */

@@ -14,9 +14,13 @@ import type { Answer, Ask } from '../src/serve/ask-thread.ts';
 import { createDeliverer, DELIVERER_DEFAULTS } from '../src/sinks/deliverer.ts';
 import type { DelivererOptions } from '../src/sinks/deliverer.ts';
 import type { Destination } from '../src/sinks/destination.ts';
+import { createDialer } from '../src/sinks/dialer.ts';
 import { createEgress, EGRESS_DEFAULTS, HOOK_EGRESS } from '../src/sinks/egress.ts';
+import type { EgressSettings } from '../src/sinks/egress.ts';
 import { createHook } from '../src/sinks/hook.ts';
 import type { FromDeliveries, ToDeliveries } from '../src/sinks/messages.ts';
+import { Syslog } from '../src/sinks/syslog/syslog.ts';
+import type { SyslogSettings } from '../src/sinks/syslog/syslog.ts';
 import { createWebhook } from '../src/sinks/webhook.ts';
 import { openPool } from '../src/store/database.ts';
 import { createDeliveryStore } from '../src/store/deliveries.ts';
@@ -86,8 +90,11 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
   const payloads = createHookPayloadStore(pool);
   const egress = createEgress({ allow: [], ca: undefined }, EGRESS_DEFAULTS);
   const toHooks = createEgress({ allow: [], ca: undefined }, { ...HOOK_EGRESS, perDestination: POST_PER_HOOK });
+  const dialer = createDialer({ allow: [], ca: undefined }, clock);
   const hooks = new Set<string>();
   const destinations = new Map<string, Destination>();
+  /** Syslog receivers, with the text of all that they were made of: who is configured as before keeps its connection. */
+  const receivers = new Map<string, { made: string; syslog: Syslog }>();
   const events = new Map<string, readonly string[]>();
   /** What a destination is told. Of what records cause the jobs thread tells, which goes by the config itself. */
   const toldOf = (name: string): readonly string[] => events.get(name) ?? [];
@@ -142,6 +149,8 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     knownConfig = current;
     if (names.length === 0) return;
     await offers.offer(await store.due(names));
+    // What this process sent in vain no other process knows.
+    for (const [name, { syslog }] of receivers) if (syslog.lost !== undefined) void serve(name);
   };
 
   /** What the last count has found, and when the next may be. */
@@ -207,6 +216,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
         attempts: { ...(deliverer.counts.get(name) ?? { delivered: 0, rejected: 0, failed: 0 }) },
         dropped: dropped.get(name) ?? 0,
         refused: otlp.refused(name),
+        takenBack: deliverer.takenBack.get(name) ?? 0,
       };
     });
     post({ kind: 'state', destinations: states, unconfigured, pushes: otlp.pushes() });
@@ -224,6 +234,20 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     every(options.lookMs, look),
     every(options.deliverer.leaseMs / 3, () => deliverer.keep()),
   ];
+
+  const reconfigureSyslog = (settings: readonly SyslogSettings[], ways: EgressSettings): void => {
+    const before = new Map(receivers);
+    receivers.clear();
+    for (const one of settings) {
+      const made = JSON.stringify([one, ways]);
+      const kept = before.get(one.destination);
+      const syslog = kept?.made === made ? kept.syslog : new Syslog(one, { dialer, clock, version });
+      receivers.set(one.destination, { made, syslog });
+      destinations.set(one.destination, syslog);
+      events.set(one.destination, one.events);
+    }
+    for (const [name, { syslog }] of before) if (receivers.get(name)?.syslog !== syslog) syslog.close();
+  };
 
   const reconfigure = ({ settings }: Extract<ToDeliveries, { kind: 'settings' }>): void => {
     destinations.clear();
@@ -251,6 +275,8 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     };
     egress.reconfigure(ways);
     toHooks.reconfigure(ways);
+    dialer.reconfigure(ways);
+    reconfigureSyslog(settings.syslog ?? [], ways);
   };
 
   const replay: ReplayDesk = async (which, caller) => {
@@ -268,6 +294,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
     const done = Promise.all([deliverer.stop(), otlp.last()]);
     await Promise.race([done, sleep(withinMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
     timer.abort();
+    for (const { syslog } of receivers.values()) syslog.close();
     post({ kind: 'drained' });
   };
 
@@ -299,6 +326,7 @@ export function runDeliveries({ data, clock, log, post, options = DELIVERIES_DEF
       otlp.stop();
       const stopping = deliverer.stop();
       // Attempts under way break off: they are made again, under the same ids.
+      for (const { syslog } of receivers.values()) syslog.close();
       await Promise.all([egress.close(), toHooks.close()]);
       await Promise.all([stopping, ...loops, offers.close()]);
       await pool.end();

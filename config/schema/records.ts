@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { duration } from './fields.ts';
 import { OtlpConfig } from './otlp.ts';
+import { SyslogConfig } from './syslog.ts';
 import { WebhookConfig } from './webhooks.ts';
 
 /** S3 exports hold at most this many records; a larger `limit` is cut silently, as Aperture does. */
@@ -74,4 +75,8 @@ export const ExportersConfig = z.strictObject({
     .record(z.string(), OtlpConfig)
     .default({})
     .describe('OpenTelemetry: traces, metrics and logs, by name (extension; docs/opentelemetry.md)'),
+  syslog: z
+    .record(z.string(), SyslogConfig)
+    .default({})
+    .describe('The same over syslog, by name (extension; docs/siem.md#syslog)'),
 });

@@ -46,6 +46,8 @@ export type EgressFault =
   | { code: 'address_refused'; host: string; address: string }
   /** http, to a public address, without the config saying that this is meant. */
   | { code: 'plain_http'; host: string; address: string }
+  /** The same of a connection without TLS that is no http. */
+  | { code: 'plain_tcp'; host: string; address: string }
   | { code: 'unresolved'; host: string; why: string }
   /** No connection, or one that is not who it should be: nothing was sent. */
   | { code: 'unreachable'; host: string; why: string }
@@ -62,6 +64,8 @@ export function egressFaultText(fault: EgressFault): string {
       return `${fault.host} is at ${fault.address}, which is not a public address and not in server.egress.allow`;
     case 'plain_http':
       return `${fault.host} is at the public address ${fault.address}, and plain http is not allowed there`;
+    case 'plain_tcp':
+      return `${fault.host} is at the public address ${fault.address}, and a connection without TLS is not allowed there`;
     case 'unresolved':
       return `the name of ${fault.host} was not resolved: ${fault.why}`;
     case 'unreachable':

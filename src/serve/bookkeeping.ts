@@ -282,9 +282,9 @@ export class Bookkeeping {
 }
 
 function jobsSettingsOf(config: Config): JobsSettings {
-  const { webhooks, otlp = [] } = deliveriesOf(config);
+  const { webhooks, syslog = [], otlp = [] } = deliveriesOf(config);
   const told = [
-    ...webhooks.map(({ destination, events, filter }) => ({ destination, events, filter })),
+    ...[...webhooks, ...syslog].map(({ destination, events, filter }) => ({ destination, events, filter })),
     ...otlp.flatMap(otlpTold),
   ];
   return { retention: retentionOf(config), told: told.filter(({ events }) => events.some(isRecordEvent)) };

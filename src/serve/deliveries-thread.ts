@@ -98,6 +98,6 @@ export class DeliveriesThread {
   }
 }
 
-function hasDestination({ webhooks, hooks = [], otlp = [] }: DeliverySettings): boolean {
-  return webhooks.length + hooks.length + otlp.length > 0;
+function hasDestination({ webhooks, hooks = [], otlp = [], syslog = [] }: DeliverySettings): boolean {
+  return webhooks.length + hooks.length + otlp.length + syslog.length > 0;
 }

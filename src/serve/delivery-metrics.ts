@@ -16,6 +16,7 @@ export class DeliveryMetrics {
   readonly #gauges: { gauge: Gauge<'destination'>; read: (state: DestinationState) => number }[];
   readonly #attempts: Counter<'destination' | 'outcome'>;
   readonly #dropped: Counter<'destination'>;
+  readonly #takenBack: Counter<'destination'>;
   readonly #unconfigured: Gauge<'state'>;
   readonly #registry: Registry;
   /** Of OTLP exporters: not there before one is configured. */
@@ -43,6 +44,12 @@ export class DeliveryMetrics {
       labelNames,
       registers,
     });
+    this.#takenBack = new Counter({
+      name: 'aperture_deliveries_taken_back_total',
+      help: 'Deliveries that are made once more, as the connection to a syslog receiver broke behind them',
+      labelNames,
+      registers,
+    });
     this.#unconfigured = new Gauge({
       name: 'aperture_deliveries_unconfigured',
       help: 'Deliveries to destinations that the config does not name (any more)',
@@ -66,11 +73,12 @@ export class DeliveryMetrics {
     this.#unconfigured.set({ state: 'dead' }, unconfigured.dead);
   }
 
-  #count({ name, attempts, dropped }: DestinationState, before: DestinationState | undefined): void {
+  #count({ name, attempts, dropped, takenBack }: DestinationState, before: DestinationState | undefined): void {
     for (const outcome of ['delivered', 'rejected', 'failed'] as const) {
       this.#attempts.inc({ destination: name, outcome }, grown(attempts[outcome], before?.attempts[outcome]));
     }
     this.#dropped.inc({ destination: name }, grown(dropped, before?.dropped));
+    this.#takenBack.inc({ destination: name }, grown(takenBack, before?.takenBack));
   }
 
   #countRefused(destination: string, now: number | undefined, before: number | undefined): void {

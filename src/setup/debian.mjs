@@ -1,6 +1,6 @@
 // Programs that tests and benchmarks need from Debian's packages: installed when we are root there, asked for otherwise.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 
 function onPath(program) {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin'];
@@ -8,10 +8,15 @@ function onPath(program) {
 }
 
 function isThere(need) {
+  // Libraries stand in a folder of the machine's kind: /usr/lib/x86_64-linux-gnu.
+  if ('library' in need) return readdirSync('/usr/lib').some((kind) => existsSync(`/usr/lib/${kind}/${need.library}`));
   return 'module' in need ? existsSync(`/usr/lib/python3/dist-packages/${need.module}`) : onPath(need.program);
 }
 
-/** @param {({ program: string, package: string } | { module: string, package: string })[]} needs `module`: of Debian's Python */
+/**
+ * @param {({ program: string, package: string } | { module: string, package: string } | { library: string, package: string })[]} needs
+ *   `module`: of Debian's Python; `library`: below /usr/lib
+ */
 export function ensurePrograms(needs) {
   const missing = needs.filter((need) => !isThere(need));
   if (missing.length === 0) return;

@@ -10,6 +10,7 @@ ensurePrograms([
   { program: 'redis-server', package: 'redis-server' },
   { program: 'openssl', package: 'openssl' },
   { program: 'rsyslogd', package: 'rsyslog' },
+  { library: 'rsyslog/lmnsd_ossl.so', package: 'rsyslog-openssl' },
   // The audit log and exports are read by programs that share no code with us.
   { program: 'python3', package: 'python3' },
   { module: 'cbor2', package: 'python3-cbor2' },

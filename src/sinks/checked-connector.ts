@@ -23,14 +23,20 @@ export class NotConnected extends Error {
   }
 }
 
-export interface ConnectorOptions {
+/** What a connection is for: whether it is encrypted decides which addresses it may go to. */
+export type Protocol = 'https:' | 'http:' | 'tls:' | 'tcp:';
+
+export interface JudgeOptions {
   policy: AddressPolicy;
   resolve: Resolve;
+  /** Whether what is not encrypted may go to public addresses. */
+  plain: boolean;
+}
+
+export interface ConnectorOptions extends JudgeOptions {
   connectMs: number;
   /** PEM of further authorities. */
   ca: string | undefined;
-  /** Whether plain http may go to public addresses. */
-  plainHttp: boolean;
 }
 
 /**
@@ -40,20 +46,21 @@ export interface ConnectorOptions {
 export function checkedConnector(options: ConnectorOptions): buildConnector.connector {
   const connectors = { 'https:': connectorFor('https:', options), 'http:': connectorFor('http:', options) };
   return (wanted, callback) => {
-    const connect = wanted.protocol === 'https:' ? connectors['https:'] : connectors['http:'];
-    // Sockets look up names only: an address that stands in the URL is judged here.
-    if (isIP(wanted.hostname) !== 0) {
-      const usable = usableOf([wanted.hostname], wanted.hostname, wanted.protocol, options);
-      if (usable instanceof NotConnected) {
-        callback(usable, null);
-        return;
-      }
-    }
-    connect(wanted, callback);
+    const protocol = wanted.protocol === 'https:' ? 'https:' : 'http:';
+    const refused = refusedAddress(wanted.hostname, protocol, options);
+    if (refused === undefined) connectors[protocol](wanted, callback);
+    else callback(refused, null);
   };
 }
 
-function connectorFor(protocol: string, options: ConnectorOptions): buildConnector.connector {
+/** Sockets look up names only: an address that stands in place of a name is judged here, before a socket is opened. */
+export function refusedAddress(host: string, protocol: Protocol, options: JudgeOptions): NotConnected | undefined {
+  if (isIP(host) === 0) return undefined;
+  const usable = usableOf([host], host, protocol, options);
+  return usable instanceof NotConnected ? usable : undefined;
+}
+
+function connectorFor(protocol: Protocol, options: ConnectorOptions): buildConnector.connector {
   const { ca } = options;
   return buildConnector({
     timeout: options.connectMs,
@@ -63,7 +70,8 @@ function connectorFor(protocol: string, options: ConnectorOptions): buildConnect
   });
 }
 
-function judgedLookup(protocol: string, options: ConnectorOptions): LookupFunction {
+/** What a socket looks up names with: it gets addresses that it may connect to, and no others. */
+export function judgedLookup(protocol: Protocol, options: JudgeOptions): LookupFunction {
   return (name, { all }, callback) => {
     const fail = (fault: EgressFault): void => {
       callback(new NotConnected(fault), []);
@@ -90,15 +98,17 @@ function judgedLookup(protocol: string, options: ConnectorOptions): LookupFuncti
 function usableOf(
   addresses: readonly string[],
   host: string,
-  protocol: string,
-  { policy, plainHttp }: ConnectorOptions,
+  protocol: Protocol,
+  { policy, plain }: JudgeOptions,
 ): string[] | NotConnected {
   const judged = addresses.map((address) => ({ address, judgement: policy.judge(address, host) }));
   const reachable = judged.filter(({ judgement }) => judgement !== 'refused');
-  const usable = reachable.filter(({ judgement }) => protocol === 'https:' || plainHttp || judgement === 'allowed');
+  const anywhere = plain || protocol === 'https:' || protocol === 'tls:';
+  const usable = reachable.filter(({ judgement }) => anywhere || judgement === 'allowed');
   if (usable.length > 0) return usable.map(({ address }) => address);
   const [first = judged[0]] = reachable;
   if (first === undefined) return new NotConnected({ code: 'unresolved', host, why: 'it has no address' });
-  const code = first.judgement === 'refused' ? 'address_refused' : 'plain_http';
-  return new NotConnected({ code, host, address: first.address });
+  const { judgement, address } = first;
+  if (judgement === 'refused') return new NotConnected({ code: 'address_refused', host, address });
+  return new NotConnected({ code: protocol === 'tcp:' ? 'plain_tcp' : 'plain_http', host, address });
 }

@@ -25,6 +25,8 @@ export interface Outbox {
     attempted: readonly Attempted[],
     circuit: { failures: number; openMs: number },
   ): Promise<boolean>;
+  /** What counted as delivered waits again, under its old ids and numbers. Says how many those were. */
+  takeBack(name: string, ids: readonly string[], why: string): Promise<number>;
 }
 
 export interface DelivererOptions {
@@ -62,6 +64,8 @@ export interface Deliverer {
   keep(): Promise<void>;
   /** By name of destination. */
   readonly counts: ReadonlyMap<string, AttemptCounts>;
+  /** By name too: deliveries that are made once more, as their connection broke behind them. */
+  readonly takenBack: ReadonlyMap<string, number>;
   /** Begins no more attempts; resolves when those under way have ended. */
   stop(): Promise<void>;
 }
@@ -91,9 +95,11 @@ export function createDeliverer(parts: {
   const { outbox, egress, holder, clock, options = DELIVERER_DEFAULTS } = parts;
   const serving = new Map<string, Promise<void>>();
   const counts = new Map<string, AttemptCounts>();
+  const takenBack = new Map<string, number>();
   let stopping = false;
 
   const attempt = async (destination: Destination, batch: Batch): Promise<Outcome> => {
+    if ('deliver' in destination) return destination.deliver(batch);
     let request: EgressRequest;
     try {
       request = await destination.request(batch);
@@ -158,10 +164,20 @@ export function createDeliverer(parts: {
     return true;
   };
 
+  /** Before anything that comes behind it is sent. */
+  const takeBack = async (destination: Destination | undefined): Promise<void> => {
+    if (destination === undefined || !('lost' in destination) || destination.lost === undefined) return;
+    const { name, lost } = destination;
+    const count = await outbox.takeBack(name, lost.ids, lost.why);
+    destination.found();
+    takenBack.set(name, (takenBack.get(name) ?? 0) + count);
+  };
+
   const serve = async (name: string): Promise<void> => {
     const failures = await outbox.hold(name, holder, options.leaseMs);
     if (failures === undefined) return;
     try {
+      await takeBack(parts.destination(name));
       const state = { failures, most: parts.destination(name)?.batch.most ?? 1 };
       while (await deliverPage(name, state));
     } finally {
@@ -171,6 +187,7 @@ export function createDeliverer(parts: {
 
   return {
     counts,
+    takenBack,
     serve: async (name) => {
       if (stopping || serving.has(name)) return;
       const served = serve(name);

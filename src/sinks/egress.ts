@@ -108,7 +108,7 @@ function openAgents({ allow, ca }: EgressSettings, { connectMs, idleMs, near, re
   const policy = addressPolicy(allow, near);
   const open = (plainHttp: boolean): Agent =>
     new Agent({
-      connect: checkedConnector({ policy, resolve, connectMs, ca, plainHttp }),
+      connect: checkedConnector({ policy, resolve, connectMs, ca, plain: plainHttp }),
       // Our own deadline is the only one.
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -2,11 +2,14 @@ import type { AttemptCounts } from './deliverer.ts';
 import type { HookSettings } from './hook.ts';
 import type { Snapshot } from './otlp/metrics.ts';
 import type { OtlpSettings } from './otlp/settings.ts';
+import type { SyslogSettings } from './syslog/syslog.ts';
 import type { WebhookSettings } from './webhook.ts';
 
 /** What the deliveries thread is configured with. Holds secrets. */
 export interface DeliverySettings {
   webhooks: readonly WebhookSettings[];
+  /** None where it is absent. */
+  syslog?: readonly SyslogSettings[];
   /** Hooks that are told of exchanges when these are over; none where it is absent. */
   hooks?: readonly HookSettings[];
   /** OTLP exporters; none where it is absent. */
@@ -28,6 +31,8 @@ export interface DestinationState {
   /** Since the thread began. */
   attempts: AttemptCounts;
   dropped: number;
+  /** Made once more, as their connection broke behind them. */
+  takenBack: number;
   /** Of what its receiver took, what it says that it threw away. */
   refused?: number;
 }

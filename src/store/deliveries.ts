@@ -89,6 +89,11 @@ export interface DeliveryStore {
   next(name: string, most: { count: number; bytes: number }, inOrder: boolean): Promise<Delivery[]>;
   /** Notes attempts, and what they say of the destination. False when somebody else has the destination by now. */
   settle(name: string, holder: string, attempted: readonly Attempted[], circuit: Circuit): Promise<boolean>;
+  /**
+   * Has deliveries wait again that counted as delivered and were not, at once and under their old ids and numbers; how
+   * long they are tried counts from when they were made.
+   */
+  takeBack(name: string, ids: readonly string[], why: string): Promise<number>;
   /** Makes dead letters of what waited too long, some at a time. True: there may be more. */
   expire(known: readonly string[]): Promise<boolean>;
   /** Deletes what was kept long enough, some at a time. True: there may be more. */
@@ -173,6 +178,10 @@ export function createDeliveryStore(pool: Pool): DeliveryStore {
       }));
       const answer = await pool.query(SETTLE, [name, holder, JSON.stringify(rows), failures, Math.round(openMs)]);
       return Settled.parse(answer.rows[0]).held;
+    },
+    takeBack: async (name, ids, why) => {
+      const { rowCount } = await pool.query(TAKE_BACK, [name, ids, storableText(why).slice(0, ERROR_CHARACTERS)]);
+      return rowCount ?? 0;
     },
     expire: async (known) => {
       const { rowCount } = await pool.query(EXPIRE, [known, EXPIRED_AT_ONCE]);
@@ -345,6 +354,10 @@ const SETTLE = `
     RETURNING 1
   )
   SELECT EXISTS (SELECT FROM held) AS held, set_config('synchronous_commit', 'off', true)`;
+
+const TAKE_BACK = `
+  UPDATE aperture.deliveries SET state = 'waiting', finished_at = NULL, next_attempt_at = statement_timestamp(), last_error = $3
+   WHERE id = ANY($2::uuid[]) AND destination = $1 AND state = 'delivered'`;
 
 /**
  * What is configured is numbered first, so that its receiver can tell what it never got. The time is the statement's:

@@ -3,6 +3,7 @@ import { removeDataDir } from '../support/postgres.ts';
 import { temporaryFolder } from '../support/gateway.ts';
 import { isSigned, startReceiver } from '../support/receiver.ts';
 import type { Arrived } from '../support/receiver.ts';
+import { startTestSyslog } from '../support/syslog.ts';
 import { until } from '../support/until.ts';
 import { startFlow } from './support.ts';
 import type { Flow } from './support.ts';
@@ -28,14 +29,17 @@ async function listed(flow: Flow, query = ''): Promise<Delivery[]> {
   return ((await flow.gateway.json(`/api/deliveries${query}`)) as { items: Delivery[] }).items;
 }
 
-test('failure mode 10: every closed request reaches a webhook once, in sequence, over kill -9 in the middle', async () => {
-  const [siem, refusals] = await Promise.all([startReceiver(), startReceiver()]);
-  closing.push(() => Promise.all([siem.away(), refusals.away()]));
+test('failure mode 10: every closed request reaches a webhook and syslog once, in sequence, over kill -9 in the middle', async () => {
+  const [siem, refusals, syslog] = await Promise.all([startReceiver(), startReceiver(), startTestSyslog()]);
+  closing.push(() => Promise.all([siem.away(), refusals.away(), syslog.away()]));
   const dataDir = temporaryFolder();
   const options = {
     dataDir,
     server: { egress: { allow: ['127.0.0.1'] } },
     exporters: {
+      syslog: {
+        siem: { address: `127.0.0.1:${syslog.port}`, tls: false, format: 'json', filter: { models: ['gpt-*'] } },
+      },
       webhooks: {
         siem: { url: siem.url, secret: SECRET, timeout: '5s', filter: { models: ['gpt-*'] } },
         refusals: {
@@ -85,6 +89,16 @@ test('failure mode 10: every closed request reaches a webhook once, in sequence,
     type: 'request.closed',
     data: { state: 'complete', status: 200, login: '(loopback)', model: 'gpt-5-mini', provider: 'openai' },
   });
+
+  await until('syslog has them too', () => new Set(syslog.arrived.map(({ id }) => id)).size === 10, 30_000);
+  const logged = [...new Map(syslog.arrived.map((one) => [one.id, one])).values()];
+  expect(logged.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const requests = logged.map(({ text }) => (JSON.parse(text) as { data: { id: string } }).data.id);
+  expect(new Set(requests)).toEqual(new Set(ids));
+  const { destinations } = (await flow.gateway.json('/api/destinations')) as { destinations: unknown[] };
+  expect(destinations).toContainEqual(
+    expect.objectContaining({ name: 'syslog.siem', events: ['request.closed'], last_sequence: 10, failures: 0 }),
+  );
 
   const told = (): { class_uid: number; metadata: { event_code: string; sequence: number }; api: unknown }[] =>
     once(refusals.arrived).flatMap(({ text }) => JSON.parse(text) as ReturnType<typeof told>);

@@ -39,6 +39,7 @@ async function serve(
       hold: () => Promise.resolve(0),
       keep: () => Promise.resolve(),
       release: () => Promise.resolve(),
+      takeBack: () => Promise.resolve(0),
       next: (_, { count }) => Promise.resolve(left.slice(0, count)),
       settle: (_name, _holder, attempted) => {
         settled.push(attempted);

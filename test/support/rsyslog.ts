@@ -12,11 +12,13 @@ export interface SyslogMessage {
   messageId: string;
   time: string;
   priority: string;
+  structured: string;
   text: string;
 }
 
 /** Debian's rsyslogd with a config of its own, which listens on a port of loopback and writes what it gets to a file. */
 export interface TestRsyslog {
+  port: number;
   /** As a relay would: the text as it is, over TCP. */
   send(text: string): Promise<void>;
   /** What it has written, in its order. */
@@ -26,18 +28,28 @@ export interface TestRsyslog {
 
 const SEPARATOR = '\u0001';
 
-export async function startTestRsyslog(): Promise<TestRsyslog> {
+/** PEM files: what rsyslog shows to clients, and whose certificates it takes from them. */
+export interface RsyslogTls {
+  certFile: string;
+  keyFile: string;
+  caFile: string;
+  /** Of the certificate that a client has to have. */
+  clientName: string;
+}
+
+/** With `tls`, it takes that and nothing else. */
+export async function startTestRsyslog(tls?: RsyslogTls): Promise<TestRsyslog> {
   const folder = mkdtempSync(join(tmpdir(), 'aperture-test-rsyslog-'));
   const [config, portFile, log] = ['rsyslog.conf', 'port', 'messages'].map((name) => join(folder, name)) as [
     string,
     string,
     string,
   ];
-  const fields = ['hostname', 'app-name', 'msgid', 'timestamp:::date-rfc3339', 'pri-text', 'msg'];
+  const fields = ['hostname', 'app-name', 'msgid', 'timestamp:::date-rfc3339', 'pri-text', 'structured-data', 'msg'];
   writeFileSync(
     config,
-    `global(workDirectory="${folder}")
-module(load="imtcp")
+    `global(workDirectory="${folder}"${tls === undefined ? '' : tlsFiles(tls)})
+module(load="imtcp"${tls === undefined ? '' : tlsDriver(tls)})
 template(name="fields" type="string" string="${fields.map((field) => `%${field}%`).join('\\001')}\\n")
 ruleset(name="all") { action(type="omfile" file="${log}" template="fields") }
 input(type="imtcp" port="0" address="127.0.0.1" listenPortFileName="${portFile}" ruleset="all")
@@ -57,6 +69,7 @@ input(type="imtcp" port="0" address="127.0.0.1" listenPortFileName="${portFile}"
     30_000,
   );
   return {
+    port,
     send: (text) =>
       new Promise((resolve, reject) => {
         const socket = connect(port, '127.0.0.1', () => socket.end(text));
@@ -77,6 +90,15 @@ input(type="imtcp" port="0" address="127.0.0.1" listenPortFileName="${portFile}"
 }
 
 function messageOf(line: string): SyslogMessage {
-  const [host = '', app = '', messageId = '', time = '', priority = '', ...text] = line.split(SEPARATOR);
-  return { host, app, messageId, time, priority, text: text.join(SEPARATOR) };
+  const [host = '', app = '', messageId = '', time = '', priority = '', structured = '', ...text] =
+    line.split(SEPARATOR);
+  return { host, app, messageId, time, priority, structured, text: text.join(SEPARATOR) };
+}
+
+function tlsFiles({ certFile, keyFile, caFile }: RsyslogTls): string {
+  return ` defaultNetstreamDriverCAFile="${caFile}" defaultNetstreamDriverCertFile="${certFile}" defaultNetstreamDriverKeyFile="${keyFile}"`;
+}
+
+function tlsDriver({ clientName }: RsyslogTls): string {
+  return ` streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="x509/name" permittedPeer=["${clientName}"]`;
 }

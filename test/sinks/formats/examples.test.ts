@@ -4,6 +4,8 @@ import { expect, test } from 'vitest';
 import { packageRoot } from '../../../src/lib/package-root.ts';
 import { createFormat } from '../../../src/sinks/formats/choose.ts';
 import { FORMATS } from '../../../src/sinks/formats/format.ts';
+import { framed } from '../../../src/sinks/syslog/framing.ts';
+import { messageWriter } from '../../../src/sinks/syslog/message.ts';
 import { oneOfEach } from './events.ts';
 
 const file = join(packageRoot(), 'docs/siem-examples.md');
@@ -27,8 +29,19 @@ function examples(): string {
     'One body of each kind in each format, written by the code (`UPDATE_DOCS=1 npx vitest run test/sinks/formats`). JSON is\n' +
       'sent without the white space that is here. [siem.md](siem.md) says what is what.',
     ...sections,
+    syslogExamples(),
     '',
   ].join('\n\n');
+}
+
+/** What differs from the above is the header and the length before it: two are enough. */
+function syslogExamples(): string {
+  const [event] = events;
+  const messages = (['json', 'cef'] as const).map((format) => {
+    const write = messageWriter({ format, facility: 'local0', most: 8_192, bom: false, version: '0.1.0' });
+    return `### ${format}\n\n\`\`\`text\n${event === undefined ? '' : framed(write(event), 'octet_counting')}\n\`\`\``;
+  });
+  return ['## Over syslog', 'As it is sent, with octet counting.', ...messages].join('\n\n');
 }
 
 test('docs/siem-examples.md shows what is sent (UPDATE_DOCS=1 npx vitest run test/sinks/formats writes it)', () => {

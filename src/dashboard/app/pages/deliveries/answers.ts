@@ -4,7 +4,7 @@ import { countExact } from '../../design/format.ts';
 import { DELIVERY_STATES } from './search.ts';
 
 const Destination = z.looseObject({
-  /** `webhooks.siem`, `otlp.collector.traces`, `hooks.review`. */
+  /** `webhooks.siem`, `syslog.siem`, `otlp.collector.traces`, `hooks.review`. */
   name: z.string(),
   /** What it is told of; nothing for what is in the config no more. */
   events: z.array(z.string()),
@@ -107,6 +107,6 @@ export type Health = 'good' | 'failing' | 'gone' | 'idle';
 /** How a destination does: from whether its attempts fail, and whether the config still has it. */
 export function healthOf({ name, events, failures, waiting, delivered_24h }: Destination): Health {
   if (failures > 0) return 'failing';
-  if (/^(?:webhooks|otlp)\./.test(name) && events.length === 0) return 'gone';
+  if (/^(?:webhooks|syslog|otlp)\./.test(name) && events.length === 0) return 'gone';
   return waiting > 0 || delivered_24h > 0 ? 'good' : 'idle';
 }

@@ -26,7 +26,7 @@ export function DeliveriesPage() {
         <Tabs
           label="Deliveries"
           options={[
-            { value: 'webhooks', name: 'Webhooks and hooks' },
+            { value: 'webhooks', name: 'Destinations' },
             { value: 's3', name: 'Export to S3' },
             { value: 'letters', name: 'Dead letters' },
           ]}

@@ -36,8 +36,8 @@ export function DestinationsTab({ known, search, change }: DestinationsTabProps)
     return (
       <Card>
         <Empty title="Nothing is told to anybody">
-          Webhooks are set under exporters.webhooks in the configuration, OpenTelemetry under exporters.otlp: for a
-          SIEM, a collector, or for whatever should know.
+          Webhooks are set under exporters.webhooks in the configuration, syslog under exporters.syslog, OpenTelemetry
+          under exporters.otlp: for a SIEM, a collector, or for whatever should know.
         </Empty>
       </Card>
     );
