@@ -38,7 +38,7 @@ const WrittenHook = z.strictObject({
     .enum(['', 'fail_open', 'fail_closed'])
     .default('')
     .describe(
-      'When a pre_request hook cannot answer, or a rule cannot look: go on without it, or refuse. ' +
+      'When a hook that is asked cannot answer, or a rule cannot look: go on without it, or refuse. ' +
         'Absent: fail_open for a hook, fail_closed for a rule of the gateway itself',
     ),
   preference: z.int().default(0).describe('Higher is called first; ties by name'),

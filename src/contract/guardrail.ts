@@ -4,10 +4,11 @@ import type { Fault } from './fault.ts';
 import type { BodyFields } from './messages.ts';
 import type { Usage } from './usage.ts';
 
-/** What a rule looks at. Hooks see requests before they are sent, and whole exchanges after they are over. */
+/** What a rule looks at. Hooks see requests before they are sent, answers before the client has them, and what is over. */
 export type Side = 'request' | 'response';
 
-export const HOOK_EVENTS = ['pre_request', 'entire_request', 'tool_call_entire_request'] as const;
+/** `response` is ours: a hook is asked about the whole answer before the client has any of it. */
+export const HOOK_EVENTS = ['pre_request', 'response', 'entire_request', 'tool_call_entire_request'] as const;
 export type HookEvent = (typeof HOOK_EVENTS)[number];
 
 /** What a hook is told (aperture.md, section 6.2), under the names that the config has for it. */
@@ -240,10 +241,22 @@ export interface Deciding {
   /** Names of the rules that look at it. */
   rules: string[];
   placeholders: [string, string][];
+  /** Hooks that are asked about the answer when it is whole, and what all of them are told; absent: it goes on as it comes. */
+  asking?: Asking;
+}
+
+export interface Asking {
+  /** All of them name the event `response`. */
+  wired: Wired[];
+  facts: CallFacts;
 }
 
 /** An event that a hook is told of when the exchange is over. */
-export type PostEvent = Exclude<HookEvent, 'pre_request'>;
+export type PostEvent = Exclude<HookEvent, 'pre_request' | 'response'>;
+
+export function isPostEvent(event: HookEvent): event is PostEvent {
+  return event !== 'pre_request' && event !== 'response';
+}
 
 /** A hook that is told of an exchange when it is over: what only the front door knows of that, kept in the journal. */
 export interface PostHook {

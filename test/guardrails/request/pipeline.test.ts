@@ -32,7 +32,7 @@ async function judge(
 ): Promise<Judged> {
   const asked: [string, string][] = [];
   const callHook: CallHook = (rule, _, call) => {
-    const seen = Buffer.from(call.body).toString('utf8');
+    const seen = Buffer.from(call.body ?? []).toString('utf8');
     asked.push([rule.name, seen]);
     return Promise.resolve(more.answer?.(rule.name, seen) ?? { kind: 'allow' });
   };
