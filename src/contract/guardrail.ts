@@ -87,7 +87,7 @@ export const SECRET_KINDS = ['provider_key', 'cloud_key', 'private_key', 'jwt'] 
 export type SecretKind = (typeof SECRET_KINDS)[number];
 
 /** `hooks.<name>.builtin`, as config has read it. */
-export type Builtin = TextBuiltin | ToolPolicy | ParameterBounds | PromptSize;
+export type Builtin = TextBuiltin | ToolPolicy | ParameterBounds | PromptSize | Heuristic;
 
 /** Those that look for something in texts. */
 export type TextBuiltin = PersonalData | Secrets | Words | Regex;
@@ -144,6 +144,53 @@ export interface PromptSize extends BuiltinCommon {
   maxBytes: number | undefined;
   maxMessages: number | undefined;
 }
+
+/** Those that guess: they look at requests, and flag. */
+export type Heuristic = PromptInjection | LanguageRule;
+
+/** Looks for what wants to be obeyed, in what users write and tools tell. */
+export interface PromptInjection extends BuiltinCommon {
+  kind: 'prompt_injection';
+  action: 'flag';
+  /** The sum of weights that a text has to reach (`guardrails/heuristics/prompt-injection.ts`). */
+  threshold: number;
+}
+
+/** Flags what users write in a language that is not among these. */
+export interface LanguageRule extends BuiltinCommon {
+  kind: 'language';
+  action: 'flag';
+  allow: Language[];
+}
+
+/** Languages that are told apart: by their letters, and those in Latin letters by their commonest words. */
+export const LANGUAGES = [
+  'en',
+  'de',
+  'fr',
+  'es',
+  'it',
+  'pt',
+  'nl',
+  'sv',
+  'da',
+  'pl',
+  'cs',
+  'tr',
+  'fi',
+  'ru',
+  'uk',
+  'el',
+  'he',
+  'ar',
+  'fa',
+  'hi',
+  'th',
+  'zh',
+  'ja',
+  'ko',
+] as const;
+export type Language = (typeof LANGUAGES)[number];
 
 /** Text rules with the longest reach decide how much of a stream is held back at most. */
 export const WINDOW_CHARS = 4096;

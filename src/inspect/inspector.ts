@@ -65,6 +65,7 @@ export class Inspector {
         this.#inspections.get(message.exchange)?.giveUpHolding(message.why);
         return;
       case 'drop':
+        this.#inspections.get(message.exchange)?.abandon();
         this.#inspections.delete(message.exchange);
         return;
       case 'revoked_sessions':

@@ -59,6 +59,8 @@ export function isTextBuiltin(builtin: Builtin): builtin is TextBuiltin {
     case 'tool_policy':
     case 'parameters':
     case 'prompt_size':
+    case 'prompt_injection':
+    case 'language':
       return false;
     default:
       return unreachable(builtin);
