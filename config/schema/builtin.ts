@@ -14,7 +14,17 @@ const TOOLS = 1_000;
 const VALUES = 1_000;
 const MESSAGE_CHARS = 1_000;
 
-const BUILTIN_KINDS = ['personal_data', 'secrets', 'words', 'regex', 'tool_policy', 'parameters', 'prompt_size', 'prompt_injection', 'language'];
+const BUILTIN_KINDS = [
+  'personal_data',
+  'secrets',
+  'words',
+  'regex',
+  'tool_policy',
+  'parameters',
+  'prompt_size',
+  'prompt_injection',
+  'language',
+];
 
 /** What a find is counted by, in records and metrics. */
 const KIND = /^[a-z][a-z0-9_]{0,31}$/;

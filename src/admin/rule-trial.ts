@@ -115,7 +115,9 @@ function chosen({ rules, side, input, callHooks }: Trial): { run: Rule[]; notRun
 function whyNot(rule: Rule, side: Side, input: 'text' | 'body', callHooks: boolean): string | undefined {
   if (rule.type === 'hook') return callHooks ? undefined : 'an external hook is called only with "call_hooks"';
   if (!rule.builtin.sides.includes(side)) return `it does not look at the ${side}`;
-  return input === 'text' && !isTextRule(rule) && !isHeuristic(rule) ? `a rule of the kind ${rule.builtin.kind} looks at a body` : undefined;
+  return input === 'text' && !isTextRule(rule) && !isHeuristic(rule)
+    ? `a rule of the kind ${rule.builtin.kind} looks at a body`
+    : undefined;
 }
 
 function isTextRule(rule: Rule): rule is TextRule {

@@ -46,7 +46,10 @@ export function rulesBefore(arrival: Arrival, route: Route): readonly SendHook[]
   if (hooks.length === 0) return hooks;
   return hooks.filter(
     ({ name, events }) =>
-      events.length === 0 || events.includes('pre_request') || builtins.has(name) || isUncallable(arrival, name, events),
+      events.length === 0 ||
+      events.includes('pre_request') ||
+      builtins.has(name) ||
+      isUncallable(arrival, name, events),
   );
 }
 
@@ -181,8 +184,7 @@ function hooksAfter(arrival: Arrival, route: Route): readonly SendHook[] {
   const hooks = sendHooksOf(arrival, route);
   if (hooks.length === 0) return hooks;
   return hooks.filter(
-    ({ name, events }) =>
-      events.includes('response') && !builtins.has(name) && rules?.disabled.includes(name) !== true,
+    ({ name, events }) => events.includes('response') && !builtins.has(name) && rules?.disabled.includes(name) !== true,
   );
 }
 
@@ -198,7 +200,8 @@ export function unguardedBy(
   stream: boolean,
 ): Fault | undefined {
   const { decoded, fields } = judged.asked.scanned;
-  if (protocol.api === 'openai_speech') return unguarded(readingRule(arrival, judged) ?? readingHook(arrival, judged), 'what is spoken');
+  if (protocol.api === 'openai_speech')
+    return unguarded(readingRule(arrival, judged) ?? readingHook(arrival, judged), 'what is spoken');
   if (protocol.api === 'openai_text_completions') {
     if (judged.unread === undefined) return undefined;
     return unguarded(strictRule(arrival, judged, 'request'), 'a prompt of tokens: send its text');

@@ -144,7 +144,8 @@ class Chain {
   #twins(): Fault | undefined {
     const { wired } = this.#request;
     const builtins = [...builtinsOn(this.#set, wired, 'request'), ...builtinsOn(this.#set, wired, 'response')];
-    const isInForce = builtins.some(({ builtin }) => !builtin.shadow) || hooksAsked(this.#set, wired, 'pre_request').length > 0;
+    const isInForce =
+      builtins.some(({ builtin }) => !builtin.shadow) || hooksAsked(this.#set, wired, 'pre_request').length > 0;
     if (!isInForce) return undefined;
     const texts = textsOf(this.#request.api, this.body, this.#request.form);
     if (!texts.ok) return texts.fault;

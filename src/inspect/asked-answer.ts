@@ -68,12 +68,20 @@ export class AskedAnswer {
     this.#hold.drop();
   }
 
-  /** What the record says of it: nothing that was taken out of it, and of one that did not go on, only what it cost. */
+  /**
+   * What the record says of it: nothing that was taken out of it, and of one that did not go on, only what it cost. Such a one
+   * is no answer that reached its end.
+   */
   shown(read: ResponseFacts): ResponseFacts {
     const { withheld, changed } = this.#hold;
     if (!withheld && changed === undefined) return read;
     const { refusal: _, ...detail } = read.usage_detail;
-    return { ...read, tool_calls: changed?.toolCalls ?? [], usage_detail: detail };
+    return {
+      ...read,
+      tool_calls: changed?.toolCalls ?? [],
+      usage_detail: detail,
+      complete: read.complete && !withheld,
+    };
   }
 }
 

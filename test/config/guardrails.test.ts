@@ -287,7 +287,12 @@ test.each<[what: string, rule: unknown, path: string, message: RegExp]>([
     'builtin.action',
     /cannot be redact .* it only flags/,
   ],
-  ['a language nobody knows', { kind: 'language', action: 'flag', allow: ['xx'] }, 'builtin.allow[0]', /"xx" is not one of/],
+  [
+    'a language nobody knows',
+    { kind: 'language', action: 'flag', allow: ['xx'] },
+    'builtin.allow[0]',
+    /"xx" is not one of/,
+  ],
   ['no language', { kind: 'language', action: 'flag', allow: [] }, 'builtin.allow', /is empty/],
   [
     'a guess about responses',
@@ -373,12 +378,16 @@ test('that a hook is asked about answers is said, as streams then wait; of a rul
       grants: [
         {
           src: ['*'],
-          app: { [CAPABILITY]: [{ role: 'admin' }, { models: '**', send_hooks: wire(['h'], ['pre_request', 'response']) }] },
+          app: {
+            [CAPABILITY]: [{ role: 'admin' }, { models: '**', send_hooks: wire(['h'], ['pre_request', 'response']) }],
+          },
         },
       ],
     });
   expect(asked({ h: { url: 'http://x' } })).toEqual([
-    expect.stringMatching(/^warning grants\[0\].*send_hooks\[0\]\.events\[1\]: hook "h" is asked about whole answers: a stream/),
+    expect.stringMatching(
+      /^warning grants\[0\].*send_hooks\[0\]\.events\[1\]: hook "h" is asked about whole answers: a stream/,
+    ),
   ]);
   expect(asked({ h: { builtin: { kind: 'secrets', action: 'flag' } } })).toEqual([]);
 });

@@ -28,7 +28,9 @@ let hanging: HookServer;
 /** What the two hooks do about the request with this tag. */
 const answers = new Map<string, { strict?: HookAnswer; lax?: HookAnswer }>();
 
-const tagOf = ({ body }: Called): string => String(body.metadata['user_agent']);
+/** Google's SDK has a user agent of its own: there the tag is the message. */
+const tagOf = ({ body }: Called): string =>
+  /tag-[0-9a-f-]{36}/.exec(`${String(body.metadata['user_agent'])} ${String(body.user_message)}`)?.[0] ?? '';
 const callsOf = (hook: HookServer, tag: string): Called[] => hook.calls.filter((called) => tagOf(called) === tag);
 
 beforeAll(async () => {
@@ -131,7 +133,9 @@ async function captured(id: string): Promise<string> {
   });
 }
 
-const saying = (text: string): string => `text=${encodeURIComponent(text)};bytes=3;output=20`;
+/** Each letter by its code: the header is in the record, and what the answer says must not be. */
+const saying = (text: string): string =>
+  `text=${[...Buffer.from(text)].map((byte) => `%${byte.toString(16)}`).join('')};bytes=3;output=20`;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const byHook = (record: RecordRow) => record.verdicts.filter(({ type }) => type === 'hook');
 
@@ -148,7 +152,8 @@ const BLOCK: HookAnswer = (response) =>
 
 describe.each(WIRE_NAMES)('%s', (wire) => {
   const blockedShape = (): unknown => {
-    if (wire === 'messages') return { type: 'error', error: { type: 'invalid_request_error', message: 'Not for your eyes' } };
+    if (wire === 'messages')
+      return { type: 'error', error: { type: 'invalid_request_error', message: 'Not for your eyes' } };
     return wire.startsWith('gemini')
       ? { error: { code: 451, message: 'Not for your eyes', status: 'PERMISSION_DENIED' } }
       : { error: { message: 'Not for your eyes', type: 'guardrail_blocked' } };
@@ -178,8 +183,15 @@ describe.each(WIRE_NAMES)('%s', (wire) => {
       const [called, second] = callsOf(strict, tag);
       expect(second).toBeUndefined();
       expect(called?.headers.authorization).toBe('Bearer strict-key');
-      expect(called?.body.metadata).toMatchObject({ event: 'response', status: 200, stream, provider: expect.any(String) });
-      expect(called?.body.metadata['estimated_cost']).toMatchObject({ usage: { input_tokens: 1500, output_tokens: 20 } });
+      expect(called?.body.metadata).toMatchObject({
+        event: 'response',
+        status: 200,
+        stream,
+        provider: expect.any(String),
+      });
+      expect(called?.body.metadata['estimated_cost']).toMatchObject({
+        usage: { input_tokens: 1500, output_tokens: 20 },
+      });
       expect(called?.body.metadata['session_id']).toEqual(expect.any(String));
       expect(called?.body.user_message).toBe('Tell me a story');
       expect(JSON.stringify(called?.body.request_body)).toContain('Tell me a story');
@@ -220,19 +232,22 @@ describe.each(WIRE_NAMES)('%s', (wire) => {
     });
   });
 
-  test.concurrent('what one puts in the place of an answer the next sees, the client gets and the capture holds', async () => {
-    const tag = newTag();
-    answers.set(tag, { strict: replacing('heron', 'wren') });
-    const { status, headers, bytes, body } = await take(wire, false, { tag, sim: saying('a heron in the reeds') });
-    expect(status).toBe(200);
-    expect(body).toContain('a wren in the reeds');
-    expect(headers['content-length']).toBe(String(bytes.length));
-    expect(JSON.stringify(callsOf(lax, tag)[0]?.body.response_body)).toContain('a wren in the reeds');
-    const record = await recordOf(tag);
-    expect(record).toMatchObject({ state: 'complete', usage: { output: 20 }, response_sha256: sha256(bytes) });
-    expect(record.edits).toContainEqual({ kind: 'rule', side: 'response', detail: 'strict: modify' });
-    expect(await captured(record.id)).toBe(body);
-  });
+  test.concurrent(
+    'what one puts in the place of an answer the next sees, the client gets and the capture holds',
+    async () => {
+      const tag = newTag();
+      answers.set(tag, { strict: replacing('heron', 'wren') });
+      const { status, headers, bytes, body } = await take(wire, false, { tag, sim: saying('a heron in the reeds') });
+      expect(status).toBe(200);
+      expect(body).toContain('a wren in the reeds');
+      expect(headers['content-length']).toBe(String(bytes.length));
+      expect(JSON.stringify(callsOf(lax, tag)[0]?.body.response_body)).toContain('a wren in the reeds');
+      const record = await recordOf(tag);
+      expect(record).toMatchObject({ state: 'complete', usage: { output: 20 }, response_sha256: sha256(bytes) });
+      expect(record.edits).toContainEqual({ kind: 'rule', side: 'response', detail: 'strict: modify' });
+      expect(await captured(record.id)).toBe(body);
+    },
+  );
 
   test.concurrent('a stream cannot be modified: by the fail_policy it is refused, or goes on as it came', async () => {
     const refused = newTag();
@@ -259,24 +274,29 @@ const BAD: [string, HookAnswer][] = [
   ['modifying without a body', (response) => response.end('{"action":"modify"}')],
 ];
 describe.each(BAD)('a hook that is %s', (_what, answer) => {
-  test.concurrent.each([true, false])('refuses with 503 or lets pass, as its fail_policy says (stream: %s)', async (stream) => {
-    const [open, closed] = [newTag(), newTag()];
-    answers.set(open, { lax: answer });
-    expect((await take('messages', stream, { tag: open })).status).toBe(200);
-    answers.set(closed, { strict: answer });
-    const refused = await take('messages', stream, { tag: closed });
-    expect(refused.status).toBe(503);
-    const record = await recordOf(closed);
-    expect(record).toMatchObject({ state: 'blocked', error: { code: 'gateway_guardrail_unavailable' } });
-    expect(byHook(record)).toMatchObject([{ rule: 'strict', action: 'error', error: expect.any(String) }]);
-  });
+  test.concurrent.each([true, false])(
+    'refuses with 503 or lets pass, as its fail_policy says (stream: %s)',
+    async (stream) => {
+      const [open, closed] = [newTag(), newTag()];
+      answers.set(open, { lax: answer });
+      expect((await take('messages', stream, { tag: open })).status).toBe(200);
+      answers.set(closed, { strict: answer });
+      const refused = await take('messages', stream, { tag: closed });
+      expect(refused.status).toBe(503);
+      const record = await recordOf(closed);
+      expect(record).toMatchObject({ state: 'blocked', error: { code: 'gateway_guardrail_unavailable' } });
+      expect(byHook(record)).toMatchObject([{ rule: 'strict', action: 'error', error: expect.any(String) }]);
+    },
+  );
 });
 
 test.concurrent.each([true, false])('one that is away, and one that hangs: the same (stream: %s)', async (stream) => {
   for (const model of [AWAY, HANGING]) {
     const { tag, status } = await take('chat', stream, { model });
     expect(status).toBe(200);
-    expect(byHook(await recordOf(tag))).toMatchObject([{ side: 'response', action: 'error', error: expect.any(String) }]);
+    expect(byHook(await recordOf(tag))).toMatchObject([
+      { side: 'response', action: 'error', error: expect.any(String) },
+    ]);
   }
   for (const model of ['claude-sonnet-4-5', 'claude-opus-4-8']) {
     const { tag, status, body } = await take('messages', stream, { model });
@@ -289,7 +309,10 @@ test.concurrent.each([true, false])(
   'hooks see what rules left: placeholders, and no value; the client gets the values (stream: %s)',
   async (stream) => {
     const tag = newTag();
-    const body = { ...WIRES.messages.body(WIRES.messages.model, stream), messages: [{ role: 'user', content: `TICKET-123456 is of ${EMAIL}` }] };
+    const body = {
+      ...WIRES.messages.body(WIRES.messages.model, stream),
+      messages: [{ role: 'user', content: `TICKET-123456 is of ${EMAIL}` }],
+    };
     if (!stream) answers.set(tag, { strict: replacing(' is of ', ' belongs to ') });
     const taken = await take('messages', stream, { tag, sim: 'echo=1;bytes=900', body });
     expect(taken.status).toBe(200);
@@ -308,7 +331,9 @@ test.concurrent.each([true, false])(
 test.concurrent('tool calls of a blocked answer are in no record', async () => {
   const tag = newTag();
   answers.set(tag, { strict: BLOCK });
-  const tools = [{ name: 'read_file', input_schema: { type: 'object', properties: { path: { const: '/etc/heron' } } } }];
+  const tools = [
+    { name: 'read_file', input_schema: { type: 'object', properties: { path: { const: '/etc/heron' } } } },
+  ];
   const body = { ...WIRES.messages.body(WIRES.messages.model, true), tools };
   expect((await take('messages', true, { tag, sim: 'tools=1', body })).status).toBe(451);
   expect(callsOf(strict, tag)[0]?.body.tool_calls).toEqual([{ name: 'read_file', params: expect.any(Object) }]);
@@ -335,11 +360,18 @@ test.concurrent('a client that leaves while its stream is held aborts the provid
   const leaving = new AbortController();
   const asking = fetch(flow.gateway.url + WIRES.messages.path('', true), {
     method: 'POST',
-    headers: { ...WIRE_HEADERS, 'content-type': 'application/json', 'user-agent': tag, 'x-sim': `tag=${tag};events=2000;pace=20ms` },
+    headers: {
+      ...WIRE_HEADERS,
+      'content-type': 'application/json',
+      'user-agent': tag,
+      'x-sim': `tag=${tag};events=2000;pace=20ms`,
+    },
     body: JSON.stringify(WIRES.messages.body(WIRES.messages.model, true)),
     signal: leaving.signal,
   }).catch(() => 'left');
-  await until('the provider answers', () => flow.simulator.books(0, tag).entries.some(({ events_sent }) => events_sent > 3));
+  await until('the provider answers', () =>
+    flow.simulator.books(0, tag).entries.some(({ events_sent }) => events_sent > 3),
+  );
   leaving.abort();
   expect(await asking).toBe('left');
   expect((await flow.ended(tag)).ending).toBe('client_left');
@@ -347,61 +379,88 @@ test.concurrent('a client that leaves while its stream is held aborts the provid
   expect(callsOf(strict, tag)).toEqual([]);
 });
 
-test.concurrent('a client that leaves while a hook is asked ends the call, and the next hook is not asked', async () => {
-  const tag = newTag();
-  let ended = false;
-  answers.set(tag, { strict: (response) => response.on('close', () => (ended = true)) });
-  const leaving = new AbortController();
-  const asking = fetch(flow.gateway.url + WIRES.chat.path('', false), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'user-agent': tag },
-    body: JSON.stringify(WIRES.chat.body(WIRES.chat.model, false)),
-    signal: leaving.signal,
-  }).catch(() => 'left');
-  await until('the hook is asked', () => callsOf(strict, tag).length === 1);
-  leaving.abort();
-  expect(await asking).toBe('left');
-  await until('the call is over', () => ended);
-  const record = await recordOf(tag);
-  expect(record).toMatchObject({ state: 'aborted', response_bytes: 0 });
-  expect(byHook(record)).toEqual([]);
-  expect(callsOf(lax, tag)).toEqual([]);
-});
+test.concurrent(
+  'a client that leaves while a hook is asked ends the call, and the next hook is not asked',
+  async () => {
+    const tag = newTag();
+    let ended = false;
+    answers.set(tag, { strict: (response) => response.on('close', () => (ended = true)) });
+    const leaving = new AbortController();
+    const asking = fetch(flow.gateway.url + WIRES.chat.path('', false), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'user-agent': tag },
+      body: JSON.stringify(WIRES.chat.body(WIRES.chat.model, false)),
+      signal: leaving.signal,
+    }).catch(() => 'left');
+    await until('the hook is asked', () => callsOf(strict, tag).length === 1);
+    leaving.abort();
+    expect(await asking).toBe('left');
+    await until('the call is over', () => ended);
+    const record = await recordOf(tag);
+    expect(record).toMatchObject({ state: 'aborted', response_bytes: 0 });
+    expect(byHook(record)).toEqual([]);
+    expect(callsOf(lax, tag)).toEqual([]);
+  },
+);
 
 describe('official SDKs', () => {
-  test.concurrent.each([true, false])('of OpenAI: an answer, and an error where it is blocked (stream: %s)', async (stream) => {
-    const ask = async (tag: string): Promise<string> => {
-      const client = new OpenAI({ baseURL: `${flow.gateway.url}/v1`, apiKey: 'mine', maxRetries: 0, defaultHeaders: { 'user-agent': tag, 'x-sim': saying('the tide is high') } });
-      const asked = { model: WIRES.chat.model, messages: [{ role: 'user' as const, content: 'hi' }] };
-      if (!stream) return (await client.chat.completions.create(asked)).choices[0]?.message.content ?? '';
-      let text = '';
-      for await (const chunk of await client.chat.completions.create({ ...asked, stream: true })) text += chunk.choices[0]?.delta.content ?? '';
-      return text;
-    };
-    expect(await ask(newTag())).toBe('the tide is high');
-    const tag = newTag();
-    answers.set(tag, { strict: BLOCK });
-    await expect(ask(tag)).rejects.toMatchObject({ status: 451, message: expect.stringContaining('Not for your eyes') });
-  });
+  test.concurrent.each([true, false])(
+    'of OpenAI: an answer, and an error where it is blocked (stream: %s)',
+    async (stream) => {
+      const ask = async (tag: string): Promise<string> => {
+        const client = new OpenAI({
+          baseURL: `${flow.gateway.url}/v1`,
+          apiKey: 'mine',
+          maxRetries: 0,
+          defaultHeaders: { 'user-agent': tag, 'x-sim': saying('the tide is high') },
+        });
+        const asked = { model: WIRES.chat.model, messages: [{ role: 'user' as const, content: 'hi' }] };
+        if (!stream) return (await client.chat.completions.create(asked)).choices[0]?.message.content ?? '';
+        let text = '';
+        for await (const chunk of await client.chat.completions.create({ ...asked, stream: true }))
+          text += chunk.choices[0]?.delta.content ?? '';
+        return text;
+      };
+      expect(await ask(newTag())).toBe('the tide is high');
+      const tag = newTag();
+      answers.set(tag, { strict: BLOCK });
+      await expect(ask(tag)).rejects.toMatchObject({
+        status: 451,
+        message: expect.stringContaining('Not for your eyes'),
+      });
+    },
+  );
 
   test.concurrent.each([true, false])('of Anthropic (stream: %s)', async (stream) => {
     const ask = async (tag: string): Promise<string> => {
-      const client = new Anthropic({ baseURL: flow.gateway.url, apiKey: 'mine', maxRetries: 0, defaultHeaders: { 'user-agent': tag, 'x-sim': saying('the tide is high') } });
-      const asked = { model: WIRES.messages.model, max_tokens: 100, messages: [{ role: 'user' as const, content: 'hi' }] };
+      const client = new Anthropic({
+        baseURL: flow.gateway.url,
+        apiKey: 'mine',
+        maxRetries: 0,
+        defaultHeaders: { 'user-agent': tag, 'x-sim': saying('the tide is high') },
+      });
+      const asked = {
+        model: WIRES.messages.model,
+        max_tokens: 100,
+        messages: [{ role: 'user' as const, content: 'hi' }],
+      };
       const message = stream ? await client.messages.stream(asked).finalMessage() : await client.messages.create(asked);
       return message.content.map((block) => (block.type === 'text' ? block.text : '')).join('');
     };
     expect(await ask(newTag())).toBe('the tide is high');
     const tag = newTag();
     answers.set(tag, { strict: BLOCK });
-    await expect(ask(tag)).rejects.toMatchObject({ status: 451, message: expect.stringContaining('Not for your eyes') });
+    await expect(ask(tag)).rejects.toMatchObject({
+      status: 451,
+      message: expect.stringContaining('Not for your eyes'),
+    });
   });
 
   test.concurrent.each([true, false])('of Google (stream: %s)', async (stream) => {
     const ask = async (tag: string): Promise<string> => {
-      const headers = { 'user-agent': tag, 'x-sim': saying('the tide is high') };
+      const headers = { 'x-sim': saying('the tide is high') };
       const client = new GoogleGenAI({ apiKey: 'mine', httpOptions: { baseUrl: flow.gateway.url, headers } });
-      const asked = { model: WIRES.gemini.model, contents: 'hi' };
+      const asked = { model: WIRES.gemini.model, contents: tag };
       if (!stream) return (await client.models.generateContent(asked)).text ?? '';
       let text = '';
       for await (const chunk of await client.models.generateContentStream(asked)) text += chunk.text ?? '';
@@ -421,10 +480,15 @@ test('an admin tries a hook on an answer, and explain says when it is asked', as
     body: JSON.stringify({ hook: 'strict', side: 'response', text: 'the tide is high', call_hooks: true }),
   });
   expect(answer.status).toBe(200);
-  expect(await answer.json()).toMatchObject({ refused: null, verdicts: [{ rule: 'strict', side: 'response', action: 'allow' }] });
+  expect(await answer.json()).toMatchObject({
+    refused: null,
+    verdicts: [{ rule: 'strict', side: 'response', action: 'allow' }],
+  });
   const tried = strict.calls.filter(({ body }) => body.metadata['request_id'] === 'guardrails-test');
   expect(JSON.stringify(tried.map(({ body }) => body.response_body))).toContain('the tide is high');
-  const explained = JSON.stringify(await flow.gateway.json(`/api/explain?login=a@example.com&model=${WIRES.chat.model}`));
+  const explained = JSON.stringify(
+    await flow.gateway.json(`/api/explain?login=a@example.com&model=${WIRES.chat.model}`),
+  );
   expect(explained).toMatch(/"name":"strict"[^}]*"events":\["response"\]/);
 });
 

@@ -26,7 +26,10 @@ export function readAnswer(bytes: Uint8Array, replaceable: Replaceable = 'reques
     case 'modify':
       if (isObject(answer[replaceable])) return { kind: 'modify', body: bodyIn(bytes, replaceable) };
       if (replaceable === 'request_body') return { kind: 'allow' };
-      return { kind: 'failed', why: 'it wants to modify the response, and gave no response_body that is a JSON object' };
+      return {
+        kind: 'failed',
+        why: 'it wants to modify the response, and gave no response_body that is a JSON object',
+      };
     default:
       return { kind: 'failed', why: 'its answer has none of the actions allow, block and modify' };
   }

@@ -130,7 +130,8 @@ class AnswerChain {
   async #asked(rule: HookRule, wired: Wired): Promise<HookOutcome> {
     const { api, head, requestBody, facts, cost } = this.#answer;
     const read = await this.#readNow();
-    if (wired.send.some((field) => isMissing(field, read))) return notCalled('the answer is nothing that it can be told');
+    if (wired.send.some((field) => isMissing(field, read)))
+      return notCalled('the answer is nothing that it can be told');
     const outcome = await this.#parts.callHook(rule, wired, {
       api,
       body: requestBody,
@@ -150,7 +151,8 @@ class AnswerChain {
   async #modified(outcome: Extract<HookOutcome, { kind: 'modify' }>, { isWhole }: ReadResponse): Promise<HookOutcome> {
     if (!isWhole) return notCalled('it wants to modify a stream, which can be allowed or blocked, and nothing else');
     const { body } = outcome;
-    if (body.length > ANSWER_HOLD_BYTES) return notCalled(`the response_body is longer than ${ANSWER_HOLD_BYTES} bytes`);
+    if (body.length > ANSWER_HOLD_BYTES)
+      return notCalled(`the response_body is longer than ${ANSWER_HOLD_BYTES} bytes`);
     this.#read = await this.#reading(body);
     this.changed = { body, toolCalls: this.#read.toolCalls };
     return outcome;
@@ -165,8 +167,7 @@ class AnswerChain {
     const { api, head } = this.#answer;
     const headers = [...head.headers].filter(([name]) => name !== 'content-encoding');
     const read = await readResponse(api, { status: head.status, headers }, body, ANSWER_HOLD_BYTES);
-    const isText = read.body === undefined && read.raws.length === 0 && isPlainText(head.headers);
-    if (!isText) return read;
+    if (read.raws.length > 0 || !isPlainText(head.headers)) return read;
     const text = JSON.stringify(Buffer.from(body).toString('utf8'));
     return { ...read, body: text, raws: [text] };
   }

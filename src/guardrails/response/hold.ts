@@ -85,6 +85,7 @@ export class AnswerHold {
     const { held, bytes } = this.#state;
     clearTimeout(this.#timer);
     if (bytes === 0) {
+      this.withheld = false;
       this.#leave('over');
       return NOTHING;
     }

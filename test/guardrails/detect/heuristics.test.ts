@@ -84,7 +84,10 @@ describe('hard cases', () => {
     ['a family', 'Look: \u{1f468}\u200d\u{1f469}\u200d\u{1f467}\u200d\u{1f466}'],
     ['Hebrew with marks', '\u200fשלום\u200f עולם\u200e hello'],
     ['a badge', '![build](https://img.shields.io/badge/build-passing-green?style=flat&logo=github)'],
-    ['a hash in base64', 'sha512-9SQnFeXs8dnW5hDjZzY6GKBtTt1+qr3Q0mKqkfSnWZCqE0CSyGmKDMXS4Pg3Q0gJCqvQlUqTnHzBcXvC8MuQ=='],
+    [
+      'a hash in base64',
+      'sha512-9SQnFeXs8dnW5hDjZzY6GKBtTt1+qr3Q0mKqkfSnWZCqE0CSyGmKDMXS4Pg3Q0gJCqvQlUqTnHzBcXvC8MuQ==',
+    ],
     ['one weak sign alone', 'You are now the owner of a small bakery in Lyon.'],
     ['an everyday instruction', 'Ignore the previous line of the table, it is a header.'],
     ['a text about rules', 'The instructions above the sink say that hands are to be washed.'],
@@ -104,13 +107,26 @@ describe('hard cases', () => {
   });
 
   test('words in code, and addresses, are in no language', () => {
-    const german = 'Das ist der Grund, warum wir die Daten nicht mehr von hier aus an die andere Seite schicken können.';
+    const german =
+      'Das ist der Grund, warum wir die Daten nicht mehr von hier aus an die andere Seite schicken können.';
     expect(languageOf(`${german}\n\`\`\`\nthe of and to in is that it for was on are with as\n\`\`\``)).toBe('de');
   });
 });
 
 test('time is linear, whatever the text', () => {
-  const pieces = ['ignore ', 'ignore previous ', 'ignore a b c d ', '![a](https://a?', 'a', '<|', 'you are now ', 'QUJD', '\u200b', '\ud83c\udff4', '  \n'];
+  const pieces = [
+    'ignore ',
+    'ignore previous ',
+    'ignore a b c d ',
+    '![a](https://a?',
+    'a',
+    '<|',
+    'you are now ',
+    'QUJD',
+    '\u200b',
+    '\ud83c\udff4',
+    '  \n',
+  ];
   const run = (text: string): number => {
     const beginMs = performance.now();
     injectionFinds(text);

@@ -42,7 +42,12 @@ async function judged(set: RuleSet, options: Options): Promise<AnswerJudged & { 
 const rules = (...hooks: HookRule[]): RuleSet => compileRules(slice(hooks), KEYS);
 
 test('hooks go by descending preference, then by name; one that is asked elsewhere is not', async () => {
-  const set = rules(hookRule('b'), hookRule('a'), hookRule('last', { preference: -1 }), hookRule('first', { preference: 9 }));
+  const set = rules(
+    hookRule('b'),
+    hookRule('a'),
+    hookRule('last', { preference: -1 }),
+    hookRule('first', { preference: 9 }),
+  );
   const before: Wired = { ...wire('b'), events: ['pre_request', 'entire_request'] };
   const { asked, verdicts } = await judged(set, { wired: [wire('last'), wire('a'), before, wire('first')] });
   expect(asked.map(([name]) => name)).toEqual(['first', 'a', 'last']);
@@ -60,7 +65,10 @@ test('a name that nothing has refuses, and nobody is asked', async () => {
 
 test('one that cannot be called obeys its fail_policy; one that is switched off is as if no grant named it', async () => {
   const slices = (failPolicy: 'fail_open' | 'fail_closed'): RuleSet =>
-    compileRules({ ...slice([hookRule('a')]), disabled: ['off'], unusable: [{ name: 'no', failPolicy, why: 'no url' }] }, KEYS);
+    compileRules(
+      { ...slice([hookRule('a')]), disabled: ['off'], unusable: [{ name: 'no', failPolicy, why: 'no url' }] },
+      KEYS,
+    );
   const wired = [wire('off'), wire('no'), wire('a')];
   const open = await judged(slices('fail_open'), { wired });
   expect(open.verdicts.map(({ rule, action }) => [rule, action])).toEqual([
@@ -85,7 +93,11 @@ test('a stream that says that it is JSON is not taken for one without text', asy
 });
 
 test('plain text is told as a JSON string', async () => {
-  const { asked } = await judged(rules(hookRule('a')), { api: 'openai_transcriptions', type: 'text/plain', body: 'a "tide"' });
+  const { asked } = await judged(rules(hookRule('a')), {
+    api: 'openai_transcriptions',
+    type: 'text/plain',
+    body: 'a "tide"',
+  });
   expect(asked[0]?.[1].answer?.post.responseBody).toBe('"a \\"tide\\""');
 });
 

@@ -15,7 +15,9 @@ interface Made {
   late: string[];
 }
 
-function made(options: { limitMs?: number; judged?: AnswerJudged; open?: boolean; ask?: () => Promise<void> } = {}): Made {
+function made(
+  options: { limitMs?: number; judged?: AnswerJudged; open?: boolean; ask?: () => Promise<void> } = {},
+): Made {
   const { judged = { verdicts: [], fault: undefined }, open = true } = options;
   const asked: string[] = [];
   const gaveUp: string[] = [];

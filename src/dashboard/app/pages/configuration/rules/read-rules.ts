@@ -55,7 +55,13 @@ function ruleOf(name: string, hook: Fields): WrittenRule {
     disabled: hook['disabled'] === true,
     preference: typeof hook['preference'] === 'number' ? hook['preference'] : 0,
     failPolicy:
-      policy === '' ? (isBuiltin && !GUESSES.has(what) ? 'fail_closed' : 'fail_open') : policy === 'fail_open' ? 'fail_open' : 'fail_closed',
+      policy === ''
+        ? isBuiltin && !GUESSES.has(what)
+          ? 'fail_closed'
+          : 'fail_open'
+        : policy === 'fail_open'
+          ? 'fail_open'
+          : 'fail_closed',
   };
 }
 
