@@ -29,7 +29,9 @@ function leastMicros(work: () => unknown): number {
   return least;
 }
 
-console.log(`${cpus()[0]?.model ?? ''}, Node ${process.version}: µs for 4 KB, the least of ${ROUNDS} rounds of ${TIMES}`);
+console.log(
+  `${cpus()[0]?.model ?? ''}, Node ${process.version}: µs for 4 KB, the least of ${ROUNDS} rounds of ${TIMES}`,
+);
 for (const [name, text] of TEXTS) {
   const injection = leastMicros(() => injectionFinds(text));
   const language = leastMicros(() => languageOf(text));

@@ -55,7 +55,7 @@ export function rulesBefore(arrival: Arrival, route: Route): readonly SendHook[]
 
 /** What is asked about answers and cannot be: where that refuses them, it costs nothing to say so before. */
 function isUncallable({ world }: Arrival, name: string, events: readonly string[]): boolean {
-  return events.includes('response') && !world.hooks.has(name);
+  return events.includes('response') && !world.hooks.has(name) && world.rules?.disabled.includes(name) !== true;
 }
 
 /** Whether rules or hooks have a say in requests for a model, or in their responses. */

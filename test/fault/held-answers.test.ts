@@ -10,6 +10,7 @@ import { until } from '../support/until.ts';
 
 /** Answers that are held for hooks, and more of them than the process has room for. */
 const LIMIT_BYTES = 2 * 1024 * 1024;
+const LIMIT = '2MiB';
 
 let simulator: Simulator;
 let hook: HookServer;
@@ -36,7 +37,7 @@ beforeAll(async () => {
         app: { 'tailscale.com/cap/aperture': [asked(MODELS.openai, 'open'), asked(MODELS.anthropic, 'shut')] },
       },
     ],
-    server: { limits: { body_bytes: LIMIT_BYTES, inflight_bytes: LIMIT_BYTES } },
+    server: { limits: { body_bytes: LIMIT, inflight_bytes: LIMIT } },
   });
 });
 afterAll(async () => {

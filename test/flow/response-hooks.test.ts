@@ -150,7 +150,7 @@ const replacing =
 const BLOCK: HookAnswer = (response) =>
   response.end('{"action":"block","status_code":451,"message":"Not for your eyes"}');
 
-describe.each(WIRE_NAMES)('%s', (wire) => {
+describe.concurrent.each(WIRE_NAMES)('%s', (wire) => {
   const blockedShape = (): unknown => {
     if (wire === 'messages')
       return { type: 'error', error: { type: 'invalid_request_error', message: 'Not for your eyes' } };
@@ -159,7 +159,7 @@ describe.each(WIRE_NAMES)('%s', (wire) => {
       : { error: { message: 'Not for your eyes', type: 'guardrail_blocked' } };
   };
 
-  describe.each([true, false])('streamed: %s', (stream) => {
+  describe.concurrent.each([true, false])('streamed: %s', (stream) => {
     test.concurrent('what its hooks allow comes byte for byte, and nothing of it before they are asked', async () => {
       const tag = newTag();
       let heads = 0;
@@ -273,7 +273,7 @@ const BAD: [string, HookAnswer][] = [
   ['hanging up', (response) => response.destroy()],
   ['modifying without a body', (response) => response.end('{"action":"modify"}')],
 ];
-describe.each(BAD)('a hook that is %s', (_what, answer) => {
+describe.concurrent.each(BAD)('a hook that is %s', (_what, answer) => {
   test.concurrent.each([true, false])(
     'refuses with 503 or lets pass, as its fail_policy says (stream: %s)',
     async (stream) => {
@@ -403,7 +403,7 @@ test.concurrent(
   },
 );
 
-describe('official SDKs', () => {
+describe.concurrent('official SDKs', () => {
   test.concurrent.each([true, false])(
     'of OpenAI: an answer, and an error where it is blocked (stream: %s)',
     async (stream) => {

@@ -11,7 +11,19 @@ const LEAST_DENSE = 20;
 /** So much of a text has to be in one script. */
 const SCRIPT_PART = 0.7;
 
-type Script = 'latin' | 'cyrillic' | 'greek' | 'hebrew' | 'arabic' | 'devanagari' | 'thai' | 'han' | 'kana' | 'hangul';
+const SCRIPTS = [
+  'latin',
+  'cyrillic',
+  'greek',
+  'hebrew',
+  'arabic',
+  'devanagari',
+  'thai',
+  'han',
+  'kana',
+  'hangul',
+] as const;
+type Script = (typeof SCRIPTS)[number];
 
 /** Inclusive ranges; blocks of letters, not of marks and digits. */
 const RANGES: readonly [number, number, Script][] = [
@@ -79,14 +91,25 @@ function proseOf(text: string): string {
     .replace(/https?:\/\/[^\s]{1,500}/g, ' ');
 }
 
+/** Of each UTF-16 unit, the script, as its place in `SCRIPTS` and 1; 0 for what is no letter. */
+const UNITS = scriptByUnit();
+
+function scriptByUnit(): Uint8Array {
+  const units = new Uint8Array(0x10000);
+  for (const [from, to, script] of RANGES) units.fill(SCRIPTS.indexOf(script) + 1, from, to + 1);
+  return units;
+}
+
 function scriptsOf(text: string): Map<Script, number> {
-  const counts = new Map<Script, number>();
+  const counts = new Uint32Array(SCRIPTS.length + 1);
   for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    const range = RANGES.find(([from, to]) => code >= from && code <= to);
-    if (range !== undefined) counts.set(range[2], (counts.get(range[2]) ?? 0) + 1);
+    const script = UNITS[text.charCodeAt(at)] ?? 0;
+    counts[script] = (counts[script] ?? 0) + 1;
   }
-  return counts;
+  return new Map(SCRIPTS.flatMap((script, at): [Script, number][] => {
+    const count = counts[at + 1] ?? 0;
+    return count === 0 ? [] : [[script, count]];
+  }));
 }
 
 /** Words that hardly a sentence of a language does without. Those of several languages stand with each, and tell nothing by themselves. */
@@ -120,6 +143,8 @@ function wordsByLanguage(): Map<string, Language[]> {
 }
 
 const LEAST_WORDS = 12;
+/** More say the same again. */
+const MOST_WORDS = 300;
 /** A sentence has a third of such words or more; a list of names or code has few. */
 const COMMON_PART = 0.2;
 /** Neighbours share many of them: the next language has to be behind by so much. */
@@ -129,6 +154,7 @@ function byWords(prose: string): Language | undefined {
   const scores = new Map<Language, number>();
   let words = 0;
   for (const [word] of prose.toLowerCase().matchAll(/[\p{L}\p{M}]{1,40}/gu)) {
+    if (words === MOST_WORDS) break;
     words += 1;
     for (const language of WORDS.get(word) ?? []) scores.set(language, (scores.get(language) ?? 0) + 1);
   }

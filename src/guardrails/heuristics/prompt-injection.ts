@@ -99,10 +99,17 @@ function pattern(source: string): RegExp {
   return new RegExp(`(?<![\\p{L}])(?:${source})(?![\\p{L}])`, 'u');
 }
 
-/** What is told by its words, folded. */
-const WORDS: readonly [InjectionKind, RegExp][] = [
+/**
+ * What is told by its words, folded. Each match has one of the beginnings in it: to look for those costs a tenth of the pattern
+ * (bench/micro/heuristics.bench.ts), and most texts have none.
+ */
+const WORDS: readonly [InjectionKind, readonly string[], RegExp][] = [
   [
     'instruction_override',
+    [
+      ...['ignor', 'disregard', 'forget', 'overrid', 'bypass', 'discard', 'vergiss', 'missachte', 'oublie', 'olvida'],
+      ...['your new ', 'your real ', 'your actual ', 'your true ', 'instruction'],
+    ],
     pattern(
       [
         `(?:ignore|disregard|forget|override|bypass|discard)${FILLERS} (?:previous|prior|above|earlier|preceding|former|system|original|initial|existing|developer)${FEW} (?:instructions?|prompts?|rules?|directives?|guidelines?|commands?|messages?|constraints?)`,
@@ -118,6 +125,10 @@ const WORDS: readonly [InjectionKind, RegExp][] = [
   ],
   [
     'role_play',
+    [
+      ...['you are ', 'pretend', 'imagine', 'act as ', ' mode', 'do anything now', 'as your ', 'as the '],
+      ...['restriction', 'limitation', 'filter', 'safety guideline', 'censorship'],
+    ],
     pattern(
       [
         'you are (?:now|no longer)(?: [\\p{L}\\d-]{1,20}){1,6}',
@@ -133,6 +144,7 @@ const WORDS: readonly [InjectionKind, RegExp][] = [
   ],
   [
     'prompt_leak',
+    ['prompt', 'instruction', 'message', 'repeat', 'print', 'output'],
     pattern(
       [
         `(?:reveal|print|repeat|show|output|display|tell me|leak|dump|disclose|recite)${FILLERS} (?:system|initial|hidden|original|secret|developer) (?:prompts?|instructions?|messages?)`,
@@ -143,6 +155,7 @@ const WORDS: readonly [InjectionKind, RegExp][] = [
   ],
   [
     'concealment',
+    ['user', 'human', 'anyone', 'anybody', 'owner', 'reading this'],
     pattern(
       [
         `(?:do not|don t|never|without) (?:tell|telling|mention|mentioning|inform|informing|alert|alerting|notify|notifying|reveal|revealing)${FILLERS} (?:user|users|human|anyone|anybody|owner)`,
@@ -154,7 +167,8 @@ const WORDS: readonly [InjectionKind, RegExp][] = [
 ];
 
 function wordFinds(text: string): InjectionFind[] {
-  return WORDS.flatMap(([kind, words]): InjectionFind[] => {
+  return WORDS.flatMap(([kind, beginnings, words]): InjectionFind[] => {
+    if (!beginnings.some((beginning) => text.includes(beginning))) return [];
     const found = words.exec(text)?.[0];
     return found === undefined ? [] : [{ kind, value: found }];
   });

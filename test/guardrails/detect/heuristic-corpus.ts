@@ -3,7 +3,7 @@ import type { Dice } from '../../support/dice.ts';
 
 /** Texts for what guesses. Written by hand from what people publish about such attacks, without a look at what finds them. */
 const invisible = (text: string): string =>
-  [...text].map((one) => String.fromCodePoint(0xe0000 + (one.codePointAt(0) ?? 0x20))).join('');
+  Array.from(text, (one) => String.fromCodePoint(0xe0000 + (one.codePointAt(0) ?? 0x20))).join('');
 
 const encoded = (text: string): string => Buffer.from(text).toString('base64');
 
