@@ -58,6 +58,10 @@ function builtinOf(written: WrittenBuiltin): Builtin {
       const { kind, action, max_bytes, max_messages } = written;
       return { kind, action, maxBytes: max_bytes, maxMessages: max_messages, ...commonOf(written) };
     }
+    case 'prompt_injection':
+      return { kind: written.kind, action: 'flag', threshold: written.threshold, ...commonOf(written) };
+    case 'language':
+      return { kind: written.kind, action: 'flag', allow: unique(written.allow), ...commonOf(written) };
     default:
       return unreachable(written);
   }
@@ -101,6 +105,9 @@ function faultsOf(written: WrittenBuiltin): BuiltinFault[] {
       return [...requestOnlyFaults(written), ...parameterFaults(written)];
     case 'prompt_size':
       return [...requestOnlyFaults(written), ...promptSizeFaults(written)];
+    case 'prompt_injection':
+    case 'language':
+      return [...requestOnlyFaults(written), ...flagOnlyFaults(written)];
     default:
       return unreachable(written);
   }
@@ -131,7 +138,17 @@ function twiceFaults({ patterns }: Written<'regex'>): BuiltinFault[] {
   });
 }
 
-function requestOnlyFaults({ kind, sides }: Written<'parameters' | 'prompt_size'>): BuiltinFault[] {
+/** A guess must not stop anybody's work, nor be taken for a wall by whoever reads the config. */
+function flagOnlyFaults({ kind, action }: Written<'prompt_injection' | 'language'>): BuiltinFault[] {
+  if (action === 'flag') return [];
+  const message = `cannot be ${action} with a rule of the kind ${kind}: it guesses, and guesses wrong, so it only flags; to refuse, use words, regex or a hook`;
+  return [{ path: ['action'], message }];
+}
+
+function requestOnlyFaults({
+  kind,
+  sides,
+}: Written<'parameters' | 'prompt_size' | 'prompt_injection' | 'language'>): BuiltinFault[] {
   const index = sides.indexOf('response');
   if (index < 0) return [];
   return [{ path: ['sides', index], message: `cannot be looked at by a rule of the kind ${kind}: requests only` }];

@@ -223,10 +223,19 @@ function capabilityRemarks(
       remarks.warn(bucketPath, `quotas references undefined quota "${shown(bucket)}"`);
     }
   });
-  capability.send_hooks?.forEach(({ name }, index) => {
+  capability.send_hooks?.forEach(({ name, events }, index) => {
     hookReferenceRemarks([...path, 'send_hooks', index, 'name'], name, config, remarks);
+    if (!events.includes('response') || !isHook(name, config)) return;
+    remarks.advise(
+      [...path, 'send_hooks', index, 'events', events.indexOf('response')],
+      `hook "${shown(name)}" is asked about whole answers: a stream reaches its client when it has ended and was judged`,
+    );
   });
   addHeaderRemarks([...path, 'add_headers'], '', capability.add_headers ?? [], remarks);
+}
+
+function isHook(name: string, { hooks }: Config): boolean {
+  return Object.hasOwn(hooks, name) && hooks[name]?.builtin === undefined && hooks[name]?.disabled !== true;
 }
 
 function hookReferenceRemarks(path: Path, name: string, config: Config, remarks: Remarks): void {

@@ -1,5 +1,7 @@
 import type { RuleKeys } from '../src/contract/guardrail.ts';
 import { answerBytesFor, createHookCaller } from '../src/guardrails/hooks/call.ts';
+import { judgeAnswer, unjudgedAnswer } from '../src/guardrails/hooks/judge-answer.ts';
+import { readRequest } from '../src/guardrails/hooks/read-request.ts';
 import { compileRules, judgeRequest } from '../src/guardrails/pipeline.ts';
 import type { RuleSet } from '../src/guardrails/pipeline.ts';
 import { builtinsOn, detectorOf, refusedCall } from '../src/guardrails/request/rule-set.ts';
@@ -17,6 +19,9 @@ const WORLDS_KEPT = 16;
 /** A hook without a limit of its own: far beyond any client's patience. */
 const UNLIMITED_MS = 600_000;
 const MOST_ANSWER_BYTES = answerBytesFor(64 * 1024 * 1024);
+
+/** A request that was let in: it fitted. */
+const REQUEST_BYTES = 1024 * 1024 * 1024;
 
 /** The rules of an inspector's thread, with a way out of its own to hooks. */
 export function createRules(keys: RuleKeys, clock: Clock): Rules {
@@ -60,6 +65,19 @@ export function createRules(keys: RuleKeys, clock: Clock): Rules {
         matchKey: keys.match,
         nowMs,
       });
+    },
+    hooks: (opened, { wired, facts }, head) => {
+      const { set } = rulesOf(opened.world);
+      const { api, request_headers: headers } = opened;
+      return {
+        ask: async ({ body, request, session, cost }, signal) => {
+          const read = await readRequest(api, headers, request, REQUEST_BYTES);
+          const told = { ...facts, sessionId: session };
+          const answer = { api, head, body, requestBody: read?.bytes, facts: told, cost };
+          return judgeAnswer(set, wired, answer, { callHook, nowMs, signal });
+        },
+        unjudged: (why) => unjudgedAnswer(set, wired, why, nowMs()),
+      };
     },
   };
 }

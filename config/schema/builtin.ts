@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { PERSONAL_KINDS, SECRET_KINDS, WINDOW_CHARS } from '../../src/contract/guardrail.ts';
+import { LANGUAGES, PERSONAL_KINDS, SECRET_KINDS, WINDOW_CHARS } from '../../src/contract/guardrail.ts';
 import type { Builtin } from '../../src/contract/guardrail.ts';
+import { INJECTION_THRESHOLD } from '../../src/guardrails/heuristics/prompt-injection.ts';
 import { readBuiltin } from '../builtin.ts';
 import { size } from './fields.ts';
 
@@ -13,7 +14,17 @@ const TOOLS = 1_000;
 const VALUES = 1_000;
 const MESSAGE_CHARS = 1_000;
 
-const BUILTIN_KINDS = ['personal_data', 'secrets', 'words', 'regex', 'tool_policy', 'parameters', 'prompt_size'];
+const BUILTIN_KINDS = [
+  'personal_data',
+  'secrets',
+  'words',
+  'regex',
+  'tool_policy',
+  'parameters',
+  'prompt_size',
+  'prompt_injection',
+  'language',
+];
 
 /** What a find is counted by, in records and metrics. */
 const KIND = /^[a-z][a-z0-9_]{0,31}$/;
@@ -167,10 +178,37 @@ const PromptSize = z.strictObject({
   ...common,
 });
 
+/** Any action is read, so that the refusal of another can say why. */
+const flagOnly = textRule.action;
+
+const PromptInjection = z.strictObject({
+  kind: kindOf('prompt_injection'),
+  action: flagOnly,
+  sides: sides(['request']),
+  threshold: z
+    .int()
+    .min(1)
+    .max(20)
+    .default(INJECTION_THRESHOLD)
+    .describe('The sum of weights from which a text is flagged; see docs/guardrails.md'),
+  ...common,
+});
+
+const LanguageRule = z.strictObject({
+  kind: kindOf('language'),
+  action: flagOnly,
+  sides: sides(['request']),
+  allow: z
+    .array(z.enum(LANGUAGES))
+    .min(1, filled)
+    .describe('Languages, as ISO 639-1 writes them, that are not flagged'),
+  ...common,
+});
+
 /** As written, each part by itself sound; what does not fit together `readBuiltin` refuses. */
 const WrittenBuiltin = z.discriminatedUnion(
   'kind',
-  [PersonalData, Secrets, Words, Regex, ToolPolicy, Parameters, PromptSize],
+  [PersonalData, Secrets, Words, Regex, ToolPolicy, Parameters, PromptSize, PromptInjection, LanguageRule],
   { error: `is not one of ${BUILTIN_KINDS.join(', ')}` },
 );
 export type WrittenBuiltin = z.output<typeof WrittenBuiltin>;

@@ -10,7 +10,10 @@ const BucketReference = z.strictObject({
 
 const SendHook = z.strictObject({
   name: z.string().default('').describe('Name of a hook'),
-  events: z.array(z.enum(HOOK_EVENTS)).default([]).describe('When the hook is called'),
+  events: z
+    .array(z.enum(HOOK_EVENTS))
+    .default([])
+    .describe('When the hook is called; response, about the whole answer before the client has it, is an extension'),
   send: z.array(z.enum(SEND_FIELDS)).default([]).describe('What the hook is told'),
 });
 

@@ -38,15 +38,20 @@ const WrittenHook = z.strictObject({
     .enum(['', 'fail_open', 'fail_closed'])
     .default('')
     .describe(
-      'When a pre_request hook cannot answer, or a rule cannot look: go on without it, or refuse. ' +
-        'Absent: fail_open for a hook, fail_closed for a rule of the gateway itself',
+      'When a hook that is asked cannot answer, or a rule cannot look: go on without it, or refuse. ' +
+        'Absent: fail_open for a hook and for what only flags, else fail_closed',
     ),
   preference: z.int().default(0).describe('Higher is called first; ties by name'),
 });
 
-/** Hooks fail open where nothing is said, as in Aperture; what the gateway does itself has no such excuse. */
+/**
+ * Hooks fail open where nothing is said, as in Aperture; what the gateway does itself has no such excuse, but for what only
+ * flags.
+ */
 export const HookConfig = WrittenHook.transform(({ fail_policy, ...hook }) => {
-  const otherwise = hook.builtin === undefined ? ('fail_open' as const) : ('fail_closed' as const);
+  const kind = hook.builtin?.kind;
+  const guesses = kind === undefined || kind === 'prompt_injection' || kind === 'language';
+  const otherwise = guesses ? ('fail_open' as const) : ('fail_closed' as const);
   return { ...hook, fail_policy: fail_policy === '' ? otherwise : fail_policy };
 });
 export type HookConfig = z.output<typeof HookConfig>;

@@ -30,10 +30,10 @@ export interface RuleEngine {
     rules: readonly Rule[],
     request: { api: Api; body: Uint8Array<ArrayBuffer>; wired: Wired[]; facts: CallFacts },
   ): Promise<{ decided: Decided; body: Uint8Array }>;
-  /** A whole response, as a client would get it that did not ask for a stream. */
+  /** A whole response, as a client would get it that did not ask for a stream. Hooks among the rules are called. */
   guard(
-    rules: readonly BuiltinRule[],
-    response: { api: Api; body: Uint8Array<ArrayBuffer>; login: string },
+    rules: readonly Rule[],
+    response: { api: Api; body: Uint8Array<ArrayBuffer>; wired: Wired[]; facts: CallFacts },
   ): Promise<{ sent: Uint8Array; refused: Fault | undefined; verdicts: Verdict[] }>;
 }
 
@@ -113,16 +113,20 @@ function chosen({ rules, side, input, callHooks }: Trial): { run: Rule[]; notRun
 }
 
 function whyNot(rule: Rule, side: Side, input: 'text' | 'body', callHooks: boolean): string | undefined {
-  if (rule.type === 'hook') {
-    if (side === 'response') return 'hooks see requests, and are told of responses when these are over';
-    return callHooks ? undefined : 'an external hook is called only with "call_hooks"';
-  }
+  if (rule.type === 'hook') return callHooks ? undefined : 'an external hook is called only with "call_hooks"';
   if (!rule.builtin.sides.includes(side)) return `it does not look at the ${side}`;
-  return input === 'text' && !isTextRule(rule) ? `a rule of the kind ${rule.builtin.kind} looks at a body` : undefined;
+  return input === 'text' && !isTextRule(rule) && !isHeuristic(rule)
+    ? `a rule of the kind ${rule.builtin.kind} looks at a body`
+    : undefined;
 }
 
 function isTextRule(rule: Rule): rule is TextRule {
   return rule.type === 'builtin' && 'thinking' in rule.builtin;
+}
+
+/** Reads texts too, and says of each what it is, not where. */
+function isHeuristic({ builtin: { kind } }: BuiltinRule): boolean {
+  return kind === 'prompt_injection' || kind === 'language';
 }
 
 interface Judged {
@@ -134,20 +138,22 @@ interface Judged {
 async function judge({ side, api, input, login }: Trial, run: readonly Rule[], engine: RuleEngine): Promise<Judged> {
   const whole = input.kind === 'text' ? trialBody(api, side, input.text) : input.body;
   const body = new TextEncoder().encode(JSON.stringify(whole));
+  const model = typeof whole['model'] === 'string' ? whole['model'] : '';
+  const facts = factsOf(api, login, model);
+  const wired = run.map(({ name }): Wired => ({ name, ...ASKED[side] }));
   if (side === 'response') {
-    const builtins = run.filter((rule) => rule.type === 'builtin');
-    const { sent, refused, verdicts } = await engine.guard(builtins, { api, body, login });
+    const { sent, refused, verdicts } = await engine.guard(run, { api, body, wired, facts });
     return { fault: refused, verdicts, body: sent };
   }
-  const wired = run.map(({ name }): Wired => ({
-    name,
-    events: ['pre_request'],
-    send: ['request_body', 'user_message'],
-  }));
-  const model = typeof whole['model'] === 'string' ? whole['model'] : '';
-  const judged = await engine.judge(run, { api, body, wired, facts: factsOf(api, login, model) });
+  const judged = await engine.judge(run, { api, body, wired, facts });
   return { fault: judged.decided.fault, verdicts: judged.decided.verdicts, body: judged.body };
 }
+
+/** What hooks are told of what is tried: all of it. */
+const ASKED: Record<Side, Pick<Wired, 'events' | 'send'>> = {
+  request: { events: ['pre_request'], send: ['request_body', 'user_message'] },
+  response: { events: ['response'], send: ['response_body', 'raw_responses', 'tools'] },
+};
 
 function factsOf(api: TrialApi, login: string, model: string): CallFacts {
   return {

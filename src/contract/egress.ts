@@ -27,6 +27,8 @@ export interface EgressRequest {
   firstByteMs: number;
   /** How much of the answer's body is read. */
   answerBytes: number;
+  /** Nobody waits for the answer any more: the call is broken off. */
+  signal?: AbortSignal;
 }
 
 export interface EgressAnswer {
@@ -55,7 +57,9 @@ export type EgressFault =
   /** It broke when something may have been sent. */
   | { code: 'broken'; host: string; why: string }
   /** As many requests as are allowed run to this destination. */
-  | { code: 'busy'; destination: string; limit: number };
+  | { code: 'busy'; destination: string; limit: number }
+  /** By whoever asked, who does not wait any more. */
+  | { code: 'given_up'; host: string };
 
 /** The fault as a sentence for operators. */
 export function egressFaultText(fault: EgressFault): string {
@@ -76,6 +80,8 @@ export function egressFaultText(fault: EgressFault): string {
       return `the connection to ${fault.host} broke: ${fault.why}`;
     case 'busy':
       return `${fault.limit} requests to ${fault.destination} are under way`;
+    case 'given_up':
+      return `nobody waited for ${fault.host} any more`;
     default:
       return unreachable(fault);
   }

@@ -4,10 +4,11 @@ import type { Fault } from './fault.ts';
 import type { BodyFields } from './messages.ts';
 import type { Usage } from './usage.ts';
 
-/** What a rule looks at. Hooks see requests before they are sent, and whole exchanges after they are over. */
+/** What a rule looks at. Hooks see requests before they are sent, answers before the client has them, and what is over. */
 export type Side = 'request' | 'response';
 
-export const HOOK_EVENTS = ['pre_request', 'entire_request', 'tool_call_entire_request'] as const;
+/** `response` is ours: a hook is asked about the whole answer before the client has any of it. */
+export const HOOK_EVENTS = ['pre_request', 'response', 'entire_request', 'tool_call_entire_request'] as const;
 export type HookEvent = (typeof HOOK_EVENTS)[number];
 
 /** What a hook is told (aperture.md, section 6.2), under the names that the config has for it. */
@@ -86,7 +87,7 @@ export const SECRET_KINDS = ['provider_key', 'cloud_key', 'private_key', 'jwt'] 
 export type SecretKind = (typeof SECRET_KINDS)[number];
 
 /** `hooks.<name>.builtin`, as config has read it. */
-export type Builtin = TextBuiltin | ToolPolicy | ParameterBounds | PromptSize;
+export type Builtin = TextBuiltin | ToolPolicy | ParameterBounds | PromptSize | Heuristic;
 
 /** Those that look for something in texts. */
 export type TextBuiltin = PersonalData | Secrets | Words | Regex;
@@ -143,6 +144,53 @@ export interface PromptSize extends BuiltinCommon {
   maxBytes: number | undefined;
   maxMessages: number | undefined;
 }
+
+/** Those that guess: they look at requests, and flag. */
+export type Heuristic = PromptInjection | LanguageRule;
+
+/** Looks for what wants to be obeyed, in what users write and tools tell. */
+export interface PromptInjection extends BuiltinCommon {
+  kind: 'prompt_injection';
+  action: 'flag';
+  /** The sum of weights that a text has to reach (`guardrails/heuristics/prompt-injection.ts`). */
+  threshold: number;
+}
+
+/** Flags what users write in a language that is not among these. */
+export interface LanguageRule extends BuiltinCommon {
+  kind: 'language';
+  action: 'flag';
+  allow: Language[];
+}
+
+/** Languages that are told apart: by their letters, and those in Latin letters by their commonest words. */
+export const LANGUAGES = [
+  'en',
+  'de',
+  'fr',
+  'es',
+  'it',
+  'pt',
+  'nl',
+  'sv',
+  'da',
+  'pl',
+  'cs',
+  'tr',
+  'fi',
+  'ru',
+  'uk',
+  'el',
+  'he',
+  'ar',
+  'fa',
+  'hi',
+  'th',
+  'zh',
+  'ja',
+  'ko',
+] as const;
+export type Language = (typeof LANGUAGES)[number];
 
 /** Text rules with the longest reach decide how much of a stream is held back at most. */
 export const WINDOW_CHARS = 4096;
@@ -240,10 +288,22 @@ export interface Deciding {
   /** Names of the rules that look at it. */
   rules: string[];
   placeholders: [string, string][];
+  /** Hooks that are asked about the answer when it is whole, and what all of them are told; absent: it goes on as it comes. */
+  asking?: Asking;
+}
+
+export interface Asking {
+  /** All of them name the event `response`. */
+  wired: Wired[];
+  facts: CallFacts;
 }
 
 /** An event that a hook is told of when the exchange is over. */
-export type PostEvent = Exclude<HookEvent, 'pre_request'>;
+export type PostEvent = Exclude<HookEvent, 'pre_request' | 'response'>;
+
+export function isPostEvent(event: HookEvent): event is PostEvent {
+  return event !== 'pre_request' && event !== 'response';
+}
 
 /** A hook that is told of an exchange when it is over: what only the front door knows of that, kept in the journal. */
 export interface PostHook {

@@ -56,6 +56,15 @@ export const DESTINATIONS = 64;
 export const HOOK_PAYLOAD_BYTES = 64 * 1024 * 1024;
 
 /**
+ * An answer that is held until hooks have judged it. More is no text that a hook reads, and reading it as JSON would keep
+ * others waiting on the thread for rules.
+ */
+export const ANSWER_HOLD_BYTES = 16 * 1024 * 1024;
+
+/** So long a stream is held: Node's own client gives up after 300 s without a head, and that is the shortest of the usual. */
+export const ANSWER_HOLD_MS = 240_000;
+
+/**
  * An export's file: its records before they are compressed, and the pieces of the compressed file in the database. Making
  * one holds its compressed bytes, uploading it holds them again.
  */

@@ -25,6 +25,10 @@ export type ToInspector =
   | { kind: 'bytes'; exchange: ExchangeId; bytes: Uint8Array<ArrayBuffer> }
   /** `complete`: the provider ended the body; `cut`: anything else. */
   | { kind: 'end'; exchange: ExchangeId; how: 'complete' | 'cut' }
+  /** Its client has left after the provider was done: no hook need be asked about the answer, and its end comes at once. */
+  | { kind: 'abandon'; exchange: ExchangeId }
+  /** The process has no room for what is held of it until hooks are asked: their settings say what becomes of it. */
+  | { kind: 'give_up_holding'; exchange: ExchangeId; why: string }
   /** Forget it: no answer is wanted any more. */
   | { kind: 'drop'; exchange: ExchangeId }
   /** Sessions that are revoked now, all of them: each open exchange of one, and each to come, is to be reported. */

@@ -14,7 +14,7 @@ import { RealtimeSocket } from './realtime-socket.ts';
 import { reserveQuota } from './quota.ts';
 import { sendFault } from './request-life.ts';
 import type { Arrival, ExchangeEndpoint } from './request-life.ts';
-import { decidingOf, rulesBefore } from './rules.ts';
+import { judgeOfAnswers, rulesBefore } from './rules.ts';
 import type { FrontServices } from './services.ts';
 import type { SocketEndpoint } from './socket-door.ts';
 import { chosenProtocol } from './subprotocol.ts';
@@ -162,8 +162,7 @@ function sessionRoute(arrival: Arrival, { protocol }: SocketEndpoint, model: str
   const allows = (provider: string, name: string): readonly string[] | undefined => arrival.access.may(provider, name);
   const routed = planRoute({ model, compatibility, api, providers: arrival.world.routing, allows });
   if (!routed.ok) return routed;
-  const deciding = decidingOf(arrival, { route: routed.value, placeholders: [] });
-  const rule = rulesBefore(arrival, routed.value)[0]?.name ?? deciding?.rules[0];
+  const rule = rulesBefore(arrival, routed.value)[0]?.name ?? judgeOfAnswers(arrival, routed.value);
   // Sound cannot be judged: a rule that looks at this model's requests or answers would be gone around.
   if (rule === undefined) return routed;
   const what = `the rule "${rule}" applies to this model, and rules cannot judge a Realtime session`;

@@ -233,6 +233,7 @@ export async function requestLife(
       wireFilter: forwarded.usageInjected ? usageFilter : undefined,
       tap,
       gated: deciding !== undefined,
+      heldWhole: deciding?.asking !== undefined,
       reader,
       client: response,
       onClosed: (closed) => {
@@ -278,7 +279,7 @@ function planOf(
   const { keyId } = key.value;
   if (held !== undefined && held.keyId !== keyId) return failed({ code: 'resource_key_gone', provider: provider.id });
   const forwarded = forwardedBody(asked.scanned, endpoint, route, edits);
-  const deciding = resource === undefined ? decidingOf(arrival, judged) : undefined;
+  const deciding = resource === undefined ? decidingOf(services, arrival, id, judged) : undefined;
   const holder = { login: caller.login, provider: provider.id, keyId, model: asked.model };
   const reader = resource === undefined ? undefined : readerOf(services, arrival, id, resource, holder);
   const isRead = deciding !== undefined || reader?.heldBytes !== undefined;

@@ -1,7 +1,7 @@
 import type { Edit } from '../contract/exchange.ts';
 import type { Fault } from '../contract/fault.ts';
 import type { CallFacts, Deciding, PostHook, Verdict, Wired } from '../contract/guardrail.ts';
-import { editsOf, HOOK_EVENTS, SEND_FIELDS } from '../contract/guardrail.ts';
+import { editsOf, HOOK_EVENTS, isPostEvent, SEND_FIELDS } from '../contract/guardrail.ts';
 import { ruleId } from '../contract/ids.ts';
 import type { ExchangeId } from '../contract/ids.ts';
 import type { BodyFields } from '../contract/messages.ts';
@@ -45,8 +45,17 @@ export function rulesBefore(arrival: Arrival, route: Route): readonly SendHook[]
   // The same list, as it nearly always is: empty.
   if (hooks.length === 0) return hooks;
   return hooks.filter(
-    ({ name, events }) => events.length === 0 || events.includes('pre_request') || builtins.has(name),
+    ({ name, events }) =>
+      events.length === 0 ||
+      events.includes('pre_request') ||
+      builtins.has(name) ||
+      isUncallable(arrival, name, events),
   );
+}
+
+/** What is asked about answers and cannot be: where that refuses them, it costs nothing to say so before. */
+function isUncallable({ world }: Arrival, name: string, events: readonly string[]): boolean {
+  return events.includes('response') && !world.hooks.has(name) && world.rules?.disabled.includes(name) !== true;
 }
 
 /** Whether rules or hooks have a say in requests for a model, or in their responses. */
@@ -56,7 +65,11 @@ export function hasRules({ access, world }: Arrival, provider: string, model: st
     .matching(provider, model)
     .sendHooks.some(
       ({ name, events }) =>
-        events.length === 0 || events.includes('pre_request') || builtins.has(name) || responseRules.has(name),
+        events.length === 0 ||
+        events.includes('pre_request') ||
+        events.includes('response') ||
+        builtins.has(name) ||
+        responseRules.has(name),
     );
 }
 
@@ -140,14 +153,39 @@ function noSuchHook(hooks: readonly SendHook[]): Fault {
   };
 }
 
-/** What rules have to say about the response; undefined where none has, and no placeholder is to be put back. */
+/** What rules and hooks have to say about the response; undefined where none has, and no placeholder is to be put back. */
 export function decidingOf(
+  services: FrontServices,
   arrival: Arrival,
+  id: ExchangeId,
   { route, placeholders }: Pick<Judged, 'route' | 'placeholders'>,
 ): Deciding | undefined {
+  const rules = rulesAfter(arrival, route);
+  const hooks = hooksAfter(arrival, route);
+  if (rules.length + hooks.length + placeholders.length === 0) return undefined;
+  if (hooks.length === 0) return { rules, placeholders };
+  const asking = { wired: wiredOf(hooks), facts: factsOf(services, arrival, id, route, hooks) };
+  return { rules, placeholders, asking };
+}
+
+/** A rule or hook that has a say in answers. */
+export function judgeOfAnswers(arrival: Arrival, route: Route): string | undefined {
+  return rulesAfter(arrival, route)[0] ?? hooksAfter(arrival, route)[0]?.name;
+}
+
+function rulesAfter(arrival: Arrival, route: Route): string[] {
   const { responseRules } = arrival.world;
-  const rules = sendHooksOf(arrival, route).flatMap(({ name }) => (responseRules.has(name) ? [name] : []));
-  return rules.length === 0 && placeholders.length === 0 ? undefined : { rules, placeholders };
+  return sendHooksOf(arrival, route).flatMap(({ name }) => (responseRules.has(name) ? [name] : []));
+}
+
+/** Hooks that are asked about the answer, and names that somebody meant one by. */
+function hooksAfter(arrival: Arrival, route: Route): readonly SendHook[] {
+  const { builtins, rules } = arrival.world;
+  const hooks = sendHooksOf(arrival, route);
+  if (hooks.length === 0) return hooks;
+  return hooks.filter(
+    ({ name, events }) => events.includes('response') && !builtins.has(name) && rules?.disabled.includes(name) !== true,
+  );
 }
 
 /**
@@ -162,7 +200,8 @@ export function unguardedBy(
   stream: boolean,
 ): Fault | undefined {
   const { decoded, fields } = judged.asked.scanned;
-  if (protocol.api === 'openai_speech') return unguarded(readingRule(arrival, judged), 'what is spoken');
+  if (protocol.api === 'openai_speech')
+    return unguarded(readingRule(arrival, judged) ?? readingHook(arrival, judged), 'what is spoken');
   if (protocol.api === 'openai_text_completions') {
     if (judged.unread === undefined) return undefined;
     return unguarded(strictRule(arrival, judged, 'request'), 'a prompt of tokens: send its text');
@@ -181,6 +220,17 @@ function readingRule(arrival: Arrival, judged: Judged): string | undefined {
   return strictRule(arrival, judged, 'response') ?? restoring;
 }
 
+/** The hook that judges by the answer's words, and refuses what it cannot judge. */
+function readingHook(arrival: Arrival, { route }: Judged): string | undefined {
+  const strict = (name: string): boolean =>
+    arrival.world.rules?.rules.some((rule) => rule.name === name && rule.failPolicy === 'fail_closed') === true;
+  return hooksAfter(arrival, route).find(({ name, send }) => strict(name) && send.some(isOfAnswer))?.name;
+}
+
+function isOfAnswer(field: string): boolean {
+  return field === 'response_body' || field === 'raw_responses' || field === 'tools';
+}
+
 /** An escape may hide the word. */
 const IN_BASE64 = /invokeModel|\\u/;
 
@@ -195,7 +245,9 @@ function unguarded(rule: string | undefined, what: string): Fault | undefined {
 
 /** Hooks that are to be told of the exchange when it is over. */
 export function toldAfter(services: FrontServices, arrival: Arrival, id: ExchangeId, route: Route): PostHook[] {
-  const hooks = sendHooksOf(arrival, route).filter(({ events }) => events.some((event) => event !== 'pre_request'));
+  const hooks = sendHooksOf(arrival, route).filter(({ events }) =>
+    HOOK_EVENTS.some((event) => isPostEvent(event) && events.includes(event)),
+  );
   if (hooks.length === 0) return [];
   const facts = factsOf(services, arrival, id, route, hooks);
   return postHooksOf(wiredOf(hooks), facts, (name) => arrival.world.hooks.has(name));

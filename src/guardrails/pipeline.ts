@@ -1,5 +1,6 @@
 import type { Api } from '../contract/api.ts';
 import type { Fault } from '../contract/fault.ts';
+import { isPostEvent } from '../contract/guardrail.ts';
 import type {
   BuiltinRule,
   CallFacts,
@@ -10,7 +11,6 @@ import type {
   Verdict,
   Wired,
 } from '../contract/guardrail.ts';
-import { ruleId } from '../contract/ids.ts';
 import type { BodyFields } from '../contract/messages.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
@@ -18,11 +18,12 @@ import { applySplices } from '../protocols/body-edit.ts';
 import { scanBody } from '../protocols/body-scan.ts';
 import { formView, scanForm } from '../protocols/form-scan.ts';
 import type { CallHook, HookOutcome } from './hooks/outcome.ts';
+import { blockedBy, hookVerdict, NO_SUCH_HOOK, unavailable } from './hooks/verdict.ts';
 import { Placeholders } from './placeholders.ts';
 import { builtinStep, failedBuiltin } from './request/builtin-step.ts';
 import type { BuiltinParts, BuiltinStep } from './request/builtin-step.ts';
 import { Pace } from './request/pace.ts';
-import { buildRuleSet, builtinsOn, byPreference, hooksBefore } from './request/rule-set.ts';
+import { buildRuleSet, builtinsOn, byPreference, hooksAsked } from './request/rule-set.ts';
 import type { RuleSet } from './request/rule-set.ts';
 import { textsOf } from './request/texts.ts';
 import type { BodyText } from './request/texts.ts';
@@ -111,7 +112,7 @@ class Chain {
     const { wired } = this.#request;
     const steps = [
       ...builtinsOn(this.#set, wired, 'request').map((rule) => ({ rule, take: () => this.#builtin(rule) })),
-      ...hooksBefore(this.#set, wired).map((hook) => ({
+      ...hooksAsked(this.#set, wired, 'pre_request').map((hook) => ({
         rule: hook.rule,
         take: () => this.#hook(hook.rule, hook.wired),
       })),
@@ -128,8 +129,11 @@ class Chain {
       if (this.#set.rules.has(name) || this.#set.disabled.has(name)) continue;
       const unusable = this.#set.unusable.get(name);
       // A hook that is told afterwards has no say in whether a request is sent; a built-in rule needs no events.
-      if (events.length > 0 && !events.includes('pre_request')) continue;
-      const why = unusable?.why ?? 'a grant names it, and the config has no such hook';
+      if (events.length > 0 && events.every(isPostEvent)) continue;
+      const why = unusable?.why ?? NO_SUCH_HOOK;
+      // One that would be asked about the answer alone says so then, unless the request is refused for it now.
+      const isAsked = events.length === 0 || events.includes('pre_request');
+      if (!isAsked && unusable?.failPolicy === 'fail_open') continue;
       this.verdicts.push(this.#hookVerdict(name, this.#parts.nowMs(), 'error', why));
       if (unusable?.failPolicy !== 'fail_open') return unavailable(name, why);
     }
@@ -140,7 +144,8 @@ class Chain {
   #twins(): Fault | undefined {
     const { wired } = this.#request;
     const builtins = [...builtinsOn(this.#set, wired, 'request'), ...builtinsOn(this.#set, wired, 'response')];
-    const isInForce = builtins.some(({ builtin }) => !builtin.shadow) || hooksBefore(this.#set, wired).length > 0;
+    const isInForce =
+      builtins.some(({ builtin }) => !builtin.shadow) || hooksAsked(this.#set, wired, 'pre_request').length > 0;
     if (!isInForce) return undefined;
     const texts = textsOf(this.#request.api, this.body, this.#request.form);
     if (!texts.ok) return texts.fault;
@@ -156,7 +161,7 @@ class Chain {
       return builtin.shadow || failPolicy === 'fail_open' ? undefined : unavailable(name, step);
     }
     this.verdicts.push(step.verdict);
-    return step.blocked ? blocked(name, builtin.statusCode, builtin.message) : undefined;
+    return step.blocked ? blockedBy(name, 'request', builtin.statusCode, builtin.message) : undefined;
   }
 
   /** The step, its edit made; or why the rule could not judge. */
@@ -204,7 +209,7 @@ class Chain {
         return undefined;
       case 'block':
         this.verdicts.push(this.#hookVerdict(name, atMs, 'block', null));
-        return blocked(name, outcome.status, outcome.message);
+        return blockedBy(name, 'request', outcome.status, outcome.message);
       case 'failed':
         this.verdicts.push(this.#hookVerdict(name, atMs, 'error', outcome.why));
         return failPolicy === 'fail_open' ? undefined : unavailable(name, outcome.why);
@@ -242,29 +247,6 @@ class Chain {
   }
 
   #hookVerdict(rule: string, atMs: number, action: Verdict['action'], error: string | null): Verdict {
-    const tookMs = Math.max(0, this.#parts.nowMs() - atMs);
-    return {
-      rule,
-      type: 'hook',
-      side: 'request',
-      action,
-      shadow: false,
-      at_ms: atMs,
-      took_ms: tookMs,
-      scanned_chars: null,
-      scanned: [],
-      counts: {},
-      matches: [],
-      untouched: 0,
-      error,
-    };
+    return hookVerdict('request', rule, { atMs, untilMs: this.#parts.nowMs() }, action, error);
   }
-}
-
-function blocked(rule: string, status: number, message: string): Fault {
-  return { code: 'guardrail_blocked', rule: ruleId(rule), side: 'request', status, message };
-}
-
-function unavailable(rule: string, why: string): Fault {
-  return { code: 'guardrail_unavailable', rule: ruleId(rule), why };
 }

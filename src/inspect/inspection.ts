@@ -18,9 +18,12 @@ import type { Decoder } from '../protocols/decode.ts';
 import { emptyResponseFacts } from '../protocols/facts.ts';
 import type { Protocol, ResponseReader } from '../protocols/protocol.ts';
 import { protocolFor } from '../protocols/registry.ts';
+import { AskedAnswer, callCostOf } from './asked-answer.ts';
+import type { ToldOfExchange } from './asked-answer.ts';
 import { BatchSums } from './batch-sums.ts';
 import { factsOf, sessionOfExchange } from './exchange-facts.ts';
 import { RequestReading } from './request-reading.ts';
+import type { AnswerHead, AnswerHooks, WholeAnswer } from './rules.ts';
 import { Steps } from './steps.ts';
 import type { Prices } from './world-prices.ts';
 
@@ -30,9 +33,13 @@ const DECODED_LIMIT_BYTES = 1024 * 1024 * 1024;
 /** Results of a batch are read line by line, and nothing of them is kept. */
 const DECODED_RESULTS_LIMIT_BYTES = 1024 * 1024 * 1024 * 1024;
 
+const NOTHING: Released = { kept: [], sent: undefined, refused: undefined };
+
 /** Where the rules on a response stand between its bytes and their reader. */
 export interface ResponseGate {
-  open(status: number, headers: ReadonlyMap<string, string>): ResponseGuard;
+  open(head: AnswerHead): ResponseGuard;
+  /** Hooks outside are asked about the whole of it, and it waits for that. */
+  asking: { told: ToldOfExchange; open(head: AnswerHead): AnswerHooks } | undefined;
   release(guarded: Released, takenBytes: number, verdicts: Verdict[] | undefined): void;
   refuse(fault: Fault, verdicts: Verdict[]): void;
 }
@@ -54,7 +61,13 @@ export class Inspection {
   });
   readonly #gate: ResponseGate | undefined;
   #guard: ResponseGuard | undefined;
+  /** Where hooks are asked about the answer. */
+  #asked: AskedAnswer | undefined;
+  /** What the reader said, where it was asked before the end of all. */
+  #answered: ResponseFacts | undefined;
   #refused = false;
+  /** The request as it was sent, where a hook is told of it when the answer is whole. */
+  #sent: Uint8Array[] = [];
   /** Bytes that came and that no release has told of. */
   #untoldBytes = 0;
   readonly #onMade: (resource: NamedResource) => void;
@@ -83,6 +96,7 @@ export class Inspection {
   request(bytes: Uint8Array): Promise<void> | undefined {
     this.#request.push(bytes);
     if (this.#gate === undefined) return undefined;
+    if (this.#gate.asking?.told.request === true) this.#sent.push(bytes);
     // A live request comes in one piece: it is read while the provider thinks, and not while the client waits.
     return this.#steps.run(async () => {
       await this.#request.whole();
@@ -111,20 +125,20 @@ export class Inspection {
 
   /** What was taken in and led to no release is told too: more may come for it. */
   #tell(): void {
-    if (this.#untoldBytes > 0) this.#release({ kept: [], sent: undefined, refused: undefined });
+    if (this.#untoldBytes > 0) this.#release(NOTHING);
   }
 
   async end(how: 'complete' | 'cut'): Promise<Result<Facts, Fault>> {
     await this.#steps.run(async () => {
       const ended = await this.#decoder?.end();
       if (ended !== undefined && !ended.ok) this.#undecodable(ended.fault);
-      this.#endGuard(how);
+      await this.#endGuard(how);
     });
     await this.#steps.done();
     try {
       if (this.#bug !== undefined) return bugFault(this.#bug);
       const request = await this.#request.whole();
-      const read = this.#reader?.end(how) ?? emptyResponseFacts();
+      const read = this.#answered ?? this.#reader?.end(how) ?? emptyResponseFacts();
       this.#made(read.response_id);
       for (const resource of read.made ?? []) this.#onMade(resource);
       return ok(this.#facts(read, request));
@@ -133,24 +147,49 @@ export class Inspection {
     }
   }
 
-  #endGuard(how: 'complete' | 'cut'): void {
+  async #endGuard(how: 'complete' | 'cut'): Promise<void> {
     if (this.#gate === undefined || this.#refused) return;
-    const guard = this.#guard;
-    const last = guard?.end(how) ?? { kept: [], sent: undefined, refused: undefined };
-    if (last.refused === undefined) this.#release(last, guard?.verdicts() ?? []);
-    else this.#release(last);
+    const last = this.#guard?.end(how) ?? NOTHING;
+    if (last.refused !== undefined || this.#asked === undefined) {
+      this.#release(last, last.refused === undefined ? this.#verdicts() : undefined);
+      return;
+    }
+    this.#release(last);
+    const judged = await this.#asked.end(how);
+    this.#letGo(judged, judged.refused === undefined ? this.#verdicts() : undefined);
   }
 
-  /** What the guard let go, on its way to the client and to the reader. */
+  #verdicts(): Verdict[] {
+    return [...(this.#guard?.verdicts() ?? []), ...(this.#asked?.verdicts ?? [])];
+  }
+
+  /** What the guard let go, on its way to the reader and, unless it is held, to the client. */
   #release(guarded: Released, verdicts?: Verdict[]): void {
     if (this.#gate === undefined || this.#refused) return;
-    for (const bytes of guarded.kept) {
-      this.#responseHash.update(bytes);
-      this.#read(bytes);
-    }
-    this.#gate.release(guarded, this.#untoldBytes, verdicts);
+    for (const bytes of guarded.kept) this.#read(bytes);
+    this.#letGo(this.#asked === undefined ? guarded : this.#asked.take(guarded), verdicts);
+  }
+
+  #letGo(released: Released, verdicts?: Verdict[]): void {
+    if (this.#gate === undefined || this.#refused) return;
+    for (const bytes of released.kept) this.#responseHash.update(bytes);
+    this.#gate.release(released, this.#untoldBytes, verdicts);
     this.#untoldBytes = 0;
-    if (guarded.refused !== undefined) this.#refuse(guarded.refused);
+    if (released.refused !== undefined) this.#refuse(released.refused);
+  }
+
+  /** The client has left an answer that is whole: nobody need be asked about it any more. */
+  abandon(): void {
+    this.#asked?.leave();
+  }
+
+  /** No more of the answer may be held: what came of it goes on, or it is refused, as the hooks' settings say. */
+  giveUpHolding(why: string): void {
+    void this.#steps.run(() => {
+      const asked = this.#asked;
+      if (asked !== undefined) this.#letGo(asked.giveUp(why));
+      return undefined;
+    });
   }
 
   #read(bytes: Uint8Array): void {
@@ -167,7 +206,8 @@ export class Inspection {
   #refuse(fault: Fault): void {
     if (this.#gate === undefined || this.#refused) return;
     this.#refused = true;
-    this.#gate.refuse(fault, this.#guard?.verdicts() ?? []);
+    this.#asked?.leave();
+    this.#gate.refuse(fault, this.#verdicts());
   }
 
   /** As far as the request has come. */
@@ -183,7 +223,8 @@ export class Inspection {
 
   #openResponse(status: number, headers: ReadonlyMap<string, string>, request: RequestFacts): void {
     this.#reader = this.#openResults(status, headers) ?? this.#protocol.openResponse({ status, headers }, request);
-    this.#guard = this.#gate?.open(status, headers);
+    this.#guard = this.#gate?.open({ status, headers });
+    this.#openAsked({ status, headers });
     const decoder = createDecoder(headers.get('content-encoding'), {
       limitBytes: this.#batch === undefined ? DECODED_LIMIT_BYTES : DECODED_RESULTS_LIMIT_BYTES,
       onBytes: (bytes) => {
@@ -193,6 +234,29 @@ export class Inspection {
     });
     if (decoder.ok) this.#decoder = decoder.value;
     else this.#undecodable(decoder.fault);
+  }
+
+  #openAsked(head: AnswerHead): void {
+    const guard = this.#guard;
+    const asking = this.#gate?.asking;
+    if (guard === undefined || asking === undefined) return;
+    this.#asked = new AskedAnswer(asking.open(head), {
+      isStream: this.#opened.stream,
+      restored: (body) => guard.restored(body),
+      onLate: (why) => {
+        this.giveUpHolding(why);
+      },
+      exchange: () => this.#toldOfExchange(asking.told),
+    });
+  }
+
+  async #toldOfExchange(told: ToldOfExchange): Promise<Omit<WholeAnswer, 'body'>> {
+    const request = await this.#request.whole();
+    this.#answered = this.#reader?.end('complete') ?? emptyResponseFacts();
+    const facts = this.#priced(this.#answered, request, { request: '', response: '' });
+    const sent = Buffer.concat(this.#sent);
+    this.#sent = [];
+    return { request: sent, session: facts.session.base, cost: told.cost ? callCostOf(facts) : undefined };
   }
 
   #openResults(status: number, headers: ReadonlyMap<string, string>): ResponseReader | undefined {
@@ -218,20 +282,26 @@ export class Inspection {
     return { ...facts, complete: false, error: { where: 'decode', type: null, code, message: null } };
   }
 
-  #facts(read: ResponseFacts, request: RequestFacts): Facts {
-    const facts = factsOf(
+  #priced(read: ResponseFacts, request: RequestFacts, sha256: { request: string; response: string }): Facts {
+    return factsOf(
       {
         opened: this.#opened,
         protocol: this.#protocol,
         request,
         response: this.#withDecodeFault(read),
         promptBytes: this.#request.promptBytes,
-        requestSha256: this.#request.sha256(),
-        responseSha256: this.#responseHash.digest('hex'),
+        requestSha256: sha256.request,
+        responseSha256: sha256.response,
       },
       this.#prices,
     );
-    if (this.#guard !== undefined) facts.verdicts = this.#guard.verdicts();
+  }
+
+  #facts(read: ResponseFacts, request: RequestFacts): Facts {
+    const shown = this.#asked?.shown(read) ?? read;
+    const sha256 = { request: this.#request.sha256(), response: this.#responseHash.digest('hex') };
+    const facts = this.#priced(shown, request, sha256);
+    if (this.#guard !== undefined) facts.verdicts = this.#verdicts();
     const batch = this.#batch;
     // Only what was read to its end is told: a part of it could not be told from the rest the next time.
     if (batch?.reader.whole === true && facts.response.complete) facts.batch_usage = batch.sums.usage();

@@ -8,6 +8,7 @@ import type { PriceTable } from '../pricing/table.ts';
 import { scanBody } from '../protocols/body-scan.ts';
 import { scanForm } from '../protocols/form-scan.ts';
 import { protocolFor } from '../protocols/registry.ts';
+import { toldOf } from './asked-answer.ts';
 import { bugFault, Inspection } from './inspection.ts';
 import type { ResponseGate } from './inspection.ts';
 import type { Rules } from './rules.ts';
@@ -57,7 +58,14 @@ export class Inspector {
       case 'end':
         void this.#end(message.exchange, message.how);
         return;
+      case 'abandon':
+        this.#inspections.get(message.exchange)?.abandon();
+        return;
+      case 'give_up_holding':
+        this.#inspections.get(message.exchange)?.giveUpHolding(message.why);
+        return;
       case 'drop':
+        this.#inspections.get(message.exchange)?.abandon();
         this.#inspections.delete(message.exchange);
         return;
       case 'revoked_sessions':
@@ -89,11 +97,10 @@ export class Inspector {
   }
 
   #gate(opened: Opened, deciding: Deciding): ResponseGate {
+    const { asking } = deciding;
     return {
-      open: (status, headers) => {
-        if (this.#rules === undefined) throw new Error('this thread runs no rules');
-        return this.#rules.guard(opened, deciding, { status, headers });
-      },
+      open: (head) => this.#ownRules().guard(opened, deciding, head),
+      asking: asking && { told: toldOf(asking), open: (head) => this.#ownRules().hooks(opened, asking, head) },
       release: ({ kept, sent }, takenBytes, verdicts) => {
         this.#post({
           kind: 'release',
@@ -111,12 +118,16 @@ export class Inspector {
     };
   }
 
+  #ownRules(): Rules {
+    if (this.#rules === undefined) throw new Error('this thread runs no rules');
+    return this.#rules;
+  }
+
   /** Answered whatever happens: the caller waits. */
   async #decide(message: Extract<ToInspector, { kind: 'decide' }>): Promise<void> {
     const { ask, body } = message;
     try {
-      if (this.#rules === undefined) throw new Error('this thread runs no rules');
-      const judged = await this.#rules.judge(message, () => sessionOfRequest(message));
+      const judged = await this.#ownRules().judge(message, () => sessionOfRequest(message));
       this.#post({ kind: 'decided', ask, body: judged.body, outcome: ok(judged.decided) });
     } catch (error) {
       this.#post({ kind: 'decided', ask, body, outcome: bugFault(error) });
@@ -126,8 +137,10 @@ export class Inspector {
   async #end(exchange: Opened['id'], how: 'complete' | 'cut'): Promise<void> {
     const inspection = this.#inspections.get(exchange);
     if (inspection === undefined) return;
+    // Hooks may be asked about it yet, and its client leave meanwhile.
+    const outcome = await inspection.end(how);
     this.#inspections.delete(exchange);
-    this.#post({ kind: 'inspected', exchange, outcome: await inspection.end(how) });
+    this.#post({ kind: 'inspected', exchange, outcome });
   }
 
   /** Reports a running exchange whose session is revoked. Costs nothing while none is; its request comes in one piece. */

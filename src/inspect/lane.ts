@@ -33,6 +33,10 @@ export interface Tap {
   response(bytes: Uint8Array): void;
   end(how: 'complete' | 'cut'): void;
   drop(): void;
+  /** After `end`, of an answer that hooks may be asked about: nobody waits for it any more. */
+  abandon?(): void;
+  /** There is no room for what is held of the answer. */
+  giveUpHolding?(why: string): void;
 }
 
 /** Who waits for the rules' word on a response. */
@@ -217,6 +221,14 @@ export class GatedTap implements Tap {
 
   end(how: 'complete' | 'cut'): void {
     this.#lane.end(this.#exchange, how);
+  }
+
+  abandon(): void {
+    this.#lane.outbox.post({ kind: 'abandon', exchange: this.#exchange });
+  }
+
+  giveUpHolding(why: string): void {
+    this.#lane.outbox.post({ kind: 'give_up_holding', exchange: this.#exchange, why });
   }
 
   drop(): void {

@@ -1,7 +1,15 @@
+import type { CallCost } from '../contract/aperture-words.ts';
 import type { Opened } from '../contract/exchange.ts';
-import type { Decided, Deciding, RulesSlice } from '../contract/guardrail.ts';
+import type { Asking, Decided, Deciding, RulesSlice } from '../contract/guardrail.ts';
 import type { RequestToDecide } from '../contract/messages.ts';
+import type { AnswerJudged } from '../guardrails/hooks/judge-answer.ts';
 import type { ResponseGuard } from '../guardrails/response/guard.ts';
+
+export interface AnswerHead {
+  status: number;
+  /** Names are lower-case. */
+  headers: ReadonlyMap<string, string>;
+}
 
 /** The rules of a thread, as the inspector needs them; made of the guardrails room by the thread's root. */
 export interface Rules {
@@ -11,9 +19,23 @@ export interface Rules {
     request: RequestToDecide & { body: Uint8Array<ArrayBuffer> },
     session: () => string,
   ): Promise<{ decided: Decided; body: Uint8Array<ArrayBuffer> }>;
-  guard(
-    opened: Opened,
-    deciding: Deciding,
-    head: { status: number; headers: ReadonlyMap<string, string> },
-  ): ResponseGuard;
+  guard(opened: Opened, deciding: Deciding, head: AnswerHead): ResponseGuard;
+  /** The hooks that are asked about one answer. */
+  hooks(opened: Opened, asking: Asking, head: AnswerHead): AnswerHooks;
+}
+
+export interface AnswerHooks {
+  ask(answer: WholeAnswer, signal: AbortSignal): Promise<AnswerJudged>;
+  /** What becomes of it where nobody can be asked. */
+  unjudged(why: string): AnswerJudged;
+}
+
+/** What hooks may be told of an exchange whose answer is whole. */
+export interface WholeAnswer {
+  /** As it is kept, decoded. */
+  body: Uint8Array<ArrayBuffer>;
+  /** Of the request, as it was sent; empty where no hook is told of it. */
+  request: Uint8Array;
+  session: string;
+  cost: CallCost | undefined;
 }

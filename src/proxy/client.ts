@@ -49,6 +49,10 @@ export interface ExchangeTap {
   head(status: number, headers: [string, string][]): void;
   response(bytes: Uint8Array): void;
   end(how: 'complete' | 'cut'): void;
+  /** After `end`, where rules decide: nobody waits for their word any more. */
+  abandon?(): void;
+  /** Where the answer is held: there is no room for it. */
+  giveUpHolding?(why: string): void;
 }
 
 /** Edits response bytes on the wire; holds back at most the current event. */

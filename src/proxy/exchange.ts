@@ -69,6 +69,8 @@ export interface ExchangePlan {
    * `refusedByRule`.
    */
   gated: boolean;
+  /** They let nothing go before all of it has come. */
+  heldWhole?: boolean;
   /** Of requests about what providers keep; never together with `gated`. */
   reader?: AnswerReader | undefined;
   client: ClientStream;
@@ -124,6 +126,7 @@ export class Exchange implements UpstreamEvents, Watched {
   /** The client got bytes that the journal has not: values for placeholders. */
   #restored = false;
   #tapEnded = false;
+  #gaveUpHolding = false;
   /** An answer that is read whole before anything of it goes on. */
   #held: HeldAnswer | undefined;
   #notes: ResourceNote[] = [];
@@ -266,8 +269,8 @@ export class Exchange implements UpstreamEvents, Watched {
       this.#services.journal.append(opened.id, 'head', { status, headers: redactHeaders(plain) });
       this.#heldHead = { status, headers: plain, atMs: nowMs };
       this.#maySayMore = this.#eventStream;
-      // A stream has begun once its head is there; a body may still become an error.
-      if (this.#eventStream) this.#releaseHeldHead(undefined);
+      // A stream has begun once its head is there; a body, and what is held whole, may still become an error.
+      if (this.#eventStream && this.#plan.heldWhole !== true) this.#releaseHeldHead(undefined);
       return;
     }
     const heldBytes = this.#plan.reader?.heldBytes;
@@ -413,7 +416,8 @@ export class Exchange implements UpstreamEvents, Watched {
     if (held === undefined) return;
     this.#heldHead = undefined;
     const bytes = whole?.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-    const length = this.#eventStream || NO_BODY.has(held.status) ? undefined : bytes;
+    const isStream = this.#eventStream || this.#frames !== undefined;
+    const length = isStream || NO_BODY.has(held.status) ? undefined : bytes;
     // Of a body that was held whole, the time until its end was the provider's.
     const atMs = this.#state.at === 'deciding' ? this.#state.sinceMs : held.atMs;
     this.#releaseHead(held.status, held.headers, atMs, length);
@@ -424,6 +428,15 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#undecidedBytes += bytes;
     this.#services.budget.take(bytes);
     if (this.#untakenBytes > CLIENT_UNSENT_BYTES) this.#pause();
+    if (this.#plan.heldWhole === true) this.#boundHolding();
+  }
+
+  /** What is held pauses no provider, and so it may not fill the process either. */
+  #boundHolding(): void {
+    const { usedBytes, limitBytes } = this.#services.budget;
+    if (usedBytes <= limitBytes || this.#gaveUpHolding) return;
+    this.#gaveUpHolding = true;
+    this.#plan.tap.giveUpHolding?.(`the bytes in flight are at their limit of ${limitBytes}`);
   }
 
   #decided(bytes: number): void {
@@ -572,6 +585,7 @@ export class Exchange implements UpstreamEvents, Watched {
       release();
       this.#outflow.close();
     });
+    if (this.#tapEnded && this.#verdicts === undefined) this.#plan.tap.abandon?.();
     this.#endTap(streamed && state === 'complete' ? 'complete' : 'cut');
     onClosed(closed);
   }

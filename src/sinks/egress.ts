@@ -166,6 +166,8 @@ class Call implements Dispatcher.DispatchHandler {
     const { firstByteMs, totalMs } = request;
     this.#timers = [this.#deadline('total', totalMs)];
     if (firstByteMs < totalMs) this.#timers.push(this.#deadline('first_byte', firstByteMs));
+    request.signal?.addEventListener('abort', this.#giveUp);
+    if (request.signal?.aborted === true) this.#giveUp();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -202,6 +204,11 @@ class Call implements Dispatcher.DispatchHandler {
     if (this.#head !== undefined) this.#end(ok({ ...this.#head, body: Buffer.concat(this.#chunks), cut }));
   }
 
+  readonly #giveUp = (): void => {
+    this.#end(failed({ code: 'given_up', host: this.#request.target.host }));
+    this.#controller?.abort(OVER);
+  };
+
   #deadline(phase: 'first_byte' | 'total', afterMs: number): NodeJS.Timeout {
     return setTimeout(() => {
       if (phase === 'first_byte' && this.#head !== undefined) return;
@@ -214,6 +221,7 @@ class Call implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     this.#over = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#request.signal?.removeEventListener('abort', this.#giveUp);
     this.#settle(outcome);
   }
 

@@ -275,6 +275,31 @@ test.each<[what: string, rule: unknown, path: string, message: RegExp]>([
     'builtin.sides[0]',
     /requests only/,
   ],
+  [
+    'a guess that refuses',
+    { kind: 'prompt_injection', action: 'block' },
+    'builtin.action',
+    /cannot be block .* it guesses, and guesses wrong, so it only flags/,
+  ],
+  [
+    'a guess that replaces',
+    { kind: 'language', action: 'redact', allow: ['en'] },
+    'builtin.action',
+    /cannot be redact .* it only flags/,
+  ],
+  [
+    'a language nobody knows',
+    { kind: 'language', action: 'flag', allow: ['xx'] },
+    'builtin.allow[0]',
+    /"xx" is not one of/,
+  ],
+  ['no language', { kind: 'language', action: 'flag', allow: [] }, 'builtin.allow', /is empty/],
+  [
+    'a guess about responses',
+    { kind: 'prompt_injection', action: 'flag', sides: ['response'] },
+    'builtin.sides[0]',
+    /requests only/,
+  ],
   ['a prompt of any size', { kind: 'prompt_size', action: 'flag' }, 'builtin', /"max_bytes" or "max_messages"/],
   ['no bounds', { kind: 'parameters', action: 'flag', bounds: {} }, 'builtin.bounds', /is empty/],
   [
@@ -326,6 +351,45 @@ test.each<[what: string, rule: unknown, path: string, message: RegExp]>([
   expect(found).toHaveLength(1);
   expect(found[0]).toMatch(message);
   expect(found[0]).toContain(`error hooks.r.${path}: `);
+});
+
+test('rules that guess are read with their defaults, and let pass what they cannot look at', () => {
+  expect(builtin({ kind: 'prompt_injection', action: 'flag' })).toEqual({
+    kind: 'prompt_injection',
+    action: 'flag',
+    threshold: 3,
+    sides: ['request'],
+    ...COMMON,
+  });
+  expect(builtin({ kind: 'language', action: 'flag', allow: ['en', 'de', 'en'] })).toEqual({
+    kind: 'language',
+    action: 'flag',
+    allow: ['en', 'de'],
+    sides: ['request'],
+    ...COMMON,
+  });
+  const [rule] = slice({ r: { builtin: { kind: 'prompt_injection', action: 'flag' } } }).rules;
+  expect(rule?.failPolicy).toBe('fail_open');
+});
+
+test('that a hook is asked about answers is said, as streams then wait; of a rule, whose events are its sides, it is not', () => {
+  const asked = (hooks: Record<string, unknown>): string[] =>
+    said(hooks, {
+      grants: [
+        {
+          src: ['*'],
+          app: {
+            [CAPABILITY]: [{ role: 'admin' }, { models: '**', send_hooks: wire(['h'], ['pre_request', 'response']) }],
+          },
+        },
+      ],
+    });
+  expect(asked({ h: { url: 'http://x' } })).toEqual([
+    expect.stringMatching(
+      /^warning grants\[0\].*send_hooks\[0\]\.events\[1\]: hook "h" is asked about whole answers: a stream/,
+    ),
+  ]);
+  expect(asked({ h: { builtin: { kind: 'secrets', action: 'flag' } } })).toEqual([]);
 });
 
 test('nothing that is wrong quotes what a rule looks for', () => {

@@ -5,6 +5,8 @@ import OpenAI from 'openai';
 import { ResponsesWS } from 'openai/resources/responses/ws';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../src/lib/package-root.ts';
+import { ALLOW, startHookServer } from '../guardrails/hooks/hook-server.ts';
+import type { HookServer } from '../guardrails/hooks/hook-server.ts';
 import { openHouse } from '../support/house.ts';
 import type { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
@@ -15,6 +17,7 @@ const KEY = 'sk-provider-key-0123456789';
 const MODEL = 'gpt-5.5';
 const ALICE = 'alice@example.com';
 const BOB = 'bob@example.com';
+const CAROL = 'carol@example.com';
 
 function create(text: string, more: Record<string, unknown> = {}): Record<string, unknown> {
   return { type: 'response.create', model: MODEL, store: false, input: [{ role: 'user', content: text }], ...more };
@@ -481,8 +484,10 @@ describe('what clients send', () => {
 describe('rules and quotas', () => {
   let ruled: House;
   let theirs: SocketProvider;
+  let hook: HookServer;
   beforeAll(async () => {
     theirs = await startSocketProvider();
+    hook = await startHookServer();
     const grant = (login: string, more: Record<string, unknown>): Record<string, unknown> => ({
       src: [login],
       app: { 'tailscale.com/cap/aperture': [{ role: 'user' }, { models: '**', ...more }] },
@@ -496,6 +501,7 @@ describe('rules and quotas', () => {
         birds: { builtin: { kind: 'words', action: 'block', words: ['heron'], message: 'no birds' } },
         people: { builtin: { kind: 'personal_data', action: 'tokenise', detect: ['email'] } },
         tickets: { builtin: { kind: 'words', action: 'redact', sides: ['response'], words: ['TICKET'] } },
+        outside: { url: hook.url, fail_policy: 'fail_closed', timeout: '60s' },
       },
       server: {
         trusted_proxies: ['127.0.0.1'],
@@ -504,12 +510,14 @@ describe('rules and quotas', () => {
       grants: [
         grant(ALICE, { send_hooks: [{ name: 'birds' }, { name: 'people' }, { name: 'tickets' }] }),
         grant(BOB, { quotas: [{ bucket: 'pocket:<user>' }] }),
+        grant(CAROL, { send_hooks: [{ name: 'outside', events: ['response'], send: ['response_body'] }] }),
       ],
     });
   });
   afterAll(async () => {
     await ruled.quiescent();
     await ruled.close();
+    await hook.away();
     await theirs.close();
   });
 
@@ -552,6 +560,26 @@ describe('rules and quotas', () => {
     expect(await client.until('error')).toMatchObject({ error: { code: 'gateway_frame_refused' } });
     expect(upstream?.got.length).toBe(2);
     client.socket.close();
+    await ruled.quiescent();
+  });
+
+  test('a hook is asked about the answer of a turn: all of it comes, or an error frame with its status', async () => {
+    theirs.answer = (upstream) => {
+      upstream.say(...turn('resp_asked', 'a heron in the reeds'));
+    };
+    hook.answer = ALLOW;
+    const client = await connectAs(CAROL);
+    client.send(create('tell me'));
+    expect(JSON.stringify(await client.until('response.completed'))).toContain('a heron in the reeds');
+    expect(JSON.stringify(hook.calls[0]?.body.response_body)).toContain('a heron in the reeds');
+    client.socket.close();
+
+    hook.answer = (response) => response.end('{"action":"block","status_code":451,"message":"Not for your eyes"}');
+    const other = await connectAs(CAROL);
+    other.send(create('tell me'));
+    expect(await other.until('error')).toMatchObject({ status: 451, error: { message: 'Not for your eyes' } });
+    expect(other.got.join()).not.toContain('heron');
+    other.socket.close();
     await ruled.quiescent();
   });
 

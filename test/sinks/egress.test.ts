@@ -387,3 +387,18 @@ test.each([
 ])('the URL %j is no destination', (url) => {
   expect(readTarget(url, false).ok).toBe(false);
 });
+
+test('a request that nobody waits for any more is broken off, also before it was sent', async () => {
+  let isOver = false;
+  const { port, seen } = await receiver((request) => request.socket.on('close', () => (isOver = true)));
+  const egress = client(LOOPBACK);
+  const leaving = new AbortController();
+  const stuck = to(`http://127.0.0.1:${port}/`, { signal: leaving.signal, totalMs: 60_000, firstByteMs: 60_000 });
+  const running = egress.send(stuck);
+  await until('it is asked', () => seen.length === 1);
+  leaving.abort();
+  expect(await running).toEqual({ ok: false, fault: { code: 'given_up', host: `127.0.0.1:${port}` } });
+  await until('its connection is closed', () => isOver);
+  expect(await egress.send(stuck)).toMatchObject({ ok: false, fault: { code: 'given_up' } });
+  expect([seen.length, egress.running]).toEqual([1, 0]);
+});

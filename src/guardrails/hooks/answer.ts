@@ -7,8 +7,14 @@ const BLOCK_MESSAGE = 'request blocked by guardrail';
 /** It goes to the client, in an error: a page of text is none. */
 const MESSAGE_CHARS = 4096;
 
-/** `GuardrailResponse` (aperture.md, section 6.4), of an answer whose status was good. */
-export function readAnswer(bytes: Uint8Array): HookOutcome {
+/** What a hook may replace, as the member of its answer is named. */
+export type Replaceable = 'request_body' | 'response_body';
+
+/**
+ * `GuardrailResponse` (aperture.md, section 6.4), of an answer whose status was good. A `modify` without a body is an `allow`
+ * there; about a response, which is ours to define, it is no answer: somebody meant to take something out.
+ */
+export function readAnswer(bytes: Uint8Array, replaceable: Replaceable = 'request_body'): HookOutcome {
   const text = utf8(bytes);
   const answer = text === undefined ? undefined : parseJson(text);
   if (!isObject(answer)) return { kind: 'failed', why: 'its answer is no JSON object' };
@@ -18,7 +24,12 @@ export function readAnswer(bytes: Uint8Array): HookOutcome {
     case 'block':
       return { kind: 'block', status: statusOf(answer['status_code']), message: messageOf(answer['message']) };
     case 'modify':
-      return isObject(answer['request_body']) ? { kind: 'modify', body: bodyIn(bytes) } : { kind: 'allow' };
+      if (isObject(answer[replaceable])) return { kind: 'modify', body: bodyIn(bytes, replaceable) };
+      if (replaceable === 'request_body') return { kind: 'allow' };
+      return {
+        kind: 'failed',
+        why: 'it wants to modify the response, and gave no response_body that is a JSON object',
+      };
     default:
       return { kind: 'failed', why: 'its answer has none of the actions allow, block and modify' };
   }
@@ -34,10 +45,10 @@ function messageOf(value: unknown): string {
 }
 
 /** The body as the hook wrote it; of several members of that name the last, as JSON is read. */
-function bodyIn(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+function bodyIn(bytes: Uint8Array, name: Replaceable): Uint8Array<ArrayBuffer> {
   const start = bytes[0] === MARK[0] && bytes[1] === MARK[1] ? MARK.length : 0;
   const json = bytes.subarray(start);
-  const member = membersOf(json, skipSpace(json, 0)).findLast((each) => isNamed(json, each, 'request_body'));
+  const member = membersOf(json, skipSpace(json, 0)).findLast((each) => isNamed(json, each, name));
   return new Uint8Array(json.subarray(member?.valueStart, member?.valueEnd));
 }
 

@@ -24,6 +24,8 @@ export interface CallParts {
   userMessage: () => string;
   /** Undefined before the request is sent: then there is nothing to tell of the response. */
   post: PostParts | undefined;
+  /** Where a hook is asked about an answer. Aperture has no such call, so it has no word for what tells it from others. */
+  about?: { status: number; stream: boolean };
 }
 
 type Part = string | Uint8Array;
@@ -46,7 +48,7 @@ export function callData(parts: CallParts, leftOut: readonly SendField[] = []): 
 }
 
 function metadataOf(
-  { facts, cost }: CallParts,
+  { facts, cost, about }: CallParts,
   wants: (field: SendField) => boolean,
   leftOut: readonly SendField[],
 ): string {
@@ -61,6 +63,7 @@ function metadataOf(
     request_id: facts.requestId,
     session_id: facts.sessionId,
   };
+  if (about !== undefined) Object.assign(metadata, { event: 'response', ...about });
   if (wants('estimated_cost') && cost !== undefined) metadata['estimated_cost'] = costOf(cost);
   if (wants('grants')) metadata['grants'] = facts.grants;
   if (wants('quotas')) metadata['quotas'] = facts.quotas;

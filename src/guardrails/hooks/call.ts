@@ -5,6 +5,7 @@ import type { Result } from '../../lib/result.ts';
 import { parseJson } from '../../protocols/json.ts';
 import { userMessageOf } from '../../protocols/user-message.ts';
 import { readAnswer } from './answer.ts';
+import type { Replaceable } from './answer.ts';
 import { callData } from './call-data.ts';
 import type { CallHook, HookOutcome } from './outcome.ts';
 
@@ -25,19 +26,22 @@ export function answerBytesFor(bodyLimitBytes: number): number {
   return bodyLimitBytes + 64 * 1024;
 }
 
-/** Calls hooks before a request is sent. What a hook's failure means is for the rule's `fail_policy` to say. */
+/** Calls hooks before a request is sent, and before its answer goes on. What a hook's failure means is for the rule's `fail_policy` to say. */
 export function createHookCaller(egress: HookEgress, options: HookCallerOptions): CallHook {
-  return async (rule, wired, { api, body, facts }) => {
+  return async (rule, wired, { api, body, facts, answer, signal }) => {
     try {
       const data = callData({
         send: wired.send,
         facts,
-        cost: undefined,
+        cost: answer?.cost,
         requestBody: body,
-        userMessage: () => userMessageOf(api, parseJson(Buffer.from(body).toString('utf8'))),
-        post: undefined,
+        userMessage: () => userMessageOf(api, parseJson(Buffer.from(body ?? []).toString('utf8'))),
+        post: answer?.post,
+        ...(answer === undefined ? {} : { about: { status: answer.status, stream: answer.stream } }),
       });
-      return outcomeOf(await egress.send(requestTo(rule, data, options)), options.answerBytes);
+      const request = requestTo(rule, data, options);
+      const result = await egress.send(signal === undefined ? request : { ...request, signal });
+      return outcomeOf(result, options.answerBytes, answer === undefined ? 'request_body' : 'response_body');
     } catch {
       // A bug of ours, in reading the body. Its text may quote that.
       return { kind: 'failed', why: 'the gateway could not make the call' };
@@ -66,10 +70,14 @@ function requestTo(rule: HookRule, body: Uint8Array, { unlimitedMs, answerBytes 
 }
 
 /** Redirects are answers like others that are not 2xx: whoever is redirected to has not been configured. */
-function outcomeOf(result: Result<EgressAnswer, EgressFault>, answerBytes: number): HookOutcome {
+function outcomeOf(
+  result: Result<EgressAnswer, EgressFault>,
+  answerBytes: number,
+  replaceable: Replaceable,
+): HookOutcome {
   if (!result.ok) return { kind: 'failed', why: egressFaultText(result.fault) };
   const { status, body, cut } = result.value;
   if (status < 200 || status > 299) return { kind: 'failed', why: `it answered ${status}` };
   if (cut) return { kind: 'failed', why: `its answer is longer than ${answerBytes} bytes` };
-  return readAnswer(body);
+  return readAnswer(body, replaceable);
 }

@@ -1,13 +1,11 @@
 import type { Opened } from '../../contract/exchange.ts';
 import type { CallFacts, PostEvent, PostFacts, PostHook, SendField } from '../../contract/guardrail.ts';
 import { HOOK_PAYLOAD_BYTES } from '../../contract/limits.ts';
-import { decodeWhole } from '../../protocols/decode.ts';
-import { formTypeOf, formView } from '../../protocols/form-scan.ts';
-import { parseJson } from '../../protocols/json.ts';
 import { userMessageOf } from '../../protocols/user-message.ts';
 import { callData } from './call-data.ts';
 import type { CallCost } from '../../contract/aperture-words.ts';
 import type { CallParts } from './call-data.ts';
+import { readRequest } from './read-request.ts';
 import { readResponse } from './read-response.ts';
 import type { ReadResponse } from './read-response.ts';
 
@@ -73,7 +71,7 @@ export class PostCall {
   async *calls(facts: PostFacts): AsyncGenerator<Told> {
     const opened = this.#opened;
     if (opened === undefined) return;
-    const request = await this.#readRequest(opened);
+    const request = await readRequest(opened.api, opened.request_headers, this.#request.whole(), this.#limitBytes);
     const response = await this.#readResponse(opened);
     const post = {
       toolCalls: facts.tool_calls ?? response?.toolCalls ?? [],
@@ -112,27 +110,6 @@ export class PostCall {
 
   get #hooks(): readonly PostHook[] {
     return this.#opened?.hooks ?? [];
-  }
-
-  /** Undefined where it is no JSON and no form: a request for what is stored has no body. */
-  async #readRequest({
-    api,
-    request_headers: headers,
-  }: Opened): Promise<{ bytes: Uint8Array; value: unknown } | undefined> {
-    const encoding = headers.find(([name]) => name === 'content-encoding')?.[1];
-    const decoded = await decodeWhole(encoding, this.#request.whole(), this.#limitBytes);
-    if (!decoded.ok) return undefined;
-    const form = formTypeOf(api, headers);
-    if (form !== undefined) {
-      const view = formView(form, decoded.value);
-      return view && { bytes: Buffer.from(JSON.stringify(view)), value: view };
-    }
-    const value = parseJson(
-      Buffer.from(decoded.value)
-        .toString('utf8')
-        .replace(/^\uFEFF/, ''),
-    );
-    return value === undefined ? undefined : { bytes: decoded.value, value };
   }
 
   async #readResponse({ api }: Opened): Promise<ReadResponse | undefined> {

@@ -1,4 +1,5 @@
-import type { CallFacts, PostEvent, PostFacts, PostHook, Wired } from '../../contract/guardrail.ts';
+import { isPostEvent } from '../../contract/guardrail.ts';
+import type { CallFacts, PostFacts, PostHook, Wired } from '../../contract/guardrail.ts';
 import type { ExchangeRecord } from '../../contract/record.ts';
 
 /**
@@ -20,7 +21,7 @@ export function postHooksOf(wired: readonly Wired[], facts: CallFacts, isHook: (
     return told;
   };
   return wired.flatMap(({ name, events, send }) => {
-    const post = events.filter((event): event is PostEvent => event !== 'pre_request');
+    const post = events.filter(isPostEvent);
     if (post.length === 0 || !isHook(name)) return [];
     return [
       {

@@ -17,6 +17,8 @@ export interface ReadResponse {
   /** JSON texts of a stream's messages, or the one of the response. */
   raws: string[];
   toolCalls: ToolCall[];
+  /** One JSON value that came whole, as it came. */
+  isWhole: boolean;
 }
 
 /** Reads a response of which everything is known, or as much of it as came. */
@@ -36,13 +38,14 @@ export async function readResponse(
     .replace(/^\uFEFF/, '');
   const whole = parseJson(text);
   // A JSON array is Gemini's other way to stream.
-  if (whole !== undefined && !Array.isArray(whole)) return { body: text, raws: [text], toolCalls };
+  if (whole !== undefined && !Array.isArray(whole)) return { body: text, raws: [text], toolCalls, isWhole: true };
   const rebuilt = reader.rebuilt?.();
   const isFrames = mediaType({ status: head.status, headers }) === EVENT_STREAM_TYPE;
   return {
     body: rebuilt === undefined || rebuilt === null ? undefined : JSON.stringify(rebuilt),
     raws: isFrames ? eventTexts(bytes) : text.trimStart().startsWith('[') ? itemsOf(bytes) : messagesOf(bytes),
     toolCalls,
+    isWhole: false,
   };
 }
 

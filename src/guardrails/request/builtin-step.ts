@@ -8,6 +8,7 @@ import { judgeParameters } from '../rules/parameters.ts';
 import { judgePromptSize } from '../rules/prompt-size.ts';
 import { judgeOfferedTools } from '../rules/tool-policy.ts';
 import { Tally } from '../tally.ts';
+import { applyHeuristic } from './heuristic.ts';
 import type { Pace } from './pace.ts';
 import { detectorOf, isTextBuiltin, policyOf } from './rule-set.ts';
 import type { RuleSet } from './rule-set.ts';
@@ -45,6 +46,10 @@ export async function builtinStep(rule: BuiltinRule, judged: Judged, parts: Buil
   const { builtin } = rule;
   const tally = tallyOf(rule, parts);
   if (isTextBuiltin(builtin)) return textStep(rule, builtin, tally, judged, parts);
+  if (builtin.kind === 'prompt_injection' || builtin.kind === 'language') {
+    await applyHeuristic(builtin, tally, judged.body, judged.texts(), parts.pace);
+    return { verdict: tally.verdict('flag', parts.nowMs()), blocked: false, splices: [] };
+  }
   const place = builtin.kind === 'tool_policy' ? 'tools' : builtin.kind === 'parameters' ? 'parameters' : 'text';
   tally.read(place, 0);
   for (const { kind, value } of breachesOf(rule, judged, parts.set)) tally.match(kind.slice(0, KIND_CHARS), value);
@@ -78,6 +83,8 @@ function breachesOf(rule: BuiltinRule, { api, body, json }: Judged, set: RuleSet
     case 'secrets':
     case 'words':
     case 'regex':
+    case 'prompt_injection':
+    case 'language':
       return [];
     default:
       return unreachable(builtin);

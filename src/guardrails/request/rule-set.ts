@@ -59,6 +59,8 @@ export function isTextBuiltin(builtin: Builtin): builtin is TextBuiltin {
     case 'tool_policy':
     case 'parameters':
     case 'prompt_size':
+    case 'prompt_injection':
+    case 'language':
       return false;
     default:
       return unreachable(builtin);
@@ -80,10 +82,14 @@ export function builtinsOn(set: RuleSet, wired: readonly Pick<Wired, 'name'>[], 
     .sort(byPreference);
 }
 
-/** The hooks that are asked before a request is sent, with what they are told, in order. */
-export function hooksBefore(set: RuleSet, wired: readonly Wired[]): { rule: HookRule; wired: Wired }[] {
+/** The hooks that are asked before a request is sent, or before its answer goes on, with what they are told, in order. */
+export function hooksAsked(
+  set: RuleSet,
+  wired: readonly Wired[],
+  event: 'pre_request' | 'response',
+): { rule: HookRule; wired: Wired }[] {
   return joined(wired)
-    .filter(({ events }) => events.includes('pre_request'))
+    .filter(({ events }) => events.includes(event))
     .flatMap((one) => {
       const rule = set.rules.get(one.name);
       return rule?.type === 'hook' ? [{ rule, wired: one }] : [];

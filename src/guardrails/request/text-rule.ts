@@ -135,7 +135,8 @@ function mayBeJson(value: string): boolean {
   return /^[ \t\r\n]*[[{]/.test(value);
 }
 
-function valueOf(bytes: Uint8Array, { start, end, what, plain }: BodyText): string {
+/** As a reader of the JSON sees it. */
+export function valueOf(bytes: Uint8Array, { start, end, what, plain }: BodyText): string {
   if (what === 'field') return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
   if (what === 'number') return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
   if (plain) return Buffer.from(bytes.buffer, bytes.byteOffset + start + 1, end - start - 2).toString('latin1');

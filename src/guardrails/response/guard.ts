@@ -49,6 +49,8 @@ export interface ResponseGuard {
   /** `cut`: the body did not end as HTTP says it should; an event that is not whole is then left out. */
   end(how: 'complete' | 'cut'): Released;
   verdicts(): Verdict[];
+  /** A whole body in the place of this one: values are put back, and no rule reads it again. */
+  restored(body: Uint8Array): Released[];
 }
 
 export function openGuard(parts: GuardParts): ResponseGuard {
@@ -76,6 +78,7 @@ interface Output {
 }
 
 class Guard implements ResponseGuard {
+  readonly #parts: GuardParts;
   readonly #api: Api;
   readonly #contentType: string;
   readonly #nowMs: () => number;
@@ -94,6 +97,7 @@ class Guard implements ResponseGuard {
   #error: string | null = null;
 
   constructor(parts: GuardParts) {
+    this.#parts = parts;
     this.#api = parts.api;
     this.#contentType = parts.head.headers.get('content-type') ?? '';
     this.#nowMs = parts.nowMs;
@@ -131,6 +135,11 @@ class Guard implements ResponseGuard {
       const looks = isTextual(builtin) || builtin.kind === 'tool_policy';
       return tally.verdict(builtin.action, nowMs, looks ? this.#error : null);
     });
+  }
+
+  restored(body: Uint8Array): Released[] {
+    const guard = new Guard({ ...this.#parts, rules: [] });
+    return [guard.push(body), guard.end('complete')];
   }
 
   #timed(work: (output: Output) => void): Released {

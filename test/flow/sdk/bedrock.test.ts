@@ -15,6 +15,8 @@ import type { Message } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttp2Handler, NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { freePort } from '../../../bench/targets.ts';
+import { ALLOW, startHookServer } from '../../guardrails/hooks/hook-server.ts';
+import type { HookServer } from '../../guardrails/hooks/hook-server.ts';
 import { signatureOf } from '../../support/aws-signature.ts';
 import { startGateway } from '../../support/gateway.ts';
 import type { RecordRow, TestGateway } from '../../support/gateway.ts';
@@ -47,6 +49,8 @@ const TORN = 'torn.model-v1:0';
 /** By another credential, and under rules. */
 const BY_KEY = 'keyed.model-v1:0';
 const GUARDED = 'guarded.model-v1:0';
+/** A hook is asked about its answers. */
+const ASKED = 'asked.model-v1:0';
 
 interface Seen {
   path: string;
@@ -58,6 +62,7 @@ interface Seen {
 let provider: Server;
 let seen: Seen[] = [];
 let gateway: TestGateway;
+let hook: HookServer;
 let h2cPort = 0;
 
 const FIXTURES = new URL('../../fixtures/', import.meta.url);
@@ -79,10 +84,12 @@ beforeAll(async () => {
   });
   await new Promise<void>((listening) => provider.listen(0, '127.0.0.1', listening));
   h2cPort = await freePort();
+  hook = await startHookServer();
   gateway = await startGateway({ config: config() });
 });
 afterAll(async () => {
   await gateway.stop();
+  await hook.away();
   provider.closeAllConnections();
   provider.close();
 });
@@ -97,7 +104,7 @@ function config(): Record<string, unknown> {
     cost_basis: 'bedrock',
     compatibility: { bedrock_converse: true, bedrock_model_invoke: true },
   };
-  const models = [CLAUDE, SONNET, ARN, NOVA, LLAMA, TITAN, THROTTLED, BROKEN, STALLING, TORN, GUARDED];
+  const models = [CLAUDE, SONNET, ARN, NOVA, LLAMA, TITAN, THROTTLED, BROKEN, STALLING, TORN, GUARDED, ASKED];
   return {
     providers: {
       aws: {
@@ -116,6 +123,7 @@ function config(): Record<string, unknown> {
         fail_policy: 'fail_open',
         builtin: { kind: 'personal_data', action: 'block', detect: ['email'], sides: ['response'] },
       },
+      outside: { url: hook.url, fail_policy: 'fail_closed', timeout: '60s' },
       watch: { builtin: { kind: 'personal_data', action: 'flag', detect: ['email'], sides: ['request'] } },
     },
     grants: [
@@ -125,6 +133,10 @@ function config(): Record<string, unknown> {
           'tailscale.com/cap/aperture': [
             { role: 'admin' },
             { models: '**' },
+            {
+              models: `aws/${ASKED}`,
+              send_hooks: [{ name: 'outside', events: ['response'], send: ['response_body', 'raw_responses'] }],
+            },
             { models: `aws/${GUARDED}`, send_hooks: [{ name: 'pii' }] },
             { models: `aws/${SONNET}`, send_hooks: [{ name: 'lenient' }, { name: 'watch' }] },
           ],
@@ -304,6 +316,27 @@ describe.each(TRANSPORTS)("AWS's SDK over $name", ({ origin, handler }) => {
         usage: { inputTokens: 26, outputTokens: 8, totalTokens: 34, serverToolUsage: {} },
         metrics: { latencyMs: 903 },
       },
+    });
+  });
+
+  test('a binary stream that a hook is asked about is told as JSON, comes as it is, or is an error with a status', async () => {
+    const command = new ConverseStreamCommand({ modelId: ASKED, messages: HI });
+    hook.answer = ALLOW;
+    hook.calls.length = 0;
+    const { stream = [] } = await client.send(command);
+    let text = '';
+    for await (const event of stream) text += event.contentBlockDelta?.delta?.text ?? '';
+    expect(text).toBe('Bonjour de Paris.');
+    expect(hook.calls[0]?.body).toMatchObject({
+      metadata: { event: 'response', stream: true },
+      response_body: { output: { message: { content: [{ text: 'Bonjour de Paris.' }] } }, stopReason: 'end_turn' },
+    });
+    expect((hook.calls[0]?.body.raw_responses as unknown[]).length).toBeGreaterThan(2);
+    hook.answer = (response) => response.end('{"action":"block","status_code":403,"message":"Not for your eyes"}');
+    await expect(client.send(command)).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+      message: 'Not for your eyes',
+      $metadata: { httpStatusCode: 403 },
     });
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HookRule, PostFacts, PostHook, Rule, TextAction } from '../../../src/contract/guardrail.ts';
-import type { HookOutcome } from '../../../src/guardrails/hooks/outcome.ts';
+import type { HookCall, HookOutcome } from '../../../src/guardrails/hooks/outcome.ts';
 import { PostCall } from '../../../src/guardrails/hooks/post-call.ts';
 import { compileRules, judgeRequest } from '../../../src/guardrails/pipeline.ts';
 import { newId, sampleOpened } from '../../journal/support.ts';
@@ -42,8 +42,8 @@ async function judge(
   const set = compileRules(slice(rules), KEYS, () => wordDetector(['heron']));
   const wired = rules.map(({ name }) => wire(name));
   const request = { api: 'openai_transcriptions' as const, body: bytesOf(body), form: TYPE, wired, facts: FACTS };
-  const callHook = (_: HookRule, __: unknown, call: { body: Uint8Array }): Promise<HookOutcome> => {
-    seen.push(JSON.parse(Buffer.from(call.body).toString()));
+  const callHook = (_: HookRule, __: unknown, call: HookCall): Promise<HookOutcome> => {
+    seen.push(JSON.parse(Buffer.from(call.body ?? []).toString()));
     return Promise.resolve(answer);
   };
   const { decided, body: sent } = await judgeRequest(set, request, { callHook, nowMs: () => 5 });

@@ -32,7 +32,7 @@ async function judge(
 ): Promise<Judged> {
   const asked: [string, string][] = [];
   const callHook: CallHook = (rule, _, call) => {
-    const seen = Buffer.from(call.body).toString('utf8');
+    const seen = Buffer.from(call.body ?? []).toString('utf8');
     asked.push([rule.name, seen]);
     return Promise.resolve(more.answer?.(rule.name, seen) ?? { kind: 'allow' });
   };
@@ -198,6 +198,20 @@ describe('a name that a grant has and no rule', () => {
     expect(actions(open.decided)).toEqual(['u error']);
     const after = await judge(unusable('fail_closed'), [wire('u', ['entire_request'])]);
     expect(after.decided).toMatchObject({ fault: undefined, verdicts: [] });
+  });
+
+  test('refuses before anything is sent where it would be asked about the answer; what lets pass says so then', async () => {
+    const named = await judge([hookRule('h')], [wire('h'), wire('hh', ['response'])]);
+    expect(named.decided.fault).toMatchObject({ code: 'guardrail_unavailable', rule: 'hh' });
+    expect(named.asked).toEqual([]);
+    const unusable = (failPolicy: 'fail_open' | 'fail_closed'): RulesSlice =>
+      Object.assign(slice([]), { unusable: [{ name: 'u', failPolicy, why: 'its url is none' }] });
+    const closed = await judge(unusable('fail_closed'), [wire('u', ['response'])]);
+    expect(closed.decided.fault).toMatchObject({ rule: 'u', why: 'its url is none' });
+    const open = await judge(unusable('fail_open'), [wire('u', ['response'])]);
+    expect(open.decided).toMatchObject({ fault: undefined, verdicts: [] });
+    // One that is asked about answers alone has no say before.
+    expect((await judge([hookRule('h')], [wire('h', ['response'])])).asked).toEqual([]);
   });
 });
 

@@ -50,7 +50,7 @@ export function Bench({ rules }: { rules: readonly WrittenRule[] }) {
   const bodyProblem = input === 'body' && body !== '' && 'wrong' in wholeBody ? wholeBody.wrong : undefined;
   const isEmpty = input === 'text' ? text === '' : body.trim() === '';
   const tried = source === 'config' ? rules.find(({ name }) => name === rule) : undefined;
-  const mayCall = source === 'config' && side === 'request' && (rule === undefined || tried?.kind === 'hook');
+  const mayCall = source === 'config' && (rule === undefined || tried?.kind === 'hook');
 
   const run = async () => {
     setTrying(true);

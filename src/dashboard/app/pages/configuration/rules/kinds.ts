@@ -7,4 +7,6 @@ export const KINDS: Readonly<Record<string, string>> = {
   tool_policy: 'Tools',
   parameters: 'Parameters',
   prompt_size: 'Size',
+  prompt_injection: 'Prompt injection',
+  language: 'Language',
 };

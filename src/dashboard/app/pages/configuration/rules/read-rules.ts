@@ -27,7 +27,10 @@ export function rulesOf(config: Fields): WrittenRule[] {
 }
 
 /** These look at requests alone. */
-const OF_REQUESTS = new Set(['parameters', 'prompt_size']);
+const OF_REQUESTS = new Set(['parameters', 'prompt_size', 'prompt_injection', 'language']);
+
+/** These only flag. */
+const GUESSES = new Set(['prompt_injection', 'language']);
 
 function ruleOf(name: string, hook: Fields): WrittenRule {
   const builtin = fieldsOf(hook['builtin']);
@@ -52,7 +55,13 @@ function ruleOf(name: string, hook: Fields): WrittenRule {
     disabled: hook['disabled'] === true,
     preference: typeof hook['preference'] === 'number' ? hook['preference'] : 0,
     failPolicy:
-      policy === '' ? (isBuiltin ? 'fail_closed' : 'fail_open') : policy === 'fail_open' ? 'fail_open' : 'fail_closed',
+      policy === ''
+        ? isBuiltin && !GUESSES.has(what)
+          ? 'fail_closed'
+          : 'fail_open'
+        : policy === 'fail_open'
+          ? 'fail_open'
+          : 'fail_closed',
   };
 }
 
@@ -86,4 +95,6 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   tool_policy: { kind: 'tool_policy', action: 'block', allow: ['read_*'], deny: ['read_secrets'] },
   parameters: { kind: 'parameters', action: 'block', bounds: { max_output_tokens: { max: 8192 } } },
   prompt_size: { kind: 'prompt_size', action: 'block', max_bytes: '1MiB' },
+  prompt_injection: { kind: 'prompt_injection', action: 'flag' },
+  language: { kind: 'language', action: 'flag', allow: ['en', 'de'] },
 };
