@@ -81,7 +81,7 @@ export function exportOf(
   { exporters, server }: Config,
   environment: S3Credentials | undefined,
 ): ExportSettings | undefined {
-  const { bucket_name, region, endpoint, prefix, access_key_id, access_secret, every, limit } = exporters.s3;
+  const { bucket_name, region, endpoint, prefix, access_key_id, access_secret, format, every, limit } = exporters.s3;
   if (bucket_name === '' || problemsOf(exporters.s3).length > 0) return undefined;
   return {
     bucket: {
@@ -94,6 +94,7 @@ export function exportOf(
           ? environment
           : { accessKeyId: access_key_id, secretAccessKey: access_secret, sessionToken: undefined },
     },
+    format,
     everyMs: every * 1000,
     limit,
     allow: server.egress.allow,

@@ -16,6 +16,7 @@ import { addJournalCommands } from './serve/journal-commands.ts';
 import { NoConfig } from './serve/no-config.ts';
 import type { RepriceOptions } from './serve/reprice.ts';
 import type { ExplainOptions } from './serve/show-explain.ts';
+import type { FocusOptions } from './serve/show-focus.ts';
 import type { UsageOptions } from './serve/show-usage.ts';
 
 /*
@@ -141,7 +142,7 @@ program
     await simulate(options, say);
   });
 
-program
+const usage = program
   .command('usage')
   .description('what was used and what it cost, from a running gateway')
   .option(...GATEWAY_URL)
@@ -155,6 +156,26 @@ program
       write: (text) => process.stdout.write(text),
       complain: (text) => process.stderr.write(text),
     });
+  });
+usage
+  .command('focus')
+  .description('what was charged by the day, as CSV in the columns of FOCUS, from a running gateway')
+  .option(...GATEWAY_URL)
+  .option('--group <by>', 'some of login, tags, groups, node, agent and api, with commas: what Tags tell apart')
+  .option('--from <time>', 'a day, or an RFC 3339 time in it; default: 30 days before the end')
+  .option('--to <time>', 'the day that it ends before, or a time in the last one; default: now')
+  .action(async (_: unknown, command: Command) => {
+    // `usage` has options of the same names, and takes them wherever they stand.
+    const options = command.optsWithGlobals<FocusOptions>();
+    const { showFocus } = await import('./serve/show-focus.ts');
+    const write = (text: string): Promise<void> =>
+      new Promise((resolve) => {
+        process.stdout.write(text, () => {
+          resolve();
+        });
+      });
+    const complain = (text: string): boolean => process.stderr.write(text);
+    process.exitCode = await showFocus(options, { write, complain }, Date.now());
   });
 
 const guardrails = program.command('guardrails').description('rules and hooks: what they find, and what they do');

@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { readableBody, wholeBody } from '../src/dashboard/bodies.ts';
-import { recordItem } from '../src/export/cbor.ts';
-import { beginFile } from '../src/export/file.ts';
-import type { WholeFile } from '../src/export/file.ts';
+import type { WholeFile } from '../src/export/file-parts.ts';
+import type { ExportFormat } from '../src/export/format.ts';
 import { jsonValue } from '../src/export/json-value.ts';
 import type { BodyToExport, CaptureToExport } from '../src/export/record.ts';
+import { beginRecordFile } from '../src/export/record-file.ts';
+import type { FileBounds } from '../src/export/record-file.ts';
 import { decodeWhole } from '../src/protocols/decode.ts';
 import { findCaptures } from '../src/store/captures.ts';
 import type { StoredBody, StoredCapture } from '../src/store/captures.ts';
@@ -17,10 +18,10 @@ export interface FilledFile extends WholeFile {
   records: number;
 }
 
-export interface FileBounds {
-  /** Of all items, before they are compressed; one record that is larger by itself is a file by itself. */
-  itemBytes: number;
-  partBytes: number;
+export interface FilePlan {
+  format: ExportFormat;
+  firstNumber: number;
+  ids: readonly string[];
 }
 
 /** Records of one question. */
@@ -41,11 +42,11 @@ const ATTEMPTS = 2;
  */
 export async function fillFile(
   pool: Pool,
-  { firstNumber, ids }: { firstNumber: number; ids: readonly string[] },
+  { format, firstNumber, ids }: FilePlan,
   bounds: FileBounds,
   stopped: () => boolean,
 ): Promise<FilledFile | undefined> {
-  const file = await beginFile({ partBytes: bounds.partBytes });
+  const file = await beginRecordFile(format, bounds);
   let records = 0;
   for (let at = 0; at < ids.length; at += RECORDS_AT_ONCE) {
     const some = ids.slice(at, at + RECORDS_AT_ONCE);
@@ -58,9 +59,8 @@ export async function fillFile(
       for (const { record, kept } of read) {
         // One after the other: what is small on the wire may be large as a value. And the lease is kept in between.
         await nextTurn();
-        const item = recordItem(firstNumber + records, record, kept && (await captureOf(kept)));
-        if (records > 0 && file.itemBytes + item.length > bounds.itemBytes) return { ...file.end(), records };
-        file.add(item);
+        const capture = kept && (await captureOf(kept));
+        if (!file.offer(firstNumber + records, record, capture)) return { ...file.end(), records };
         records += 1;
       }
     }
@@ -112,7 +112,7 @@ async function keptOf(pool: Pool, id: string, capture: StoredCapture | undefined
 async function captureOf({ capture, request, response, damaged }: Kept): Promise<CaptureToExport> {
   const { requestHeaders, responseHeaders } = capture;
   const bodyOf = async (side: (typeof SIDES)[number], raw: Buffer | undefined): Promise<BodyToExport | undefined> =>
-    raw && { raw, json: await jsonOf(capture, side, raw) };
+    raw && { raw, ...(await jsonOf(capture, side, raw)) };
   return {
     requestHeaders,
     responseHeaders,
@@ -138,17 +138,21 @@ async function storedBytes(
   }
 }
 
-/** A JSON body as it is, a stream as the one response that it makes; undefined where it is neither. */
-async function jsonOf(capture: StoredCapture, side: 'request' | 'response', raw: Buffer): Promise<unknown> {
+/** A JSON body as it is, a stream as the one response that it makes; no value where it is neither. */
+async function jsonOf(
+  capture: StoredCapture,
+  side: 'request' | 'response',
+  raw: Buffer,
+): Promise<Pick<BodyToExport, 'json' | 'text'>> {
   const headers = new Map(side === 'request' ? capture.requestHeaders : capture.responseHeaders);
   const decoded = await decodeWhole(headers.get('content-encoding'), raw, READABLE_BYTES);
-  if (!decoded.ok) return undefined;
-  const value = jsonValue(
-    Buffer.from(decoded.value)
-      .toString('utf8')
-      .replace(/^\uFEFF/, ''),
-  );
+  if (!decoded.ok) return { json: undefined };
+  const text = Buffer.from(decoded.value)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '');
+  const value = jsonValue(text);
   const isStream = Array.isArray(value) || headers.get('content-type')?.includes('event') === true;
-  if (side === 'request' || !isStream) return value;
-  return (await readableBody(capture, side, raw)) ?? value;
+  const rebuilt = side === 'response' && isStream ? await readableBody(capture, side, raw) : undefined;
+  if (rebuilt !== undefined && rebuilt !== null) return { json: rebuilt };
+  return { json: value, text: value === undefined ? undefined : text };
 }

@@ -1,12 +1,18 @@
+import { join } from 'node:path';
 import { auditKeyOf } from '../src/audit/key.ts';
 import type { Fault } from '../src/contract/fault.ts';
+import type { PricingSlice } from '../src/contract/messages.ts';
 import type { FromApi, ToApi } from '../src/dashboard/messages.ts';
 import { answer, refusal } from '../src/dashboard/routes.ts';
 import type { ApiAnswer } from '../src/dashboard/asked.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { errorChain } from '../src/lib/log.ts';
 import type { Log } from '../src/lib/log.ts';
+import { packageRoot } from '../src/lib/package-root.ts';
 import { failed, ok, unreachable } from '../src/lib/result.ts';
+import { tableOf } from '../src/pricing/overrides.ts';
+import { loadPriceTable } from '../src/pricing/table.ts';
+import type { PriceTable } from '../src/pricing/table.ts';
 import { isAway, openPool } from '../src/store/database.ts';
 import { ownOf, whose } from '../src/store/holdings.ts';
 import { answerTo } from './answer.ts';
@@ -48,7 +54,11 @@ export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
   };
   const pool = openPool(data.database, { ...READERS, onError });
   const lookups = openPool(data.database, { ...LOOKUPS, onError });
+  /** Read when it is first asked for: few ever do. */
+  let table: PriceTable | undefined;
   const auditKey = data.auditSeed === undefined ? undefined : auditKeyOf(data.auditSeed);
+  const prices = (pricing: PricingSlice): PriceTable =>
+    tableOf((table ??= loadPriceTable(join(packageRoot(), 'config', 'prices.json'))), pricing);
   let asks = 0;
   const settle = (ask: number, answer: ApiAnswer): void => {
     post(answerTo(ask, answer));
@@ -59,7 +69,7 @@ export function runApi({ data, clock, log, post }: ApiThreadParts): Api {
       return;
     }
     asks += 1;
-    void answer({ pool, clock, log, auditKey }, request).then((answered) => {
+    void answer({ pool, clock, log, auditKey, prices }, request).then((answered) => {
       asks -= 1;
       settle(ask, answered);
     });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { egressFaultText } from '../src/contract/egress.ts';
 import { EXPORT_FILE_BYTES, EXPORT_PART_BYTES } from '../src/contract/limits.ts';
+import type { FileBounds } from '../src/export/record-file.ts';
 import { objectKey, putRequest, refusalOf } from '../src/export/s3.ts';
 import type { ExportSettings, FromExport, ToExport } from '../src/export/messages.ts';
 import type { Clock } from '../src/lib/clock.ts';
@@ -15,7 +16,6 @@ import { createExportStore } from '../src/store/exports.ts';
 import type { OpenFile } from '../src/store/exports.ts';
 import { authorities } from './authorities.ts';
 import { fillFile } from './export-file.ts';
-import type { FileBounds } from './export-file.ts';
 import { quietly } from './quietly.ts';
 
 export interface ExportParts {
@@ -111,7 +111,7 @@ export function runExport({ database, settings, clock, log, post, options = EXPO
 
   /** The next file, where there is something to put into it. */
   const make = async (): Promise<OpenFile | undefined> => {
-    const { limit, bucket } = now;
+    const { limit, bucket, format } = now;
     // One more than the file may hold: whether the next one follows at once.
     let ready = await store.ready(limit + 1);
     while (ready.ids.length <= limit && !stopped() && (await store.backfill(holder))) {
@@ -120,7 +120,7 @@ export function runExport({ database, settings, clock, log, post, options = EXPO
     const { firstNumber } = ready;
     const ids = ready.ids.slice(0, limit);
     if (ids.length === 0 || stopped()) return undefined;
-    const filled = await fillFile(pool, { firstNumber, ids }, options.bounds, stopped);
+    const filled = await fillFile(pool, { format, firstNumber, ids }, options.bounds, stopped);
     if (filled === undefined) return undefined;
     return store.make(
       holder,
@@ -128,7 +128,7 @@ export function runExport({ database, settings, clock, log, post, options = EXPO
         ...filled,
         firstNumber,
         ids: ids.slice(0, filled.records),
-        key: (unixSeconds) => objectKey(bucket.prefix, unixSeconds),
+        key: (unixSeconds) => objectKey(bucket.prefix, unixSeconds, format),
         full: filled.records < ready.ids.length,
       },
       clock.nowMs(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EXPORT_FORMATS } from '../../src/export/format.ts';
 import { duration } from './fields.ts';
 import { OtlpConfig } from './otlp.ts';
 import { SyslogConfig } from './syslog.ts';
@@ -57,6 +58,10 @@ export const ExportersConfig = z.strictObject({
       prefix: z.string().default('').describe('Begins each object name; no slash at its end'),
       access_key_id: z.string().default('').describe('Static credentials; without them AWS_ACCESS_KEY_ID and its like'),
       access_secret: z.string().default('').describe('Static credentials'),
+      format: z
+        .enum(EXPORT_FORMATS)
+        .default('cbor')
+        .describe('How files are written: cbor, as Aperture does, or parquet (extension)'),
       every: z.int().min(1).max(86_400).default(3600).describe('Seconds between exports'),
       limit: z
         .int()

@@ -1,8 +1,10 @@
 import type { Pool } from 'pg';
 import type { AuditKey } from '../audit/key.ts';
 import type { Fault } from '../contract/fault.ts';
+import type { PricingSlice } from '../contract/messages.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { PriceTable } from '../pricing/table.ts';
 import type { ApiCaller } from './messages.ts';
 
 export interface ApiParts {
@@ -12,6 +14,8 @@ export interface ApiParts {
   log: Log;
   /** What receipts are signed with; a root that answers none has none. */
   auditKey?: AuditKey | undefined;
+  /** The price table with the operator's own prices. */
+  prices?: (pricing: PricingSlice) => PriceTable;
 }
 
 export interface ApiAnswer {
@@ -28,6 +32,8 @@ export interface Asked extends ApiParts {
   accept: string | undefined;
   /** Keys of the buckets that the caller's requests are charged to. */
   ownBuckets: readonly string[];
+  /** What the config says of prices, where the question is about them. */
+  pricing: PricingSlice | undefined;
   /** Set for users: the only login whose rows they see. */
   owner: string | undefined;
   /** The only login whose captures are shown: set for users, and for admins from whom that was taken. */

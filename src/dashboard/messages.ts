@@ -1,4 +1,5 @@
 import type { Fault } from '../contract/fault.ts';
+import type { PricingSlice } from '../contract/messages.ts';
 import type { Whose } from '../contract/holding.ts';
 import type { NamedResource, ResourceKind } from '../contract/resource.ts';
 import type { Result } from '../lib/result.ts';
@@ -25,6 +26,8 @@ export interface ApiRequest {
   accept?: string;
   /** Keys of the buckets that the caller's requests are charged to, where the question is about buckets. */
   ownBuckets?: readonly string[];
+  /** What the config says of prices, where the question is about them. */
+  pricing?: PricingSlice;
   caller: ApiCaller;
 }
 

@@ -8,6 +8,7 @@ import { audit, auditKey, auditState, deliveries, destinations, exported, oneDel
 import type { ApiAnswer, ApiParts, Asked, Found } from './asked.ts';
 import { answerLetters, isLettersPath } from './dead-letters.ts';
 import type { ApiRequest } from './messages.ts';
+import { focus, FOCUS_PATH } from './focus.ts';
 import { denials, verdicts } from './guardrail-routes.ts';
 import { BadParameter } from './parameters.ts';
 import { capturedBody, oneRequest, receipt, requests } from './request-routes.ts';
@@ -38,6 +39,7 @@ export async function answer(parts: ApiParts, request: ApiRequest): Promise<ApiA
       query: request.query,
       accept: request.accept,
       ownBuckets: request.ownBuckets ?? [],
+      pricing: request.pricing,
       owner,
       captures,
       filterable,
@@ -81,6 +83,7 @@ function route(path: string, asked: Asked): Promise<Found | undefined> {
   if (list === 'sessions') return id === undefined ? sessions(asked) : oneSession(id, asked);
   if (list === 'tools' && id === undefined) return tools(asked);
   if (list === 'usage' && id === undefined) return usage(asked);
+  if (path === FOCUS_PATH) return focus(asked);
   if (list === 'activity' && id === undefined) return activity(asked);
   if (list === 'adoption' && id === undefined) return adoption(asked);
   if (list === 'quota-spend' && id === undefined) return quotaSpend(asked);

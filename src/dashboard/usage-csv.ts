@@ -61,11 +61,11 @@ export function usageCsv(groups: readonly UsageGroup[], rows: readonly (readonly
 }
 
 /** The whole of it: `aperture-usage-2026-11-01-2026-12-01.csv`. */
-export function csvHeaders(fromMs: number, toMs: number): [string, string][] {
+export function csvHeaders(fromMs: number, toMs: number, what: 'usage' | 'focus' = 'usage'): [string, string][] {
   const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
   return [
     ['content-type', 'text/csv; charset=utf-8; header=present'],
-    ['content-disposition', `attachment; filename="aperture-usage-${day(fromMs)}-${day(toMs)}.csv"`],
+    ['content-disposition', `attachment; filename="aperture-${what}-${day(fromMs)}-${day(toMs)}.csv"`],
   ];
 }
 

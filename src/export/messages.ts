@@ -1,8 +1,11 @@
+import type { ExportFormat } from './format.ts';
 import type { S3Bucket } from './s3.ts';
 
 /** What the export thread is configured with. Holds secrets. */
 export interface ExportSettings {
   bucket: S3Bucket;
+  /** Of files that are made from now on. */
+  format: ExportFormat;
   /** Between the end of an export and the next. */
   everyMs: number;
   /** Records of one file. */

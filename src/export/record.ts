@@ -29,10 +29,45 @@ export interface ExchangeToExport {
   toolCalls: readonly { name: string; arguments: string }[];
 }
 
+/** What a row of columns says beside that, under the names that the JSON API has. */
+export interface RowToExport extends ExchangeToExport {
+  /** Null where there was none. */
+  firstByteAtMs: number | null;
+  nodeName: string;
+  groups: readonly string[];
+  identitySource: string;
+  agent: string;
+  clientVersion: string;
+  userAgent: string;
+  provider: string;
+  keyId: string;
+  modelServed: string | null;
+  method: string;
+  stream: boolean;
+  state: string;
+  deniedBy: string | null;
+  stopReason: string | null;
+  usageState: string;
+  usageFlags: readonly string[];
+  priceVersion: string | null;
+  serviceTier: string | null;
+  parentSessionId: string | null;
+  agentId: string | null;
+  toolCallCount: number;
+  configVersion: string;
+  requestBytes: number;
+  responseBytes: number;
+  providerRequestId: string | null;
+  responseId: string | null;
+  error: unknown;
+}
+
 /** A body that was kept. */
 export interface BodyToExport {
   /** As one JSON value; undefined where it is none. */
   json: unknown;
+  /** The text that this is the value of, where it was one text and no stream. */
+  text?: string | undefined;
   /** As it was on the wire. */
   raw: Uint8Array;
 }
@@ -91,7 +126,7 @@ function bodyOf(side: 'request' | 'response', body: BodyToExport | undefined): R
 }
 
 /** Each name once, with its values in their order: as Go has headers. */
-function headersOf(pairs: readonly (readonly [string, string])[]): Record<string, string[]> {
+export function headersOf(pairs: readonly (readonly [string, string])[]): Record<string, string[]> {
   const headers = new Map<string, string[]>();
   for (const [name, value] of pairs) headers.set(name, [...(headers.get(name) ?? []), value]);
   return Object.fromEntries(headers);

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { AwsV4Signer } from 'aws4fetch';
 import type { EgressAnswer, EgressRequest } from '../contract/egress.ts';
+import { SUFFIXES } from './format.ts';
+import type { ExportFormat } from './format.ts';
 
 export interface S3Credentials {
   accessKeyId: string;
@@ -28,8 +30,8 @@ const UPLOAD_MS = 300_000;
 const ANSWER_BYTES = 16 * 1024;
 
 /** By the Unix time in it: whoever makes two in a second has to give the second one another. */
-export function objectKey(prefix: string, unixSeconds: number): string {
-  return `${prefix === '' ? '' : `${prefix}/`}ts-aperture-export-${unixSeconds}.cbor.zstd`;
+export function objectKey(prefix: string, unixSeconds: number, format: ExportFormat): string {
+  return `${prefix === '' ? '' : `${prefix}/`}ts-aperture-export-${unixSeconds}.${SUFFIXES[format]}`;
 }
 
 /**

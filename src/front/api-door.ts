@@ -30,6 +30,9 @@ const QUOTAS_PATH = /^\/api\/quotas(?:\/|$)/;
 /** What needs the keys of the caller's buckets, which the thread that answers it does not know. */
 const QUOTA_SPEND_PATH = '/api/quota-spend';
 
+/** What needs what the config says of prices. */
+const FOCUS_PATH = '/api/usage/focus.csv';
+
 /** Ids of what is to be delivered again, or a bucket's name. */
 const ADMIN_BODY_BYTES = 64 * 1024;
 
@@ -105,6 +108,7 @@ export async function answerApi(services: FrontServices, arrival: Arrival): Prom
     query: request.query,
     ...(accept === undefined ? {} : { accept }),
     ...(request.path === QUOTA_SPEND_PATH ? { ownBuckets: ownBuckets(services, arrival).map(({ key }) => key) } : {}),
+    ...(request.path === FOCUS_PATH && access.role === 'admin' ? { pricing: arrival.world.pricing } : {}),
     caller: {
       login: caller.login,
       nodeId: caller.nodeId,

@@ -223,6 +223,9 @@ test('the CSV is of the filters, and adds up to the figures', async () => {
   const at = head.split(',').indexOf('requests');
   const requests = lines.reduce((sum, line) => sum + Number(line.split(',')[at]), 0);
   expect(requests).toBe((await booked(`agent = 'codex'`)).requests);
+  const focus = await visit.page.getByRole('link', { name: 'FOCUS' }).getAttribute('href');
+  const charged = await fetch(`${world.gateway.url}${focus ?? ''}`, { headers: { 'tailscale-user-login': ADMIN } });
+  expect(charged.headers.get('content-disposition')).toMatch(/^attachment; filename="aperture-focus-.*\.csv"$/);
   await visit.close();
 });
 
@@ -230,6 +233,8 @@ test('a user sees their own and nothing about others, whatever the address says'
   const visit = await world.visit(USER, `/ui/?by=login&login=${ADMIN}`, { theme: 'dark' });
   const { page } = visit;
   await page.goto(`${world.gateway.url}/ui/?by=login`);
+  await page.getByRole('link', { name: 'CSV' }).waitFor();
+  expect(await page.getByRole('link', { name: 'FOCUS' }).count()).toBe(0);
   const own = await booked('login = $1', [USER]);
   const { users: _, ...expected } = figuresOf(own);
   const { rows } = await world.pool.query(

@@ -31,6 +31,7 @@ test('a bucket is read with its defaults, and credentials of the environment', (
   const loaded = load({ bucket_name: 'books' });
   expect(loaded.ok && exportOf(loaded.value.config, ENVIRONMENT)).toEqual({
     bucket: { name: 'books', region: 'us-east-1', endpoint: undefined, prefix: '', credentials: ENVIRONMENT },
+    format: 'cbor',
     everyMs: 3_600_000,
     limit: 1000,
     allow: [],
@@ -47,6 +48,7 @@ test('every setting is handed on; credentials of the config win', () => {
     prefix: 'a/b/',
     access_key_id: 'id',
     access_secret: 'secret',
+    format: 'parquet',
     every: 60,
     limit: 20_000,
   };
@@ -59,6 +61,7 @@ test('every setting is handed on; credentials of the config win', () => {
       prefix: 'a/b',
       credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: undefined },
     },
+    format: 'parquet',
     everyMs: 60_000,
     limit: 10_000,
     allow: ['10.0.0.0/8'],

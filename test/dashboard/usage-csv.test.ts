@@ -11,55 +11,11 @@ import { CSV_ROWS, textCell, usageCsv } from '../../src/dashboard/usage-csv.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { showUsage } from '../../src/serve/show-usage.ts';
 import { createRecordStore } from '../../src/store/records.ts';
+import { csvTable, parsedCsv } from '../support/csv.ts';
 import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord, TEST_TIME_MS } from '../support/records.ts';
-
-/** RFC 4180, letter by letter: by nothing that the gateway uses. */
-function parsed(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
-  let at = 0;
-  while (at < text.length) {
-    let cell = '';
-    if (text[at] === '"') {
-      at += 1;
-      for (; ; at += 1) {
-        if (at >= text.length) throw new Error('a quote is not closed');
-        if (text[at] !== '"') cell += text.charAt(at);
-        else if (text[at + 1] === '"') {
-          cell += '"';
-          at += 1;
-        } else break;
-      }
-      at += 1;
-    } else {
-      for (; at < text.length && text[at] !== ',' && text[at] !== '\r'; at += 1) {
-        if (text[at] === '"' || text[at] === '\n') throw new Error(`unquoted ${JSON.stringify(text[at])}`);
-        cell += text.charAt(at);
-      }
-    }
-    row.push(cell);
-    if (text[at] === ',') at += 1;
-    else if (text.startsWith('\r\n', at)) {
-      at += 2;
-      rows.push(row);
-      row = [];
-    } else throw new Error(`neither a comma nor the end of a line at ${at}`);
-  }
-  if (row.length > 0) throw new Error('the last line has no end');
-  return rows;
-}
-
-/** Rows by the names in the head. */
-function table(text: string): Record<string, string>[] {
-  const [head = [], ...rows] = parsed(text);
-  return rows.map((row) => {
-    expect(row).toHaveLength(head.length);
-    return Object.fromEntries(head.map((name, at) => [name, row[at] ?? '']));
-  });
-}
 
 describe('a cell', () => {
   const TRIGGERS = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
@@ -72,7 +28,7 @@ describe('a cell', () => {
     fc.assert(
       fc.property(fc.array(fc.array(text, { minLength: 2, maxLength: 2 }), { maxLength: 5 }), (rows) => {
         const written = rows.map((row) => `x,${row.map(textCell).join(',')}\r\n`).join('');
-        const read = parsed(written);
+        const read = parsedCsv(written);
         expect(read.map(([, ...cells]) => cells)).toEqual(
           rows.map((row) => row.map((cell) => (TRIGGERS.some((first) => cell.startsWith(first)) ? `'${cell}` : cell))),
         );
@@ -160,8 +116,8 @@ describe('GET /api/usage as CSV', () => {
     expect(status).toBe(200);
     expect(headers.get('content-type')).toBe('text/csv; charset=utf-8; header=present');
     expect(headers.get('content-disposition')).toBe('attachment; filename="aperture-usage-2026-11-01-2026-12-01.csv"');
-    const found = table(text);
-    expect(parsed(text)[0]).toEqual([
+    const found = csvTable(text);
+    expect(parsedCsv(text)[0]).toEqual([
       ...['time', 'login', 'model', 'requests', 'refused', 'errors', 'usage_absent', 'usage_partial'],
       ...['usage_estimated', 'cost_unknown', 'request_bytes', 'response_bytes', ...USAGE_KINDS, 'cost_dollars'],
     ]);
@@ -188,7 +144,7 @@ describe('GET /api/usage as CSV', () => {
     'grouped by %s it has the sums of the JSON',
     async (group) => {
       for (const interval of ['day', 'hour']) {
-        const csv = table((await ask(`format=csv&${ALL}&group=${group}&interval=${interval}`)).text);
+        const csv = csvTable((await ask(`format=csv&${ALL}&group=${group}&interval=${interval}`)).text);
         const json: { items: Record<string, unknown>[] } = JSON.parse(
           (await ask(`${ALL}&group=${group}&interval=${interval}`)).text,
         );
@@ -216,19 +172,19 @@ describe('GET /api/usage as CSV', () => {
   );
 
   test('users get their own rows only', async () => {
-    const found = table((await ask(`format=csv&${ALL}`, { caller: bob })).text);
+    const found = csvTable((await ask(`format=csv&${ALL}`, { caller: bob })).text);
     expect(new Set(found.map(({ login }) => login))).toEqual(new Set(['bob@example.com']));
     expect(found.reduce((sum, { requests }) => sum + Number(requests), 0)).toBe(15);
   });
 
   test('without a range: the last day, in whole hours; without rows: the head alone', async () => {
-    const found = table((await ask('format=csv&group=node')).text);
+    const found = csvTable((await ask('format=csv&group=node')).text);
     expect(found.map(({ time, requests }) => [time, requests])).toEqual([
       ['2026-11-22', '14'],
       ['2026-11-23', '11'],
     ]);
     const { status, text } = await ask('format=csv&from=2020-01-01&to=2020-02-01');
-    expect([status, parsed(text).length]).toEqual([200, 1]);
+    expect([status, parsedCsv(text).length]).toEqual([200, 1]);
   });
 
   test.each([
@@ -279,7 +235,7 @@ describe('GET /api/usage as CSV', () => {
     const lines = whole.text.split('\r\n');
     expect(lines).toHaveLength(1 + CSV_ROWS + 1);
     expect(
-      table(
+      csvTable(
         lines
           .slice(0, 2)
           .map((line) => `${line}\r\n`)
@@ -320,7 +276,7 @@ describe('aperture usage --csv', () => {
     const expected = await ask(`format=csv&${ALL}`);
     expect(await shown(range)).toEqual({ code: 0, out: expected.text, error: '' });
     const { out } = await shown({ ...range, group: 'api,status' });
-    expect(parsed(out)[0]!.slice(0, 3)).toEqual(['time', 'api', 'status']);
+    expect(parsedCsv(out)[0]!.slice(0, 3)).toEqual(['time', 'api', 'status']);
   });
 
   test('a refusal goes to the terminal, and not into the file', async () => {

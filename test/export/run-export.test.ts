@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ExchangeRecord } from '../../src/contract/record.ts';
 import { listExports } from '../../src/dashboard/exports.ts';
+import { answer } from '../../src/dashboard/routes.ts';
 import type { ExportSettings, FromExport } from '../../src/export/messages.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -14,6 +15,7 @@ import { storeCapture } from '../support/captures.ts';
 import { readExport } from '../support/exported.ts';
 import type { ExportedRecord } from '../support/exported.ts';
 import { idAt } from '../support/ids.ts';
+import { readParquet } from '../support/parquet.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord } from '../support/records.ts';
@@ -48,6 +50,7 @@ function settingsOf(change: Partial<ExportSettings> = {}, key = S3_KEY): ExportS
   const credentials = { ...key, sessionToken: undefined };
   return {
     bucket: { name: S3_BUCKET, region: S3_KEY.region, endpoint: s3.url, prefix: 'p', credentials },
+    format: 'cbor',
     everyMs: 1,
     limit: 1000,
     allow: ['127.0.0.1'],
@@ -230,3 +233,93 @@ test('a body that is damaged is said to be, and holds up no file', async () => {
     tool_calls: [{ name: 'Read' }],
   });
 });
+
+test('a Parquet file says of each record what the JSON API says, and files go on counting where CBOR left off', async () => {
+  await stored(1);
+  const exporter = start();
+  await allUploaded(1);
+  exporter.take({ kind: 'settings', settings: settingsOf({ format: 'parquet' }) });
+  await storeOddOnes();
+  await stored(1);
+  await allUploaded(4);
+  const parquet = [...s3.objects].filter(([key]) => key.endsWith('.parquet'));
+  expect(parquet.every(([key]) => /^[^/]+\/p\/ts-aperture-export-\d+\.parquet$/.test(key))).toBe(true);
+  const rows = await readParquet(...parquet.map(([, file]) => file));
+  expect(rows.map(({ number }) => number)).toEqual(['2', '3', '4']);
+  const shown = new Map((await shownByTheApi()).map((item) => [item['id'], item]));
+  for (const row of rows) expectSame(row, shown.get(row['id'])!);
+  expect(rows.find(({ captured }) => captured === true)).toMatchObject({
+    request_body: '"asked"',
+    response_body: '{"id":"msg_1"}',
+    tool_calls: '[{"name":"Read","arguments":"{\\"path\\":\\"a.ts\\"}"}]',
+  });
+});
+
+/** One of which nothing is known, and one with everything at its most. */
+async function storeOddOnes(): Promise<void> {
+  const received_at = Date.now();
+  const many = { ...aRecord().usage!, output: Number.MAX_SAFE_INTEGER };
+  await createRecordStore(pool, systemClock).store([
+    aRecord({
+      id: uuid7(received_at),
+      received_at,
+      first_byte_at: null,
+      usage: null,
+      usage_state: 'absent',
+      cost_nanodollars: null,
+      cost_basis: null,
+      model_served: null,
+      groups: [],
+      error: { code: 'client_gone', message: 'ü "😀"' },
+      tool_calls: [],
+    }),
+    aRecord({
+      id: uuid7(received_at + 1),
+      received_at: received_at + 1,
+      usage: many,
+      cost_nanodollars: '999999999999999',
+      tags: ['tag:ü', ''],
+      model_served: '',
+    }),
+  ]);
+  await pool.query(`UPDATE aperture.export_waiting SET at = at - interval '2 hours'`);
+}
+
+async function shownByTheApi(): Promise<Record<string, unknown>[]> {
+  const answered = await answer(
+    { pool, clock: systemClock, log: silentLog },
+    {
+      method: 'GET',
+      path: '/api/requests',
+      query: 'limit=100',
+      caller: { login: 'root@example.com', role: 'admin', readCaptures: true, filterableHeaders: [] },
+    },
+  );
+  return (JSON.parse(String(answered.body)) as { items: Record<string, unknown>[] }).items;
+}
+
+/** Each column by the member of the same name; times, money and JSON as the file has them. */
+function expectSame(row: Record<string, unknown>, shown: Record<string, unknown>): void {
+  const usage = shown['usage'] as Record<string, number> | null;
+  const dollars = (text: unknown): unknown =>
+    text === null
+      ? null
+      : String(text)
+          .padStart(10, '0')
+          .replace(/(\d{9})$/, '.$1');
+  for (const [name, value] of Object.entries(row)) {
+    if (name in aRecord().usage!) expect(value, name).toBe(usage === null ? null : String(usage[name]));
+    else if (name.endsWith('_at')) expect(microsOf(value), name).toBe(microsOf(shown[name]));
+    else if (name === 'cost_dollars') expect(value).toBe(dollars(shown['cost_nanodollars']));
+    else if (name === 'server_tools' || name === 'error') expect(JSON.parse(String(value)), name).toEqual(shown[name]);
+    else if (name.endsWith('_bytes')) expect(value, name).toBe(String(shown[name]));
+    else if (name in shown && name !== 'tool_calls') expect(value, name).toEqual(shown[name]);
+  }
+}
+
+/** `2026-11-23 10:20:30.5+00` and `2026-11-23T10:20:30.500000Z` are one time. */
+function microsOf(time: unknown): string | null {
+  if (time === null) return null;
+  const [, second = '', fraction = ''] = /^(.{19})(?:\.(\d+))?/.exec(String(time).replace(' ', 'T')) ?? [];
+  return `${second}.${fraction.padEnd(6, '0')}`;
+}

@@ -52,8 +52,8 @@ test("the test's store judges signatures as AWS's own examples do", () => {
 });
 
 test('an object is named by prefix and time', () => {
-  expect(objectKey('', 1_700_000_000)).toBe('ts-aperture-export-1700000000.cbor.zstd');
-  expect(objectKey('gateways/eu', 7)).toBe('gateways/eu/ts-aperture-export-7.cbor.zstd');
+  expect(objectKey('', 1_700_000_000, 'cbor')).toBe('ts-aperture-export-1700000000.cbor.zstd');
+  expect(objectKey('gateways/eu', 7, 'parquet')).toBe('gateways/eu/ts-aperture-export-7.parquet');
 });
 
 test('AWS has the bucket in the host, other services in the path', () => {

@@ -1,12 +1,17 @@
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { packageRoot } from '../../src/lib/package-root.ts';
 import { startSimulator } from '../../src/simulator/provider.ts';
 import type { Simulator } from '../../src/simulator/provider.ts';
+import { csvTable } from '../support/csv.ts';
 import { readExport } from '../support/exported.ts';
 import type { ExportedRecord } from '../support/exported.ts';
 import { startGateway, temporaryFolder } from '../support/gateway.ts';
 import type { RecordRow, TestGateway } from '../support/gateway.ts';
+import { readParquet } from '../support/parquet.ts';
 import { databaseUrl, removeDataDir, startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { S3_BUCKET, S3_KEY, startS3 } from '../support/s3.ts';
@@ -21,7 +26,7 @@ let s3: TestS3;
 let gateway: TestGateway;
 const dataDir = temporaryFolder();
 
-function configWith(prefix: string): unknown {
+function configWith(prefix: string, format = 'cbor'): unknown {
   return {
     providers: {
       openai: { baseurl: simulator.url, apikey: PROVIDER_KEY, models: [MODELS.openai] },
@@ -41,6 +46,7 @@ function configWith(prefix: string): unknown {
         endpoint: s3.url,
         region: S3_KEY.region,
         prefix,
+        format,
         access_key_id: S3_KEY.accessKeyId,
         access_secret: S3_KEY.secretAccessKey,
         every: 1,
@@ -49,11 +55,11 @@ function configWith(prefix: string): unknown {
   };
 }
 
-const start = async (): Promise<void> => {
+const start = async (format = 'cbor'): Promise<void> => {
   gateway = await startGateway({
     dataDir,
     env: { DATABASE_URL: url },
-    config: configWith('eu'),
+    config: configWith('eu', format),
     args: ['--config-readonly'],
   });
 };
@@ -90,12 +96,36 @@ async function ask(model: 'openai' | 'anthropic', stream: boolean): Promise<stri
   return response.headers.get('x-aperture-request-id') ?? '';
 }
 
-const exported = (): ExportedRecord[] => [...s3.objects.values()].flatMap(readExport);
+const filesOf = (format: 'cbor' | 'parquet'): Buffer[] =>
+  [...s3.objects].filter(([key]) => key.endsWith('.parquet') === (format === 'parquet')).map(([, file]) => file);
+
+const exported = (): ExportedRecord[] => filesOf('cbor').flatMap(readExport);
 
 async function allExported(ids: string[]): Promise<ExportedRecord[]> {
   return until('all is exported', () => {
     const records = exported();
     return ids.every((id) => records.some(({ capture_id }) => capture_id === id)) && records;
+  });
+}
+
+interface Numbered {
+  id: string;
+  number: number;
+}
+
+/** The records of all files, of either format, by their ids and numbers. */
+async function numbered(): Promise<Numbered[]> {
+  const rows = await readParquet(...filesOf('parquet'));
+  return [
+    ...exported().map(({ id, capture_id }) => ({ id: capture_id ?? '', number: id })),
+    ...rows.map(({ id, number }) => ({ id: String(id), number: Number(number) })),
+  ];
+}
+
+async function allNumbered(ids: string[]): Promise<Numbered[]> {
+  return until('all is exported', async () => {
+    const records = await numbered();
+    return ids.every((id) => records.some((record) => record.id === id)) && records;
   });
 }
 
@@ -148,9 +178,36 @@ test('files hold exactly what /api/requests has, with bodies and without credent
   });
 });
 
-test('kill -9 in the middle of an upload and after it, before it is noted, loses and repeats nothing', async () => {
-  const ids = exported().map(({ capture_id }) => capture_id ?? '');
+test('what was charged leaves in the columns of FOCUS, by the API and by the command, and adds up to the books', async () => {
+  const { total } = (await gateway.json('/api/usage')) as { total: { cost_nanodollars: string } };
+  const answered = await fetch(`${gateway.url}/api/usage/focus.csv?group=login`);
+  const text = await answered.text();
+  expect(answered.status, text).toBe(200);
+  const rows = csvTable(text);
+  const nanodollars = rows.map((row) => Math.round(Number(row['BilledCost']) * 1e9));
+  expect(nanodollars.reduce((sum, cost) => sum + cost, 0)).toBe(Number(total.cost_nanodollars));
+  expect(Number(total.cost_nanodollars)).toBeGreaterThan(0);
+  // The prices of the config and of the list have come through to the thread that answers.
+  expect(rows.every((row) => row['x_UnitPriceDerived'] === 'false')).toBe(true);
+  const day = rows[0]!['ChargePeriodStart']!;
+  const main = join(packageRoot(), 'dist', 'src', 'main.js');
+  const range = ['--from', day, '--to', rows.at(-1)!['ChargePeriodEnd']!, '--group', 'login'];
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    main,
+    'usage',
+    'focus',
+    '--url',
+    gateway.url,
+    ...range,
+  ]);
+  expect(stdout).toBe(text);
+});
+
+test('kill -9 in the middle of an upload and after it, before it is noted, loses and repeats nothing, in either format', async () => {
+  const ids = (await numbered()).map(({ id }) => id);
+  // What is on its way when the format is changed keeps its own; what waits behind it has the new one.
   for (const takes of [false, true]) {
+    await allNumbered(ids);
     let under = false;
     s3.answer = (_put, store) => {
       if (takes) store();
@@ -164,12 +221,15 @@ test('kill -9 in the middle of an upload and after it, before it is noted, loses
       store();
       response.end();
     };
-    await start();
+    await start('parquet');
   }
-  const records = await allExported(ids);
-  expect(records.map(({ capture_id }) => capture_id).sort()).toEqual([...ids].sort());
-  expect(records.map(({ id }) => id).sort((a, b) => a - b)).toEqual(ids.map((_, at) => at + 1));
+  const records = await allNumbered(ids);
+  expect(records.map(({ id }) => id).sort()).toEqual([...ids].sort());
+  expect(records.map(({ number }) => number).sort((a, b) => a - b)).toEqual(ids.map((_, at) => at + 1));
   expect(s3.overwritten).toEqual([]);
+  expect(
+    s3.puts.some(({ path }, at) => path.endsWith('.parquet') && s3.puts.findIndex((put) => put.path === path) < at),
+  ).toBe(true);
 });
 
 test('a config without the bucket stops the export, one with it again goes on where it was', async () => {

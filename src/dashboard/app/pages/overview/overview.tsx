@@ -1,10 +1,12 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Download } from 'lucide-react';
+import { pathOf } from '../../api/client.ts';
 import { UsageReport } from '../../api/shapes.ts';
 import { useApi } from '../../api/use-api.ts';
 import { DownloadLink } from '../../design/button.tsx';
 import { PageHead } from '../../design/card.tsx';
 import { RangePicker } from '../../design/range.tsx';
+import { wholeDays } from '../../design/time-range.ts';
 import type { Range } from '../../design/time-range.ts';
 import { Failure } from '../../design/states.tsx';
 import { useMe } from '../../shell/me.tsx';
@@ -60,6 +62,11 @@ export function Overview() {
             <DownloadLink href={csvPath(filters, range, by, isAdmin)} icon={<Download size={15} aria-hidden />}>
               CSV
             </DownloadLink>
+            {isAdmin && daysOf(range) <= FOCUS_DAYS ? (
+              <DownloadLink href={pathOf(FOCUS_PATH, wholeDays(range))} icon={<Download size={15} aria-hidden />}>
+                FOCUS
+              </DownloadLink>
+            ) : null}
           </>
         }
       />
@@ -78,6 +85,16 @@ export function Overview() {
       )}
     </>
   );
+}
+
+/** What was charged on these days, whatever the filters, for FinOps tools. The API refuses more days than that at once. */
+const FOCUS_PATH = '/api/usage/focus.csv';
+const FOCUS_DAYS = 92;
+const DAY_MS = 86_400_000;
+
+function daysOf(range: Range): number {
+  const { from, to } = wholeDays(range);
+  return (Date.parse(to) - Date.parse(from)) / DAY_MS;
 }
 
 /** A row for each day (of a short time, each hour) with who used which model, and by what the page is broken down. */
