@@ -11,7 +11,6 @@ import { chargesOf } from '../../src/dashboard/focus-groups.ts';
 import { answer } from '../../src/dashboard/routes.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
-import { uuid7 } from '../../src/lib/uuid7.ts';
 import { tableOf } from '../../src/pricing/overrides.ts';
 import { loadPriceTable } from '../../src/pricing/table.ts';
 import { showFocus } from '../../src/serve/show-focus.ts';
@@ -19,6 +18,7 @@ import { amend } from '../../src/store/amendments.ts';
 import { inTransaction } from '../../src/store/database.ts';
 import { createRecordStore } from '../../src/store/records.ts';
 import { csvTable, parsedCsv } from '../support/csv.ts';
+import { idAt } from '../support/ids.ts';
 import { startTestPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { aRecord } from '../support/records.ts';
@@ -88,7 +88,7 @@ function used(
 ): ExchangeRecord {
   const received_at = change.received_at ?? NOON;
   return aRecord({
-    id: uuid7(received_at),
+    id: idAt(received_at),
     received_at,
     usage: usage === null ? null : { ...zeroUsage(), ...usage },
     cost_nanodollars: cost,

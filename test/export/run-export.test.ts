@@ -261,7 +261,7 @@ async function storeOddOnes(): Promise<void> {
   const many = { ...aRecord().usage!, output: Number.MAX_SAFE_INTEGER };
   await createRecordStore(pool, systemClock).store([
     aRecord({
-      id: uuid7(received_at),
+      id: idAt(received_at),
       received_at,
       first_byte_at: null,
       usage: null,
@@ -274,7 +274,7 @@ async function storeOddOnes(): Promise<void> {
       tool_calls: [],
     }),
     aRecord({
-      id: uuid7(received_at + 1),
+      id: idAt(received_at + 1),
       received_at: received_at + 1,
       usage: many,
       cost_nanodollars: '999999999999999',
