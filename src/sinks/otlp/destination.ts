@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import type { Delivery } from '../../contract/delivery.ts';
 import type { EgressAnswer, EgressRequest, EgressTarget } from '../../contract/egress.ts';
-import type { Batch, Destination } from '../destination.ts';
+import type { Batch, RequestDestination } from '../destination.ts';
 import { logRecordOf } from './logs.ts';
 import { destinationOf } from './settings.ts';
 import type { OtlpSettings } from './settings.ts';
@@ -27,7 +27,7 @@ const ANSWER_BYTES = 16 * 1024;
 const MOST_WITH_CONTENT = 32;
 
 /** Sends the spans of requests, as `request.span` deliveries have them. */
-export function createOtlpTraces(settings: OtlpSettings, target: EgressTarget, parts: OtlpParts): Destination {
+export function createOtlpTraces(settings: OtlpSettings, target: EgressTarget, parts: OtlpParts): RequestDestination {
   const name = destinationOf(settings, 'traces');
   const { batch, content } = settings;
   return {
@@ -58,7 +58,7 @@ export function createOtlpTraces(settings: OtlpSettings, target: EgressTarget, p
 }
 
 /** Sends events as log records. */
-export function createOtlpLogs(settings: OtlpSettings, target: EgressTarget, parts: OtlpParts): Destination {
+export function createOtlpLogs(settings: OtlpSettings, target: EgressTarget, parts: OtlpParts): RequestDestination {
   const name = destinationOf(settings, 'logs');
   return {
     name,
