@@ -30,7 +30,9 @@ const settings: OtlpSettings = {
 const refused = new Map<string, number>();
 const parts = {
   version: '1.2.3',
-  refused: (name: string, count: number) => void refused.set(name, count),
+  refused: (name: string, count: number): void => {
+    refused.set(name, count);
+  },
   contentOf: (_: Batch, ids: readonly string[]) =>
     Promise.resolve(new Map([[ids[0] ?? '', [{ key: 'said', value: { stringValue: 'hello' } }]]])),
 };
@@ -116,5 +118,6 @@ test.each([
 test('a payload that is no request is not sent', async () => {
   const [delivery] = deliveries(REQUEST_SPAN, aRecord());
   const destination = createOtlpTraces(settings, target, parts);
-  await expect(async () => destination.request([{ ...delivery, payload: '{"id":7}' }])).rejects.toThrow();
+  const sent = Promise.resolve().then(() => destination.request([{ ...delivery, payload: '{"id":7}' }]));
+  await expect(sent).rejects.toThrow();
 });
