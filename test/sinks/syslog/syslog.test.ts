@@ -332,13 +332,15 @@ test('a receiver that stops reading holds up its own events, and has all of them
   ).toEqual(numbers(140));
 });
 
-test.each([
+const REFUSALS: [what: string, tls: () => DialTarget['tls'], error: RegExp][] = [
   ['a certificate of an authority that nobody named', () => ourTls({ caFile: undefined }), /self-signed certificate/],
   ['a certificate of another name', () => ourTls({ serverName: 'siem.example' }), /altnames.*siem\.example/],
   ['a file that is not there', () => ourTls({ caFile: '/nowhere/ca.pem' }), /ENOENT.*\/nowhere\/ca\.pem/],
   ['no certificate of ours', () => ourTls({ client: undefined }), /certificate required|ECONNRESET|EPIPE/i],
   ['no TLS', () => undefined, /the receiver closed it/],
-] as const)('with %s nothing is delivered, and dead letters say why', async (_, tls, error) => {
+];
+
+test.each(REFUSALS)('with %s nothing is delivered, and dead letters say why', async (_, tls, error) => {
   const siem = await receiver(
     createTlsServer({ key: keyOf(server), cert: server.cert, ca: client.cert, requestCert: true }),
     'secureConnection',
