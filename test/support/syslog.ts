@@ -86,7 +86,7 @@ export interface TestSyslog {
   arrived: SyslogEvent[];
   /** All that there ever were. */
   connections: Socket[];
-  /** With each new one; by default it is read from. */
+  /** With each new one, which by itself is not read from at all; by default it is. */
   connected: (socket: Socket) => void;
   /** With each message; the rest of what was read with it is thrown away where this is false. */
   took: (event: SyslogEvent, socket: Socket) => boolean;
@@ -96,7 +96,10 @@ export interface TestSyslog {
   back(): Promise<void>;
 }
 
-export async function startTestSyslog(server: Server = createServer(), event = 'connection'): Promise<TestSyslog> {
+export async function startTestSyslog(
+  server: Server = createServer({ pauseOnConnect: true }),
+  event = 'connection',
+): Promise<TestSyslog> {
   const listen = (port: number): Promise<void> => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
   server.on(event, (socket: Socket) => {
     let held = Buffer.alloc(0);
@@ -119,7 +122,7 @@ export async function startTestSyslog(server: Server = createServer(), event = '
     port,
     arrived: [],
     connections: [],
-    connected: () => undefined,
+    connected: (socket) => socket.resume(),
     took: () => true,
     away: () =>
       new Promise((resolve) => {

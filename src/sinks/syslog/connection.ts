@@ -11,12 +11,11 @@ export type Sent =
   | { kind: 'closed' }
   | { kind: 'failed'; why: string };
 
-/** How a connection ended in another way than in good order. */
-export interface Broken {
-  why: string;
-  /** The receiver took nothing more: we have ended it. */
-  isSlow: boolean;
-}
+/**
+ * How a connection ended, but for those that we leave: the receiver closed it in good order, it broke, or we have given it up, as
+ * the receiver took nothing more.
+ */
+export type Ending = 'closed' | 'reset' | 'slow';
 
 /** The time of two packets and their answers, within sensible bounds: a reset comes after one. */
 const RESET_MS = { least: 50, most: 2_000, roundTrips: 2 };
@@ -26,6 +25,7 @@ const CAREFUL_MS = { least: 200, most: 2_000, roundTrips: 4 };
 /** Who is to leave closes in good order, and is made to after this long. */
 const LEAVE_MS = 5_000;
 const WHY_CHARACTERS = 300;
+export const CLOSED = 'the receiver closed it';
 
 /**
  * A connection to a receiver that takes messages and never answers. All that it can tell us is that it is there: it reads,
@@ -34,7 +34,7 @@ const WHY_CHARACTERS = 300;
 export class Connection {
   readonly #dialed: Dialed;
   readonly #clock: Clock;
-  /** The receiver has closed its side. */
+  /** The receiver has closed its side, or we have left. */
   #ended = false;
   /** Why it is over without having been closed in good order. */
   #broken: string | undefined;
@@ -43,28 +43,25 @@ export class Connection {
   #isNew = true;
   #isSending = false;
   #onChange: () => void = nothing;
-  readonly #onBroken: (broken: Broken) => void;
+  readonly #onEnd: (ending: Ending, why: string) => void;
 
-  /** `onBroken` is told once, if ever: not all that was sent may have been read. */
-  constructor(dialed: Dialed, clock: Clock, onBroken: (broken: Broken) => void) {
+  /** `onEnd` is told once, if ever: not all that was sent may have been read. */
+  constructor(dialed: Dialed, clock: Clock, onEnd: (ending: Ending, why: string) => void) {
     this.#dialed = dialed;
     this.#clock = clock;
-    this.#onBroken = onBroken;
+    this.#onEnd = onEnd;
     const { stream, socket } = dialed;
     stream.on('data', () => (this.#spoke = true));
     stream.once('end', () => {
-      this.#ended = true;
-      if (this.#isSending) this.#onChange();
-      // Nothing is on its way any more.
-      else this.leave();
+      this.#close();
     });
     const broke = (error: unknown): void => {
-      this.#break(errorChain(error));
+      this.#break('reset', errorChain(error));
     };
     stream.on('error', broke);
     if (stream !== socket) socket.on('error', broke);
     stream.once('close', () => {
-      if (!this.#ended) this.#break('it was closed');
+      if (!this.#ended) this.#break('reset', 'it was closed');
     });
   }
 
@@ -79,6 +76,7 @@ export class Connection {
     const sent = await this.#sent(bytes, { ...options, careful: options.careful || this.#isNew });
     this.#isSending = false;
     this.#isNew = false;
+    if (this.#ended) this.leave();
     return sent;
   }
 
@@ -87,14 +85,14 @@ export class Connection {
     const { stream, socket } = this.#dialed;
     // Nobody is to think that it broke.
     this.#ended = true;
-    if (this.#isSending) this.#break('ended by the gateway');
+    if (this.#isSending) this.#break('reset', 'ended by the gateway');
     stream.end();
     setTimeout(() => socket.destroy(), LEAVE_MS).unref();
   }
 
   async #sent(bytes: Buffer, { withinMs, careful }: { withinMs: number; careful: boolean }): Promise<Sent> {
     if (!(await this.#write(bytes, withinMs))) {
-      this.#break(`it took nothing more for ${withinMs} ms`, true);
+      this.#break('slow', `it took nothing more for ${withinMs} ms`);
       this.#dialed.socket.destroy();
     }
     const writtenAtMs = this.#clock.nowMs();
@@ -111,10 +109,20 @@ export class Connection {
     return !this.#ended && this.#broken === undefined;
   }
 
-  #break(why: string, isSlow = false): void {
+  /** The receiver has closed its side. */
+  #close(): void {
+    if (!this.#isOpen()) return;
+    this.#ended = true;
+    this.#onEnd('closed', CLOSED);
+    if (this.#isSending) this.#onChange();
+    // Nothing is on its way any more.
+    else this.leave();
+  }
+
+  #break(ending: Ending, why: string): void {
     if (this.#broken !== undefined) return;
-    this.#broken = why.slice(0, WHY_CHARACTERS);
-    if (!this.#ended) this.#onBroken({ why: this.#broken, isSlow });
+    this.#broken = why.trim().slice(0, WHY_CHARACTERS);
+    if (!this.#ended) this.#onEnd(ending, this.#broken);
     this.#onChange();
   }
 
@@ -161,7 +169,7 @@ export class Connection {
     if (this.#broken !== undefined) return;
     await new Promise<void>((resolve) => {
       this.#dialed.socket.write('', (error) => {
-        if (error) this.#break(errorChain(error));
+        if (error) this.#break('reset', errorChain(error));
         resolve();
       });
     });

@@ -7,8 +7,8 @@ import type { Outcome } from '../attempt.ts';
 import type { Batch, Lost, StreamDestination } from '../destination.ts';
 import type { Dialer, DialTarget } from '../dialer.ts';
 import type { Facility } from '../formats/syslog-header.ts';
-import { Connection } from './connection.ts';
-import type { Broken } from './connection.ts';
+import { CLOSED, Connection } from './connection.ts';
+import type { Ending, Sent } from './connection.ts';
 import { framed } from './framing.ts';
 import type { Framing } from './framing.ts';
 import { messageWriter } from './message.ts';
@@ -58,8 +58,8 @@ export class Syslog implements StreamDestination {
    * receiver that closes after each would never get to the second.
    */
   #most: number;
-  /** The last connection did not stay: the next one is watched for longer after each message. */
-  #isCareful = false;
+  /** No connection has stayed since one did not: it is watched for longer after each message. */
+  #isCareful = true;
 
   constructor(settings: SyslogSettings, parts: SyslogParts) {
     const { destination, format, facility, messageBytes, bom, batch } = settings;
@@ -101,12 +101,11 @@ export class Syslog implements StreamDestination {
   async #connected(): Promise<Connection | Outcome> {
     const kept = this.#connection;
     if (kept !== undefined && (await kept.isStillOpen())) return kept;
-    if (this.#lost !== undefined) return this.#failed(this.#lost.why);
-    this.#leave();
+    if (this.#lost !== undefined) return { kind: 'failed', error: this.#lost.why, retryAfterMs: undefined };
     const dialed = await this.#parts.dialer.dial(this.#settings.target);
     if (!dialed.ok) return { kind: 'failed', error: egressFaultText(dialed.fault), retryAfterMs: undefined };
-    const connection = new Connection(dialed.value, this.#parts.clock, (broken) => {
-      this.#lose(broken);
+    const connection = new Connection(dialed.value, this.#parts.clock, (ending, why) => {
+      if (this.#connection === connection) this.#lose(ending, why);
     });
     this.#connection = connection;
     return connection;
@@ -114,7 +113,8 @@ export class Syslog implements StreamDestination {
 
   async #sent(connection: Connection, deliveries: readonly Delivery[], bytes: Buffer): Promise<Outcome> {
     const isAlone = deliveries.length === 1;
-    const sent = await connection.send(bytes, { withinMs: this.#settings.timeoutMs, careful: this.#isCareful });
+    const isCareful = this.#isCareful && isAlone;
+    const sent = await (isCareful ? this.#sendCarefully(connection, bytes) : this.#send(connection, bytes));
     this.#isCareful = sent.kind !== 'taken';
     switch (sent.kind) {
       case 'taken':
@@ -126,11 +126,9 @@ export class Syslog implements StreamDestination {
         );
         return { kind: 'delivered' };
       case 'closed':
-        this.#leave();
         this.#most = 1;
-        return isAlone ? { kind: 'delivered' } : this.#failed('the receiver closed it');
+        return isAlone ? { kind: 'delivered' } : this.#failed(CLOSED);
       case 'failed':
-        this.#leave();
         this.#most = 1;
         return this.#failed(sent.why);
       default:
@@ -138,12 +136,25 @@ export class Syslog implements StreamDestination {
     }
   }
 
-  /** The connection broke: what was sent on it last may be lost. */
-  #lose({ why, isSlow }: Broken): void {
-    const nowMs = this.#parts.clock.nowMs();
-    const ids = isSlow ? this.#unproven.takeAll(nowMs) : this.#unproven.takeOnce(nowMs);
+  #send(connection: Connection, bytes: Buffer): Promise<Sent> {
+    return connection.send(bytes, { withinMs: this.#settings.timeoutMs, careful: this.#isCareful });
+  }
+
+  /**
+   * In two parts. A receiver may well close after each message; who closes before it has a whole one is none, and may want TLS.
+   */
+  async #sendCarefully(connection: Connection, bytes: Buffer): Promise<Sent> {
+    const half = Math.ceil(bytes.length / 2);
+    const begun = await this.#send(connection, bytes.subarray(0, half));
+    if (begun.kind === 'taken') return this.#send(connection, bytes.subarray(half));
+    return begun.kind === 'failed' ? begun : { kind: 'failed', why: `${CLOSED} before it had a whole message` };
+  }
+
+  /** The connection ended: what was sent on it last may be lost. */
+  #lose(ending: Ending, why: string): void {
+    const ids = this.#unproven.take(ending, this.#parts.clock.nowMs());
     this.#connection = undefined;
-    if (ids.length > 0) this.#lost = { ids, why };
+    if (ids.length > 0) this.#lost = { ids, why: this.#told(why) };
   }
 
   /** In good order: all that was sent on it has been read, or is on its way. */
@@ -154,7 +165,10 @@ export class Syslog implements StreamDestination {
   }
 
   #failed(why: string): Outcome {
-    const error = egressFaultText({ code: 'broken', host: this.#settings.target.text, why });
-    return { kind: 'failed', error, retryAfterMs: undefined };
+    return { kind: 'failed', error: this.#told(why), retryAfterMs: undefined };
+  }
+
+  #told(why: string): string {
+    return egressFaultText({ code: 'broken', host: this.#settings.target.text, why });
   }
 }
