@@ -106,10 +106,12 @@ function scriptsOf(text: string): Map<Script, number> {
     const script = UNITS[text.charCodeAt(at)] ?? 0;
     counts[script] = (counts[script] ?? 0) + 1;
   }
-  return new Map(SCRIPTS.flatMap((script, at): [Script, number][] => {
-    const count = counts[at + 1] ?? 0;
-    return count === 0 ? [] : [[script, count]];
-  }));
+  return new Map(
+    SCRIPTS.flatMap((script, at): [Script, number][] => {
+      const count = counts[at + 1] ?? 0;
+      return count === 0 ? [] : [[script, count]];
+    }),
+  );
 }
 
 /** Words that hardly a sentence of a language does without. Those of several languages stand with each, and tell nothing by themselves. */

@@ -1,7 +1,7 @@
 import type { Language } from '../../../src/contract/guardrail.ts';
 import type { Dice } from '../../support/dice.ts';
 
-/** Texts for what guesses. Written by hand from what people publish about such attacks, without a look at what finds them. */
+/** Texts for what guesses. Written by hand from what people publish of such attacks; nothing is shared with what finds them. */
 const invisible = (text: string): string =>
   Array.from(text, (one) => String.fromCodePoint(0xe0000 + (one.codePointAt(0) ?? 0x20))).join('');
 

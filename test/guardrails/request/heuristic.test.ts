@@ -46,7 +46,7 @@ test('one weak sign is none, two are; a higher threshold asks for more', async (
 
 test('a phrase over the border of two pieces of a long text is found', async () => {
   for (const shift of [10, 20, 30]) {
-    const content = `${'word '.repeat(3276).slice(0, 16_384 - shift)}${OVERRIDE}${' word'.repeat(2000)}`;
+    const content = `${'word '.repeat(3277).slice(0, 16_383 - shift)} ${OVERRIDE}${' word'.repeat(2000)}`;
     expect((await verdict(INJECTION, [{ role: 'user', content }])).counts, String(shift)).toEqual({
       instruction_override: 1,
     });
