@@ -32,7 +32,7 @@ export type Rates = z.infer<typeof Rates>;
 
 const PriceFile = z.object({
   version: z.string().min(1),
-  providers: z.record(z.enum(TABLE_PROVIDERS), z.record(z.string(), z.unknown())),
+  providers: z.record(z.enum(TABLE_PROVIDERS), z.record(z.string(), ModelPrice)),
 });
 
 export interface PriceTable {
@@ -51,45 +51,56 @@ export function parsePriceTable(text: string): Result<PriceTable, string[]> {
   } catch (error) {
     return failed([`not JSON: ${error instanceof Error ? error.message : String(error)}`]);
   }
+  const plain = readPlainly(json);
+  if (plain !== undefined) return ok(plain);
   const parsed = PriceFile.safeParse(json);
-  if (!parsed.success) return failed(parsed.error.issues.map(lineOf));
+  if (!parsed.success) return failed(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   const { version, providers } = parsed.data;
-  const faults: string[] = [];
-  const pricesOf = (provider: TableProvider): Map<string, ModelPrice> => {
-    const prices = new Map<string, ModelPrice>();
-    for (const [model, value] of Object.entries(providers[provider])) {
-      const price = readPrice(value);
-      if (price.ok) prices.set(model, price.value);
-      else for (const fault of price.fault) faults.push(`providers.${provider}.${model}.${fault}`);
-    }
-    return prices;
-  };
-  const table: PriceTable = {
+  return ok({
     version,
-    providers: new Map(TABLE_PROVIDERS.map((name) => [name, pricesOf(name)])),
+    providers: new Map(TABLE_PROVIDERS.map((name) => [name, new Map(Object.entries(providers[name]))])),
     own: new Map(),
-  };
-  return faults.length > 0 ? failed(faults) : ok(table);
+  });
 }
 
 /**
- * The schema takes 25 ms for all prices, in each of three threads at each start; a plain look takes one, and knows what a price
- * without tiers is. Of everything else the schema says whether it is one.
+ * The schema takes 25 ms for the table, in each of three threads at each start; a plain look takes a few, and knows all that the
+ * shipped one has. Undefined where there is anything else: what it is, and what is wrong with it, the schema says.
  */
-function readPrice(value: unknown): Result<ModelPrice, string[]> {
-  if (isPlainPrice(value)) return ok({ ...value, tiers: [], services: value.services ?? {} });
-  const parsed = ModelPrice.safeParse(value);
-  return parsed.success ? ok(parsed.data) : failed(parsed.error.issues.map(lineOf));
+function readPlainly(json: unknown): PriceTable | undefined {
+  if (!isObject(json)) return undefined;
+  const { version, providers } = json;
+  if (typeof version !== 'string' || version === '' || !isObject(providers)) return undefined;
+  if (Object.keys(providers).length !== TABLE_PROVIDERS.length) return undefined;
+  const read = new Map<TableProvider, Map<string, ModelPrice>>();
+  for (const name of TABLE_PROVIDERS) {
+    const prices = plainPrices(providers[name]);
+    if (prices === undefined) return undefined;
+    read.set(name, prices);
+  }
+  return { version, providers: read, own: new Map() };
 }
 
-type PlainPrice = Omit<ModelPrice, 'tiers' | 'services'> & { services?: ModelPrice['services'] };
+function plainPrices(models: unknown): Map<string, ModelPrice> | undefined {
+  if (!isObject(models)) return undefined;
+  const prices = new Map<string, ModelPrice>();
+  for (const [model, price] of Object.entries(models)) {
+    if (!isPlainPrice(price)) return undefined;
+    prices.set(model, { ...price, tiers: price.tiers ?? [], services: price.services ?? {} });
+  }
+  return prices;
+}
+
+type PlainPrice = Omit<ModelPrice, 'tiers' | 'services'> & Partial<Pick<ModelPrice, 'tiers' | 'services'>>;
 
 function isPlainPrice(value: unknown): value is PlainPrice {
   if (!isObject(value)) return false;
-  const { mode, rates, services = {}, web_search, context = {}, ...others } = value;
+  const { mode, rates, tiers = [], services = {}, web_search, context = {}, ...others } = value;
   return (
     typeof mode === 'string' &&
     isRates(rates) &&
+    Array.isArray(tiers) &&
+    tiers.every(isTier) &&
     isObject(services) &&
     Object.entries(services).every(([name, each]) => SERVICE_NAMES.has(name) && isRates(each)) &&
     (web_search === undefined || isSearchPrice(web_search)) &&
@@ -106,6 +117,12 @@ function isRates(value: unknown): boolean {
   return isObject(value) && Object.entries(value).every(([name, rate]) => RATE_KEYS.has(name) && isPrice(rate));
 }
 
+function isTier(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { above_input_tokens, rates, ...others } = value;
+  return isPrice(above_input_tokens) && above_input_tokens !== 0 && isRates(rates) && Object.keys(others).length === 0;
+}
+
 function isSearchPrice(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { picodollars, per, ...others } = value;
@@ -118,10 +135,6 @@ function isPrice(value: unknown): boolean {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function lineOf({ path, message }: z.core.$ZodIssue): string {
-  return `${path.join('.')}: ${message}`;
 }
 
 /** Reads the price table once per thread, at start. Throws when the file is not one of ours: nothing runs without it. */
