@@ -41,10 +41,12 @@ export function messageWriter(options: MessageOptions): MessageWriter {
       const text = oneLine(textOf(told));
       return header + (bom && !ASCII.test(text) ? BOM : '') + text;
     };
+    const fits = (message: string): boolean => Buffer.byteLength(message) <= most;
     let message = whole(delivery);
+    if (fits(message)) return message;
     for (const less of shorter(delivery)) {
-      if (Buffer.byteLength(message) <= most) break;
       message = whole(less);
+      if (fits(message)) break;
     }
     return message;
   };

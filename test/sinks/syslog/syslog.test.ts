@@ -360,7 +360,15 @@ test('something else than a syslog receiver, that answers and closes, has taken 
     socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
   });
   await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
-  closing.push(() => new Promise((resolve) => web.close(() => resolve())));
+  closing.push(
+    () =>
+      new Promise(
+        (resolve) =>
+          void web.close(() => {
+            resolve();
+          }),
+      ),
+  );
   const bound = web.address();
   start([receiverAt(typeof bound === 'object' && bound !== null ? bound.port : 0)]);
   await enqueueNumbers(1);
