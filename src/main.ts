@@ -168,6 +168,7 @@ usage
     // `usage` has options of the same names, and takes them wherever they stand.
     const options = command.optsWithGlobals<FocusOptions>();
     const { showFocus } = await import('./serve/show-focus.ts');
+    const { systemClock } = await import('./lib/clock.ts');
     const write = (text: string): Promise<void> =>
       new Promise((resolve) => {
         process.stdout.write(text, () => {
@@ -175,7 +176,7 @@ usage
         });
       });
     const complain = (text: string): boolean => process.stderr.write(text);
-    process.exitCode = await showFocus(options, { write, complain }, Date.now());
+    process.exitCode = await showFocus(options, { write, complain }, systemClock.nowMs());
   });
 
 const guardrails = program.command('guardrails').description('rules and hooks: what they find, and what they do');
