@@ -87,7 +87,7 @@ test('a thread that dies while a hook is asked refuses the answer, and the next 
   hook.answer = (response) => response.end('{"action":"allow"}');
   // Until another thread has begun, answers that would be judged are refused.
   await until('answers come again', async () => (await ask('anthropic', 'output=5')).status === 200);
-  await until('there are records', () => house.records.length >= before + 2);
-  expect(house.records[before]).toMatchObject({ state: 'error', response_bytes: 0 });
   await house.quiescent();
+  const states = house.records.slice(before).map(({ state }) => state);
+  expect([states.includes('error'), states.includes('complete')]).toEqual([true, true]);
 });
