@@ -63,7 +63,10 @@ export function Overview() {
               CSV
             </DownloadLink>
             {isAdmin && daysOf(range) <= FOCUS_DAYS ? (
-              <DownloadLink href={pathOf(FOCUS_PATH, wholeDays(range))} icon={<Download size={15} aria-hidden />}>
+              <DownloadLink
+                href={pathOf(FOCUS_PATH, { ...wholeDays(range) })}
+                icon={<Download size={15} aria-hidden />}
+              >
                 FOCUS
               </DownloadLink>
             ) : null}
