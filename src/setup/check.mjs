@@ -1,9 +1,12 @@
-// `npm run check`: installs what is missing, then types, lint and format at the same time; each says what it found when it ends.
+// `npm run check`: installs what is missing, then types, lint and format, as many at once as there are processors; each says what it
+// found when it ends.
 import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { install, root } from './install.mjs';
 
 const part = (name) => [join(root, 'src', 'setup', 'check-part.mjs'), name];
+/** The longest first: none is left over at the end with a processor to itself. */
 const CHECKS = {
   'types and lint of the gateway': part('gateway'),
   'types and lint of tests': part('tests'),
@@ -26,5 +29,11 @@ function run(name, args) {
 }
 
 install();
-const all = await Promise.all(Object.entries(CHECKS).map(([name, args]) => run(name, args)));
-process.exit(all.every(Boolean) ? 0 : 1);
+const waiting = Object.entries(CHECKS);
+let isWell = true;
+// All four at once took 162 s on two processors, two at a time 152: each has a heap of a gigabyte to walk.
+const lanes = Array.from({ length: availableParallelism() }, async () => {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) isWell = (await run(...next)) && isWell;
+});
+await Promise.all(lanes);
+process.exit(isWell ? 0 : 1);

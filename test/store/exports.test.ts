@@ -219,7 +219,8 @@ test('the next file is due when its time is over, and at once where more waited'
 test("a record's money is as amendments have left it, and its tools as they are kept", async () => {
   const record = await stored(NOW);
   const [plain] = await recordsToExport(pool, [record.id]);
-  expect(plain).toEqual({
+  // What a row of columns says beside that: `test/export/parquet.test.ts`.
+  expect(plain).toMatchObject({
     id: record.id,
     receivedAtMs: NOW,
     endedAtMs: NOW + 1,
