@@ -6,7 +6,7 @@ import { readHujson } from './hujson.ts';
 import type { HujsonDocument, Place } from './hujson.ts';
 import { substituteMacros } from './macros.ts';
 import type { EnvironmentVariables } from './macros.ts';
-import { pathText } from './problem.ts';
+import { errorAt, pathText } from './problem.ts';
 import type { Finding, Path, Problem } from './problem.ts';
 import { readConfig } from './read.ts';
 import { remarksOn } from './remarks.ts';
@@ -110,11 +110,11 @@ function emptySave(): Problem {
 
 function unsubstitutedFinding({ path, names }: { path: Path; names: string[] }): Finding {
   const message = `unsubstituted macros: [${names.join(' ')}]`;
-  return { severity: 'error', path, atKey: false, message, advisory: false };
+  return errorAt(path, message);
 }
 
 function secretFinding({ path, message }: { path: Path; message: string }): Finding {
-  return { severity: 'error', path, atKey: false, message, advisory: false };
+  return errorAt(path, message);
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,11 +1,10 @@
-import { DESTINATIONS } from '../src/contract/limits.ts';
 import type { EgressTarget } from '../src/contract/egress.ts';
 import type { OtlpProvider } from '../src/sinks/otlp/names.ts';
 import { isSignal, SIGNALS } from '../src/sinks/otlp/settings.ts';
 import type { OtlpSettings, Signal } from '../src/sinks/otlp/settings.ts';
 import { readTarget } from '../src/sinks/target.ts';
 import { readBaseUrl } from './base-url.ts';
-import { shown, shownUrl } from './problem.ts';
+import { errorAt, shown, shownUrl } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
 import type { Config } from './schema.ts';
 import type { OtlpConfig } from './schema/otlp.ts';
@@ -32,26 +31,18 @@ const OWN_HEADERS = new Set([
 
 /** What is wrong with `exporters.otlp`, which is a section of ours: so these are errors. Never quotes a header's value. */
 export function otlpFindings(config: Config, written: unknown): Finding[] {
-  const { otlp, webhooks } = config.exporters;
-  const exporters = Object.entries(otlp);
-  const destinations = Object.keys(webhooks).length + 2 * exporters.length;
-  const tooMany = exporters.length > 0 && destinations > DESTINATIONS;
-  const many = tooMany ? [error(SECTION, `with the webhooks there are more than ${DESTINATIONS} destinations`)] : [];
-  return [
-    ...many,
-    ...exporters.flatMap(([name, exporter]) => {
-      const path = [...SECTION, name];
-      return [
-        ...endpointFindings(path, exporter, valueAt(written, [...path, 'endpoint'])),
-        ...headerFindings(path, exporter),
-        ...signalFindings(path, exporter),
-        ...eventFindings(path, exporter.events),
-        ...filterFindings(path, withSpans(exporter)),
-        ...contentFindings(path, exporter, config),
-        ...resourceFindings(path, exporter),
-      ].map((finding) => ({ ...finding, message: `otlp ${name}: ${finding.message}` }));
-    }),
-  ];
+  return Object.entries(config.exporters.otlp).flatMap(([name, exporter]) => {
+    const path = [...SECTION, name];
+    return [
+      ...endpointFindings(path, exporter, valueAt(written, [...path, 'endpoint'])),
+      ...headerFindings(path, exporter),
+      ...signalFindings(path, exporter),
+      ...eventFindings(path, exporter.events),
+      ...filterFindings(path, withSpans(exporter)),
+      ...contentFindings(path, exporter, config),
+      ...resourceFindings(path, exporter),
+    ].map((finding) => ({ ...finding, message: `otlp ${name}: ${finding.message}` }));
+  });
 }
 
 /** A filter has to do where traces are exported, whatever logs tell. */
@@ -64,10 +55,10 @@ function endpointFindings(path: Path, { endpoint, plain_http }: OtlpConfig, writ
   const at = [...path, 'endpoint'];
   const quoted = typeof written === 'string' ? shownUrl(written) : '';
   const target = readTarget(endpoint, plain_http);
-  if (!target.ok) return [error(at, `the endpoint "${quoted}" ${target.fault}`)];
-  if (target.value.path.includes('?')) return [error(at, `the endpoint "${quoted}" must not hold a query`)];
+  if (!target.ok) return [errorAt(at, `the endpoint "${quoted}" ${target.fault}`)];
+  if (target.value.path.includes('?')) return [errorAt(at, `the endpoint "${quoted}" must not hold a query`)];
   if (SIGNALS.some((signal) => endpoint.replace(/\/+$/, '').endsWith(pathOf(signal)))) {
-    return [error(at, `the endpoint "${quoted}" is that of one signal: write what stands before /v1/`)];
+    return [errorAt(at, `the endpoint "${quoted}" is that of one signal: write what stands before /v1/`)];
   }
   return [];
 }
@@ -75,21 +66,21 @@ function endpointFindings(path: Path, { endpoint, plain_http }: OtlpConfig, writ
 function headerFindings(path: Path, { headers }: OtlpConfig): Finding[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     const at = [...path, 'headers', name];
-    if (!HEADER_NAME.test(name)) return [error(at, `"${shown(name)}" is not the name of a header`)];
-    if (OWN_HEADERS.has(name.toLowerCase())) return [error(at, `the header "${name}" is set by the gateway itself`)];
+    if (!HEADER_NAME.test(name)) return [errorAt(at, `"${shown(name)}" is not the name of a header`)];
+    if (OWN_HEADERS.has(name.toLowerCase())) return [errorAt(at, `the header "${name}" is set by the gateway itself`)];
     if (HEADER_VALUE.test(value)) return [];
     return [
-      error(at, `the header "${name}" has no value that a header can have: printable ASCII, no space at its ends`),
+      errorAt(at, `the header "${name}" has no value that a header can have: printable ASCII, no space at its ends`),
     ];
   });
 }
 
 function signalFindings(path: Path, { signals }: OtlpConfig): Finding[] {
-  if (signals.length === 0) return [error([...path, 'signals'], 'no signal is named')];
+  if (signals.length === 0) return [errorAt([...path, 'signals'], 'no signal is named')];
   return signals.flatMap((signal, index) =>
     isSignal(signal)
       ? []
-      : [error([...path, 'signals', index], `the signal "${shown(signal)}" is not one of ${SIGNALS.join(', ')}`)],
+      : [errorAt([...path, 'signals', index], `the signal "${shown(signal)}" is not one of ${SIGNALS.join(', ')}`)],
   );
 }
 
@@ -104,11 +95,7 @@ function contentFindings(path: Path, { content, signals }: OtlpConfig, { databas
 }
 
 function resourceFindings(path: Path, { resource }: OtlpConfig): Finding[] {
-  return '' in resource ? [error([...path, 'resource'], 'an attribute has no name')] : [];
-}
-
-function error(path: Path, message: string): Finding {
-  return { severity: 'error', path, atKey: false, message, advisory: false };
+  return '' in resource ? [errorAt([...path, 'resource'], 'an attribute has no name')] : [];
 }
 
 function pathOf(signal: Signal): string {

@@ -24,6 +24,11 @@ export interface Finding {
 
 export type Path = readonly (string | number)[];
 
+/** The value at the path is wrong, and the config cannot be used. */
+export function errorAt(path: Path, message: string): Finding {
+  return { severity: 'error', path, atKey: false, message, advisory: false };
+}
+
 const PLAIN_KEY = /^[A-Za-z0-9_$<>-]+$/;
 
 /** `grants[0].app["tailscale.com/cap/aperture"][1].models` */

@@ -1,6 +1,6 @@
 import { UNREADABLE_REFERENCE } from '../src/access/capability.ts';
-import { shown } from './problem.ts';
-import type { Finding, Path } from './problem.ts';
+import { errorAt, shown } from './problem.ts';
+import type { Finding } from './problem.ts';
 import type { Config } from './schema.ts';
 import { valueAt } from './value-at.ts';
 
@@ -40,7 +40,7 @@ export function overdraftFindings({ quotas }: Config, written: unknown): Finding
       const path = ['quotas', name, 'overdraft', index];
       const quoted = shown(valueAt(written, path));
       const fault = memberFault({ name, member, quoted, before: overdraft.slice(0, index), isDefined });
-      return fault === undefined ? [] : [error(path, `quota ${name}: overdraft ${fault}`)];
+      return fault === undefined ? [] : [errorAt(path, `quota ${name}: overdraft ${fault}`)];
     }),
   );
 }
@@ -69,8 +69,4 @@ export function chargedQuotas({ quotas }: Config, referenced: ReadonlySet<string
   const lending = new Set(Object.values(quotas).flatMap(({ overdraft }) => overdraft));
   const heads = Object.entries(quotas).filter(([name]) => referenced.has(name) || !lending.has(name));
   return new Set([...referenced, ...heads.flatMap(([, { overdraft }]) => overdraft)]);
-}
-
-function error(path: Path, message: string): Finding {
-  return { severity: 'error', path, atKey: false, message, advisory: false };
 }

@@ -1,6 +1,7 @@
 import { readBaseUrl } from './base-url.ts';
 import { compatibilityOf } from './compatibility.ts';
 import { exportFindings } from './export.ts';
+import { destinationFindings } from './destinations.ts';
 import { readHeaderEntry } from './headers.ts';
 import { listenerFindings } from './listeners.ts';
 import { neverMatching } from './never-matching.ts';
@@ -86,6 +87,7 @@ export function remarksOn(config: Config, written: unknown): Finding[] {
     ...ownPriceFindings(config.server, written),
     ...overdraftFindings(config, written),
     ...policyTestFindings(config),
+    ...destinationFindings(config),
     ...webhookFindings(config, written),
     ...otlpFindings(config, written),
     ...syslogFindings(config, written),

@@ -1,11 +1,10 @@
 import { isIP } from 'node:net';
-import { DESTINATIONS } from '../src/contract/limits.ts';
 import { assert, failed, ok } from '../src/lib/result.ts';
 import type { Result } from '../src/lib/result.ts';
 import type { DialTls } from '../src/sinks/dialer.ts';
 import { isSyslogFormat, SYSLOG_FORMATS } from '../src/sinks/syslog/message.ts';
 import type { SyslogSettings } from '../src/sinks/syslog/syslog.ts';
-import { shown } from './problem.ts';
+import { errorAt, shown } from './problem.ts';
 import type { Finding, Path } from './problem.ts';
 import type { Config } from './schema.ts';
 import type { SyslogConfig } from './schema/syslog.ts';
@@ -30,11 +29,7 @@ function readReceiver(text: string): Result<{ host: string; port: number }, stri
 /** What is wrong with `exporters.syslog`, which is a section of ours: so these are errors. */
 export function syslogFindings({ exporters }: Config, written: unknown): Finding[] {
   const section = ['exporters', 'syslog'];
-  const receivers = Object.entries(exporters.syslog);
-  const together = receivers.length + Object.keys(exporters.webhooks).length;
-  const many =
-    together > DESTINATIONS ? [error(section, `has, with webhooks, more than ${DESTINATIONS} destinations`)] : [];
-  const found = receivers.flatMap(([name, syslog]) => {
+  return Object.entries(exporters.syslog).flatMap(([name, syslog]) => {
     const path = [...section, name];
     return [
       ...addressFindings(path, syslog, valueAt(written, [...path, 'address'])),
@@ -44,44 +39,39 @@ export function syslogFindings({ exporters }: Config, written: unknown): Finding
       ...filterFindings(path, syslog),
     ].map((finding) => ({ ...finding, message: `syslog ${name}: ${finding.message}` }));
   });
-  return receivers.length === 0 ? [] : [...many, ...found];
 }
 
 function addressFindings(path: Path, { address }: SyslogConfig, written: unknown): Finding[] {
   const read = readReceiver(address);
   if (read.ok) return [];
   const quoted = typeof written === 'string' ? shown(written) : '';
-  return [error([...path, 'address'], `the address "${quoted}" ${read.fault}`)];
+  return [errorAt([...path, 'address'], `the address "${quoted}" ${read.fault}`)];
 }
 
 function tlsFindings(path: Path, { tls, framing, plain_tcp }: SyslogConfig): Finding[] {
   const findings: Finding[] = [];
   if (framing === 'newline' && tls !== false) {
-    findings.push(error([...path, 'framing'], 'with TLS, messages are framed by octet_counting (RFC 5425)'));
+    findings.push(errorAt([...path, 'framing'], 'with TLS, messages are framed by octet_counting (RFC 5425)'));
   }
   if (plain_tcp && tls !== false) {
-    findings.push(error([...path, 'plain_tcp'], 'plain_tcp stands beside TLS: it is for "tls": false'));
+    findings.push(errorAt([...path, 'plain_tcp'], 'plain_tcp stands beside TLS: it is for "tls": false'));
   }
   if (typeof tls === 'boolean') return findings;
   const at = [...path, 'tls'];
   const { server_name, cert_file, key_file } = tls;
   if (server_name !== undefined && (isIP(server_name) !== 0 || !NAME.test(server_name))) {
-    findings.push(error([...at, 'server_name'], `"${shown(server_name)}" is not the name of a host`));
+    findings.push(errorAt([...at, 'server_name'], `"${shown(server_name)}" is not the name of a host`));
   }
   if ((cert_file === undefined) !== (key_file === undefined)) {
     const [there, missing] = cert_file === undefined ? ['key_file', 'cert_file'] : ['cert_file', 'key_file'];
-    findings.push(error([...at, there], `${there} stands without ${missing}`));
+    findings.push(errorAt([...at, there], `${there} stands without ${missing}`));
   }
   return findings;
 }
 
 function formatFindings(path: Path, { format }: SyslogConfig): Finding[] {
   if (isSyslogFormat(format)) return [];
-  return [error([...path, 'format'], `the format "${shown(format)}" is not one of ${SYSLOG_FORMATS.join(', ')}`)];
-}
-
-function error(path: Path, message: string): Finding {
-  return { severity: 'error', path, atKey: false, message, advisory: false };
+  return [errorAt([...path, 'format'], `the format "${shown(format)}" is not one of ${SYSLOG_FORMATS.join(', ')}`)];
 }
 
 export function syslogOf(receivers: Config['exporters']['syslog']): SyslogSettings[] {

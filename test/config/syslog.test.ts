@@ -115,3 +115,29 @@ test.each([
   expect(found).toHaveLength(1);
   expect(found[0]).toMatch(message);
 });
+
+test('destinations of all kinds are bounded together', () => {
+  const named = (count: number, one: unknown): Record<string, unknown> =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`d${at}`, one]));
+  const of = (webhooks: number, receivers: number, exporters: number): string[] => {
+    const secret = `whsec_${Buffer.alloc(24, 'c').toString('base64')}`;
+    const loaded = loadConfig({
+      text: JSON.stringify({
+        exporters: {
+          webhooks: named(webhooks, { url: 'https://siem.example/', secret }),
+          syslog: named(receivers, GOOD),
+          otlp: named(exporters, { endpoint: 'https://otel.example' }),
+        },
+      }),
+      file: 'test.hujson',
+      env: {},
+      listen: undefined,
+      strict: false,
+    });
+    return loaded.ok ? [] : loaded.fault.filter(({ severity }) => severity === 'error').map(({ message }) => message);
+  };
+  expect(of(24, 20, 10)).toEqual([]);
+  for (const many of [of(25, 20, 10), of(65, 0, 0), of(0, 65, 0), of(0, 0, 33)]) {
+    expect(many).toEqual([expect.stringMatching(/destinations, of at most 64$/)]);
+  }
+});
