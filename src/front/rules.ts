@@ -160,8 +160,9 @@ export function decidingOf(
   id: ExchangeId,
   { route, placeholders }: Pick<Judged, 'route' | 'placeholders'>,
 ): Deciding | undefined {
-  const rules = rulesAfter(arrival, route);
-  const hooks = hooksAfter(arrival, route);
+  const told = sendHooksOf(arrival, route);
+  const rules = rulesAfter(arrival, told);
+  const hooks = hooksAfter(arrival, told);
   if (rules.length + hooks.length + placeholders.length === 0) return undefined;
   if (hooks.length === 0) return { rules, placeholders };
   const asking = { wired: wiredOf(hooks), facts: factsOf(services, arrival, id, route, hooks) };
@@ -170,20 +171,17 @@ export function decidingOf(
 
 /** A rule or hook that has a say in answers. */
 export function judgeOfAnswers(arrival: Arrival, route: Route): string | undefined {
-  return rulesAfter(arrival, route)[0] ?? hooksAfter(arrival, route)[0]?.name;
+  const told = sendHooksOf(arrival, route);
+  return rulesAfter(arrival, told)[0] ?? hooksAfter(arrival, told)[0]?.name;
 }
 
-function rulesAfter(arrival: Arrival, route: Route): string[] {
-  const { responseRules } = arrival.world;
-  return sendHooksOf(arrival, route).flatMap(({ name }) => (responseRules.has(name) ? [name] : []));
+function rulesAfter({ world: { responseRules } }: Arrival, told: readonly SendHook[]): string[] {
+  return told.flatMap(({ name }) => (responseRules.has(name) ? [name] : []));
 }
 
 /** Hooks that are asked about the answer, and names that somebody meant one by. */
-function hooksAfter(arrival: Arrival, route: Route): readonly SendHook[] {
-  const { builtins, rules } = arrival.world;
-  const hooks = sendHooksOf(arrival, route);
-  if (hooks.length === 0) return hooks;
-  return hooks.filter(
+function hooksAfter({ world: { builtins, rules } }: Arrival, told: readonly SendHook[]): readonly SendHook[] {
+  return told.filter(
     ({ name, events }) => events.includes('response') && !builtins.has(name) && rules?.disabled.includes(name) !== true,
   );
 }
@@ -224,7 +222,9 @@ function readingRule(arrival: Arrival, judged: Judged): string | undefined {
 function readingHook(arrival: Arrival, { route }: Judged): string | undefined {
   const strict = (name: string): boolean =>
     arrival.world.rules?.rules.some((rule) => rule.name === name && rule.failPolicy === 'fail_closed') === true;
-  return hooksAfter(arrival, route).find(({ name, send }) => strict(name) && send.some(isOfAnswer))?.name;
+  return hooksAfter(arrival, sendHooksOf(arrival, route)).find(
+    ({ name, send }) => strict(name) && send.some(isOfAnswer),
+  )?.name;
 }
 
 function isOfAnswer(field: string): boolean {
