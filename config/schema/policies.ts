@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isHeuristic } from '../../src/contract/guardrail.ts';
 import { BuiltinConfig } from './builtin.ts';
 import { authorization, duration, money, rate } from './fields.ts';
 
@@ -49,9 +50,8 @@ const WrittenHook = z.strictObject({
  * flags.
  */
 export const HookConfig = WrittenHook.transform(({ fail_policy, ...hook }) => {
-  const kind = hook.builtin?.kind;
-  const guesses = kind === undefined || kind === 'prompt_injection' || kind === 'language';
-  const otherwise = guesses ? ('fail_open' as const) : ('fail_closed' as const);
+  const otherwise =
+    hook.builtin === undefined || isHeuristic(hook.builtin) ? ('fail_open' as const) : ('fail_closed' as const);
   return { ...hook, fail_policy: fail_policy === '' ? otherwise : fail_policy };
 });
 export type HookConfig = z.output<typeof HookConfig>;

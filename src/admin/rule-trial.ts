@@ -1,6 +1,7 @@
 import type { Api } from '../contract/api.ts';
 import { answerTo } from '../contract/fault.ts';
 import type { Fault } from '../contract/fault.ts';
+import { isHeuristic } from '../contract/guardrail.ts';
 import type {
   BuiltinRule,
   CallFacts,
@@ -115,18 +116,13 @@ function chosen({ rules, side, input, callHooks }: Trial): { run: Rule[]; notRun
 function whyNot(rule: Rule, side: Side, input: 'text' | 'body', callHooks: boolean): string | undefined {
   if (rule.type === 'hook') return callHooks ? undefined : 'an external hook is called only with "call_hooks"';
   if (!rule.builtin.sides.includes(side)) return `it does not look at the ${side}`;
-  return input === 'text' && !isTextRule(rule) && !isHeuristic(rule)
+  return input === 'text' && !isTextRule(rule) && !isHeuristic(rule.builtin)
     ? `a rule of the kind ${rule.builtin.kind} looks at a body`
     : undefined;
 }
 
 function isTextRule(rule: Rule): rule is TextRule {
   return rule.type === 'builtin' && 'thinking' in rule.builtin;
-}
-
-/** Reads texts too, and says of each what it is, not where. */
-function isHeuristic({ builtin: { kind } }: BuiltinRule): boolean {
-  return kind === 'prompt_injection' || kind === 'language';
 }
 
 interface Judged {

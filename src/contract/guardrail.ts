@@ -148,6 +148,10 @@ export interface PromptSize extends BuiltinCommon {
 /** Those that guess: they look at requests, and flag. */
 export type Heuristic = PromptInjection | LanguageRule;
 
+export function isHeuristic(builtin: Builtin): builtin is Heuristic {
+  return builtin.kind === 'prompt_injection' || builtin.kind === 'language';
+}
+
 /** Looks for what wants to be obeyed, in what users write and tools tell. */
 export interface PromptInjection extends BuiltinCommon {
   kind: 'prompt_injection';

@@ -5,7 +5,7 @@ import { priceOf, termsOf } from '../pricing/cost.ts';
 import { ONE } from '../pricing/exact.ts';
 import type { Rational } from '../pricing/exact.ts';
 import { findPrice } from '../pricing/lookup.ts';
-import { servedAs } from '../pricing/rates.ts';
+import { servedAs, tierOf } from '../pricing/rates.ts';
 import { meteredOf, splitCost } from '../pricing/split.ts';
 import type { Meter, Metered } from '../pricing/split.ts';
 import type { ModelPrice, PriceTable } from '../pricing/table.ts';
@@ -49,7 +49,7 @@ export function chargesFrom(of: ChargedTogether, limits: readonly number[], pric
   const metered = meteredOf({ ...of, inputTokens: passed + 1 }, found.price, servedAs(of.serviceTier, of.speed));
   const split = splitCost(of.costNanodollars, of.exchanges, metered, found.adjustment);
   if (split === undefined || metered.length === 0) return [wholeCharge(of)];
-  const aboveInputTokens = limitOf(found.price, passed + 1);
+  const aboveInputTokens = tierOf(found.price, passed + 1)?.above_input_tokens ?? 0;
   return metered.map((each, at) => ({
     of,
     what: each.meter,
@@ -63,10 +63,6 @@ export function chargesFrom(of: ChargedTogether, limits: readonly number[], pric
 
 function ratesFrom({ rate }: Metered, { n, d }: Rational): Charge['rates'] {
   return rate && { list: rate, agreed: { n: rate.n * n, d: rate.d * d } };
-}
-
-function limitOf({ tiers }: ModelPrice, inputTokens: number): number {
-  return tiers.findLast((tier) => inputTokens > tier.above_input_tokens)?.above_input_tokens ?? 0;
 }
 
 /** A sum that is known as a whole only, or not at all. */

@@ -70,7 +70,7 @@ export interface Rates {
  * @param inputTokens the request's total input, cached included.
  */
 export function ratesFor(price: ModelPrice, inputTokens: number, served: Served): Rates {
-  const tier = price.tiers.findLast((each) => inputTokens > each.above_input_tokens)?.rates ?? {};
+  const tier = tierOf(price, inputTokens)?.rates ?? {};
   const service = served.as === 'service' ? served.services.find((each) => price.services[each]) : undefined;
   const special = service === undefined ? {} : (price.services[service] ?? {});
   const rate = (name: RateName): Rational | undefined => {
@@ -83,6 +83,11 @@ export function ratesFor(price: ModelPrice, inputTokens: number, served: Served)
     return times(whole(ofService), over(whole(long), whole(base)));
   };
   return { rate, flags: flagsOf(served, service) };
+}
+
+/** Whose rates hold for a context of this length; undefined: the model's own. */
+export function tierOf({ tiers }: ModelPrice, inputTokens: number): ModelPrice['tiers'][number] | undefined {
+  return tiers.findLast((tier) => inputTokens > tier.above_input_tokens);
 }
 
 /** What a token of the kind costs; undefined where the model has no rate for it at all. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { RATE_NAMES } from '../contract/price.ts';
+import { isObject } from '../lib/is-object.ts';
 import { failed, ok } from '../lib/result.ts';
 import type { Result } from '../lib/result.ts';
 import type { CostBasis } from './basis.ts';
@@ -131,10 +132,6 @@ function isSearchPrice(value: unknown): boolean {
 
 function isPrice(value: unknown): boolean {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Reads the price table once per thread, at start. Throws when the file is not one of ours: nothing runs without it. */

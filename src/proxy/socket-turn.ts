@@ -1,14 +1,6 @@
+import { isLastEvent } from '../protocols/openai-responses/stream.ts';
 import { asEvent } from './message-event.ts';
 import type { UpstreamCall, UpstreamEvents, UpstreamRequest, Upstreams } from './upstream.ts';
-
-/** After one of these nothing more comes of a turn. */
-const TERMINAL = new Set([
-  'response.completed',
-  'response.incomplete',
-  'response.failed',
-  'response.cancelled',
-  'error',
-]);
 
 const SPEAKS_EVENTS: [string, string][] = [['content-type', 'text/event-stream']];
 
@@ -18,11 +10,6 @@ export interface TurnCarrier {
   resume(turn: SocketTurn): void;
   /** Nobody wants it any more. */
   abandon(turn: SocketTurn): void;
-}
-
-/** After a message of this type nothing more comes of its turn. */
-export function isLast(type: string): boolean {
-  return TERMINAL.has(type);
 }
 
 /** One turn, as its exchange holds it. */
@@ -65,7 +52,7 @@ export class SocketTurn implements UpstreamCall {
 
   /** True where it was the turn's last one. */
   frame(bytes: Uint8Array, type: string, status: number, headers: [string, string][]): boolean {
-    const last = isLast(type);
+    const last = isLastEvent(type);
     const { events } = this;
     if (!this.#begun && type === 'error' && status >= 400 && status < 600) {
       // Refused as a whole, as a POST would have been.

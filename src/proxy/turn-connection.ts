@@ -1,7 +1,7 @@
 import { NORMAL } from '../lib/close-frame.ts';
 import { createFrame, readProviderFrame } from '../protocols/openai-responses/frame.ts';
+import { isLastEvent } from '../protocols/openai-responses/stream.ts';
 import type { Dialed, DialedEvents } from './dial-socket.ts';
-import { isLast } from './socket-turn.ts';
 import type { SocketTurn, TurnCarrier } from './socket-turn.ts';
 
 export interface ConnectionParts {
@@ -112,7 +112,7 @@ export class TurnConnection implements TurnCarrier {
     if (this.over) return;
     const { type, streamId, status } = readProviderFrame(bytes);
     if (streamId !== undefined && this.#abandoned.has(streamId)) {
-      if (isLast(type)) this.#abandoned.delete(streamId);
+      if (isLastEvent(type)) this.#abandoned.delete(streamId);
       return;
     }
     const turn = this.#turnOf(streamId);

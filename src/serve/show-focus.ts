@@ -1,5 +1,6 @@
+import { DAY_MS } from '../dashboard/range.ts';
+
 const ANSWER_WITHIN_MS = 60_000;
-const DAY_MS = 86_400_000;
 const USUAL_DAYS = 30;
 
 export interface FocusOptions {

@@ -6,54 +6,6 @@ import { USAGE_KINDS } from '../contract/usage.ts';
 import { effective, joinChanges } from './amendments.ts';
 import { withHeld } from './holds.ts';
 
-/** What an export says of a record, its money as it is now. */
-export interface RecordToExport {
-  id: string;
-  receivedAtMs: number;
-  endedAtMs: number;
-  login: string;
-  nodeId: string;
-  tags: string[];
-  model: string;
-  api: (typeof APIS)[number];
-  usage: ExchangeRecord['usage'];
-  serverTools: Record<string, number>;
-  costNanodollars: string | null;
-  costBasis: string | null;
-  sessionId: string;
-  path: string;
-  status: number;
-  toolCalls: { name: string; arguments: string }[];
-  firstByteAtMs: number | null;
-  nodeName: string;
-  groups: string[];
-  identitySource: string;
-  agent: string;
-  clientVersion: string;
-  userAgent: string;
-  provider: string;
-  keyId: string;
-  modelServed: string | null;
-  method: string;
-  stream: boolean;
-  state: string;
-  deniedBy: string | null;
-  stopReason: string | null;
-  usageState: string;
-  usageFlags: string[];
-  priceVersion: string | null;
-  serviceTier: string | null;
-  parentSessionId: string | null;
-  agentId: string | null;
-  toolCallCount: number;
-  configVersion: string;
-  requestBytes: number;
-  responseBytes: number;
-  providerRequestId: string | null;
-  responseId: string | null;
-  error: unknown;
-}
-
 /** The records of these ids, in the order of the ids. @throws Error where one is not there: none is ever removed. */
 export async function recordsToExport(pool: Pool, ids: readonly string[]): Promise<RecordToExport[]> {
   const ordered = [...ids].sort();
@@ -144,7 +96,7 @@ const Row = z
     cost_nanodollars: z.string().nullable(),
     tool_calls: z.array(z.object({ name: z.string(), arguments: z.string() })),
   })
-  .transform((row): RecordToExport => ({
+  .transform((row) => ({
     id: row.id,
     receivedAtMs: row.received_ms,
     endedAtMs: row.ended_ms,
@@ -190,3 +142,5 @@ const Row = z
     responseId: row.response_id,
     error: row.error,
   }));
+/** What an export says of a record, its money as it is now. */
+export type RecordToExport = z.output<typeof Row>;

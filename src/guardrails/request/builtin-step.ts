@@ -1,4 +1,5 @@
 import type { Api } from '../../contract/api.ts';
+import { isHeuristic } from '../../contract/guardrail.ts';
 import type { BuiltinRule, TextBuiltin, Verdict } from '../../contract/guardrail.ts';
 import { unreachable } from '../../lib/result.ts';
 import type { Splice } from '../../protocols/body-edit.ts';
@@ -46,7 +47,7 @@ export async function builtinStep(rule: BuiltinRule, judged: Judged, parts: Buil
   const { builtin } = rule;
   const tally = tallyOf(rule, parts);
   if (isTextBuiltin(builtin)) return textStep(rule, builtin, tally, judged, parts);
-  if (builtin.kind === 'prompt_injection' || builtin.kind === 'language') {
+  if (isHeuristic(builtin)) {
     await applyHeuristic(builtin, tally, judged.body, judged.texts(), parts.pace);
     return { verdict: tally.verdict('flag', parts.nowMs()), blocked: false, splices: [] };
   }

@@ -1,3 +1,4 @@
+import { isLastEvent } from '../../protocols/openai-responses/stream.ts';
 import type { ApiReader } from './api-reader.ts';
 import { itemsOf, memberOf, numberIn, textIn } from './json-tree.ts';
 import type { JsonNode } from './json-tree.ts';
@@ -111,7 +112,7 @@ export class ResponsesReader implements ApiReader {
     itemsOf(memberOf(response, 'output')).forEach((item, position) => {
       this.#readItem(item, `item ${position}`, !BEGINNINGS.has(type), texts);
     });
-    if (!TERMINAL.has(type)) return;
+    if (!isLastEvent(type)) return;
     texts.end();
     texts.calls.end();
   }
@@ -163,13 +164,6 @@ function readEchoes(response: JsonNode, texts: Texts): void {
 const DELTA = '.delta';
 const DONE = '.done';
 const BEGINNINGS = new Set(['response.created', 'response.queued', 'response.in_progress']);
-const TERMINAL = new Set([
-  'response.completed',
-  'response.incomplete',
-  'response.failed',
-  'response.cancelled',
-  'error',
-]);
 
 /** Where an event's text stands in its item; nothing for a text of the item itself. */
 function placeOf(event: JsonNode): string {

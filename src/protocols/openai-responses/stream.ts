@@ -11,6 +11,12 @@ const ITEMS_MAX = 4096;
 const PARTS_MAX = 1024;
 
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed', 'response.cancelled']);
+
+/** Whether nothing more comes of a response after an event of this type. */
+export function isLastEvent(type: string): boolean {
+  return TERMINAL.has(type) || type === 'error';
+}
+
 const SNAPSHOTS = new Set(['response.created', 'response.queued', 'response.in_progress']);
 
 /** Events whose `delta` continues a text member of an item's part, and that member's name. */

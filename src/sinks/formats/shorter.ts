@@ -1,4 +1,5 @@
 import type { Delivery } from '../../contract/delivery.ts';
+import { isObject } from '../../lib/is-object.ts';
 import { cutText } from './text.ts';
 
 /** From the least that is lost to the most: the first that fits is sent. */
@@ -38,8 +39,4 @@ function cutValue(value: unknown, step: Step, depth: number): unknown {
   return Object.fromEntries(
     members.map(([name, member]) => [cutText(name, step.characters), cutValue(member, step, depth + 1)]),
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { TraceParent } from '../../contract/trace.ts';
+import { zeroUsage } from '../../contract/usage.ts';
+import type { Usage } from '../../contract/usage.ts';
 
 const text = z.string().catch('');
 const maybe = z.string().nullable().catch(null);
@@ -31,7 +33,11 @@ export const SpanFacts = z.object({
   stream: z.boolean().catch(false),
   denied_by: maybe,
   error: maybe,
-  usage: z.record(z.string(), z.number()).nullable().catch(null),
+  usage: z
+    .record(z.string(), z.number())
+    .transform((counts): Usage => ({ ...zeroUsage(), ...counts }))
+    .nullable()
+    .catch(null),
   usage_state: text,
   cost_nanodollars: maybe,
   service_tier: maybe,

@@ -1,4 +1,5 @@
 import { innerSpanIdOf, spanIdOf, traceIdOf } from '../../contract/trace.ts';
+import { totalInput, totalOutput } from '../../contract/usage.ts';
 import { operationOf, providerNameOf } from './names.ts';
 import type { OtlpProvider } from './names.ts';
 import type { SpanFacts } from './span-facts.ts';
@@ -122,14 +123,13 @@ function answeredOf(facts: SpanFacts): Record<string, unknown> {
 /** The conventions count what a cache gave and took among the input, and reasoning among the output. */
 function usageOf(usage: SpanFacts['usage']): Record<string, unknown> {
   if (usage === null) return {};
-  const sum = (...kinds: readonly string[]): number => kinds.reduce((all, kind) => all + (usage[kind] ?? 0), 0);
-  const written = sum('cache_write_5m', 'cache_write_1h', 'cache_write_other');
+  const { cache_read, cache_write_5m, cache_write_1h, cache_write_other, reasoning } = usage;
   return {
-    'gen_ai.usage.input_tokens': sum('input_uncached', 'cache_read', 'audio_in', 'image_in') + written,
-    'gen_ai.usage.output_tokens': sum('output', 'reasoning', 'audio_out', 'image_out'),
-    'gen_ai.usage.cache_read.input_tokens': sum('cache_read'),
-    'gen_ai.usage.cache_creation.input_tokens': written,
-    'gen_ai.usage.reasoning.output_tokens': sum('reasoning'),
+    'gen_ai.usage.input_tokens': totalInput(usage),
+    'gen_ai.usage.output_tokens': totalOutput(usage),
+    'gen_ai.usage.cache_read.input_tokens': cache_read,
+    'gen_ai.usage.cache_creation.input_tokens': cache_write_5m + cache_write_1h + cache_write_other,
+    'gen_ai.usage.reasoning.output_tokens': reasoning,
   };
 }
 
