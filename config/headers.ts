@@ -17,7 +17,9 @@ const OWN_HEADERS = new Set([
 ]);
 
 export type HeaderEntry =
-  { kind: 'header'; name: string; value: string } | { kind: 'malformed' } | { kind: 'own'; name: string };
+  | { kind: 'header'; name: string; value: string }
+  | { kind: 'malformed' }
+  | { kind: 'own'; name: string };
 
 /** Reads an `add_headers` entry, "Header-Name: value"; the name comes back in lower case. */
 export function readHeaderEntry(entry: string): HeaderEntry {

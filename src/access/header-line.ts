@@ -7,7 +7,7 @@ export function readHeaderLine(line: string): [string, string] | undefined {
   if (colon < 0) return undefined;
   const name = line.slice(0, colon).trim();
   const value = line.slice(colon + 1).trim();
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
+  // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
   if (!NAME.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) return undefined;
   return [name.toLowerCase(), value];
 }

@@ -54,4 +54,11 @@ export function totalOutput(usage: Usage): number {
 }
 
 export type StopReason =
-  'stop' | 'length' | 'tool_use' | 'content_filter' | 'refusal' | 'pause' | 'cancelled' | 'error';
+  | 'stop'
+  | 'length'
+  | 'tool_use'
+  | 'content_filter'
+  | 'refusal'
+  | 'pause'
+  | 'cancelled'
+  | 'error';

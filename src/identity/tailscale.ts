@@ -24,7 +24,9 @@ const REASON_CHARACTERS = 200;
 
 /** A private key and its certificate chain as PEM: secret. `refused`: tailscaled says why there is none. */
 export type CertificateAnswer =
-  { kind: 'pair'; pem: string } | { kind: 'refused'; why: string } | { kind: 'unavailable'; why: string };
+  | { kind: 'pair'; pem: string }
+  | { kind: 'refused'; why: string }
+  | { kind: 'unavailable'; why: string };
 
 export interface LocalApi {
   lookup: Lookup;

@@ -15,7 +15,7 @@ export interface SessionInput {
 
 /** Ids of clients are UUIDs and the like. What is longer, or is no plain line of text, is not taken for one. */
 const ID_CHARS = 256;
-// eslint-disable-next-line no-control-regex -- control characters are what it is there to find
+// oxlint-disable-next-line no-control-regex -- control characters are what it is there to find
 const NOT_IN_AN_ID = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]|\p{Surrogate}/u;
 
 const HASH_DIGITS = 16;

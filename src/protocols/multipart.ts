@@ -124,7 +124,7 @@ function partOf(bytes: Buffer, start: number, end: number): FormPart | undefined
  * is a whole one to some servers, and nobody writes the other control characters.
  */
 const DOUBTFUL_LINE =
-  // eslint-disable-next-line no-control-regex -- control characters are what it is there to find
+  // oxlint-disable-next-line no-control-regex -- control characters are what it is there to find
   /[\u0000-\u0008\n-\u001f\u007f]|^(?:[ \t]|content-transfer-encoding\s*:(?!\s*(?:binary|8bit|7bit)\s*$))/i;
 
 /** The values of a header, and where they begin. */

@@ -69,7 +69,7 @@ const ANTHROPIC_VERSION = '2023-06-01';
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 /** What a value must not hold. Beyond CR, LF and NUL, which split a message, undici refuses the other controls. */
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/;
 /** What nearly every value is: one look instead of two. */
 const PLAIN = /^[\t\x20-\x7e]*$/;

@@ -20,7 +20,8 @@ export interface Incoming {
 
 /** `complaint`: what the real API would refuse, unless the request steers towards another answer. */
 export type PromptResult =
-  { ok: true; value: Prompt; complaint: ProviderFault | undefined } | { ok: false; why: string };
+  | { ok: true; value: Prompt; complaint: ProviderFault | undefined }
+  | { ok: false; why: string };
 
 const EMPTY = blindPrompt('', false);
 

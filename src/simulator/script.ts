@@ -11,7 +11,12 @@ import { filler, given, stamps, words } from './words.ts';
 import type { Pieces } from './words.ts';
 
 export type BilledApi =
-  'openai_chat' | 'openai_responses' | 'anthropic_messages' | 'gemini' | 'openai_embeddings' | MediaApi;
+  | 'openai_chat'
+  | 'openai_responses'
+  | 'anthropic_messages'
+  | 'gemini'
+  | 'openai_embeddings'
+  | MediaApi;
 
 export interface ScriptedCall {
   /** 24 letters; each API puts its own prefix before it. */

@@ -7,7 +7,8 @@ import { packageRoot } from '../lib/package-root.ts';
 
 /** Where the database is: what `DATABASE_URL` says, or a socket of the embedded one. Plain data; holds a password. */
 export type DatabaseAddress =
-  { url: string } | { host: string; port: number; user: string; password: string; database: string };
+  | { url: string }
+  | { host: string; port: number; user: string; password: string; database: string };
 
 export interface PoolOptions {
   /** Shown in `pg_stat_activity`, as `aperture-<name>`. */

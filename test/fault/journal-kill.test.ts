@@ -1,38 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import ts from 'typescript';
+import { build } from 'rolldown';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../../src/lib/package-root.ts';
 import { bodyOf, openJournal, replayAll, sampleClosed, scratchFolder } from '../journal/support.ts';
 import { until } from '../support/until.ts';
 
-/** The child program and the rooms it uses as JavaScript, so that the test needs no build. */
-function transpiled(): string {
-  const root = packageRoot();
-  const out = scratchFolder();
-  const folders = ['src/contract', 'src/lib', 'src/journal'].flatMap((folder) =>
-    readdirSync(join(root, folder)).map((name) => join(folder, name)),
-  );
-  for (const path of [...folders, 'test/fault/journal-child.ts']) {
-    const { outputText } = ts.transpileModule(readFileSync(join(root, path), 'utf8'), {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2023,
-        module: ts.ModuleKind.ESNext,
-        rewriteRelativeImportExtensions: true,
-        verbatimModuleSyntax: true,
-      },
-    });
-    const target = join(out, path.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, outputText);
-  }
-  writeFileSync(join(out, 'package.json'), '{"type":"module"}');
-  symlinkSync(join(root, 'node_modules'), join(out, 'node_modules'));
-  return join(out, 'test/fault/journal-child.js');
+/** The child program with what it imports, as one file of JavaScript. */
+async function bundled(): Promise<string> {
+  const file = join(scratchFolder(), 'journal-child.mjs');
+  await build({
+    input: join(packageRoot(), 'test/fault/journal-child.ts'),
+    platform: 'node',
+    output: { file, format: 'esm' },
+  });
+  return file;
 }
 
 /** Lets the child run for `ms` after its first note, kills it, and returns what it had noted. */
@@ -51,7 +37,7 @@ const ROUNDS = 20;
 const SEED = 20_260;
 
 test(`failure mode 10: ${ROUNDS} rounds of kill -9 (seed ${SEED}): what was released is in the journal`, async () => {
-  const program = transpiled();
+  const program = await bundled();
   const folder = join(scratchFolder(), 'journal');
   const noted = new Map<string, { bytes: number; sum: number; closed: boolean }>();
   for (let round = 0; round < ROUNDS; round++) {

@@ -180,61 +180,52 @@ const spelled = (text: string): string => `text=${encodeURIComponent(text)};byte
 
 describe.each(WIRE_NAMES)('%s', (wire) => {
   describe.each([true, false])('streamed: %s', (stream) => {
-    test.concurrent(
-      'failure mode 14: what is to be redacted reaches neither client nor capture, in single letters too',
-      async () => {
-        const { status, body, record } = await take(wire, stream, spelled('see TICKET-123456 and go'));
-        expect(status).toBe(200);
-        expect(textOf(wire, stream, body)).toBe('see [redacted:ticket] and go');
-        expect(body).not.toContain('123456');
-        expect(record).toMatchObject({ state: 'complete', usage_state: 'final' });
-        expect(verdictOf(record, 'tickets', 'response')).toMatchObject({
-          type: 'regex',
-          action: 'redact',
-          shadow: false,
-          counts: { ticket: 1 },
-          scanned: expect.arrayContaining(['assistant']),
-          error: null,
-        });
-        expect(await captured(record.id, 'response')).not.toContain('123456');
-      },
-    );
+    test.concurrent('failure mode 14: what is to be redacted reaches neither client nor capture, in single letters too', async () => {
+      const { status, body, record } = await take(wire, stream, spelled('see TICKET-123456 and go'));
+      expect(status).toBe(200);
+      expect(textOf(wire, stream, body)).toBe('see [redacted:ticket] and go');
+      expect(body).not.toContain('123456');
+      expect(record).toMatchObject({ state: 'complete', usage_state: 'final' });
+      expect(verdictOf(record, 'tickets', 'response')).toMatchObject({
+        type: 'regex',
+        action: 'redact',
+        shadow: false,
+        counts: { ticket: 1 },
+        scanned: expect.arrayContaining(['assistant']),
+        error: null,
+      });
+      expect(await captured(record.id, 'response')).not.toContain('123456');
+    });
 
-    test.concurrent(
-      'failure mode 14: what is forbidden ends the answer in the words of the API, and nothing of it is told',
-      async () => {
-        const { status, body, record } = await take(wire, stream, spelled('look at the heron nest now'));
-        expect(body).toContain('no birds');
-        expect(body).not.toContain('heron');
-        expect(status).toBe(stream ? 200 : 403);
-        if (stream) {
-          const told = textOf(wire, stream, body);
-          expect('look at the '.startsWith(told), told).toBe(true);
-        }
-        expect(record).toMatchObject({ state: 'blocked', error: { code: 'gateway_guardrail_blocked' } });
-        expect(verdictOf(record, 'birds', 'response')).toMatchObject({ action: 'block', counts: { word: 1 } });
-      },
-    );
+    test.concurrent('failure mode 14: what is forbidden ends the answer in the words of the API, and nothing of it is told', async () => {
+      const { status, body, record } = await take(wire, stream, spelled('look at the heron nest now'));
+      expect(body).toContain('no birds');
+      expect(body).not.toContain('heron');
+      expect(status).toBe(stream ? 200 : 403);
+      if (stream) {
+        const told = textOf(wire, stream, body);
+        expect('look at the '.startsWith(told), told).toBe(true);
+      }
+      expect(record).toMatchObject({ state: 'blocked', error: { code: 'gateway_guardrail_blocked' } });
+      expect(verdictOf(record, 'birds', 'response')).toMatchObject({ action: 'block', counts: { word: 1 } });
+    });
 
-    test.concurrent(
-      'values are stood in for on their way to the provider, and put back on the way to the client',
-      async () => {
-        const { status, body, record } = await take(
-          wire,
-          stream,
-          'echo=1;bytes=1',
-          saying(wire, `write to ${EMAIL} today`),
-        );
-        expect(status).toBe(200);
-        expect(textOf(wire, stream, body)).toBe(`write to ${EMAIL} today`);
-        const sent = await captured(record.id, 'request');
-        expect(sent).not.toContain('lovelace');
-        expect(sent).toMatch(/write to EMAIL_[0-9a-f]{16} today/);
-        expect(await captured(record.id, 'response')).not.toContain('lovelace');
-        expect(verdictOf(record, 'people', 'request')).toMatchObject({ action: 'tokenise', counts: { email: 1 } });
-        expect(JSON.stringify(record)).not.toContain('lovelace');
-      },
-    );
+    test.concurrent('values are stood in for on their way to the provider, and put back on the way to the client', async () => {
+      const { status, body, record } = await take(
+        wire,
+        stream,
+        'echo=1;bytes=1',
+        saying(wire, `write to ${EMAIL} today`),
+      );
+      expect(status).toBe(200);
+      expect(textOf(wire, stream, body)).toBe(`write to ${EMAIL} today`);
+      const sent = await captured(record.id, 'request');
+      expect(sent).not.toContain('lovelace');
+      expect(sent).toMatch(/write to EMAIL_[0-9a-f]{16} today/);
+      expect(await captured(record.id, 'response')).not.toContain('lovelace');
+      expect(verdictOf(record, 'people', 'request')).toMatchObject({ action: 'tokenise', counts: { email: 1 } });
+      expect(JSON.stringify(record)).not.toContain('lovelace');
+    });
 
     test.concurrent('an answer without a find comes byte for byte, and a shadow rule changes nothing', async () => {
       const tag = newTag();

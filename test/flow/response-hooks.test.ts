@@ -198,7 +198,7 @@ describe.concurrent.each(WIRE_NAMES)('%s', (wire) => {
       expect(called?.body.tool_calls).toEqual([]);
       expect(JSON.stringify(called?.body.response_body)).toContain('the tide is high');
       if (!stream) expect(called?.body.response_body).toEqual(JSON.parse(body));
-      expect((called?.body.raw_responses as unknown[]).length).toBeGreaterThan(stream ? 1 : 0);
+      expect((called!.body.raw_responses as unknown[]).length).toBeGreaterThan(stream ? 1 : 0);
       expect(Object.keys(callsOf(lax, tag)[0]?.body ?? {}).sort()).toEqual(['metadata', 'response_body']);
 
       const record = await recordOf(tag);
@@ -232,22 +232,19 @@ describe.concurrent.each(WIRE_NAMES)('%s', (wire) => {
     });
   });
 
-  test.concurrent(
-    'what one puts in the place of an answer the next sees, the client gets and the capture holds',
-    async () => {
-      const tag = newTag();
-      answers.set(tag, { strict: replacing('heron', 'wren') });
-      const { status, headers, bytes, body } = await take(wire, false, { tag, sim: saying('a heron in the reeds') });
-      expect(status).toBe(200);
-      expect(body).toContain('a wren in the reeds');
-      expect(headers['content-length']).toBe(String(bytes.length));
-      expect(JSON.stringify(callsOf(lax, tag)[0]?.body.response_body)).toContain('a wren in the reeds');
-      const record = await recordOf(tag);
-      expect(record).toMatchObject({ state: 'complete', usage: { output: 20 }, response_sha256: sha256(bytes) });
-      expect(record.edits).toContainEqual({ kind: 'rule', side: 'response', detail: 'strict: modify' });
-      expect(await captured(record.id)).toBe(body);
-    },
-  );
+  test.concurrent('what one puts in the place of an answer the next sees, the client gets and the capture holds', async () => {
+    const tag = newTag();
+    answers.set(tag, { strict: replacing('heron', 'wren') });
+    const { status, headers, bytes, body } = await take(wire, false, { tag, sim: saying('a heron in the reeds') });
+    expect(status).toBe(200);
+    expect(body).toContain('a wren in the reeds');
+    expect(headers['content-length']).toBe(String(bytes.length));
+    expect(JSON.stringify(callsOf(lax, tag)[0]?.body.response_body)).toContain('a wren in the reeds');
+    const record = await recordOf(tag);
+    expect(record).toMatchObject({ state: 'complete', usage: { output: 20 }, response_sha256: sha256(bytes) });
+    expect(record.edits).toContainEqual({ kind: 'rule', side: 'response', detail: 'strict: modify' });
+    expect(await captured(record.id)).toBe(body);
+  });
 
   test.concurrent('a stream cannot be modified: by the fail_policy it is refused, or goes on as it came', async () => {
     const refused = newTag();
@@ -379,29 +376,26 @@ test.concurrent('a client that leaves while its stream is held aborts the provid
   expect(callsOf(strict, tag)).toEqual([]);
 });
 
-test.concurrent(
-  'a client that leaves while a hook is asked ends the call, and the next hook is not asked',
-  async () => {
-    const tag = newTag();
-    let ended = false;
-    answers.set(tag, { strict: (response) => response.on('close', () => (ended = true)) });
-    const leaving = new AbortController();
-    const asking = fetch(flow.gateway.url + WIRES.chat.path('', false), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': tag },
-      body: JSON.stringify(WIRES.chat.body(WIRES.chat.model, false)),
-      signal: leaving.signal,
-    }).catch(() => 'left');
-    await until('the hook is asked', () => callsOf(strict, tag).length === 1);
-    leaving.abort();
-    expect(await asking).toBe('left');
-    await until('the call is over', () => ended);
-    const record = await recordOf(tag);
-    expect(record).toMatchObject({ state: 'aborted', response_bytes: 0 });
-    expect(byHook(record)).toEqual([]);
-    expect(callsOf(lax, tag)).toEqual([]);
-  },
-);
+test.concurrent('a client that leaves while a hook is asked ends the call, and the next hook is not asked', async () => {
+  const tag = newTag();
+  let ended = false;
+  answers.set(tag, { strict: (response) => response.on('close', () => (ended = true)) });
+  const leaving = new AbortController();
+  const asking = fetch(flow.gateway.url + WIRES.chat.path('', false), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'user-agent': tag },
+    body: JSON.stringify(WIRES.chat.body(WIRES.chat.model, false)),
+    signal: leaving.signal,
+  }).catch(() => 'left');
+  await until('the hook is asked', () => callsOf(strict, tag).length === 1);
+  leaving.abort();
+  expect(await asking).toBe('left');
+  await until('the call is over', () => ended);
+  const record = await recordOf(tag);
+  expect(record).toMatchObject({ state: 'aborted', response_bytes: 0 });
+  expect(byHook(record)).toEqual([]);
+  expect(callsOf(lax, tag)).toEqual([]);
+});
 
 describe.concurrent('official SDKs', () => {
   test.concurrent.each([true, false])(

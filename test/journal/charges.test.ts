@@ -311,7 +311,8 @@ describe('a replay', () => {
 
 /** What may happen to a journal; a number picks the exchange that it happens to. */
 type Step =
-  { what: 'open' | 'close' | 'charge' | 'chargeEarlier' | 'forget'; which: number } | { what: 'turn' | 'kill' };
+  | { what: 'open' | 'close' | 'charge' | 'chargeEarlier' | 'forget'; which: number }
+  | { what: 'turn' | 'kill' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ what: fc.constantFrom('open', 'close', 'charge'), which: fc.nat() }) },

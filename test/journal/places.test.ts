@@ -75,11 +75,13 @@ test('failure mode 47: a stream of 200,000 scattered events keeps a bounded inde
   for (let i = 0; i < count; i++) {
     const segment = 1 + Math.floor(i / perSegment);
     const offset = (i % perSegment) * every;
-    while (!(
-      runs[covered]!.segment === segment &&
-      runs[covered]!.offset <= offset &&
-      runs[covered]!.offset + runs[covered]!.bytes >= offset + 244
-    )) {
+    while (
+      !(
+        runs[covered]!.segment === segment &&
+        runs[covered]!.offset <= offset &&
+        runs[covered]!.offset + runs[covered]!.bytes >= offset + 244
+      )
+    ) {
       covered += 1;
       expect(covered).toBeLessThan(runs.length);
     }

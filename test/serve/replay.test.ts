@@ -20,7 +20,7 @@ const stored: StoredExchange[] = Array.from({ length: EXCHANGES }, () => ({
   charged: undefined,
   missingFrames: 0,
   extents: [],
-  // eslint-disable-next-line @typescript-eslint/require-await -- a stream of nothing
+  // oxlint-disable-next-line typescript/require-await -- a stream of nothing
   frames: async function* () {
     yield* [];
   },

@@ -96,7 +96,7 @@ test('results that were read are booked by model, each a record of its own that 
     batch: { id: 'msgbatch_1', first_read: first.id, records: [expect.any(String), expect.any(String)] },
     usage_detail: { batch: { lines: 4, failed: 1 } },
   });
-  const { records } = shown?.['batch'] as { records: [string, string] };
+  const { records } = shown!['batch'] as { records: [string, string] };
   expect(records.every(isUuid7)).toBe(true);
   expect(await findRequest(pool, records[0], 'alice@example.com')).toMatchObject({
     ...{ login: 'alice@example.com', groups: ['group:dev'], provider: 'anthropic', key_id: 'key-1' },

@@ -22,7 +22,7 @@ setInterval(() => {
   fault = existsSync(file) ? readFileSync(file, 'utf8') : '';
 }, LOOK_EVERY_MS).unref();
 
-if (isMainThread) afflictDisk();
+if (isMainThread) void afflictDisk();
 else if (process.argv[1]?.includes('piscina')) afflictInspector();
 
 async function afflictDisk() {
@@ -53,8 +53,10 @@ function afflictInspector() {
     if (fault === 'inspector_slow') block(AWAY_MS);
     if (fault === 'inspector_dies') throw new Error('made up');
   }, LOOK_EVERY_MS).unref();
-  const { postMessage } = MessagePort.prototype;
-  MessagePort.prototype.postMessage = function (message, transfer) {
+  const { prototype } = MessagePort;
+  // oxlint-disable-next-line typescript/unbound-method -- it is called with its own `this`
+  const { postMessage } = prototype;
+  prototype.postMessage = function (message, transfer) {
     return postMessage.call(this, Array.isArray(message) ? message.map(sensible) : message, transfer);
   };
 }

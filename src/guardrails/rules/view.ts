@@ -97,7 +97,7 @@ export interface View {
   indices: Uint32Array | undefined;
 }
 
-// eslint-disable-next-line no-control-regex -- ASCII is what this asks for.
+// oxlint-disable-next-line no-control-regex -- ASCII is what this asks for.
 const NOT_ASCII = /[^\x00-\x7f]/;
 
 /** `first`: nothing before it is looked at. */

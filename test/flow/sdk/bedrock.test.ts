@@ -23,10 +23,9 @@ import type { RecordRow, TestGateway } from '../../support/gateway.ts';
 import { until } from '../../support/until.ts';
 
 /**
- * AWS's own SDK through the gateway, before a provider of ours that checks each signature by itself. To be turned on where
- * the gateway has `server.listen_h2c`: HTTP/2 in the clear is what this client speaks by default to an `http://` endpoint.
+ * AWS's own SDK through the gateway, before a provider of ours that checks each signature by itself; over HTTP/2 in the
+ * clear (`server.listen_h2c`) too, which is what this client speaks by default to an `http://` endpoint.
  */
-const H2C_IS_SERVED = true;
 
 const ACCESS_KEY = 'AKIDPROVIDER0000001';
 const SECRET_KEY = 'provider/secret+key0000000000000000000';
@@ -212,7 +211,7 @@ const TRANSPORTS = [
     // As the client has it where nothing is said.
     handler: () => new NodeHttp2Handler({ disableConcurrentStreams: true }),
   },
-].filter(({ name }) => name === 'HTTP/1.1' || H2C_IS_SERVED);
+];
 
 describe.each(TRANSPORTS)("AWS's SDK over $name", ({ origin, handler }) => {
   let client: BedrockRuntimeClient;
@@ -331,7 +330,7 @@ describe.each(TRANSPORTS)("AWS's SDK over $name", ({ origin, handler }) => {
       metadata: { event: 'response', stream: true },
       response_body: { output: { message: { content: [{ text: 'Bonjour de Paris.' }] } }, stopReason: 'end_turn' },
     });
-    expect((hook.calls[0]?.body.raw_responses as unknown[]).length).toBeGreaterThan(2);
+    expect((hook.calls[0]!.body.raw_responses as unknown[]).length).toBeGreaterThan(2);
     hook.answer = (response) => response.end('{"action":"block","status_code":403,"message":"Not for your eyes"}');
     await expect(client.send(command)).rejects.toMatchObject({
       name: 'AccessDeniedException',

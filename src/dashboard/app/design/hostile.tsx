@@ -10,7 +10,7 @@ import styles from './hostile.module.css';
 
 /** Controls but tab and line feed, marks of direction, what has no width, and halves of a character. */
 const UNSEEN =
-  // eslint-disable-next-line no-control-regex, no-misleading-character-class -- these are what is looked for
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- these are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/gu;
 
 interface Part {

@@ -3,7 +3,8 @@ import { sendJson } from '../../api/client.ts';
 import { Replayed } from './answers.ts';
 
 export type ReplayWish =
-  { ids: string[] } | { destination: string; from: string; to: string; state?: 'dead' | 'delivered' };
+  | { ids: string[] }
+  | { destination: string; from: string; to: string; state?: 'dead' | 'delivered' };
 
 /** Puts finished deliveries back; what the pages say of deliveries is asked anew then. */
 export function useReplay() {

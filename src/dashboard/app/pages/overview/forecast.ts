@@ -12,7 +12,11 @@ export type QuotaSpend = z.infer<typeof QuotaSpend>;
 
 /** What becomes of a bucket if the next day is like the last 24 hours. */
 export type Outlook =
-  { is: 'empty' } | { is: 'empties'; inMs: number } | { is: 'holds' } | { is: 'unused' } | { is: 'unknown' };
+  | { is: 'empty' }
+  | { is: 'empties'; inMs: number }
+  | { is: 'holds' }
+  | { is: 'unused' }
+  | { is: 'unknown' };
 
 export interface Standing {
   bucket: Bucket;

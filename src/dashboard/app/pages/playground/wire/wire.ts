@@ -22,7 +22,9 @@ export interface Fault {
 
 /** What one event of a stream says. */
 export type Piece =
-  { kind: 'text' | 'thought'; text: string } | { kind: 'end'; reason: string } | { kind: 'fault'; fault: Fault };
+  | { kind: 'text' | 'thought'; text: string }
+  | { kind: 'end'; reason: string }
+  | { kind: 'fault'; fault: Fault };
 
 /** An API that models are asked through. */
 export interface Wire {

@@ -69,7 +69,7 @@ function pathOf({ origin, path, wantsEvents }: Asked): string {
 
 /** Printable, with feeds and tabs: nothing that moves a cursor, turns the direction of reading, or is not seen. */
 function isHarmless(text: string): boolean {
-  // eslint-disable-next-line no-control-regex -- these are what is looked for
+  // oxlint-disable-next-line no-control-regex -- these are what is looked for
   return !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ud800-\udfff\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd]|[\u{e0000}-\u{e007f}]/u.test(
     text,
   );
