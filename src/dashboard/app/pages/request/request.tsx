@@ -24,7 +24,7 @@ const LOOK_AGAIN_MS = 2_000;
 export function RequestPage() {
   const { id } = useParams({ from: '/requests/$id' });
   const answer = useApi(`/api/requests/${encodeURIComponent(id)}`, RequestRecord);
-  const waits = answer.data !== undefined && isYoung(answer.data, Date.parse(new Date().toISOString()));
+  const waits = answer.data !== undefined && isYoung(answer.data, answer.dataUpdatedAt);
   const { refetch } = answer;
   useEffect(() => {
     if (!waits) return;
