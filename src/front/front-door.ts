@@ -31,8 +31,7 @@ const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 /** Everything that knocks comes through here: probes, models, the JSON API, and requests to models. */
 export function createFrontDoor(services: FrontServices): Accept {
   return (request, response, listener) => {
-    // It was there while this thread waited for a processor.
-    const receivedAtMs = services.clock.nowMs() - services.processorWait();
+    const receivedAtMs = services.arrivedAtMs();
     receive(services, request, response, listener, receivedAtMs).catch((error: unknown) => {
       const id = mintExchangeId(receivedAtMs);
       sendFault(services, response, 'plain', faultOf(services.log, error, id), id);

@@ -7,10 +7,10 @@ import { editsOf } from '../contract/guardrail.ts';
 import { CLIENT_UNSENT_BYTES } from '../contract/limits.ts';
 import type { Release } from '../contract/messages.ts';
 import type { ResourceNote } from '../contract/resource.ts';
+import type { Arrival } from '../lib/arrival.ts';
 import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Pace } from '../lib/pace.ts';
-import type { ProcessorWait } from '../lib/processor-wait.ts';
 import { unreachable } from '../lib/result.ts';
 import { EVENT_STREAM_TYPE, FrameCursor } from '../protocols/bedrock/event-stream.ts';
 import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
@@ -42,7 +42,7 @@ export interface ExchangeMetrics {
 export interface ExchangeServices {
   clock: Clock;
   /** Of this thread. */
-  processorWait: ProcessorWait;
+  arrivedAtMs: Arrival;
   metrics: ExchangeMetrics;
   journal: ExchangeJournal;
   upstreams: Upstreams;
@@ -97,7 +97,7 @@ export class Exchange implements UpstreamEvents, Watched {
   #state: State = { at: 'journaling' };
   #attempts: Closed['attempts'] = [];
   #sentAtMs = 0;
-  /** For a processor, before the provider's answer was read. */
+  /** Between the provider's answer and our first look at it. */
   #waitedMs = 0;
   #firstByteAtMs: number | null = null;
   #status = 0;
@@ -242,9 +242,9 @@ export class Exchange implements UpstreamEvents, Watched {
   head(status: number, headers: [string, string][]): void {
     if (this.#state.at !== 'waiting') return;
     const { call } = this.#state;
-    // Its bytes were there while this thread waited for a processor: that time is ours.
-    this.#waitedMs = this.#services.processorWait();
-    const nowMs = Math.max(this.#sentAtMs, this.#services.clock.nowMs() - this.#waitedMs);
+    // Its bytes were there before this thread came to look at them: that time is ours.
+    const nowMs = Math.max(this.#sentAtMs, this.#services.arrivedAtMs());
+    this.#waitedMs = this.#services.clock.nowMs() - nowMs;
     this.#state = { at: 'streaming', call, lastByteAtMs: nowMs };
     this.#status = status;
     this.#outcome(String(status));

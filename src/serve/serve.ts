@@ -17,11 +17,11 @@ import { InspectorPool } from '../inspect/pool.ts';
 import { Journal } from '../journal/journal.ts';
 import { JOURNAL_DEFAULTS } from '../journal/options.ts';
 import { claimSlot } from '../journal/slots.ts';
+import { createArrival } from '../lib/arrival.ts';
 import { ByteBudget } from '../lib/byte-budget.ts';
 import { systemClock } from '../lib/clock.ts';
 import { letHeapsGrow } from '../lib/heap-growth.ts';
 import type { Log } from '../lib/log.ts';
-import { createProcessorWait } from '../lib/processor-wait.ts';
 import { socketsToProviders } from '../proxy/sockets.ts';
 import { createUpstreams } from '../proxy/upstream.ts';
 import { Watchdog } from '../proxy/watchdog.ts';
@@ -163,7 +163,7 @@ export async function serve(options: ServeOptions): Promise<Gateway> {
   });
   const services: FrontServices = {
     clock,
-    processorWait: createProcessorWait(),
+    arrivedAtMs: createArrival(clock),
     journal,
     upstreams,
     watchdog,

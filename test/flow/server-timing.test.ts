@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
 import { startSimulator } from '../../src/simulator/provider.ts';
 import type { Simulator } from '../../src/simulator/provider.ts';
 import { openHouse } from '../support/house.ts';
@@ -7,7 +8,7 @@ import { ADMIN_GRANT, PROVIDER_KEY } from './support.ts';
 
 let house: House;
 let simulator: Simulator;
-/** What the front thread is told that it waited, each time that it asks. */
+/** How long ago the front thread is told that things came, each time that it asks. */
 let waitedMs = 0;
 
 beforeAll(async () => {
@@ -17,7 +18,7 @@ beforeAll(async () => {
     grants: [ADMIN_GRANT],
     server: { listen: [{ address: '127.0.0.1:0' }] },
   };
-  house = await openHouse(config, () => waitedMs);
+  house = await openHouse(config, () => systemClock.nowMs() - waitedMs);
 });
 afterAll(async () => {
   await house.close();
@@ -58,7 +59,7 @@ test("server-timing tells the provider's time from the gateway's, and both are w
   expect(gatewayMs + upstreamMs).toBeLessThan(headMs);
 });
 
-test("what the front thread waited for a processor, before the request and before the answer, is the gateway's", async () => {
+test('what came before the front thread looked at it, a request or an answer, waited for the gateway', async () => {
   waitedMs = 30;
   const { gatewayMs, upstreamMs, headMs } = await timed(200);
   waitedMs = 0;

@@ -18,11 +18,11 @@ import { ruleKeysOf } from '../../src/guardrails/rule-keys.ts';
 import { InspectorPool } from '../../src/inspect/pool.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { JOURNAL_DEFAULTS } from '../../src/journal/options.ts';
+import type { Arrival } from '../../src/lib/arrival.ts';
 import { ByteBudget } from '../../src/lib/byte-budget.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { packageRoot } from '../../src/lib/package-root.ts';
-import type { ProcessorWait } from '../../src/lib/processor-wait.ts';
 import { loadPriceTable } from '../../src/pricing/table.ts';
 import { createUpstreams } from '../../src/proxy/upstream.ts';
 import { socketsToProviders } from '../../src/proxy/sockets.ts';
@@ -75,8 +75,8 @@ export interface House {
 
 const NO_STORE: Result<never, Fault> = { ok: false, fault: { code: 'store_unavailable', why: 'there is none here' } };
 
-/** `processorWait`: the test's process has one thread for all ends, whose waits are nobody's in particular. */
-export async function openHouse(config: unknown, processorWait: ProcessorWait = () => 0): Promise<House> {
+/** `arrivedAtMs`: the test's process has one thread for all ends, whose turns are nobody's in particular. */
+export async function openHouse(config: unknown, arrivedAtMs: Arrival = () => systemClock.nowMs()): Promise<House> {
   const loaded = loadConfig({ text: JSON.stringify(config), file: 'house.hujson', env: {} });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.fault));
   const server = serverOf(loaded.value.config);
@@ -157,7 +157,7 @@ export async function openHouse(config: unknown, processorWait: ProcessorWait = 
   await inspectors.ready();
   const accept = createFrontDoor({
     clock,
-    processorWait,
+    arrivedAtMs,
     journal,
     upstreams,
     watchdog,
