@@ -7,7 +7,7 @@ import type { Answer, Bench, Question, Round, Row } from '../question.ts';
 import { chatRequest } from '../requests.ts';
 import { medianOf } from '../rounds.ts';
 import type { Target } from '../targets.ts';
-import { startObservedProvider } from '../targets/observed-provider.ts';
+import { startPlainProvider } from '../targets/plain-provider.ts';
 import { startOurs } from '../targets/ours.ts';
 import type { Ours } from '../targets/ours.ts';
 
@@ -48,7 +48,7 @@ interface Stage {
 }
 
 async function ask(bench: Bench): Promise<Answer> {
-  const provider = await startObservedProvider();
+  const provider = await startPlainProvider();
   const ours = await startOurs(provider, 'ours, captured');
   const generators = Object.fromEntries(ASKERS.map((asker) => [asker, startGenerator()])) as Stage['generators'];
   const stage: Stage = { provider, ours, generators };

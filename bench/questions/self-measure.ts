@@ -1,153 +1,94 @@
-import { readFileSync } from 'node:fs';
 import { rawPost } from '../load/client.ts';
-import { listenObserved } from '../load/observed-provider.ts';
-import { Observer } from '../load/observer.ts';
-import type { Observed } from '../load/observer.ts';
-import { percentile } from '../load/samples.ts';
-import type { Answer, Bench, Judgement, Question, Row } from '../question.ts';
+import { exchangesIn, watchPackets } from '../load/packets.ts';
+import type { Passed } from '../load/packets.ts';
+import type { Answer, Bench, Judgement, Question, Round, Row } from '../question.ts';
 import { median, medianOf } from '../rounds.ts';
-import { freePort } from '../targets.ts';
 import type { Target } from '../targets.ts';
 import { startOurs } from '../targets/ours.ts';
 import type { Ours } from '../targets/ours.ts';
+import { startPlainProvider } from '../targets/plain-provider.ts';
 
-const ROUNDS = 9;
-const WARM_UP = 3;
+const ROUNDS = 7;
 
 /** What the gateway says of itself may differ from what is seen outside by so many per cent. */
 const MOST_PERCENT = 5;
-
-/** Slower than this at the 99th percentile even without a gateway: then something else ran on the machine. */
-const DIRECT_P99_US = 2_000;
 
 interface Case {
   name: string;
   promptBytes: number;
   /** What the provider takes between the request and its answer. */
   waitMs: number;
+  perSecond: number;
   /** Of one round. */
   exchanges: number;
 }
 
+const KiB = 1024;
 const CASES: readonly Case[] = [
-  { name: '1 KB prompts', promptBytes: 1024, waitMs: 0, exchanges: 300 },
-  { name: '1 KB prompts, 20 ms at the provider', promptBytes: 1024, waitMs: 20, exchanges: 60 },
-  { name: '1 MB prompts', promptBytes: 1024 * 1024, waitMs: 0, exchanges: 40 },
+  { name: '1 KB prompts, answered at once', promptBytes: KiB, waitMs: 0, perSecond: 60, exchanges: 240 },
+  { name: '1 KB prompts, 20 ms at the provider', promptBytes: KiB, waitMs: 20, perSecond: 25, exchanges: 100 },
+  { name: '200 KB prompts, 20 ms at the provider', promptBytes: 200 * KiB, waitMs: 20, perSecond: 20, exchanges: 80 },
 ];
 
 export const selfMeasure: Question = {
   name: 'self-measure',
   asks: 'Do `server-timing` and the overhead metric agree with an outside observer?',
-  minutes: 1.5,
+  minutes: 2.5,
   ask,
 };
 
 async function ask(bench: Bench): Promise<Answer> {
-  const port = await freePort();
-  const provider = await listenObserved(port);
-  const ours = await startOurs({ port }, 'ours, captured');
+  const provider = await startPlainProvider();
+  const ours = await startOurs(provider, 'ours, captured');
   try {
     const rows: Row[] = [];
     for (const each of CASES) {
-      bench.say(each.name);
-      rows.push(...(await observed(bench, each, port, ours)));
+      const row: Row = { case: each.name, variant: 'ours', rounds: [] };
+      for (let round = -1; round < bench.size(ROUNDS, 1); round++) {
+        bench.say(`${each.name}, ${round < 0 ? 'warm-up' : `round ${round + 1}`}`);
+        const looked = await look(bench, each, provider, ours);
+        if (round >= 0) row.rounds.push(looked);
+      }
+      rows.push(row);
     }
     return {
       settings:
-        `one connection, one request at a time; ${CASES.map(({ exchanges }) => bench.size(exchanges, 10)).join(', ')} ` +
-        'exchanges a round; client and provider are one process, which does not sleep meanwhile',
+        `one connection, open loop, one request at a time; ${CASES.map(({ exchanges }) => bench.size(exchanges, 10)).join(', ')} ` +
+        'exchanges a round; seen by tcpdump on the loopback interface',
       rows,
       judgements: CASES.flatMap((each) => judged(rows, each)),
       notes: [
-        'there: from the first byte out of the client to the first at the provider; back: the same of the answer; ' +
-          'head: between both at the client',
-        'seen: there and back, less those of direct requests; said: `gateway` of server-timing; both by medians. The ' +
-          'metric is held against the mean of what was seen, as it knows no median',
-        'head off: `gateway` and `upstream` together, against the head as the client saw it',
-        'what the gateway cannot see of itself: until its thread has a processor (the wait for one is shown) and has read ' +
-          'the socket',
+        "seen: what passed between a packet to the gateway and the one that it led to, the request's and the answer's; said: " +
+          '`gateway` of server-timing; both by medians. The metric is held against the mean of what was seen, as it knows no median',
+        'head off: `gateway` and `upstream` together, against the head as its packet left',
       ],
     };
   } finally {
     await ours.stop();
-    provider.close();
+    await provider.stop();
   }
 }
 
-/** One way, in one round; microseconds. */
-interface Seen {
-  thereUs: number;
-  backUs: number;
-  headUs: number;
-  /** There and back, without what the provider took. */
-  bothUs: number;
-  bothMeanUs: number;
-  bothP99Us: number;
-}
-
-/** What the gateway said of the same exchanges; microseconds. */
-interface Said {
-  gatewayUs: number;
-  headUs: number;
-  metricMeanUs: number;
-  /** How long its front thread was ready to run and had no processor: nobody inside sees that. Mean. */
-  processorMeanUs: number;
-}
-
-/** Rows of the direct way and of ours, and of what is said held against what is seen. */
-async function observed(bench: Bench, about: Case, provider: number, ours: Ours): Promise<Row[]> {
-  const exchanges = bench.size(about.exchanges, 10);
-  const request = rawPost(
-    '/v1/chat/completions',
-    JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: 'x'.repeat(about.promptBytes) }] }),
-    { 'x-wait-ms': about.waitMs.toString() },
-  );
-  const ends = { direct: new Observer(provider), ours: new Observer(ours.port) };
-  const rows = {
-    direct: rowOf(about.name, 'direct'),
-    ours: rowOf(about.name, 'ours'),
-    compared: rowOf(comparisonOf(about), 'ours'),
-  };
-  try {
-    for (let round = -bench.size(WARM_UP, 1); round < bench.size(ROUNDS, 2); round++) {
-      const direct = seenOf(await observe(ends.direct, request, exchanges));
-      const before = await overhead(ours);
-      const waitedUs = waitedForProcessorUs(ours);
-      const through = await observe(ends.ours, request, exchanges);
-      const processorMeanUs = (waitedForProcessorUs(ours) - waitedUs) / exchanges;
-      const after = await overhead(ours);
-      if (round < 0) continue;
-      const metricMeanUs = (after.sumUs - before.sumUs) / (after.count - before.count);
-      const said = { ...saidOf(through), metricMeanUs, processorMeanUs };
-      const governed = seenOf(through);
-      const about = {
-        count: exchanges,
-        void:
-          direct.bothP99Us > DIRECT_P99_US ? [`direct requests had a p99 of ${direct.bothP99Us.toFixed(0)} µs`] : [],
-      };
-      rows.direct.rounds.push({ ...about, figures: figuresOf(direct) });
-      rows.ours.rounds.push({ ...about, figures: figuresOf(governed) });
-      rows.compared.rounds.push({ ...about, figures: compare(direct, governed, said) });
-    }
-    return Object.values(rows);
-  } finally {
-    ends.direct.close();
-    ends.ours.close();
-  }
-}
-
-function rowOf(name: string, variant: string): Row {
-  return { case: name, variant, rounds: [] };
-}
-
-function comparisonOf(about: Case): string {
-  return `${about.name}: said and seen`;
-}
-
-async function observe(end: Observer, request: Uint8Array, exchanges: number): Promise<Observed[]> {
-  const seen: Observed[] = [];
-  for (let i = 0; i < exchanges; i++) seen.push(await end.observe(request));
-  return seen;
+async function look(bench: Bench, about: Case, provider: Target, ours: Ours): Promise<Round> {
+  const count = bench.size(about.exchanges, 10);
+  const before = await overhead(ours);
+  const watch = await watchPackets([ours.port, provider.port]);
+  const { statuses } = await bench.generator.apply({
+    port: ours.port,
+    connections: 1,
+    arrivals: { kind: 'open', perSecond: about.perSecond, requests: count },
+    request: rawPost(
+      '/v1/chat/completions',
+      JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: 'x'.repeat(about.promptBytes) }] }),
+      { 'x-wait-ms': about.waitMs.toString() },
+    ),
+  });
+  const passed = exchangesIn(await watch.end(), ours.port, provider.port);
+  const after = await overhead(ours);
+  const missing =
+    passed.length === count && statuses['200'] === count ? [] : [`${passed.length} of ${count} were seen`];
+  const metricUs = (after.sumUs - before.sumUs) / (after.count - before.count);
+  return { figures: figuresOf(passed, metricUs), count, void: missing };
 }
 
 /** An exchange is in the metric when its head is released: so all that were answered are. */
@@ -158,53 +99,28 @@ async function overhead(ours: Ours): Promise<{ sumUs: number; count: number }> {
   };
 }
 
-/** Of the first thread, since it began: the second field of /proc/.../schedstat. */
-function waitedForProcessorUs({ pids: [pid = 0] }: Target): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1000;
-}
-
-function seenOf(exchanges: readonly Observed[]): Seen {
-  const us = (value: (one: Observed) => number): number[] => exchanges.map((one) => 1000 * value(one));
-  const both = us(({ thereMs, backMs }) => thereMs + backMs);
-  return {
-    thereUs: median(us(({ thereMs }) => thereMs)),
-    backUs: median(us(({ backMs }) => backMs)),
-    headUs: median(us(({ wholeMs }) => wholeMs)),
-    bothUs: median(both),
-    bothMeanUs: both.reduce((sum, value) => sum + value, 0) / both.length,
-    bothP99Us: percentile(Float64Array.from(both).sort(), 0.99),
-  };
-}
-
-function saidOf(exchanges: readonly Observed[]): Pick<Said, 'gatewayUs' | 'headUs'> {
-  const said = exchanges.flatMap((one) => one.said ?? []);
-  return {
-    gatewayUs: 1000 * median(said.map(({ gatewayMs }) => gatewayMs)),
-    headUs: 1000 * median(said.map(({ gatewayMs, upstreamMs }) => gatewayMs + upstreamMs)),
-  };
-}
-
-function figuresOf({ thereUs, backUs, headUs }: Seen): Record<string, number> {
-  return { 'there µs': thereUs, 'back µs': backUs, 'head µs': headUs };
-}
-
 const SAID_OFF = 'said off %';
 const METRIC_OFF = 'metric off %';
 const HEAD_OFF = 'head off %';
 
-function compare(direct: Seen, ours: Seen, said: Said): Record<string, number> {
-  const seenUs = ours.bothUs - direct.bothUs;
-  const seenMeanUs = ours.bothMeanUs - direct.bothMeanUs;
+function figuresOf(passed: readonly Passed[], metricUs: number): Record<string, number> {
+  const us = (value: (one: Passed) => number): number[] => passed.map((one) => 1000 * value(one));
+  const seen = us(({ thereMs, backMs }) => thereMs + backMs);
+  const seenMeanUs = seen.reduce((sum, value) => sum + value, 0) / seen.length;
+  const saidUs = median(us(({ said }) => said?.gatewayMs ?? Number.NaN));
+  const headUs = median(us(({ headMs }) => headMs));
+  const headSaidUs = median(us(({ said }) => (said?.gatewayMs ?? Number.NaN) + (said?.upstreamMs ?? Number.NaN)));
   return {
-    'seen µs': seenUs,
-    'said µs': said.gatewayUs,
-    [SAID_OFF]: percentOff(said.gatewayUs, seenUs),
+    'there µs': median(us(({ thereMs }) => thereMs)),
+    'back µs': median(us(({ backMs }) => backMs)),
+    'seen µs': median(seen),
+    'said µs': saidUs,
+    [SAID_OFF]: percentOff(saidUs, median(seen)),
     'seen µs, mean': seenMeanUs,
-    'metric µs, mean': said.metricMeanUs,
-    [METRIC_OFF]: percentOff(said.metricMeanUs, seenMeanUs),
-    'waited for a processor µs, mean': said.processorMeanUs,
-    'head said µs': said.headUs,
-    [HEAD_OFF]: percentOff(said.headUs, ours.headUs),
+    'metric µs, mean': metricUs,
+    [METRIC_OFF]: percentOff(metricUs, seenMeanUs),
+    'head µs': headUs,
+    [HEAD_OFF]: percentOff(headSaidUs, headUs),
   };
 }
 
@@ -219,7 +135,7 @@ const JUDGED = {
 };
 
 function judged(rows: readonly Row[], about: Case): Judgement[] {
-  const row = { case: comparisonOf(about), variant: 'ours' };
+  const row = { case: about.name, variant: 'ours' };
   return Object.entries(JUDGED).map(([figure, target]) => ({
     target: `${about.name}: ${target}`,
     measured: Math.abs(medianOf(rows, row, figure)),

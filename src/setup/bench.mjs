@@ -7,6 +7,7 @@ import { install, root, run } from './install.mjs';
 ensurePrograms([
   { program: 'nginx', package: 'nginx-light' },
   { program: 'openssl', package: 'openssl' },
+  { program: 'tcpdump', package: 'tcpdump' },
 ]);
 install();
 await build();

@@ -16,8 +16,13 @@ ensurePrograms([
   { module: 'cbor2', package: 'python3-cbor2' },
   { program: 'zstd', package: 'zstd' },
   { program: 'chromium-headless-shell', package: 'chromium-headless-shell' },
-  // Only root can make a network of its own.
-  ...(process.getuid?.() === 0 ? [{ program: 'ip', package: 'iproute2' }] : []),
+  // Only root can make a network of its own, and watch one.
+  ...(process.getuid?.() === 0
+    ? [
+        { program: 'ip', package: 'iproute2' },
+        { program: 'tcpdump', package: 'tcpdump' },
+      ]
+    : []),
 ]);
 install();
 await build();

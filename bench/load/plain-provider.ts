@@ -3,30 +3,21 @@ import type { Server, Socket } from 'node:net';
 
 const HEAD_END = '\r\n\r\n';
 const body = JSON.stringify({
-  id: 'chatcmpl-observed',
+  id: 'chatcmpl-plain',
   object: 'chat.completion',
   created: 1,
   model: 'gpt-5-mini',
-  choices: [{ index: 0, message: { role: 'assistant', content: 'observed' }, finish_reason: 'stop' }],
+  choices: [{ index: 0, message: { role: 'assistant', content: 'plain' }, finish_reason: 'stop' }],
   usage: { prompt_tokens: 512, completion_tokens: 1, total_tokens: 513 },
 });
-
-function answer(socket: Socket, arrivedNs: bigint): void {
-  const answeredNs = process.hrtime.bigint();
-  socket.write(
-    `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n` +
-      `x-observed: ${arrivedNs} ${answeredNs}${HEAD_END}${body}`,
-  );
-}
+const ANSWER = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}${HEAD_END}${body}`;
 
 function serve(socket: Socket): void {
   let head = '';
-  let arrivedNs = 0n;
   /** Bytes of the request that are still to come; undefined before its head is whole. */
   let missing: number | undefined;
   let waitMs = 0;
   socket.on('data', (bytes) => {
-    if (head === '') arrivedNs = process.hrtime.bigint();
     if (missing === undefined) {
       head += bytes.toString('latin1');
       const end = head.indexOf(HEAD_END);
@@ -38,21 +29,18 @@ function serve(socket: Socket): void {
     if (missing > 0) return;
     head = '';
     missing = undefined;
-    const came = arrivedNs;
-    if (waitMs === 0) answer(socket, came);
-    else setTimeout(answer, waitMs, socket, came);
+    if (waitMs === 0) socket.write(ANSWER);
+    else setTimeout(() => socket.write(ANSWER), waitMs);
   });
   // A client that breaks off is its own business.
   socket.on('error', () => socket.destroy());
 }
 
 /**
- * A provider that says when it was asked: the far end of `Observer`. Nothing but sockets, so that its own cost is small
- * beside what is observed. Each answer's headers tell, by the clock that all processes of a machine share, when the request's
- * first byte came and when the answer's first byte left; `x-wait-ms` of the request is the time in between. Rejects where it
- * cannot listen.
+ * A provider of nothing but sockets, so that its own cost is small beside what is measured. It always says the same;
+ * `x-wait-ms` of the request is the time that it takes. Rejects where it cannot listen.
  */
-export function listenObserved(port: number): Promise<Server> {
+export function listenPlain(port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ noDelay: true }, serve);
     server.once('error', reject);
