@@ -13,7 +13,7 @@ interface AnyDestination {
   readonly name: string;
   /**
    * Requests at once. With 1, deliveries arrive in the order of their sequence, and one that fails holds up those behind
-   * it; with more, one that the receiver rejects holds up nothing.
+   * it; with more, one that the receiver rejects holds up nothing, and each delivery is a request of its own (`batch.most` 1).
    */
   readonly parallel: number;
   /** Deliveries in one request, and how long the first of them waits for more to go with it. */
