@@ -4,7 +4,6 @@ import type { Fault, FaultCode } from '../contract/fault.ts';
 import { answerTo } from '../contract/fault.ts';
 import type { Verdict } from '../contract/guardrail.ts';
 import { editsOf } from '../contract/guardrail.ts';
-import { CLIENT_UNSENT_BYTES } from '../contract/limits.ts';
 import type { Release } from '../contract/messages.ts';
 import type { ResourceNote } from '../contract/resource.ts';
 import type { Arrival } from '../lib/arrival.ts';
@@ -13,13 +12,15 @@ import type { Clock } from '../lib/clock.ts';
 import { Pace } from '../lib/pace.ts';
 import { unreachable } from '../lib/result.ts';
 import { EVENT_STREAM_TYPE, FrameCursor } from '../protocols/bedrock/event-stream.ts';
-import { faultEvent, shapeFault } from '../protocols/fault-shapes.ts';
+import { shapeFault } from '../protocols/fault-shapes.ts';
 import type { AnswerReader, ClientStream, ExchangeJournal, ExchangeTap, WireFilter } from './client.ts';
 import { answerHeaders, ownHeaders, timingHeaders, valueOf } from './answer-headers.ts';
 import type { Times } from './answer-headers.ts';
 import { HeldAnswer } from './held-answer.ts';
 import { redactHeaders } from './headers.ts';
+import { lastWords } from './last-words.ts';
 import { Outflow } from './outflow.ts';
+import { Undecided } from './undecided.ts';
 import type { UpstreamCall, UpstreamEvents, UpstreamFailure, UpstreamRequest, Upstreams } from './upstream.ts';
 import type { Watchdog, Watched } from './watchdog.ts';
 
@@ -119,14 +120,11 @@ export class Exchange implements UpstreamEvents, Watched {
   #pausedAtMs = 0;
   /** Of a response that rules decide about: a head that waits for the first bytes that may follow it. */
   #heldHead: { status: number; headers: [string, string][]; atMs: number } | undefined;
-  /** Bytes that the rules' thread has not taken in, and those that count against the budget until they are released. */
-  #untakenBytes = 0;
-  #undecidedBytes = 0;
+  readonly #undecided: Undecided;
   #verdicts: Verdict[] | undefined;
   /** The client got bytes that the journal has not: values for placeholders. */
   #restored = false;
   #tapEnded = false;
-  #gaveUpHolding = false;
   /** An answer that is read whole before anything of it goes on. */
   #held: HeldAnswer | undefined;
   #notes: ResourceNote[] = [];
@@ -134,6 +132,7 @@ export class Exchange implements UpstreamEvents, Watched {
   constructor(services: ExchangeServices, plan: ExchangePlan) {
     this.#services = services;
     this.#plan = plan;
+    this.#undecided = new Undecided(services.budget);
     this.#outflow = new Outflow(plan.client, services.budget, {
       full: () => {
         this.#pause();
@@ -202,11 +201,11 @@ export class Exchange implements UpstreamEvents, Watched {
   // -- Rules --------------------------------------------------------------------------------------------------------
 
   /** What the rules let go: into the journal, and to the client. */
-  released({ kept, sent, takenBytes, verdicts }: Release): void {
+  released(release: Release): void {
     if (this.#state.at !== 'streaming' && this.#state.at !== 'deciding') return;
     const { opened } = this.#plan;
-    this.#untakenBytes -= takenBytes;
-    this.#decided(kept.byteLength);
+    const { kept, sent, verdicts } = release;
+    this.#undecided.letGo(release);
     const last = verdicts !== undefined;
     if (last) this.#verdicts = verdicts;
     if (kept.byteLength > 0) {
@@ -290,10 +289,12 @@ export class Exchange implements UpstreamEvents, Watched {
     const nowMs = this.#services.clock.nowMs();
     this.#state.lastByteAtMs = nowMs;
     this.#firstByteAtMs ??= nowMs;
-    const { opened, tap, gated } = this.#plan;
+    const { opened, tap, gated, heldWhole } = this.#plan;
     if (gated) {
       tap.response(chunk);
-      this.#undecided(chunk.byteLength);
+      this.#undecided.add(chunk.byteLength);
+      if (this.#undecided.isAhead) this.#pause();
+      if (heldWhole === true) this.#boundHolding();
       return;
     }
     if (this.#held !== undefined) {
@@ -423,26 +424,9 @@ export class Exchange implements UpstreamEvents, Watched {
     this.#releaseHead(held.status, held.headers, atMs, length);
   }
 
-  #undecided(bytes: number): void {
-    this.#untakenBytes += bytes;
-    this.#undecidedBytes += bytes;
-    this.#services.budget.take(bytes);
-    if (this.#untakenBytes > CLIENT_UNSENT_BYTES) this.#pause();
-    if (this.#plan.heldWhole === true) this.#boundHolding();
-  }
-
-  /** What is held pauses no provider, and so it may not fill the process either. */
   #boundHolding(): void {
-    const { usedBytes, limitBytes } = this.#services.budget;
-    if (usedBytes <= limitBytes || this.#gaveUpHolding) return;
-    this.#gaveUpHolding = true;
-    this.#plan.tap.giveUpHolding?.(`the bytes in flight are at their limit of ${limitBytes}`);
-  }
-
-  #decided(bytes: number): void {
-    const given = Math.min(bytes, this.#undecidedBytes);
-    this.#undecidedBytes -= given;
-    this.#services.budget.give(given);
+    const why = this.#undecided.whyNoMore();
+    if (why !== undefined) this.#plan.tap.giveUpHolding?.(why);
   }
 
   /** The provider is done; the rules are asked for the rest. */
@@ -481,7 +465,7 @@ export class Exchange implements UpstreamEvents, Watched {
   }
 
   #resume(): void {
-    if (!this.#paused || this.#state.at !== 'streaming' || this.#untakenBytes > CLIENT_UNSENT_BYTES) return;
+    if (!this.#paused || this.#state.at !== 'streaming' || this.#undecided.isAhead) return;
     this.#paused = false;
     this.#state.lastByteAtMs = this.#services.clock.nowMs();
     this.#state.call.resume();
@@ -521,7 +505,8 @@ export class Exchange implements UpstreamEvents, Watched {
       });
       return;
     }
-    const event = this.#closingEvent(fault);
+    const begun = { eventStream: this.#eventStream, maySayMore: this.#maySayMore, frames: this.#frames };
+    const event = lastWords(this.#plan, begun, fault);
     this.#close(state, fault, () => {
       const said = event !== undefined && this.#headReleased;
       if (said) client.write(Buffer.from(event));
@@ -529,27 +514,6 @@ export class Exchange implements UpstreamEvents, Watched {
       if (said && typeof event !== 'string') client.end();
       else client.reset();
     });
-  }
-
-  /**
-   * The event with which we end a stream by our own decision. What the provider broke is passed on as a broken
-   * connection: agents then repeat the request, and no SDK takes the fragment for an answer. Within a declared length
-   * our event would stand for the provider's bytes, and make the broken body look whole.
-   */
-  #closingEvent(fault: Fault): string | Uint8Array | undefined {
-    if (this.#plan.gated && !this.#eventStream) return this.#closingElement(fault);
-    if (!this.#maySayMore || fault.code === 'upstream_broken' || fault.code === 'upstream_invalid') return undefined;
-    const event = faultEvent(this.#plan.dialect, fault, this.#plan.opened.id);
-    // A frame of ours within another one would be that one's bytes.
-    if (event === undefined || this.#frames?.betweenFrames === false) return undefined;
-    // A blank line first: the provider's last event may be half written.
-    return typeof event === 'string' ? `\n\n${event}` : event;
-  }
-
-  /** Of a stream that is a JSON array: whole elements of it went out. */
-  #closingElement(fault: Fault): string | undefined {
-    const { dialect, opened } = this.#plan;
-    return dialect === 'google' && opened.stream ? `,\n${shapeFault(dialect, fault, opened.id).body}\n]` : undefined;
   }
 
   #close(state: ExchangeState, fault: Fault | null, release: () => void): void {
@@ -560,7 +524,7 @@ export class Exchange implements UpstreamEvents, Watched {
     if (this.#restored) edits.push({ kind: 'rule', side: 'response', detail: 'values in the place of placeholders' });
     const streamed = this.#state.at === 'streaming' || this.#state.at === 'deciding';
     this.#state = { at: 'ended' };
-    this.#decided(this.#undecidedBytes);
+    this.#undecided.end();
     this.#held?.end();
     this.#services.watchdog.remove(this);
     const closed: Closed = {
