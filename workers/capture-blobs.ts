@@ -32,7 +32,7 @@ export class BlobWriter {
       const owner: BlobOwner = { day: dayOf(exchange.order.id), login };
       for (const blob of exchange.takeBlobs()) {
         const key = `${owner.day} ${login} ${blob.sha256.toString('base64')}`;
-        if (this.#known.get(key) === undefined && !fresh.has(key)) fresh.set(key, { ...owner, ...packed(blob) });
+        if (this.#known.get(key) === undefined && !fresh.has(key)) fresh.set(key, packed(owner, blob));
       }
     }
     if (fresh.size === 0) return;
@@ -41,7 +41,7 @@ export class BlobWriter {
   }
 }
 
-function packed({ sha256, bytes }: Blob): Omit<OwnedBlob, keyof BlobOwner> {
+function packed({ day, login }: BlobOwner, { sha256, bytes }: Blob): OwnedBlob {
   const { encoding, body } = pack(bytes);
-  return { sha256, bytes: bytes.length, encoding, body };
+  return { day, login, sha256, bytes: bytes.length, encoding, body };
 }
