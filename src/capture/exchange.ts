@@ -1,6 +1,6 @@
 import { INDEXED_HEADER_CHARS } from '../contract/capture.ts';
 import type { Capture, IndexedHeader } from '../contract/capture.ts';
-import type { Closed, Opened } from '../contract/exchange.ts';
+import type { Opened } from '../contract/exchange.ts';
 import { isReadable, LeftOutCapture, RequestCapture, ResponseCapture } from './body.ts';
 import type { BodyCapture } from './body.ts';
 import type { CaptureOrder, CaptureSettings } from './messages.ts';
@@ -13,7 +13,7 @@ export type CaptureFrame =
   | { kind: 'opened'; opened: Opened }
   | { kind: 'head'; headers: [string, string][] }
   | { kind: 'request' | 'response'; bytes: Uint8Array }
-  | { kind: 'closed'; closed: Closed | undefined };
+  | { kind: 'closed'; responsePace: number[] };
 
 /** One exchange on its way from frames to a capture. */
 export class ExchangeCapture {
@@ -57,7 +57,7 @@ export class ExchangeCapture {
         this.#response.add(frame.bytes);
         return;
       case 'closed':
-        this.#responsePace = frame.closed?.response_pace ?? [];
+        this.#responsePace = frame.responsePace;
         return;
     }
   }

@@ -18,10 +18,14 @@ const QUALITY = 2;
 /** Below it a blob has nothing to gain that its row would show. */
 const PACK_FROM_BYTES = 256;
 
+/** Room for what comes out, at a time: for a short blob no more than it has, which then is a part of a pool. */
+const CHUNK_BYTES = 16 * 1024;
+
 /** Compressed where that makes it smaller. Takes a millisecond for some hundred KiB: not for the main thread. */
 export function pack(bytes: Uint8Array): Packed {
   if (bytes.length < PACK_FROM_BYTES) return { encoding: 'plain', body: bytes };
   const body = brotliCompressSync(bytes, {
+    chunkSize: Math.min(bytes.length, CHUNK_BYTES),
     params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
   });
   return body.length < bytes.length ? { encoding: 'brotli', body } : { encoding: 'plain', body: bytes };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Closed, Opened } from '../contract/exchange.ts';
+import type { Opened } from '../contract/exchange.ts';
 import type { ExchangeId } from '../contract/ids.ts';
-import { readClosed, readOpened, readResponseHead } from './notes.ts';
+import { readOpened, readPace, readResponseHead } from './notes.ts';
 import { JOIN_GAP_BYTES } from './places.ts';
 import type { Extent } from './places.ts';
 import { readExtents } from './scan.ts';
@@ -18,8 +18,8 @@ export interface CapturedFrame {
     | { kind: 'head'; status: number; headers: [string, string][] }
     /** `bytes` are a view that stays valid, on a window of 256 KiB or more: copy what is kept for long. */
     | { kind: 'request' | 'response'; bytes: Uint8Array }
-    /** Undefined where this build does not understand it. */
-    | { kind: 'closed'; closed: Closed | undefined };
+    /** Of all that an end says, what a capture keeps. */
+    | { kind: 'closed'; responsePace: number[] };
 }
 
 /**
@@ -66,7 +66,7 @@ function captured({ exchange, sequence, kind, payload }: RawFrame): CapturedFram
     case 'response':
       return [{ exchange, sequence, says: { kind, bytes: payload } }];
     case 'closed':
-      return [{ exchange, sequence, says: { kind, closed: readClosed(payload) } }];
+      return [{ exchange, sequence, says: { kind, responsePace: readPace(payload) } }];
     case 'charged':
       return []; // may come after whoever reads here has been
   }

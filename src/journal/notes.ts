@@ -93,6 +93,9 @@ const ClosedNote: z.ZodType<Closed> = z.object({
   resources: z.array(ResourceNote).catch([]).exactOptional(),
 });
 
+/** What a capture needs of an end: the rest of it takes five times as long to check as this. */
+const PaceNote = z.object({ response_pace: z.array(z.number()).default([]).catch([]) });
+
 const ChargedNote: z.ZodType<Charged> = z.object({
   life: z.string(),
   charges: z.array(z.object({ bucket: z.string(), nanodollars: z.number() })),
@@ -118,6 +121,10 @@ export function readOpened(payload: Buffer): Opened | undefined {
 }
 export function readClosed(payload: Buffer): Closed | undefined {
   return read(ClosedNote, payload);
+}
+/** Of a `closed` note; empty where it tells none. */
+export function readPace(payload: Buffer): number[] {
+  return read(PaceNote, payload)?.response_pace ?? [];
 }
 export function readCharged(payload: Buffer): Charged | undefined {
   return read(ChargedNote, payload);

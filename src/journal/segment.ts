@@ -145,9 +145,8 @@ export function* scanWindow(
       yield { what: 'skipped', offset: windowOffset + at, bytes: window.length - at };
       return window.length;
     }
-    if (wanted === undefined || wanted.has(exchangeAt(window, at + 16))) {
-      yield frameAt(window, at, length, windowOffset);
-    }
+    const exchange = exchangeAt(window, at + 16);
+    if (wanted === undefined || wanted.has(exchange)) yield frameAt(window, at, length, windowOffset, exchange);
     at += length;
   }
   return at;
@@ -162,7 +161,7 @@ function frameLengthAt(window: Buffer, at: number, marker: Buffer): number | und
   return payloadBytes > PAYLOAD_LIMIT_BYTES ? undefined : FRAME_HEADER_BYTES + payloadBytes;
 }
 
-function frameAt(window: Buffer, at: number, length: number, windowOffset: number): Scanned {
+function frameAt(window: Buffer, at: number, length: number, windowOffset: number, exchange: ExchangeId): Scanned {
   const offset = windowOffset + at;
   const kind = KINDS[window.readUInt8(at + 9) - 1];
   const plain = window.readUInt16LE(at + 10) === 0; // flags are for sealed or packed payloads, of which we know none
@@ -171,7 +170,7 @@ function frameAt(window: Buffer, at: number, length: number, windowOffset: numbe
   }
   const header: FrameHeader = {
     kind,
-    exchange: exchangeAt(window, at + 16),
+    exchange,
     sequence: window.readUInt32LE(at + 32),
     payloadBytes: length - FRAME_HEADER_BYTES,
     payloadCrc: window.readUInt32LE(at + 36),

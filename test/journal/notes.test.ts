@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readClosed } from '../../src/journal/notes.ts';
+import { readClosed, readPace } from '../../src/journal/notes.ts';
 import { sampleClosed } from './support.ts';
 
 describe('the note of an end', () => {
@@ -16,5 +16,13 @@ describe('the note of an end', () => {
       ...sampleClosed(),
       response_pace: [],
     });
+  });
+
+  test('tells the pace alone, and none where there is none, or one of another kind', () => {
+    const pace = (note: unknown): number[] => readPace(Buffer.from(JSON.stringify(note)));
+    expect(pace({ ...sampleClosed(), response_pace: [120, 310] })).toEqual([120, 310]);
+    expect(pace(sampleClosed())).toEqual([]);
+    expect(pace({ ...sampleClosed(), response_pace: { marks: 'many' } })).toEqual([]);
+    expect(readPace(Buffer.from('not JSON'))).toEqual([]);
   });
 });

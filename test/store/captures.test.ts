@@ -81,6 +81,16 @@ describe('the capture store', () => {
     expect((await pool.query('SELECT 1 FROM aperture.blobs')).rowCount).toBe(4);
   });
 
+  test('keeps every byte as it is, also none at all', async () => {
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    const every = { ...blob('every byte'), bytes: bytes.length, body: bytes };
+    const none = { ...blob('no byte'), bytes: 0, body: new Uint8Array() };
+    await store.storeBlobs([every, none]);
+    const found = await findBlobs(pool, every, [every.sha256, none.sha256]);
+    expect(found.get(every.sha256.toString('hex'))?.body).toEqual(bytes);
+    expect(found.get(none.sha256.toString('hex'))?.body).toEqual(Buffer.alloc(0));
+  });
+
   test('counts a capture in the watermark of its segment once, however often it comes', async () => {
     const [first, second] = [aCapture({ segment: 3 }), aCapture({ segment: 3 })];
     await store.storeCaptures('gateway-a', [first, second]);
