@@ -20,7 +20,7 @@ const NATIONAL =
 /** Anything, behind a word that says so. */
 const TOLD = /^\(?\d{2,5}\)?(?:[ ./-]?\d{2,12}){1,5}|^\d{7,15}/;
 const WORDS =
-  /(?:(?:\b|_)(?:t[ée]l|tel(?:ephone)?|phone|ph|mobile?|mob|cell|call|contact|fax|whatsapp|sms|hotline|handy|telefon\w*|mobil\w*|rufnummer|t[ée]l[ée]phone|portable|m[óo]vil|tel[ée]fono|telem[óo]vel|celular|cellulare|puhelin|my number)(?:[ _-]?(?:no|nr|num|number|nummer))?(?![a-z])|(?<![ir])phone(?:[ _-]?(?:no|num|number))?|電話|电话|手机|手機|телефон)[^\d\n]{0,12}$/i;
+  /(?:(?:\b|_)(?:t[ée]l|tel(?:ephone)?|phone|ph|mobile?|mob|cell|call|contact|fax|whatsapp|sms|hotline|handy|telefon\w*|mobil\w*|rufnummer|t[ée]l[ée]phone|portable|m[óo]vil|tel[ée]fono|telem[óo]vel|celular|cellulare|puhelin|my number)(?:[ _-]?(?:no|nr|num|number|nummer))?(?![a-z_])|(?<!i|micro|head)phones?(?:[ _-]?(?:no|num|number))?(?![a-z_])|電話|电话|手机|手機|телефон)(?:(?!\bid\b)[^\d\n]){0,12}$/i;
 
 /** The end of the phone number that begins at `at`: a digit at the beginning of a word, `+` or `(`. */
 export function phone(reading: Reading, at: number): number {

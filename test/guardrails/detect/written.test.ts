@@ -84,6 +84,9 @@ test.each<[PersonalKind | SecretKind, string]>([
   ['national_id', 'tel 673 686 4119'],
   ['national_id', '+1 997 389 2666'],
   ['national_id', 'USPS 9400 1220 9770 6988 3134 19'],
+  ['phone', '{"call_id": 2405664013}'],
+  ['phone', 'contact id 2405664013'],
+  ['phone', 'iPhone 2405664013'],
   ['phone', 'Cambridge, MA 02139-4307'],
   ['email', 'org.foo@1.2.jar'],
 ])('no %s is in %s', (kind, text) => {
