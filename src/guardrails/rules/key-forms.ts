@@ -19,8 +19,8 @@ const KEY = '[A-Za-z0-9_-]';
 function chars(least: number, most = 400): string {
   return `${KEY}{${least - 1},${most - 1}}[A-Za-z0-9_]`;
 }
-/** Words and dashes alone are what stands in a manual: `sk-proj-your-openai-api-key-here`. */
-const NO_WORDS = `(?=${KEY}{0,63}[0-9])`;
+/** Short words and dashes alone are what stands in a manual: `sk-proj-your-openai-api-key-here`. */
+const NO_WORDS = `(?![A-Za-z]{1,16}(?:[-_][A-Za-z]{1,16})+(?!${KEY}))`;
 
 /** As the providers document them; longer prefixes first. Lengths are lower bounds where providers have changed them. */
 export const KEY_FORMS: readonly KeyForm[] = [
@@ -45,7 +45,7 @@ export const KEY_FORMS: readonly KeyForm[] = [
   ...form(
     'provider_key',
     'xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd-',
-    `(?=[A-Za-z%-]{0,63}[0-9])[A-Za-z0-9%-]{9,399}[A-Za-z0-9]${STOP}`,
+    `${NO_WORDS}[A-Za-z0-9%-]{9,399}[A-Za-z0-9]${STOP}`,
   ),
   ...form('provider_key', 'xoxe.', `xox[bp]-[A-Za-z0-9-]{20,399}${STOP}`),
   ...form('provider_key', 'xapp-', `\\d-[A-Z0-9]{5,30}-\\d{5,20}-[A-Za-z0-9]{20,100}${STOP}`),

@@ -9,7 +9,7 @@ import { ALNUM, DIGIT } from './view.ts';
 const KEY_CHARS = 420;
 
 /** Stands for a key, and is none: `ghp_xxxxxxxxxxxx`. */
-const FILLED = /(.)\1{9}/;
+const FILLED = /x{10}|X{10}|\.{10}|\*{10}/;
 
 /** Keys with a prefix, by its first two characters; the longest prefix first. */
 export class KeyFinder {
@@ -43,8 +43,8 @@ export class KeyFinder {
       if (answer === MORE || isCutOff(reading, answer)) return { end: MORE, kind };
       rest.lastIndex = answer;
       const found = rest.exec(text);
-      if (found !== null && found[0].length <= KEY_CHARS && !FILLED.test(found[0]))
-        return { end: answer + found[0].length, kind };
+      if (found === null || found[0].length > KEY_CHARS || FILLED.test(found[0])) continue;
+      return { end: answer + found[0].length, kind };
     }
     return undefined;
   }
