@@ -65,6 +65,12 @@ function mod1110(digits: readonly number[]): boolean {
   return (11 - product) % 10 === digits.at(-1);
 }
 
+/** Of ISBN, EAN and whatever else bears that check digit: every second digit counts for three. */
+export function articleNumber(digits: readonly number[]): boolean {
+  const sum = digits.reduce((total, digit, at) => total + digit * (at % 2 === 0 ? 1 : 3), 0);
+  return digits.length === 13 && sum % 10 === 0;
+}
+
 /** The check digits at the end of a Brazilian CPF. */
 export function cpf(digits: readonly number[]): boolean {
   if (digits.every((digit) => digit === digits[0])) return false;

@@ -7,7 +7,7 @@ const LOCAL_CHARS = 64;
 const DOMAIN_CHARS = 253;
 /** What the last label of a domain never is, but the end of a file's name often: `icon@2x.png`. */
 const FILE_ENDINGS = new Set(
-  'png jpg jpeg gif svg webp bmp ico tiff pdf css scss js jsx mjs cjs tsx json html htm xml yml yaml txt log exe dll'.split(
+  'png jpg jpeg gif svg webp bmp ico tiff pdf css scss js jsx mjs cjs tsx json html htm xml yml yaml txt log exe dll ts jar gz tgz whl woff ttf otf heic avif tif wav webm csv'.split(
     ' ',
   ),
 );

@@ -6,9 +6,9 @@ import { DIGIT, LETTER, LOWER, UPPER, WORD } from './view.ts';
 const V4 = /(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}/y;
 /** Four numbers and three dots. */
 const V4_CHARS = 15;
-/** What numbers with dots follow that are no addresses. */
+/** What numbers with dots follow that are no addresses; the last but four is a line of a Gemfile.lock. */
 const VERSION =
-  /(?:(?:\b|_)(?:v|ver|version|versions|rel|release|build|firmware|fw|revision|rev|section|sections|sec|chapter|clause|paragraph|figure|fig|table|appendix|oid|step|driver|sdk|agent|patch)(?:s?\s+(?:is|to|of|number|no))?[\s.:="'>`-]{0,4}|[~^]|[=<>~!]=\s?|§\s?|[a-z]\/|[a-z]-)$/i;
+  /(?:(?:\b|_|[a-z](?=version))(?:v|ver|version|versions|rel|release|build|firmware|fw|revision|rev|section|sections|sec|chapter|clause|paragraph|figure|fig|table|appendix|oid|step|driver|sdk|agent|patch)(?:s?\s+(?:is|to|of|number|no))?[\s.:="'>`(-]{0,4}|[~^]|(?:[=<>~!]=|~>)\s?|\n {4,}[a-z][\w-]{0,40} \(|§\s?|[a-z]\/|[a-z]-)$/i;
 
 /** The end of the IPv4 address that begins at `at`. */
 export function ipv4(reading: Reading, at: number): number {
@@ -89,10 +89,10 @@ function isV6(text: string): boolean {
   return /\d/.test(text) && !/^[0-9a-f]{2}(?::[0-9a-f]{2}){7}$/i.test(text);
 }
 
-/** `list[::2]`. */
+/** `list[::2]`, `table[:, ::2]`. */
 function isSlice(reading: Reading, at: number): boolean {
   if (reading.text[at] !== ':' && !/^\d{1,4}::/.test(reading.text.slice(at, at + 6))) return false;
-  return /[\w\])]\[$/.test(reading.before(at));
+  return /[\w\])]\[[^\]\n]*$/.test(reading.before(at));
 }
 
 function withZone(reading: Reading, end: number): number {

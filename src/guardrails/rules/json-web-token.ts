@@ -11,7 +11,8 @@ const HEADER_CHARS = 2048;
 const TOKEN = new RegExp(`[A-Za-z0-9_-]{0,${WINDOW_CHARS}}`, 'y');
 
 /**
- * The end of the token that begins at `at`: header and payload are JSON, the signature may be missing. A token that
+ * The end of the token that begins at `at`: header and payload are JSON, the signature may be missing; or only the header is, and
+ * says that the rest is encrypted. A token that
  * outgrows the window is a match up to there if its header is JSON and its payload begins as JSON does; `open` then says
  * that it goes on.
  */
@@ -32,11 +33,29 @@ export function jsonWebToken(reading: Reading, at: number): { end: number; open:
   const payload = endOfPart(text, header + 1);
   const tokenEnd = text[payload] === '.' ? endOfPart(text, payload + 1) : payload;
   // The header is judged once more with each piece that comes; the window sees to it that pieces are not too small.
-  if (header + 4 < end && (!text.startsWith(BEGINS, header + 1) || !isJson(text.slice(at, header)))) return none;
+  if (header + 4 < end && !text.startsWith(BEGINS, header + 1)) return encryptedToken(reading, at, header);
+  if (header + 4 < end && !isJson(text.slice(at, header))) return none;
   if (tokenEnd - at >= WINDOW_CHARS) return { end: at + WINDOW_CHARS, open: true };
   if (reading.wants(tokenEnd)) return more;
   if (text[payload] !== '.' || !isJson(text.slice(at, header)) || !isJson(text.slice(header + 1, payload))) return none;
   return { end: tokenEnd, open: false };
+}
+
+/** Behind the header of an encrypted token: key, initialisation vector, text and tag. */
+const ENCRYPTED_PARTS = 4;
+
+function encryptedToken(reading: Reading, at: number, header: number): { end: number; open: boolean } {
+  const { text } = reading;
+  const fields = jsonOf(text.slice(at, header));
+  if (fields === undefined || !('enc' in fields)) return NOT_HERE;
+  let to = header;
+  for (let part = 0; part < ENCRYPTED_PARTS; part++) {
+    if (reading.wants(to)) return { end: MORE, open: false };
+    if (text[to] !== '.') return NOT_HERE;
+    to = endOfPart(text, to + 1);
+    if (to - at >= WINDOW_CHARS) return { end: at + WINDOW_CHARS, open: true };
+  }
+  return { end: reading.wants(to) ? MORE : to, open: false };
 }
 
 /** What is left of a token that outgrew the window. */
@@ -55,11 +74,15 @@ function endOfPart(text: string, at: number): number {
 }
 
 function isJson(part: string): boolean {
+  return jsonOf(part) !== undefined;
+}
+
+function jsonOf(part: string): object | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-    return typeof value === 'object' && value !== null;
+    return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     // What is no JSON is no token: that is the question, and not an accident.
-    return false;
+    return undefined;
   }
 }

@@ -19,12 +19,14 @@ const KEY = '[A-Za-z0-9_-]';
 function chars(least: number, most = 400): string {
   return `${KEY}{${least - 1},${most - 1}}[A-Za-z0-9_]`;
 }
+/** Short words and dashes alone are what stands in a manual: `sk-proj-your-openai-api-key-here`. */
+const NO_WORDS = `(?![A-Za-z]{1,16}(?:[-_][A-Za-z]{1,16})+(?!${KEY}))`;
 
 /** As the providers document them; longer prefixes first. Lengths are lower bounds where providers have changed them. */
 export const KEY_FORMS: readonly KeyForm[] = [
-  ...form('provider_key', 'sk-ant-', `(?:api|admin|oat|sid|ort)\\d\\d-${chars(24)}`),
+  ...form('provider_key', 'sk-ant-', `(?:api|admin|oat|sid|ort)\\d\\d-${NO_WORDS}${chars(24)}`),
   ...form('provider_key', 'sk-or-', `v\\d-[0-9a-f]{40,64}${STOP}`),
-  ...form('provider_key', 'sk-proj- sk-svcacct- sk-admin- sk-None- sk-service-', chars(20)),
+  ...form('provider_key', 'sk-proj- sk-svcacct- sk-admin- sk-None- sk-service-', `${NO_WORDS}${chars(20)}`),
   ...form('provider_key', 'sk-lf- pk-lf-', `[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}${STOP}`),
   // OpenAI's of before projects, DeepSeek's, Moonshot's.
   ...form(
@@ -43,10 +45,26 @@ export const KEY_FORMS: readonly KeyForm[] = [
   ...form(
     'provider_key',
     'xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd-',
-    `[A-Za-z0-9%-]{9,399}[A-Za-z0-9]${STOP}`,
+    `${NO_WORDS}[A-Za-z0-9%-]{9,399}[A-Za-z0-9]${STOP}`,
   ),
   ...form('provider_key', 'xoxe.', `xox[bp]-[A-Za-z0-9-]{20,399}${STOP}`),
   ...form('provider_key', 'xapp-', `\\d-[A-Z0-9]{5,30}-\\d{5,20}-[A-Za-z0-9]{20,100}${STOP}`),
+  ...form(
+    'provider_key',
+    'https://hooks.slack.com/',
+    `services/T[A-Z0-9]{5,20}/B[A-Z0-9]{5,20}/[A-Za-z0-9]{20,40}${STOP}`,
+  ),
+  ...form(
+    'provider_key',
+    'https://discord.com/ https://discordapp.com/',
+    `api/(?:v\\d{1,2}/)?webhooks/\\d{17,20}/${chars(60, 80)}`,
+  ),
+  // A bot of Discord: its number in base64 comes first.
+  ...form(
+    'provider_key',
+    'MT Mj Mz ND NT Nj Nz OD OT',
+    `[A-Za-z0-9]{21,26}\\.[A-Za-z0-9_-]{6}\\.[A-Za-z0-9_-]{27,38}${STOP}`,
+  ),
   ...form('provider_key', 'sk_live_ sk_test_ rk_live_ rk_test_ sk_prod_ rk_prod_', `[A-Za-z0-9]{10,247}${STOP}`),
   ...form('provider_key', 'whsec_', `[A-Za-z0-9+/]{24,64}={0,2}`),
   ...form('provider_key', 'hf_', `[A-Za-z0-9]{30,60}${STOP}`),
@@ -82,9 +100,18 @@ export const KEY_FORMS: readonly KeyForm[] = [
   ...form('provider_key', 'glsa_', `[A-Za-z0-9]{32}_[0-9a-f]{8}${STOP}`),
   ...form('provider_key', 'NRAK-', `[A-Z0-9]{27}${STOP}`),
   ...form('provider_key', 'sbp_', `[0-9a-f]{40}${STOP}`),
+  ...form('provider_key', 'tskey-', `[a-z]{2,12}-[A-Za-z0-9]{8,24}-[A-Za-z0-9]{20,48}${STOP}`),
+  ...form('provider_key', 'pat', `[A-Za-z0-9]{14}\\.[0-9a-f]{64}${STOP}`),
+  ...form('provider_key', 'dp.', `(?:pt|st|ct|sa|scim|audit)\\.(?:[a-z0-9_-]{2,35}\\.)?[A-Za-z0-9]{40,44}${STOP}`),
+  ...form('provider_key', 'xkeysib-', `[0-9a-f]{64}-[A-Za-z0-9]{16}${STOP}`),
+  ...form('provider_key', 'CCIPAT_', `[A-Za-z0-9]{22}_[0-9a-f]{40}${STOP}`),
+  ...form('provider_key', 'bkua_', `[0-9a-f]{40}${STOP}`),
+  ...form('provider_key', 'pnu_', `[A-Za-z0-9]{36}${STOP}`),
   ...form('provider_key', 'EAAA', `[A-Za-z0-9_-]{60}${STOP}`),
   ...form('provider_key', 'AGE-SECRET-KEY-1', `[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}${STOP}`),
   ...form('cloud_key', 'AKIA ASIA ABIA ACCA', `[A-Z0-9]{16}${STOP}`),
+  // Amazon Bedrock.
+  ...form('cloud_key', 'ABSK', `[A-Za-z0-9+/]{100,280}={0,2}`),
   ...form('cloud_key', 'GOCSPX-', `[A-Za-z0-9_-]{28}${STOP}`),
   ...form('cloud_key', 'ya29.', `[A-Za-z0-9_-]{20,399}[A-Za-z0-9_]`),
   ...form('cloud_key', 'dop_v1_ doo_v1_ dor_v1_', `[0-9a-f]{64}${STOP}`),

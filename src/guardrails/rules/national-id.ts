@@ -1,5 +1,18 @@
-import { bsn, cpf, digitsOf, isDay, luhn, nhs, nif, pesel, remainder, steuerId, verhoeff } from './check-digits.ts';
-import { digitsTo, endsAt, shapeTo } from './number-run.ts';
+import {
+  articleNumber,
+  bsn,
+  cpf,
+  digitsOf,
+  isDay,
+  luhn,
+  nhs,
+  nif,
+  pesel,
+  remainder,
+  steuerId,
+  verhoeff,
+} from './check-digits.ts';
+import { digitsTo, endsAt, followsGroup, shapeTo } from './number-run.ts';
 import type { NumberRun } from './number-run.ts';
 import { MORE, NONE } from './reading.ts';
 import type { Reading } from './reading.ts';
@@ -26,10 +39,17 @@ const HETU_LETTERS = '0123456789ABCDEFHJKLMNPRSTUVWXY';
 
 const FORMS: IdForm[] = [
   {
+    // Swiss AHV number: a country's prefix, and the check digit of an article number.
+    shapes: ['3.4.4.2'],
+    weak: ['13'],
+    words: words('\\bahv|\\bavs\\b|sozialversicherung|assurance[ _-]?vieillesse'),
+    check: (digits) => number(digits, 0, 3) === 756 && articleNumber(digits),
+  },
+  {
     // US social security number, as issued since 2011.
     shapes: ['3-2-4'],
     weak: ['9', '3 2 4', '3.2.4'],
-    words: words('\\bssn|social[ _-]?security|\\bitin'),
+    words: words('(?:\\b|_)ssn|social[ _-]?security|\\bitin'),
     check: (digits) => {
       const [area, group, serial] = [number(digits, 0, 3), number(digits, 3, 5), number(digits, 5, 9)];
       return area !== 0 && area !== 666 && area < 900 && group !== 0 && serial !== 0;
@@ -82,7 +102,7 @@ const FORMS: IdForm[] = [
     // Swedish personnummer, and samordningsnummer, whose day is higher by 60.
     shapes: ['6-4', '6+4', '8-4', '12'],
     weak: ['10'],
-    words: words('personnummer|samordning|\\bpnr'),
+    words: words('person(?:nummer|nr)|samordning|\\bpnr'),
     check: personnummer,
   },
   {
@@ -184,16 +204,28 @@ export function numericId(reading: Reading, run: NumberRun): number {
     const fits = forms.some(
       ({ form, weak }) => form.check(digits, text) && (!weak || form.words.test(reading.before(first.start))),
     );
-    if (fits) return end;
+    if (fits && !isOtherwise(reading, run, index)) return end;
   }
   return NONE;
+}
+
+/** What tells that a number is a telephone's, whatever its check digit says. */
+const TELEPHONE = /(?:\+|\+\d{1,3}[ .-]\(?|\b(?:tel|phone|telefon[eo]?|mobile?|cell|call|fax|whatsapp)\W{1,3})$/i;
+
+/** Whether an id's groups belong to a telephone number, or to more groups of four: every tenth number passes a check by chance. */
+function isOtherwise(reading: Reading, run: NumberRun, index: number): boolean {
+  const [first, second] = run.groups;
+  if (TELEPHONE.test(reading.before(first?.start ?? 0))) return true;
+  if (first === undefined || second === undefined || first.end - first.start !== 4) return false;
+  const next = run.groups[index + 1];
+  return (next !== undefined && next.separator === second.separator) || followsGroup(reading, first.start);
 }
 
 const NIE = /^[XYZ]-?\d{7}-?[A-Z](?![A-Z0-9_])/i;
 const NIE_CHARS = 11;
 const NINO =
   /^(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]([ -]?)\d{2}\1\d{2}\1\d{2}\1[A-D](?![A-Za-z0-9_])/;
-const NINO_LOWER = /\bnino\b|national[ _-]?insurance|\bni[ _-]?(?:number|no)/i;
+const NINO_LOWER = /\bnino\b|national[ _-]?insurance|\bni(?:[ _-]?(?:number|no)|: ?$)/i;
 const NINO_CHARS = 13;
 const CODICE = /^[A-Z]{6}[\dLMNPQRSTUV]{2}[A-EHLMPRST][\dLMNPQRSTUV]{2}[A-Z][\dLMNPQRSTUV]{3}[A-Z](?![A-Z0-9_])/i;
 const CODICE_CHARS = 16;

@@ -12,7 +12,7 @@ import { PlainWords } from './plain-words.ts';
 import { privateKey, restOfKey } from './private-key.ts';
 import { MORE, NONE } from './reading.ts';
 import type { Reading } from './reading.ts';
-import { cloudSecret } from './secret-keys.ts';
+import { botToken, cloudSecret } from './secret-keys.ts';
 import type { KeyFinder } from './secret-keys.ts';
 import { DIGIT, WORD } from './view.ts';
 
@@ -35,6 +35,7 @@ export interface Looks {
   nationalId: boolean;
   ipAddress: boolean;
   keys: KeyFinder | undefined;
+  providerKey: boolean;
   cloudKey: boolean;
   privateKey: boolean;
   jwt: boolean;
@@ -120,7 +121,7 @@ export class Pass {
   }
 
   #judgeSecret(at: number): number {
-    const { keys, jwt, cloudKey } = this.#looks;
+    const { keys, jwt, providerKey, cloudKey } = this.#looks;
     if (keys?.mayBegin(this.#reading, at) === true) {
       const key = keys.find(this.#reading, at);
       if (key !== undefined) {
@@ -130,6 +131,11 @@ export class Pass {
     }
     if (jwt && this.#reading.text.charCodeAt(at) === 101) {
       const end = this.#long('jwt', jsonWebToken(this.#reading, at));
+      if (end !== NONE) return end;
+    }
+    if (providerKey && this.#reading.text.charCodeAt(this.wordEnd) === COLON) {
+      this.kind = 'provider_key';
+      const end = botToken(this.#reading, at, this.wordEnd);
       if (end !== NONE) return end;
     }
     this.kind = 'cloud_key';

@@ -13,12 +13,14 @@ function isMark(code: number): boolean {
 const INTERNATIONAL = /^(?:\+|00)(?=[1-9])\d{1,3}(?:[ ./-]?\(\d{1,4}\)|[ ./-]?\d{1,12}){1,7}/;
 /** North America: `(415) 555-2671`, `1-415-555-2671`. */
 const AMERICAN = /^(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}([-. ]))[2-9]\d{2}(?:\1|[-. ])\d{4}/;
-/** Elsewhere, with a zero in front, in groups: `030/1234567`, `06 12 34 56 78`, `(020) 7946 0958`. */
-const NATIONAL = /^(?:\(0\d{1,4}\)[ -]?|0\d{1,4}[ /-])\d{2,8}(?:[ -]\d{2,6}){0,4}|^0\d(?:[ .]\d{2}){4}/;
+/** Elsewhere, with a zero in front, in groups: `030/1234567`, `06 12 34 56 78`, `(020) 7946 0958`; in Brazil
+ * `(11) 91234-5678`. `02139-4307` is a ZIP code more often. */
+const NATIONAL =
+  /^(?:\(0\d{1,4}\)[ -]?|(?!0\d{4}-\d{4}(?!\d))0\d{1,4}[ /-])\d{2,8}(?:[ -]\d{2,6}){0,4}|^0\d(?:[ .]\d{2}){4}|^\([1-9]\d\) ?9\d{4}-\d{4}/;
 /** Anything, behind a word that says so. */
 const TOLD = /^\(?\d{2,5}\)?(?:[ ./-]?\d{2,12}){1,5}|^\d{7,15}/;
 const WORDS =
-  /(?:\b(?:tel|phone|telephone|mobile|mob|cell|call|fax|whatsapp|sms|hotline|handy|telefon\w*|rufnummer|t[ée]l[ée]phone|portable|m[óo]vil|tel[ée]fono|telem[óo]vel|celular|cellulare|puhelin)\b|電話|电话|手机|телефон)[^\d\n]{0,12}$/i;
+  /(?:(?:\b|_)(?:t[ée]l|tel(?:ephone)?|phone|ph|mobile?|mob|cell|call|contact|fax|whatsapp|sms|hotline|handy|telefon\w*|mobil\w*|rufnummer|t[ée]l[ée]phone|portable|m[óo]vil|tel[ée]fono|telem[óo]vel|celular|cellulare|puhelin|my number)(?:[ _-]?(?:no|nr|num|number|nummer))?(?![a-z_])|(?<!i|micro|head)phones?(?:[ _-]?(?:no|num|number))?(?![a-z_])|電話|电话|手机|手機|телефон)(?:(?!\bid\b)[^\d\n]){0,12}$/i;
 
 /** The end of the phone number that begins at `at`: a digit at the beginning of a word, `+` or `(`. */
 export function phone(reading: Reading, at: number): number {

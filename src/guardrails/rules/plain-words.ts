@@ -4,8 +4,8 @@ import { DIGIT, kindAt, LOWER, UNDERSCORE, UPPER } from './view.ts';
 
 /** Finders look no further behind the beginning of such a word; nearer to the end of a text that goes on, they might. */
 const AHEAD_CHARS = 128;
-/** An AWS secret has one more, and nothing else but a key with a prefix is made of letters alone. */
-const MOST_CHARS = 39;
+/** An AWS secret has one more behind its signs, and nothing else but a key with a prefix is made of letters alone. */
+const MOST_CHARS = 36;
 /** An Italian codice fiscale may write all its digits as letters. */
 const CODICE_CHARS = 16;
 

@@ -9,8 +9,8 @@ const FIRST_LINE = /-{4,5} ?BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)? ?-{4,5}/
 const IN_FIRST_LINE = /^[A-Z0-9 -]*$/;
 const LAST_LINE = /-{4,5} ?END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)? ?-{4,5}/g;
 const NOT_HERE = { end: NONE, open: false };
-/** A line of a key, or what is left of it. */
-const MATERIAL = /[A-Za-z0-9+/=]{16,}/g;
+/** A line of a key, or what is left of it; not `xxxxxxxxxxxxxxxx` in its place. */
+const MATERIAL = /(?!x{16}|X{16})[A-Za-z0-9+/=]{16,}/g;
 /** As much may stand between two lines of a key, or before the first: headers, quotes, indentation. */
 const GAP_CHARS = 200;
 

@@ -29,6 +29,7 @@ export class Scanner implements TextDetector {
       nationalId: has.has('national_id'),
       ipAddress: has.has('ip_address'),
       keys: keys.length > 0 ? new KeyFinder(keys) : undefined,
+      providerKey: has.has('provider_key'),
       cloudKey: has.has('cloud_key'),
       privateKey: has.has('private_key'),
       jwt: has.has('jwt'),

@@ -8,6 +8,9 @@ import { ALNUM, DIGIT } from './view.ts';
 /** The longest key with a prefix; longer ones are found up to there. */
 const KEY_CHARS = 420;
 
+/** Stands for a key, and is none: `ghp_xxxxxxxxxxxx`. */
+const FILLED = /x{10}|X{10}|\.{10}|\*{10}/;
+
 /** Keys with a prefix, by its first two characters; the longest prefix first. */
 export class KeyFinder {
   readonly #forms: (KeyForm[] | undefined)[] = [];
@@ -25,7 +28,10 @@ export class KeyFinder {
 
   /** Whether a key may begin at `at`: so do few words. */
   mayBegin(reading: Reading, at: number): boolean {
-    return this.#begins[slot(reading.text, at)] === 1;
+    const first = slot(reading.text, at);
+    if (this.#begins[first] !== 1) return false;
+    for (const { prefix } of this.#forms[first] ?? []) if (beginsWith(reading, at, prefix) !== NONE) return true;
+    return false;
   }
 
   /** The form and the end of the key that begins at `at`, the beginning of a word. */
@@ -34,10 +40,11 @@ export class KeyFinder {
     for (const { prefix, rest, kind } of this.#forms[slot(text, at)] ?? []) {
       const answer = beginsWith(reading, at, prefix);
       if (answer === NONE) continue;
-      if (answer === MORE || isCutOff(reading, at)) return { end: MORE, kind };
+      if (answer === MORE || isCutOff(reading, answer)) return { end: MORE, kind };
       rest.lastIndex = answer;
       const found = rest.exec(text);
-      if (found !== null && found[0].length <= KEY_CHARS) return { end: answer + found[0].length, kind };
+      if (found === null || found[0].length > KEY_CHARS || FILLED.test(found[0])) continue;
+      return { end: answer + found[0].length, kind };
     }
     return undefined;
   }
@@ -73,9 +80,23 @@ function isKeyChar(reading: Reading, at: number): boolean {
   return code === 45 || code === 46 || code === 47 || code === 43 || code === 61 || code === 95 || code === 37;
 }
 
+const BOT_TOKEN = /\d{8,10}:AA[\w-]{33}(?!\w)/y;
+/** Behind the number. */
+const BOT_CHARS = 36;
+const BOT_BEGUN = /^:(?:A|AA[\w-]*)?$/;
+
+/** The end of the token of a Telegram bot that begins at `at`, with the bot's number, which ends at `wordEnd` with a colon. */
+export function botToken(reading: Reading, at: number, wordEnd: number): number {
+  if (reading.wants(wordEnd, BOT_CHARS) && BOT_BEGUN.test(reading.text.slice(wordEnd))) return MORE;
+  BOT_TOKEN.lastIndex = at;
+  return BOT_TOKEN.exec(reading.text) === null ? NONE : BOT_TOKEN.lastIndex;
+}
+
 const AWS_SECRET_CHARS = 40;
 const AWS_WORDS =
   /(?:secret[ _-]?(?:access[ _-]?)?key|secretaccesskey|aws[\w .-]{0,16}(?:secret|key)|aws_sk)\W{0,12}$/i;
+/** Of `+` and `/` that such a secret begins with: more is rarer than anything else that is missed. */
+const MOST_SIGNS = 3;
 const HASH_CHARS = 40;
 const HASH_WORDS = /private_key_id\W{1,8}$/i;
 const STORAGE_CHARS = 86;
@@ -116,20 +137,37 @@ function endOfBase64(reading: Reading, at: number, most: number): number {
 }
 
 function awsSecret(reading: Reading, at: number): number {
-  if (reading.end - at > AWS_SECRET_CHARS && (!isBase64(reading, at + 39) || isBase64(reading, at + 40))) return NONE;
-  const end = endOfBase64(reading, at, AWS_SECRET_CHARS + 1);
-  if (reading.wants(end, 1) && end - at <= AWS_SECRET_CHARS) return MORE;
-  if (end - at !== AWS_SECRET_CHARS || reading.text[end] === '=' || /[+/=]$/.test(reading.before(at))) return NONE;
+  const chars = AWS_SECRET_CHARS - signsBefore(reading, at);
+  if (reading.end - at > chars && (!isBase64(reading, at + chars - 1) || isBase64(reading, at + chars))) return NONE;
+  const end = endOfBase64(reading, at, chars + 1);
+  if (reading.wants(end, 1) && end - at <= chars) return MORE;
+  if (end - at !== chars || reading.text[end] === '=') return NONE;
   const value = reading.text.slice(at, end);
   const before = reading.before(at);
   if (/^[0-9a-f]+$/.test(value)) return value.length === HASH_CHARS && HASH_WORDS.test(before) ? end : NONE;
   return /[A-Z]/.test(value) && /[a-z]/.test(value) && AWS_WORDS.test(before) ? end : NONE;
 }
 
+/**
+ * How many `+` and `/` stand right before: no word begins with them, but a secret in base64 may. Its words tell where it does; what
+ * is found begins behind them.
+ */
+function signsBefore(reading: Reading, at: number): number {
+  let first = at;
+  while (first > at - MOST_SIGNS && isSign(reading.text.charCodeAt(first - 1))) first -= 1;
+  return at - first;
+}
+
+function isSign(code: number): boolean {
+  return code === 43 || code === 47;
+}
+
 function storageKey(reading: Reading, at: number): number {
   const { text } = reading;
   const known = reading.end - at;
-  for (const { chars, words, padding } of STORAGE_FORMS) {
+  const signs = signsBefore(reading, at);
+  for (const { chars: all, words, padding } of STORAGE_FORMS) {
+    const chars = all - signs;
     const total = chars + padding.length;
     if (known >= total && !text.startsWith(padding, at + chars)) continue;
     if (!words.test(reading.before(at))) continue;

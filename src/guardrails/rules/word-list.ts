@@ -145,11 +145,16 @@ export class WordList implements TextDetector {
   /** Whether what was found is no part of a longer word; undefined: what follows decides. */
   #stands(text: string, start: number, end: number, atEnd: boolean): boolean | undefined {
     if (!this.#options.wholeWords) return true;
-    if (isWord(text, start) && isWord(text, start - 1)) return false;
+    if (isWord(text, start) && isWord(text, start - 1) && !isEscape(text, start - 2)) return false;
     if (!isWord(text, end - 1)) return true;
     if (end >= text.length && !atEnd) return undefined;
     return !isWord(text, end);
   }
+}
+
+/** `\n` in a string of code parts words as what it stands for does. */
+function isEscape(text: string, at: number): boolean {
+  return text[at] === '\\' && /[nrt]/.test(text.charAt(at + 1));
 }
 
 function isWord(text: string, at: number): boolean {

@@ -59,6 +59,7 @@ const RULES: [string, TextBuiltin][] = [
 ];
 
 const jwt = `${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${Buffer.from('{"sub":"1"}').toString('base64url')}.c2lnbmF0dXJl`;
+const encrypted = `${Buffer.from('{"alg":"dir","enc":"A256GCM"}').toString('base64url')}..aXZpdml2aXY.dGV4dA.dGFndGFn`;
 const pem = `-----BEGIN RSA PRIVATE KEY-----\n${'MIIEpAIBAAKCAQEA1234567890abcdef\n'.repeat(4)}abc=\n-----END RSA PRIVATE KEY-----`;
 
 /** Matches, near misses and what stands between them. */
@@ -90,6 +91,10 @@ const PIECES = [
   '131052-308T',
   'RSSMRA85T10A562S',
   '943 476 5919',
+  '756.9217.0769.85',
+  '2345 6789 0124',
+  'phone_number: ',
+  'FileVersion("',
   'SSN ',
   'BSN: ',
   '111222333',
@@ -124,10 +129,20 @@ const PIECES = [
   'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
   'abc8Q~abcdefghijklmnopqrstuvwxyz12345',
   `sig=${'a'.repeat(43)}%3D`,
+  'aws_secret_access_key=/',
+  'JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  `1234567890:AA${'b-C4'.repeat(8)}x`,
+  `https://hooks.slack.com/services/T01234567/B01234567/${'aB3d'.repeat(6)}`,
+  `MTIzNDU2Nzg5MDEyMzQ1Njc4.GaBcDe.${'aB3_'.repeat(7)}`,
+  `ABSK${'aB3/'.repeat(27)}`,
+  'ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx',
+  'https://',
   'AccountKey=',
   `${'A'.repeat(86)}==`,
   jwt,
   jwt.slice(0, 30),
+  encrypted,
+  encrypted.slice(0, -20),
   'eyJ',
   pem,
   pem.slice(0, 90),

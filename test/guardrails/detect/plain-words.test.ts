@@ -17,6 +17,7 @@ const ALL: Looks = {
   nationalId: true,
   ipAddress: true,
   keys: new KeyFinder(['provider_key', 'cloud_key']),
+  providerKey: true,
   cloudKey: true,
   privateKey: true,
   jwt: true,
