@@ -1,10 +1,11 @@
-import { brotliDecompressSync } from 'node:zlib';
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import { z } from 'zod';
 import { isStorableJson, storableJson } from '../lib/storable-text.ts';
 
 /**
- * What a job carries: the text of a JSON array, since a queue that is handed a tree writes it anew. Jobs of an earlier
- * build, which had the tree, may still be waiting; and of a later one, which packs the text, beside which this one goes on.
+ * What a job carries: the text of a JSON array, packed. A queue quotes a text within a text, reads it and quotes it again:
+ * of records as they are, that cost more than twice what packing does, and the database eight times the bytes. Jobs of
+ * earlier builds, which had the text or the tree, may still be waiting.
  */
 const JobData = z.union([
   z.object({ v: z.literal(3), brotli: z.string() }),
@@ -14,10 +15,14 @@ const JobData = z.union([
 export type JobData = z.infer<typeof JobData>;
 const Batch = z.array(z.unknown());
 
+/** Records repeat one another, and the quickest search finds it. */
+const PACKING = { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } };
+
 /** A job of these JSON texts. */
 export function dataOf(batch: readonly string[]): JobData {
   const json = `[${batch.join(',')}]`;
-  return { v: 2, json: isStorableJson(json) ? json : storableJson(JSON.parse(json)) };
+  const storable = isStorableJson(json) ? json : storableJson(JSON.parse(json));
+  return { v: 3, brotli: brotliCompressSync(storable, PACKING).toString('base64') };
 }
 
 /** What a job carries; undefined where it is not one that this build can read. */
