@@ -1,22 +1,25 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from 'pg';
 import type { Clock } from '../src/lib/clock.ts';
 import type { Log } from '../src/lib/log.ts';
 import { unreachable } from '../src/lib/result.ts';
-import type { BookIds, FromJobs, JobsState, ToJobs } from '../src/records/messages.ts';
+import type { BookIds, FromJobs, ToJobs } from '../src/records/messages.ts';
 import { createPublisher } from '../src/records/publish.ts';
 import { recordEventsFor } from '../src/sinks/record-events.ts';
 import { createCaptureStore } from '../src/store/captures.ts';
-import { isAway, migrate, openPool } from '../src/store/database.ts';
-import { bury, countLetters, pruneLetters } from '../src/store/dead-letters.ts';
+import { openPool } from '../src/store/database.ts';
+import type { DatabaseAddress } from '../src/store/database.ts';
 import { enqueueDeliveries } from '../src/store/deliveries.ts';
-import { openQueue, processQueue, queueAddressOf } from '../src/store/queue.ts';
-import type { JobQueue, QueueName } from '../src/store/queue.ts';
+import { openQueue, queueAddressOf } from '../src/store/queue.ts';
 import { createRecordStore } from '../src/store/records.ts';
-import type { RecordStore, SegmentMark } from '../src/store/records.ts';
+import type { RecordFollower } from '../src/store/records.ts';
+import { askDatabase, untilMigrated } from './books.ts';
+import type { Books } from './books.ts';
+import { processRecords } from './process-records.ts';
 import { quietly } from './quietly.ts';
 import { runRetention } from './run-retention.ts';
 import type { RetentionWorker } from './run-retention.ts';
 import type { JobsData } from './thread-data.ts';
+import { watchBooks } from './watch-books.ts';
 
 export interface JobsParts {
   data: JobsData;
@@ -35,12 +38,6 @@ export interface Jobs {
 const LEDGER_CONNECTIONS = 4;
 const STATEMENT_MS = 20_000;
 const CONNECT_MS = 5_000;
-/** The main thread learns what is stored this long after it is, or a little later. */
-const LOOK_EVERY_MS = 1_000;
-const TIDY_EVERY_MS = 3_600_000;
-/** While the database is away, a job waits here rather than come and go; beyond it, it goes back with a backoff. */
-const STORE_RETRY_MS = 500;
-const STORE_ATTEMPTS = 20;
 
 /**
  * Fills the queue with the main thread's records and, where asked to, stores what the queue has. Keeps trying whatever
@@ -48,37 +45,20 @@ const STORE_ATTEMPTS = 20;
  */
 export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   const stop = new AbortController();
-  const stopped = (): boolean => stop.signal.aborted;
   const complain = quietly(clock, log);
-  const address = queueAddressOf(data);
-  const pool = openPool(data.database, {
-    name: 'ledger',
-    max: LEDGER_CONNECTIONS,
-    statementMs: STATEMENT_MS,
-    waitMs: CONNECT_MS,
-    onError: (error) => {
-      complain('database', error);
-    },
-  });
-  let { settings } = data;
-  let eventsOf = recordEventsFor(settings.told);
-  const keepsTools = (): boolean => !(settings.retention.keepMs === 0 && settings.retention.tools);
-  const store = createRecordStore(pool, clock, keepsTools, {
-    get follows() {
-      return settings.told.length > 0;
-    },
-    stored: async (client, records) => {
-      const deliveries = eventsOf(records);
-      if (deliveries.length > 0) await enqueueDeliveries(client, deliveries, clock.nowMs());
-    },
-  });
+  const complainOf =
+    (part: 'database' | 'queue' | 'retention') =>
+    (error: unknown): void => {
+      complain(part, error);
+    };
+  const pool = openLedger(data.database, complainOf('database'));
+  const said = createSettings(data.settings, clock);
+  const store = createRecordStore(pool, clock, said.keepsTools, said.follower);
   const captures = createCaptureStore(pool);
-  const options = {
-    onError: (error: unknown) => {
-      complain('queue', error);
-    },
-  };
-  const queue = openQueue('records', address, options);
+  const books: Books = { pool, store, clock, log, complain, stopping: stop.signal };
+
+  const address = queueAddressOf(data);
+  const queue = openQueue('records', address, { onError: complainOf('queue') });
   const publisher = createPublisher({
     queue,
     clock,
@@ -90,13 +70,13 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       else log.info({}, 'the queue is back');
     },
   });
-  const processors: { close(): Promise<void> }[] = [];
-  let retention: RetentionWorker | undefined;
 
+  let processor: { close(): Promise<void> } | undefined;
+  let retention: RetentionWorker | undefined;
   const open = async (): Promise<void> => {
-    if (!(await untilMigrated())) return;
+    if (!(await untilMigrated(books))) return;
     if (!data.process) return;
-    processors.push(processorOf('records', storeRecords));
+    processor = processRecords(books, address);
     retention = runRetention({
       database: data.database,
       clock,
@@ -104,111 +84,10 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
       report: (report) => {
         post({ kind: 'retention', report });
       },
-      complain: (error) => {
-        complain('retention', error);
-      },
+      complain: complainOf('retention'),
     });
-    retention.reconfigure(settings.retention);
+    retention.reconfigure(said.settings.retention);
   };
-
-  const processorOf = (
-    name: QueueName,
-    storeBatch: (batch: readonly unknown[]) => Promise<void>,
-  ): { close(): Promise<void> } =>
-    processQueue(name, address, (batch) => patiently(() => storeBatch(batch)), {
-      ...options,
-      bury: async (data) => {
-        await bury(pool, clock, {
-          kind: 'job',
-          subject: name,
-          error: 'not a job that this build can read',
-          body: data,
-        });
-        log.error({ queue: name }, 'a job that nobody can read is a dead letter now');
-      },
-    });
-
-  /** False when closed first. */
-  const untilMigrated = async (): Promise<boolean> => {
-    while (!stopped()) {
-      try {
-        const applied = await migrate(pool);
-        if (applied.length > 0) log.info({ applied }, 'database migrated');
-        await store.prepareDays();
-        return true;
-      } catch (error) {
-        complain('database', error);
-        await pause(LOOK_EVERY_MS);
-      }
-    }
-    return false;
-  };
-
-  const storeRecords = async (records: readonly unknown[]): Promise<void> => {
-    const { dead } = await store.store(records);
-    if (dead > 0) log.error({ dead }, 'records that cannot be stored are dead letters now');
-  };
-
-  const patiently = async (work: () => Promise<void>): Promise<void> => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await work();
-        return;
-      } catch (error) {
-        complain('database', error);
-        if (!isAway(error) || attempt === STORE_ATTEMPTS || stopped()) throw error;
-        await pause(STORE_RETRY_MS);
-      }
-    }
-  };
-
-  const pause = async (ms: number): Promise<void> => {
-    await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
-  };
-
-  /** By the name that a journal's segments are counted under: our own, and those that we hand on for others. */
-  const markTellers = new Map([[data.gatewayId, markTeller(store, data.gatewayId, data.fromSegment, post)]]);
-  const tellState = stateTeller(post);
-  const watch = async (): Promise<void> => {
-    let tidiedAtMs = clock.nowMs();
-    while (!stopped()) {
-      await pause(LOOK_EVERY_MS);
-      if (stopped()) return;
-      const jobs = await depthOf();
-      const deadLetters = await askDatabase(async () => {
-        for (const tellMarks of markTellers.values()) await tellMarks();
-        return countLetters(pool);
-      });
-      tellState({
-        database: deadLetters === null ? 'down' : 'up',
-        queue: jobs === null ? 'down' : 'up',
-        jobs,
-        deadLetters,
-      });
-      if (clock.nowMs() - tidiedAtMs < TIDY_EVERY_MS) continue;
-      tidiedAtMs = clock.nowMs();
-      await askDatabase(tidy);
-    }
-  };
-
-  const tidy = async (): Promise<void> => {
-    await store.prepareDays();
-    const pruned = await pruneLetters(pool, clock);
-    if (pruned > 0) log.warn({ pruned }, 'dead letters were too many or too old, and are gone');
-  };
-
-  const depthOf = (): Promise<Awaited<ReturnType<JobQueue['depth']>> | null> =>
-    queue.depth().catch((error: unknown) => {
-      complain('queue', error);
-      return null;
-    });
-
-  /** Null where it does not answer, and says so. */
-  const askDatabase = <T>(question: () => Promise<T>): Promise<T | null> =>
-    question().catch((error: unknown) => {
-      complain('database', error);
-      return null;
-    });
 
   const look = async (ids: BookIds): Promise<BookIds> => ({
     records: await store.missing(ids.records),
@@ -218,12 +97,13 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
   /** Jobs under way are finished too: what a process leaves locked waits for its lock to run out. */
   const drain = async (withinMs: number): Promise<void> => {
     const left = await publisher.drain(withinMs);
-    await Promise.all(processors.map((processor) => processor.close()));
+    await processor?.close();
     post({ kind: 'drained', left });
   };
 
   const opening = open();
-  const watching = watch();
+  const watch = watchBooks(books, { queue, post });
+  watch.follow(data.gatewayId, data.fromSegment);
   post({ kind: 'ready' });
 
   const take = (message: ToJobs): void => {
@@ -234,20 +114,19 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
         return;
       }
       case 'look':
-        void askDatabase(() => look(message.ids)).then((missing) => {
+        void askDatabase(books, () => look(message.ids)).then((missing) => {
           post({ kind: 'looked', look: message.look, missing });
         });
         return;
       case 'follow':
-        markTellers.set(message.gateway, markTeller(store, message.gateway, message.fromSegment, post));
+        watch.follow(message.gateway, message.fromSegment);
         return;
       case 'unfollow':
-        markTellers.delete(message.gateway);
+        watch.unfollow(message.gateway);
         return;
       case 'settings':
-        ({ settings } = message);
-        eventsOf = recordEventsFor(settings.told);
-        retention?.reconfigure(settings.retention);
+        said.change(message.settings);
+        retention?.reconfigure(message.settings.retention);
         return;
       case 'drain':
         void drain(message.withinMs);
@@ -261,40 +140,52 @@ export function runJobs({ data, clock, log, post }: JobsParts): Jobs {
     take,
     close: async () => {
       stop.abort();
-      await Promise.all([opening, watching]);
+      await Promise.all([opening, watch.ended]);
       await retention?.close();
-      await Promise.all([publisher.drain(0), ...processors.map((processor) => processor.close())]);
+      await Promise.all([publisher.drain(0), processor?.close()]);
       await Promise.all([queue.close(), pool.end()]);
     },
   };
 }
 
-/** Looks at how much the database has of each segment of a journal, and tells what differs from what was told before. */
-function markTeller(
-  store: RecordStore,
-  gateway: string,
-  fromSegment: number,
-  post: (message: FromJobs) => void,
-): () => Promise<void> {
-  /** By segment: what was told of it. */
-  const told = new Map<number, string>();
-  let since: string | undefined;
-  return async () => {
-    const marks = await store.watermarks(gateway, fromSegment, since);
-    since = marks.asOf;
-    const wordsOf = ({ recordsIn, capturesIn }: SegmentMark): string => `${recordsIn} ${capturesIn}`;
-    const changed = marks.segments.filter((mark) => told.get(mark.segment) !== wordsOf(mark));
-    for (const mark of changed) told.set(mark.segment, wordsOf(mark));
-    if (changed.length > 0) post({ kind: 'settled', gateway, segments: changed });
-  };
+function openLedger(database: DatabaseAddress, onError: (error: unknown) => void): Pool {
+  return openPool(database, {
+    name: 'ledger',
+    max: LEDGER_CONNECTIONS,
+    statementMs: STATEMENT_MS,
+    waitMs: CONNECT_MS,
+    onError,
+  });
 }
 
-function stateTeller(post: (message: FromJobs) => void): (state: JobsState) => void {
-  let told = '';
-  return (state) => {
-    const words = JSON.stringify(state);
-    if (words === told) return;
-    told = words;
-    post({ kind: 'state', state });
+/** What the config says of records, as it is now, in the form that their store asks in. */
+interface Settings {
+  settings: JobsData['settings'];
+  change(settings: JobsData['settings']): void;
+  readonly keepsTools: () => boolean;
+  follower: RecordFollower;
+}
+
+function createSettings(first: JobsData['settings'], clock: Clock): Settings {
+  let settings = first;
+  let eventsOf = recordEventsFor(settings.told);
+  return {
+    get settings() {
+      return settings;
+    },
+    change: (changed) => {
+      settings = changed;
+      eventsOf = recordEventsFor(settings.told);
+    },
+    keepsTools: () => !(settings.retention.keepMs === 0 && settings.retention.tools),
+    follower: {
+      get follows() {
+        return settings.told.length > 0;
+      },
+      stored: async (client, records) => {
+        const deliveries = eventsOf(records);
+        if (deliveries.length > 0) await enqueueDeliveries(client, deliveries, clock.nowMs());
+      },
+    },
   };
 }

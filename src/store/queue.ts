@@ -1,11 +1,9 @@
 import { createPostgresBackend, Queue, Worker } from 'bullmq';
 import type { JobsOptions, JobType } from 'bullmq';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isStorableJson, storableJson } from '../lib/storable-text.ts';
 import { connectionOf } from './database.ts';
 import type { DatabaseAddress } from './database.ts';
-import { recordsOf } from './job-data.ts';
-import type { JobData } from './job-data.ts';
+import { dataOf, recordsOf } from './job-data.ts';
 
 /** Where jobs wait: on Redis, or in the database. Plain data; holds a password. */
 export type QueueAddress = { kind: 'redis'; url: string } | { kind: 'postgres'; database: DatabaseAddress };
@@ -289,9 +287,4 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   } finally {
     timer.abort();
   }
-}
-
-function dataOf(batch: readonly string[]): JobData {
-  const json = `[${batch.join(',')}]`;
-  return { v: 2, json: isStorableJson(json) ? json : storableJson(JSON.parse(json)) };
 }

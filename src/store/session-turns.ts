@@ -101,20 +101,22 @@ export interface Known {
   taken: boolean;
 }
 
-/** What the database knows around each record that its content is to place, by the record's id. */
+/** What the database knows around each record that its content is to place, by the record's id; `scopes` by the same. */
 export async function knownTurns(
   client: PoolClient,
   records: readonly ExchangeRecord[],
+  scopes: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, Known>> {
   const asked = records.flatMap((record) => {
     const turn = turnOf(record);
-    if (turn === null || record.previous_response !== null || !isToBePlaced(record)) return [];
+    const scope = scopes.get(record.id);
+    if (turn === null || record.previous_response !== null || scope === undefined) return [];
     const { id, login, session_base } = record;
     const ms = uuid7Ms(id);
     const [since, until] = [uuid7Floor(Math.max(0, ms - IDLE_MS)), uuid7Floor(ms + IDLE_MS)];
     const { messages } = turn;
     const [link, ...earlier] = [...turn.chain].reverse();
-    return [{ id, login, session_base, scope: scopeOf(record), since, until, messages, link, earlier }];
+    return [{ id, login, session_base, scope, since, until, messages, link, earlier }];
   });
   const known = new Map<string, Known>();
   if (asked.length === 0) return known;

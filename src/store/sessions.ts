@@ -36,14 +36,15 @@ export function placedAsIs(record: ExchangeRecord): PlacedRecord {
  * the session that it has.
  */
 export async function placeSessions(client: PoolClient, records: readonly ExchangeRecord[]): Promise<PlacedRecord[]> {
-  const locks = records.filter(isToBePlaced).map((record) => lockOf(scopeOf(record)));
-  await takeLocks(client, SESSION_LOCK, locks);
+  const scopes = new Map(records.filter(isToBePlaced).map((record) => [record.id, scopeOf(record)]));
+  await takeLocks(client, SESSION_LOCK, [...scopes.values()].map(lockOf));
   const continued = await continuedSessions(client, records);
-  const known = await knownTurns(client, records);
+  const known = await knownTurns(client, records, scopes);
   const placed: PlacedRecord[] = [];
   const turns = new TurnsOfBatch();
   for (const record of records) {
-    if (!isToBePlaced(record)) {
+    const scope = scopes.get(record.id);
+    if (scope === undefined) {
       placed.push(placedAsIs(record));
     } else if (record.previous_response !== null) {
       // Its own words say nothing of the conversation, which the provider's server remembers.
@@ -53,7 +54,6 @@ export async function placeSessions(client: PoolClient, records: readonly Exchan
       const session = within?.session_id ?? continued.get(record.id) ?? laterSessionOf(record);
       placed.push({ ...record, session_id: session, turn: null });
     } else {
-      const scope = scopeOf(record);
       const { turns: stored = [], taken = false } = known.get(record.id) ?? {};
       const before = turns.of(scope);
       const first = !taken && before.length === 0;
