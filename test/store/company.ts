@@ -181,11 +181,18 @@ export async function loadCompany(address: DatabaseAddress, company: Company): P
       for (const sql of [SUMS, JUDGED]) await client.query(sql, ids);
     }
     await putBack();
-    // As autovacuum does while rows come in over a month: it looks at partitions, and never at what they are of.
-    const { rows } = await client.query<{ name: string }>(
-      `SELECT oid::regclass::text AS name FROM pg_class WHERE relnamespace = 'aperture'::regnamespace AND relkind = 'r'`,
-    );
-    await client.query(`VACUUM (ANALYZE) ${rows.map(({ name }) => name).join(', ')}`);
+    // As autovacuum does while rows come in over a month.
+    const tables = [
+      'records',
+      'tool_calls',
+      'tool_results',
+      'rollup_hour',
+      'rollup_day',
+      'sessions',
+      'verdicts',
+      'latency_day',
+    ];
+    await client.query(`VACUUM (ANALYZE) ${tables.map((table) => `aperture.${table}`).join(', ')}`);
   } finally {
     client.release();
     await pool.end();
