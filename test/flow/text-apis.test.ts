@@ -1,3 +1,3 @@
-// Both ask the same gateway: to start one takes longer than what most of them ask of it.
+// Both ask one gateway: a second start would tell nothing more.
 import './sessions.ts';
 import './all-apis.ts';
