@@ -1,6 +1,6 @@
 import OpenAI from 'openai';
 import type { Response as OpenAiResponse, ResponseStreamEvent } from 'openai/resources/responses/responses';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startSimulator } from '../../src/simulator/provider.ts';
 import type { Simulator } from '../../src/simulator/provider.ts';
 import { startGateway, temporaryFolder } from '../support/gateway.ts';
@@ -135,12 +135,14 @@ async function tokens(house: House, kind: string): Promise<number> {
 }
 
 describe('one gateway', () => {
+  const dataDir = temporaryFolder();
   let house: House;
   beforeAll(async () => {
-    house = await startHouse();
+    house = await startHouse({ dataDir });
   });
   afterAll(async () => {
     await house.gateway.stop();
+    removeDataDir(dataDir);
   });
 
   test('a background response is polled at once until it is done, and its usage is counted once', async () => {
@@ -334,21 +336,8 @@ describe('one gateway', () => {
       });
     }
   });
-});
-
-describe('worlds that break', () => {
-  let dataDir: string;
-  let house: House;
-  beforeEach(() => {
-    dataDir = temporaryFolder();
-  });
-  afterEach(async () => {
-    await house.gateway.kill();
-    removeDataDir(dataDir);
-  });
 
   test("after a kill and a restart, a response is still its maker's alone, and needs the grant", async () => {
-    house = await startHouse({ dataDir });
     const [made, left] = await Promise.all([
       background(house.as(ALICE), 'polls=0'),
       background(house.as(CAROL), 'polls=0'),
@@ -379,16 +368,17 @@ describe('worlds that break', () => {
     const tools = [{ type: 'image_generation' as const, model: MODEL }];
     const body = { model: 'gpt-5', input: 'x', tools };
     expect(await refused(house.as(CAROL).responses.create(body))).toMatchObject({ code: 'gateway_model_unknown' });
-    await house.gateway.stop();
   });
+});
 
-  test('with the database away, only what is remembered is answered; the rest is asked to come again', async () => {
-    const postgres = await startTestPostgres('stored');
-    const address = await postgres.begun();
-    if ('url' in address) throw new Error('the embedded server has a socket');
-    const { host, port, user, password, database } = address;
-    const url = `postgresql://${user}:${password}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;
-    house = await startHouse({ dataDir, env: { DATABASE_URL: url } });
+test('with the database away, only what is remembered is answered; the rest is asked to come again', async () => {
+  const postgres = await startTestPostgres('stored');
+  const address = await postgres.begun();
+  if ('url' in address) throw new Error('the embedded server has a socket');
+  const { host, port, user, password, database } = address;
+  const url = `postgresql://${user}:${password}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;
+  const house = await startHouse({ env: { DATABASE_URL: url } });
+  try {
     const made = await background(house.as(ALICE), 'polls=0');
     expect((await house.as(ALICE).responses.retrieve(made.id)).status).toBe('completed');
     await postgres.kill();
@@ -402,8 +392,10 @@ describe('worlds that break', () => {
     const api = await house.ask(ROOT, 'GET', '/api/requests');
     expect([api.status, api.headers.get('retry-after')]).toEqual([503, '1']);
     expect(api.headers.get('cache-control')).toBe('no-store');
+  } finally {
     // A drain would wait for the database.
     await house.gateway.kill();
+    await house.gateway.stop();
     await postgres.stop();
-  });
+  }
 });

@@ -1,7 +1,7 @@
+// What must hold for every text API alike, over the real binary.
 import { createHash } from 'node:crypto';
 import { request } from 'undici';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../../bench/targets.ts';
+import { describe, expect, test } from 'vitest';
 import type { BookEntry } from '../../src/simulator/books.ts';
 import type { RecordRow } from '../support/gateway.ts';
 import { fixture } from '../protocols/fixtures.ts';
@@ -9,21 +9,10 @@ import { slowness, stopwatch } from '../support/machine.ts';
 import { until } from '../support/until.ts';
 import { PRICED, costOf, usageOf } from './price-list.ts';
 import type { Priced } from './price-list.ts';
-import { newTag, rawRequest, startFlow } from './support.ts';
-import type { Flow } from './support.ts';
-import { WIRES, WIRE_HEADERS, WIRE_NAMES, textProviders } from './wires.ts';
+import { newTag, rawRequest } from './support.ts';
+import { flow } from './text-flow.ts';
+import { WIRES, WIRE_HEADERS, WIRE_NAMES } from './wires.ts';
 import type { WireName } from './wires.ts';
-
-/** What must hold for every text API alike, over the real binary. */
-let flow: Flow;
-
-beforeAll(async () => {
-  const port = await freePort();
-  flow = await startFlow({ simulator: { port }, providers: textProviders(`http://127.0.0.1:${port}`) });
-});
-afterAll(async () => {
-  await flow.close();
-});
 
 interface Asked {
   wire: WireName;

@@ -1,17 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+// Conversations with tools through the real binary: what the request says, what the response says, and what is kept.
+import { describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-import { APIS, startFlow } from './support.ts';
-import type { Api, Flow } from './support.ts';
-
-/** Conversations with tools through the real binary: what the request says, what the response says, and what is kept. */
-let flow: Flow;
-
-beforeAll(async () => {
-  flow = await startFlow();
-});
-afterAll(async () => {
-  await flow.close();
-});
+import { APIS } from './support.ts';
+import type { Api } from './support.ts';
+import { flow } from './text-flow.ts';
 
 const PARAMETERS = { type: 'object', properties: { path: { type: 'string' } }, required: ['path'] };
 const TOOLS: Record<Api, unknown[]> = {
