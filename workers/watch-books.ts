@@ -1,5 +1,6 @@
 import type { FromJobs, JobsState } from '../src/records/messages.ts';
 import { countLetters, pruneLetters } from '../src/store/dead-letters.ts';
+import { analyzeWholes } from '../src/store/partitions.ts';
 import type { JobQueue } from '../src/store/queue.ts';
 import type { RecordStore, SegmentMark } from '../src/store/records.ts';
 import { askDatabase, pause } from './books.ts';
@@ -72,6 +73,7 @@ export function watchBooks(books: Books, { queue, post }: WatchParts): BooksWatc
 
 async function tidy({ pool, store, clock, log }: Books): Promise<void> {
   await store.prepareDays();
+  await analyzeWholes(pool);
   const pruned = await pruneLetters(pool, clock);
   if (pruned > 0) log.warn({ pruned }, 'dead letters were too many or too old, and are gone');
 }

@@ -75,6 +75,22 @@ export async function ensurePartitions(pool: Pool, days: readonly Day[]): Promis
   });
 }
 
+/** As `server_version_num` has it: the first that can leave partitions out. */
+const ANALYZES_ALONE = 180_000;
+
+/**
+ * Makes statistics of the partitioned tables as wholes. Autovacuum has those of each partition alone, from which the planner cannot
+ * tell how many sessions or callers all have between them. Reads some ten thousand rows of each table; where somebody else is at one,
+ * that is left to them. Before Postgres 18 it would read all partitions anew as well: there nothing is done.
+ */
+export async function analyzeWholes(pool: Pool): Promise<void> {
+  const { rows } = await pool.query("SELECT current_setting('server_version_num')::int AS version");
+  if (Version.parse(rows[0]).version < ANALYZES_ALONE) return;
+  for (const table of Object.keys(PARTITIONED)) await pool.query(`ANALYZE (SKIP_LOCKED) ONLY aperture.${table}`);
+}
+
+const Version = z.object({ version: z.number() });
+
 /** Until the transaction ends, nobody makes partitions, or marks days as purged. */
 export async function lockPartitions(client: PoolClient): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
