@@ -181,7 +181,7 @@ export async function loadCompany(address: DatabaseAddress, company: Company): P
       for (const sql of [SUMS, JUDGED]) await client.query(sql, ids);
     }
     await putBack();
-    // As autovacuum does while rows come in over a month.
+    // As autovacuum does while rows come in over a month, and the jobs thread of the tables as wholes.
     const tables = [
       'records',
       'tool_calls',
