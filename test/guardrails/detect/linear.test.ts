@@ -5,15 +5,8 @@ import { Placeholders } from '../../../src/guardrails/placeholders.ts';
 import { Tally } from '../../../src/guardrails/tally.ts';
 import { textDetector } from '../../../src/guardrails/text-detector.ts';
 import { TextWindow } from '../../../src/guardrails/window.ts';
+import { COMMON } from './common.ts';
 
-const COMMON = {
-  sides: ['request' as const],
-  shadow: false,
-  message: '',
-  statusCode: 403,
-  thinking: false,
-  action: 'redact' as const,
-};
 const RULES: Record<string, TextBuiltin> = {
   personal: { kind: 'personal_data', detect: [...PERSONAL_KINDS], names: ['John Smith', 'aa aa aa ab'], ...COMMON },
   secrets: { kind: 'secrets', detect: [...SECRET_KINDS], ...COMMON },

@@ -4,17 +4,10 @@ import { SECRET_KINDS } from '../../../src/contract/guardrail.ts';
 import type { TextDetector } from '../../../src/guardrails/detector.ts';
 import { textDetector } from '../../../src/guardrails/text-detector.ts';
 import { diceOf, fuzzSeed } from '../../support/dice.ts';
+import { COMMON } from './common.ts';
 import { KINDS, negative, positive } from './corpus.ts';
 import type { CorpusKind } from './corpus.ts';
 
-const COMMON = {
-  sides: ['request' as const],
-  shadow: false,
-  message: '',
-  statusCode: 403,
-  thinking: false,
-  action: 'redact' as const,
-};
 const CASES = 600;
 /** Told by the shape alone, and not by a check: its figures are printed. */
 const HEURISTIC: readonly CorpusKind[] = ['phone'];

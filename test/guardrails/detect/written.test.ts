@@ -2,17 +2,9 @@ import { expect, test } from 'vitest';
 import type { PersonalKind, SecretKind, TextBuiltin } from '../../../src/contract/guardrail.ts';
 import { SECRET_KINDS } from '../../../src/contract/guardrail.ts';
 import { textDetector } from '../../../src/guardrails/text-detector.ts';
+import { COMMON } from './common.ts';
 
 /** How people and coding agents write things that a rule was once wrong about. */
-const COMMON = {
-  sides: ['request' as const],
-  shadow: false,
-  message: '',
-  statusCode: 403,
-  thinking: false,
-  action: 'redact' as const,
-};
-
 function found(kind: PersonalKind | SecretKind, text: string): string[] {
   const secret = SECRET_KINDS.find((one) => one === kind);
   const rule: TextBuiltin =
