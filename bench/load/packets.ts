@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * An observer from outside: `tcpdump` on the loopback interface, which has the kernel's own time of each packet. It takes part in
@@ -48,7 +49,7 @@ export async function watchPackets(ports: readonly number[]): Promise<PacketWatc
   await listens;
   return {
     end: async () => {
-      await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+      await sleep(SETTLED_MS);
       dump.kill('SIGINT');
       await ended;
       const [, dropped] = /(\d+) packets? dropped by kernel/.exec(said) ?? [];
