@@ -5,9 +5,13 @@ import type { Reading } from './reading.ts';
 /** `{"alg":""}` in base64. */
 const LEAST_HEADER_CHARS = 14;
 const NOT_HERE = { end: NONE, open: false };
-const BEGINS = 'eyJ';
+/** `{` in base64 with what JSON lets follow: a quotation mark, a blank, a line break (of Unix, of others), a tab. */
+const BEGINS = ['eyJ', 'eyA', 'ewo', 'ew0', 'ewk'];
+const BEGIN_CHARS = 3;
 /** Of the header: an algorithm, a type and the id of a key; some carry a certificate. */
 const HEADER_CHARS = 2048;
+const LOWER_W = 119;
+const LOWER_Y = 121;
 const TOKEN = new RegExp(`[A-Za-z0-9_-]{0,${WINDOW_CHARS}}`, 'y');
 
 /**
@@ -20,9 +24,11 @@ export function jsonWebToken(reading: Reading, at: number): { end: number; open:
   const { text, end, atEnd } = reading;
   const none = NOT_HERE;
   const more = { end: MORE, open: false };
-  if (text.charCodeAt(at + 1) !== 121 && at + 1 < end) return NOT_HERE; // y
-  if (!text.startsWith(BEGINS, at)) {
-    return !atEnd && end - at < BEGINS.length && BEGINS.startsWith(text.slice(at)) ? more : none;
+  const second = text.charCodeAt(at + 1);
+  if (second !== LOWER_Y && second !== LOWER_W && at + 1 < end) return none;
+  if (!beginsAsJson(text, at)) {
+    const isOpen = !atEnd && end - at < BEGIN_CHARS && BEGINS.some((each) => each.startsWith(text.slice(at)));
+    return isOpen ? more : none;
   }
   // Inside of a longer run of a token's characters none begins: looking there again and again would not end.
   if (text[at - 1] === '-' && !reading.wordEnds(at - 2)) return none;
@@ -33,7 +39,7 @@ export function jsonWebToken(reading: Reading, at: number): { end: number; open:
   const payload = endOfPart(text, header + 1);
   const tokenEnd = text[payload] === '.' ? endOfPart(text, payload + 1) : payload;
   // The header is judged once more with each piece that comes; the window sees to it that pieces are not too small.
-  if (header + 4 < end && !text.startsWith(BEGINS, header + 1)) return encryptedToken(reading, at, header);
+  if (header + 4 < end && !beginsAsJson(text, header + 1)) return encryptedToken(reading, at, header);
   if (header + 4 < end && !isJson(text.slice(at, header))) return none;
   if (tokenEnd - at >= WINDOW_CHARS) return { end: at + WINDOW_CHARS, open: true };
   if (reading.wants(tokenEnd)) return more;
@@ -65,6 +71,10 @@ export function restOfToken(reading: Reading, at: number): { end: number; open: 
   while (to < Math.min(limit, reading.end) && /[\w.-]/.test(reading.text.charAt(to))) to += 1;
   if (to === limit) return { end: limit, open: true };
   return { end: reading.wants(to) ? MORE : to, open: false };
+}
+
+function beginsAsJson(text: string, at: number): boolean {
+  return BEGINS.some((each) => text.startsWith(each, at));
 }
 
 function endOfPart(text: string, at: number): number {

@@ -32,6 +32,7 @@ const LEAST_BEFORE = Uint8Array.from({ length: 128 }, (_, code) => {
 });
 
 const LOWER_E = 101;
+const LOWER_W = 119;
 const LOWER_Y = 121;
 const CAPITAL_Q = 81;
 
@@ -79,9 +80,10 @@ export class PlainWords {
     const chars = to - at;
     // A character of another script may go on with the word; NaN is the text's end.
     if (to === limit || code >= 128 || chars < (LEAST_BEFORE[code] ?? 1) || chars === CODICE_CHARS) return at;
-    // `AB 12 34 56 C` is an id; Azure's secrets tell themselves by their fifth character, tokens by `eyJ`.
+    // `AB 12 34 56 C` is an id; Azure's secrets tell themselves by their fifth character, tokens by `ey` or `ew`.
     if (chars === 2 && (kindAt(text, to + 1) & DIGIT) !== 0) return at;
     if (text.charCodeAt(at + 4) === CAPITAL_Q) return at;
-    return text.charCodeAt(at) === LOWER_E && text.charCodeAt(at + 1) === LOWER_Y ? at : to;
+    const second = text.charCodeAt(at + 1);
+    return text.charCodeAt(at) === LOWER_E && (second === LOWER_Y || second === LOWER_W) ? at : to;
   }
 }

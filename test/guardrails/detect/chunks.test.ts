@@ -144,6 +144,7 @@ const PIECES = [
   encrypted,
   encrypted.slice(0, -20),
   'eyJ',
+  'ewo',
   pem,
   pem.slice(0, 90),
   '-----BEGIN ',

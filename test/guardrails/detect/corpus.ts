@@ -211,6 +211,8 @@ const DOMAINS = [
   'corp.io',
   'a.museum',
 ];
+/** What JSON may have behind a brace, and printers of it have. */
+const BEHIND_BRACES = ['', '', ' ', '\n  ', '\r\n  ', '\t'];
 const b64url = (text: string): string => Buffer.from(text).toString('base64url');
 const pem = (dice: Dice, label: string): string =>
   `-----BEGIN ${label}-----\n${Array.from({ length: dice.between(2, 25) }, () => of(dice, `${B64}+/`, 64)).join('\n')}\n${of(dice, B64, 20)}=\n-----END ${label}-----`;
@@ -274,7 +276,7 @@ const POSITIVES: Record<Exclude<PersonalKind, 'name'> | SecretKind, (dice: Dice)
       ]),
     ),
   jwt: (dice) =>
-    `${b64url(`{"alg":"${dice.pick(['HS256', 'RS256', 'none'])}","typ":"JWT"}`)}.${b64url(`{"sub":"${digits(dice, 9)}","iat":${digits(dice, 1)}}`)}.${of(dice, `${B64}-_`, 42)}x`,
+    `${b64url(`{${dice.pick(BEHIND_BRACES)}"alg":"${dice.pick(['HS256', 'RS256', 'none'])}","typ":"JWT"}`)}.${b64url(`{${dice.pick(BEHIND_BRACES)}"sub":"${digits(dice, 9)}","iat":${digits(dice, 1)}}`)}.${of(dice, `${B64}-_`, 42)}x`,
 };
 
 export const KINDS = [

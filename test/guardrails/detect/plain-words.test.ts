@@ -30,7 +30,7 @@ const WORDS = fc.string({
 });
 /** How something that is looked for begins, and lengths of words about which something is said. */
 const BEGINNINGS =
-  'eyJ|ey|eye|sk-|AKIA|sig=|sig|abcdQ~|abc8Q~|aws_secret_key|account key|x|Z|fe|fe80|AB 12 34 56 C|QQ123456C|X-1234567-L|' +
+  'eyJ|ey|eye|ewo|ew|ewe|sk-|AKIA|sig=|sig|abcdQ~|abc8Q~|aws_secret_key|account key|x|Z|fe|fe80|AB 12 34 56 C|QQ123456C|X-1234567-L|' +
   'X1234567L|RSSMRALMBALPHLNM|DE89|mail.to|O’Brien|ü|é|中|１２|\u200b';
 const LETTERS = 'AbCdEfGhJkLmNoPqRsTuVwXyZaBcDeFgHiJkLmNoPq';
 /** What is found, and begins with letters alone. */
@@ -44,6 +44,8 @@ const FINDS = [
   'ey'.padEnd(12, 'n') + '@example.com',
   // {"alg":"aaa"}.{"sub":"a"}
   'eyJhbGciOiJhYWEifQ.eyJzdWIiOiJhIn0.aa',
+  // {\n"alg":"aaa"} before it
+  'ewoiYWxnIjoiYWFhIn0.eyJzdWIiOiJhIn0.aa',
   `ghp_${'a'.repeat(36)}`,
   `aws_secret_key = ${LETTERS.slice(0, 40)}`,
   `aws_secret_key = ${LETTERS.slice(0, 8)}+${LETTERS.slice(9, 40)}`,

@@ -36,6 +36,11 @@ test.each<[PersonalKind | SecretKind, string, string]>([
   ['provider_key', 'BUILDKITE={}', `bkua_${hex.repeat(2)}01234567`],
   ['provider_key', 'PREFECT={}', `pnu_${letters.repeat(4)}abcd`],
   ['jwt', 'next-auth.session-token={}; path=/', 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aXZpdml2aXY.dGV4dA.dGFndGFn'],
+  // Their JSON begins with a line break, a blank, a tab.
+  ['jwt', 'Authorization: Bearer {}', 'ewogICJhbGciOiAiSFMyNTYiCn0.ewogICJzdWIiOiAiYSIKfQ.c2lnbmF0dXJl'],
+  ['jwt', 'Authorization: Bearer {}', 'ew0KICJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl'],
+  ['jwt', 'Authorization: Bearer {}', 'eyAiYWxnIjogIkhTMjU2IiB9.eyAic3ViIjogImEiIH0.c2lnbmF0dXJl'],
+  ['jwt', 'Authorization: Bearer {}', 'ewkiYWxnIjoiSFMyNTYifQ.eyJzdWIiOiJhIn0.c2lnbmF0dXJl'],
   ['phone', '{"phoneNumber": "{}"}', '0679948899'],
   ['phone', 'phone_number = "{}"', '07529464941'],
   ['phone', 'user_phone: {}', '4155552671'],
