@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { packageRoot } from '../src/lib/package-root.ts';
 
@@ -9,6 +10,8 @@ export interface Machine {
   cores: number;
   memoryBytes: number;
   kernel: string;
+  /** It puts a thread that is woken on the processor of who woke it, though others sleep: latencies are waits then. */
+  packsThreads: boolean;
   node: string;
   /** Empty outside a checkout. */
   commit: string;
@@ -25,11 +28,21 @@ export function thisMachine(): Machine {
     cores: cpus().length,
     memoryBytes: totalmem(),
     kernel: release(),
+    packsThreads: packsThreads(),
     node: process.version,
     commit: git('rev-parse', 'HEAD'),
     dirty: git('status', '--porcelain') !== '',
     loadAverage: loadavg(),
   };
+}
+
+/** A scheduler for guests of a host that counts busy processors has this on its command line. False where none can be read. */
+function packsThreads(): boolean {
+  try {
+    return /\bsched_vcpu_pack=[1-9]/.test(readFileSync('/proc/cmdline', 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 function git(...args: string[]): string {

@@ -95,10 +95,11 @@ async function ask(questions: readonly Question[], { quick, json }: Options): Pr
 }
 
 function about(machine: Machine): string {
-  const { cpu, cores, node, kernel, commit, dirty, date, loadAverage } = machine;
+  const { cpu, cores, node, kernel, packsThreads, commit, dirty, date, loadAverage } = machine;
+  const system = `Linux ${kernel}${packsThreads ? ', which packs threads on few processors' : ''}`;
   const state = `commit ${commit.slice(0, 12)}${dirty ? ' with changes' : ''}`;
   const load = loadAverage.map((value) => value.toFixed(2)).join(' ');
-  return `${date}: ${cpu} x${cores}, Node ${node}, Linux ${kernel}, ${state}; load average before: ${load}`;
+  return `${date}: ${cpu} x${cores}, Node ${node}, ${system}, ${state}; load average before: ${load}`;
 }
 
 function recorded({ name, asks }: Question, answer: Answer | undefined, tookS: number): unknown {

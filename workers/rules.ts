@@ -6,6 +6,7 @@ import { compileRules, judgeRequest } from '../src/guardrails/pipeline.ts';
 import type { RuleSet } from '../src/guardrails/pipeline.ts';
 import { builtinsOn, detectorOf, refusedCall } from '../src/guardrails/request/rule-set.ts';
 import { Placeholders } from '../src/guardrails/placeholders.ts';
+import { rehearse } from '../src/guardrails/rehearse.ts';
 import { openGuard } from '../src/guardrails/response/guard.ts';
 import type { Rules } from '../src/inspect/rules.ts';
 import type { Clock } from '../src/lib/clock.ts';
@@ -48,6 +49,10 @@ export function createRules(keys: RuleKeys, clock: Clock): Rules {
       const told = wired.some(({ name }) => hooks.has(name)) ? { ...facts, sessionId: session() } : facts;
       const form = formTypeOf(api, headers);
       return judgeRequest(set, { api, body, form, wired, facts: told }, { callHook, nowMs });
+    },
+    rehearse: async () => {
+      const newest = [...worlds.values()].at(-1);
+      if (newest !== undefined) await rehearse(newest.set, nowMs);
     },
     guard: ({ api, login, world }, { rules, placeholders }, head) => {
       const { set } = rulesOf(world);

@@ -37,6 +37,8 @@ export type ToInspector =
   | { kind: 'scan'; ask: number; api: Api; body: Uint8Array<ArrayBuffer>; form?: string }
   /** Run the rules on a request; the body is given away and comes back. */
   | ({ kind: 'decide'; ask: number; body: Uint8Array<ArrayBuffer> } & RequestToDecide)
+  /** A `decide` may follow within the millisecond: get warm. */
+  | { kind: 'wake' }
   /** Answered by a `pong` as soon as the thread comes round to it. */
   | { kind: 'ping' };
 

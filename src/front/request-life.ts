@@ -82,6 +82,8 @@ export async function requestLife(
     return;
   }
 
+  if (world.rules !== undefined) services.inspectors.expectRequest();
+
   // Body.
   const read = await readBody(request, response, world.limits, services);
   if (!read.ok) {

@@ -78,6 +78,9 @@ export class Inspector {
       case 'decide':
         void this.#decide(message);
         return;
+      case 'wake':
+        void this.#rules?.rehearse();
+        return;
       case 'ping':
         this.#post({ kind: 'pong' });
         return;

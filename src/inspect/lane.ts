@@ -211,7 +211,7 @@ export class GatedTap implements Tap {
   }
 
   head(status: number, headers: [string, string][]): void {
-    this.#lane.outbox.postNow({ kind: 'head', exchange: this.#exchange, status, headers });
+    this.#lane.outbox.post({ kind: 'head', exchange: this.#exchange, status, headers });
   }
 
   response(bytes: Uint8Array): void {

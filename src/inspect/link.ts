@@ -18,6 +18,12 @@ const GATHER_MS = 5;
 const HELD_MS = 0.5;
 
 /**
+ * What a thread does cools within milliseconds: processors sleep, and others use their caches. So long after it was told
+ * something it is not woken, so that one with much to do never is.
+ */
+const AWAKE_MS = 5;
+
+/**
  * One end of a thread's port: messages of one turn of the event loop leave together, since a post costs microseconds
  * whatever its size.
  */
@@ -31,6 +37,7 @@ export class Outbox<T> {
   #gathering = false;
   #closed = false;
   #leftAtMs = -Infinity;
+  #wokeAtMs = -Infinity;
 
   /** `joined`: one message that says what two that follow each other say, where there is one. */
   constructor(
@@ -67,6 +74,14 @@ export class Outbox<T> {
       this.#gathering = false;
       this.flush();
     }, GATHER_MS);
+  }
+
+  /** Says so to who sleeps at the other end, and to nobody else. What is posted right after it is not held for it. */
+  wake(message: T): void {
+    const nowMs = performance.now();
+    if (this.#closed || nowMs - Math.max(this.#leftAtMs, this.#wokeAtMs) < AWAKE_MS) return;
+    this.#wokeAtMs = nowMs;
+    this.#port.postMessage([message]);
   }
 
   /** False where nobody will read it. */

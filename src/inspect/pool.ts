@@ -163,6 +163,11 @@ export class InspectorPool {
     return new GatedTap(lane, opened.id);
   }
 
+  /** A request begins to come that rules may have to judge: where their thread sleeps, it is woken while the request is read. */
+  expectRequest(): void {
+    this.#lightest('rules')?.outbox.wake({ kind: 'wake' });
+  }
+
   /** Runs the rules on a request. The body is given away, and comes back: changed, if a rule changed it. */
   async decide(request: RequestToDecide, body: Uint8Array<ArrayBuffer>): Promise<DecidedRequest> {
     // Those of a config with the first rules are just beginning.

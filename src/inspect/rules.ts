@@ -19,6 +19,8 @@ export interface Rules {
     request: RequestToDecide & { body: Uint8Array<ArrayBuffer> },
     session: () => string,
   ): Promise<{ decided: Decided; body: Uint8Array<ArrayBuffer> }>;
+  /** Runs them on a few words of nobody's, so that what comes next finds the thread warm. Nothing comes of it. */
+  rehearse(): Promise<void>;
   guard(opened: Opened, deciding: Deciding, head: AnswerHead): ResponseGuard;
   /** The hooks that are asked about one answer. */
   hooks(opened: Opened, asking: Asking, head: AnswerHead): AnswerHooks;

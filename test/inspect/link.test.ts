@@ -75,3 +75,15 @@ test('credit is told as a sum, and what stands between it in its place', async (
   await settled();
   expect(arrived).toEqual([[{ kind: 'credit', bytes: 321 }, { kind: 'pong' }, { kind: 'credit', bytes: 54_000 }]]);
 });
+
+test('one that has slept is woken, once, and nothing is held for it; one that was just told something is not', async () => {
+  const { outbox, arrived } = open();
+  outbox.wake('wake');
+  outbox.wake('again');
+  outbox.postNow('asked');
+  outbox.wake('awake');
+  await settled();
+  outbox.wake('later');
+  await settled();
+  expect(arrived).toEqual([['wake'], ['asked'], ['later']]);
+});
