@@ -195,7 +195,7 @@ export class DeferredTap implements Tap {
   }
 }
 
-/** The bytes of an exchange whose response the rules decide about: all of them, at once. */
+/** The bytes of an exchange whose response the rules decide about: all of them, at once; its head with the first, in one wake. */
 export class GatedTap implements Tap {
   readonly #lane: Lane;
   readonly #exchange: ExchangeId;
