@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Pool } from 'pg';
 import { slowness, stopwatch } from '../support/machine.ts';
 import { databaseUrl, startTestPostgres } from '../support/postgres.ts';
@@ -93,6 +93,9 @@ test(
         () => undefined,
       );
     }, LOOK_EVERY_MS);
+    onTestFinished(() => {
+      clearInterval(looks);
+    });
     for (let round = 0; round < ROUNDS; round += 1) {
       const numbers = Array.from({ length: REQUESTS_OF_A }, (_, number) => `${round}.${number}`);
       floods.push(Promise.all(numbers.map((number) => ask(LOGINS.a, `${number} ${PROMPT}`))));
@@ -102,7 +105,6 @@ test(
     const askedAtMs = performance.now();
     await Promise.all(floods);
     await until('A is captured too', async () => (await metric('aperture_captures_waiting')) === 0, 60_000);
-    clearInterval(looks);
     const lastMs = performance.now() - askedAtMs;
     console.log(
       `A: ${ROUNDS * REQUESTS_OF_A} requests, up to ${waiting} captures waiting, the last after ${lastMs.toFixed(0)} ms; ` +
