@@ -24,15 +24,22 @@ const MOST_ANSWER_BYTES = answerBytesFor(64 * 1024 * 1024);
 /** A request that was let in: it fitted. */
 const REQUEST_BYTES = 1024 * 1024 * 1024;
 
+interface World {
+  set: RuleSet;
+  /** Names of the rules that are hooks. */
+  hooks: ReadonlySet<string>;
+}
+
 /** The rules of an inspector's thread, with a way out of its own to hooks. */
 export function createRules(keys: RuleKeys, clock: Clock): Rules {
-  const worlds = new Map<number, { set: RuleSet; hooks: ReadonlySet<string> }>();
+  const worlds = new Map<number, World>();
   const egress = createEgress({ allow: [], ca: undefined }, HOOK_EGRESS);
   const callHook = createHookCaller(egress, { unlimitedMs: UNLIMITED_MS, answerBytes: MOST_ANSWER_BYTES });
   const nowMs = (): number => clock.nowMs();
+  const newest = (): World | undefined => [...worlds.values()].at(-1);
   /** An exchange of a world that a new thread was not told of is judged by the newest rules there are. */
-  const rulesOf = (world: number): { set: RuleSet; hooks: ReadonlySet<string> } => {
-    const found = worlds.get(world) ?? [...worlds.values()].at(-1);
+  const rulesOf = (world: number): World => {
+    const found = worlds.get(world) ?? newest();
     if (found === undefined) throw new Error('no rules are known here');
     return found;
   };
@@ -51,8 +58,8 @@ export function createRules(keys: RuleKeys, clock: Clock): Rules {
       return judgeRequest(set, { api, body, form, wired, facts: told }, { callHook, nowMs });
     },
     rehearse: async () => {
-      const newest = [...worlds.values()].at(-1);
-      if (newest !== undefined) await rehearse(newest.set, nowMs);
+      const found = newest();
+      if (found !== undefined) await rehearse(found.set, nowMs);
     },
     guard: ({ api, login, world }, { rules, placeholders }, head) => {
       const { set } = rulesOf(world);

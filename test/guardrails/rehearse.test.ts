@@ -7,12 +7,13 @@ import { textDetector } from '../../src/guardrails/text-detector.ts';
 import { COMMON } from './detect/common.ts';
 import { hookRule, KEYS, slice } from './request/support.ts';
 
+const RULE = { type: 'builtin', preference: 0, failPolicy: 'fail_closed' } as const;
 const rules: [string, TextBuiltin][] = [
   ['personal', { kind: 'personal_data', detect: [...PERSONAL_KINDS], names: ['Ada Lovelace'], ...COMMON }],
   ['secrets', { kind: 'secrets', detect: [...SECRET_KINDS], ...COMMON }],
 ];
 
-test('every built-in rule looks at all of it and finds nothing, and no hook is called', async () => {
+test('every built-in rule looks at all of it and finds nothing, beside a hook that there is no way to call', async () => {
   const looked: { kind: string; chars: number; finds: number }[] = [];
   const set = compileRules(
     slice([hookRule('asked'), ...rules.map(([name, builtin]): BuiltinRule => ({ ...RULE, name, builtin }))]),
@@ -38,5 +39,3 @@ test('every built-in rule looks at all of it and finds nothing, and no hook is c
   ]);
   for (const { chars } of looked) expect(chars).toBeGreaterThan(300);
 });
-
-const RULE = { type: 'builtin', preference: 0, failPolicy: 'fail_closed' } as const;
